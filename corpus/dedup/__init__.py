@@ -1,0 +1,1 @@
+"""Near and exact deduplication: signatures, clusters, and which copy is kept."""

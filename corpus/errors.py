@@ -1,0 +1,11 @@
+"""The two kinds of failure a user meets, each a single line that names the thing and the mend."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """The command was called wrongly (exit status 2): a missing file, an unknown key, a bad flag."""
+
+
+class RunError(Exception):
+    """The command was right but the run failed (exit status 1): unreadable input, a full disk."""

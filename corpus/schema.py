@@ -1,0 +1,105 @@
+"""The document schema, the ledger schema and the duplicates schema: once, for every stage.
+
+A document is a row of `DOCUMENT` from harvest to the published shard. Units and meanings are in the
+field metadata, so `pyarrow.parquet.read_schema(shard)` documents itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+
+from filters.signals import QUALITY_TYPE
+
+# Part of every document id. Raise it when the same bytes would yield another text
+# (a change in decoding, extraction or normalisation), so that ids never name two texts.
+TEXT_VERSION = 1
+
+
+def _field(name: str, kind: pa.DataType, about: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"description": about})
+
+
+RIGHTS_TYPE = pa.struct(
+    [
+        _field("robots", pa.list_(pa.string()), "robots directives of the page and its headers"),
+        _field("noai", pa.bool_(), "an explicit noai/noimageai directive"),
+        _field("tdm_reservation", pa.bool_(), "TDMRep reservation (header or meta tdm-reservation=1)"),
+        _field("tdm_policy", pa.string(), "URL of the TDMRep policy"),
+        _field("licence_url", pa.string(), "licence link of the page (rel=license, RDFa, JSON-LD)"),
+        _field("reserved", pa.bool_(), "a phrase such as 無断転載を禁ず stands on the page"),
+        _field("robots_txt", pa.string(), "agents of the configured list that robots.txt disallows"),
+    ]
+)
+
+DOCUMENT = pa.schema(
+    [
+        _field("id", pa.string(), "24 hex digits: BLAKE2b of source file, offset, text version"),
+        _field("url", pa.string(), "address the text was published at, as recorded"),
+        _field("host", pa.string(), "host of url, lower case, without port"),
+        _field("title", pa.string(), "title of the page or work"),
+        _field("author", pa.string(), "author as the page states it"),
+        _field("site", pa.string(), "name of the site as the page states it"),
+        _field("text", pa.string(), "main text, paragraphs separated by one line feed"),
+        _field("date", pa.string(), "ISO 8601 date of publication as the page states it"),
+        _field("captured", pa.string(), "ISO 8601 time of capture (WARC-Date)"),
+        _field("source", pa.string(), "name of the source collection"),
+        _field("language", pa.string(), "ISO 639 code by fastText lid.176"),
+        _field("language_score", pa.float32(), "probability of that language, 0 to 1"),
+        _field("charset", pa.string(), "charset the bytes were decoded from (WHATWG name)"),
+        _field("charset_from", pa.string(), "how it was found: bom, header, meta, bytes, given"),
+        _field("repairs", pa.int32(), "number of undecodable spots replaced or dropped"),
+        _field("n_chars", pa.int32(), "code points of text"),
+        _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
+        _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
+        _field("rights", RIGHTS_TYPE, "what page, headers and robots.txt say about use"),
+        _field("source_file", pa.string(), "input file as it was named on the command line"),
+        _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
+        _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
+        _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
+        _field("quality", QUALITY_TYPE, "signals, measured once; see filters/signals.py"),
+    ]
+)
+
+# What publish adds: the columns of a shard are DOCUMENT + these.
+CLUSTER_FIELDS = [
+    _field("cluster", pa.string(), "id of the kept document of the duplicate cluster"),
+    _field("cluster_size", pa.int32(), "documents in that cluster, 1 when unique"),
+]
+SHARD = pa.schema([*DOCUMENT, *CLUSTER_FIELDS])
+
+LEDGER = pa.schema(
+    [
+        _field("stage", pa.string(), "harvest, dedup or select"),
+        _field("rule", pa.string(), "rule that decided"),
+        _field("action", pa.string(), "drop or alter"),
+        _field("id", pa.string(), "document id; of a record without text: id of the record"),
+        _field("url", pa.string(), "address as recorded"),
+        _field("source_file", pa.string(), "input file"),
+        _field("source_offset", pa.int64(), "byte offset (rows: row number)"),
+        _field("value", pa.float64(), "measured value, null where the rule measures nothing"),
+        _field("threshold", pa.float64(), "bound the value violated"),
+        _field("kept_id", pa.string(), "for a duplicate: id of the kept copy"),
+        _field("detail", pa.string(), "the reason in words"),
+    ]
+)
+
+DUPLICATES = pa.schema(
+    [
+        _field("id", pa.string(), "document"),
+        _field("cluster", pa.string(), "smallest id of the cluster: its stable name"),
+        _field("kept_id", pa.string(), "id of the copy that is kept (equal to id: this one)"),
+        _field("kind", pa.string(), "exact, near or url: how it joined the cluster; kept: the copy"),
+        _field("similarity", pa.float32(), "estimated Jaccard to the kept copy (exact: 1)"),
+        _field("cluster_size", pa.int32(), "documents in the cluster"),
+        _field("file", pa.int32(), "index of the documents file"),
+        _field("row", pa.int32(), "row in that file"),
+    ]
+)
+
+
+def document_id(source_file: str, offset: int, part: int = 0) -> str:
+    """Stable id of the text at `offset` (bytes or rows) of `source_file`; `part` tells several apart."""
+    name = f"{source_file}\0{offset}\0{part}\0{TEXT_VERSION}"
+    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
