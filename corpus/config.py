@@ -1,0 +1,198 @@
+"""Settings: frozen dataclasses, filled from a TOML file and from flags.
+
+Order: defaults, then `--config FILE`, then `--set section.key=value` and the named flags. A key
+that does not exist is an error that names the nearest one. Only what changes the bytes of the
+corpus lives here; the number of workers and the engine do not, so they are no settings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from corpus.dedup.settings import DedupSettings
+from corpus.errors import UsageError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What is read and how its parts are called."""
+
+    kind: str = "auto"  # auto, or a name of corpus.sources.KINDS
+    name: str = ""  # value of the column `source`; empty: the kind
+    licence: str = ""  # licence class of the whole collection, e.g. PDL-1.0
+    text_column: str = "text"
+    url_column: str = "url"
+    title_column: str = "title"
+    date_column: str = "date"
+    unit_mib: int = 64  # a larger file is split into units of about this many MiB
+
+
+@dataclass(frozen=True)
+class HarvestSettings:
+    """Limits and policies of reading and extraction."""
+
+    max_body_mib: int = 8  # a longer body is cut there (Common Crawl itself cuts at 1 MiB)
+    max_ratio: int = 1000  # a body that unpacks to more than this multiple is a bomb
+    min_chars: int = 1  # shorter texts are dropped as empty
+    ruby: str = "drop"  # drop, inline, keep: what happens to furigana
+    gate: bool = True  # look for Japanese bytes before parsing
+    language: str = "ja"
+    min_language_score: float = 0.5
+    drop_noai: bool = True  # drop pages with an explicit noai directive
+    drop_tdm_reservation: bool = True
+    ledger: str = "candidates"  # candidates, or full: also a row for every record that is none
+
+
+@dataclass(frozen=True)
+class SelectSettings:
+    """Which profile decides."""
+
+    profile: str = "web"
+
+
+@dataclass(frozen=True)
+class PublishSettings:
+    """The shape of the published shards."""
+
+    name: str = ""  # title of the data card; empty: name of the folder
+    shard_mib: int = 256  # UTF-8 text per shard before compression
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a build."""
+
+    input: InputSettings = field(default_factory=InputSettings)
+    harvest: HarvestSettings = field(default_factory=HarvestSettings)
+    dedup: DedupSettings = field(default_factory=DedupSettings)
+    select: SelectSettings = field(default_factory=SelectSettings)
+    publish: PublishSettings = field(default_factory=PublishSettings)
+
+
+CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("harvest", "ruby"): ("drop", "inline", "keep"),
+    ("harvest", "ledger"): ("candidates", "full"),
+}
+MINIMUM: dict[tuple[str, str], float] = {
+    ("input", "unit_mib"): 1,
+    ("harvest", "max_body_mib"): 1,
+    ("harvest", "max_ratio"): 1,
+    ("publish", "shard_mib"): 1,
+}
+
+
+def load(config_file: str | None = None, overrides: list[str] | None = None) -> Settings:
+    """Settings from a TOML file and `section.key=value` overrides; UsageError on any mistake."""
+    settings = Settings()
+    if config_file:
+        try:
+            table = tomllib.loads(Path(config_file).read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise UsageError(f"no such settings file: {config_file}") from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{config_file} is not readable TOML: {error}") from error
+        for section, keys in table.items():
+            _check_name(section, _sections(), f"section in {config_file}")
+            if not isinstance(keys, dict):
+                raise UsageError(f"{config_file}: [{section}] must be a table of keys")
+            for key, value in keys.items():
+                settings = set_key(settings, section, key, value, config_file)
+    for override in overrides or []:
+        name, equals, text = override.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot):
+            raise UsageError(f"--set {override}: write it as section.key=value")
+        settings = set_key(settings, section, key, text, f"--set {override}")
+    return settings
+
+
+def set_key(settings: Settings, section: str, key: str, value: Any, where: str) -> Settings:
+    """A copy of `settings` with one key changed; checks name, type, choice and minimum."""
+    _check_name(section, _sections(), f"section ({where})")
+    part = getattr(settings, section)
+    hints = typing.get_type_hints(type(part))
+    _check_name(key, list(hints), f"key in [{section}] ({where})")
+    value = _convert(value, hints[key], f"{section}.{key} ({where})")
+    choices = CHOICES.get((section, key))
+    if choices and value not in choices:
+        raise UsageError(f"{section}.{key} = {value!r}: choose one of {', '.join(choices)}")
+    least = MINIMUM.get((section, key))
+    if least is not None and value < least:
+        raise UsageError(f"{section}.{key} = {value}: must be at least {least:g}")
+    try:
+        changed = replace(part, **{key: value})
+    except ValueError as error:  # a section may check itself in __post_init__
+        raise UsageError(f"{section}.{key} = {value!r}: {error}") from error
+    return replace(settings, **{section: changed})
+
+
+def to_toml(settings: Settings, inputs: list[str]) -> str:
+    """The resolved settings as TOML; `load` reads it back (the inputs stand in a comment-free table)."""
+    lines = ["# The resolved settings of this corpus, written by `corpus build`."]
+    for section in dataclasses.fields(settings):
+        lines += ["", f"[{section.name}]"]
+        part = getattr(settings, section.name)
+        lines += [f"{f.name} = {_toml(getattr(part, f.name))}" for f in dataclasses.fields(part)]
+    lines += ["", "[inputs]", f"files = {_toml(inputs)}", ""]
+    return "\n".join(lines)
+
+
+def _sections() -> list[str]:
+    return [f.name for f in dataclasses.fields(Settings)]
+
+
+def _check_name(name: str, known: list[str], what: str) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, 1, 0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    raise UsageError(f"unknown {what}: {name}; {hint}")
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    try:
+        if kind is bool:
+            if isinstance(value, bool):
+                return value
+            return {"true": True, "false": False}[str(value).lower()]
+        if kind is int:
+            if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+                raise ValueError
+            return int(value)
+        if kind is float:
+            number = float(value)
+            if number != number:
+                raise ValueError
+            return number
+        if origin is tuple:
+            items = value if isinstance(value, list) else str(value).split(",")
+            return tuple(str(item).strip() for item in items if str(item).strip())
+        if origin in (typing.Union, types.UnionType):
+            return None if value is None else str(value)
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+    except (ValueError, KeyError) as error:
+        wanted = getattr(kind, "__name__", str(kind))
+        raise UsageError(f"{where}: {value!r} is no {wanted}") from error
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)

@@ -1,0 +1,201 @@
+"""The local engine: a pool of worker processes that survives what its workers do not.
+
+A worker gets one unit at a time over a pipe. A unit that raises, or whose worker dies (killed,
+segmentation fault, out of memory), is reported and tried once more on a fresh worker; a second
+failure is kept and the other units go on, so one bad unit costs one unit. The results carry no
+order; callers sort by unit.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from corpus.errors import RunError
+
+ATTEMPTS = 2
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit that failed for good: its error in one line and the traceback of the last attempt."""
+
+    unit: Any
+    error: str
+    trace: str
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    index: int = -1  # of the unit in flight
+
+
+class LocalEngine:
+    """Runs units on `workers` local processes (1: in this process)."""
+
+    def __init__(self, workers: int = 1, quiet: bool = False) -> None:
+        self.workers = max(1, workers)
+        self.console = Console(stderr=True, quiet=quiet)
+
+    def map(
+        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
+
+        `function` and the units must be picklable. The first line of each failure goes to stderr
+        at once.
+        """
+        failures: list[Failure] = []
+        bar = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        run = self._inline if self.workers == 1 or len(units) == 1 else self._processes
+        with bar:
+            task = bar.add_task(label, total=len(units))
+            for unit, result in run(function, units):
+                bar.advance(task)
+                if isinstance(result, Failure):
+                    failures.append(result)
+                else:
+                    yield unit, result
+        if failures:
+            first = failures[0]
+            more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
+            error = RunError(
+                f"{label} failed on {first.unit}: {first.error}{more}; "
+                "what is done is kept: run the same command again to retry the rest"
+            )
+            error.add_note(first.trace)
+            raise error
+
+    def _inline(
+        self, function: Callable[[Any], Any], units: Sequence[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        for unit in units:
+            for attempt in range(ATTEMPTS):
+                try:
+                    result = function(unit)
+                except Exception as error:
+                    result = Failure(unit, _one_line(error), traceback.format_exc())
+                    if isinstance(error, RunError):
+                        break
+                    self._report(unit, result.error, attempt)
+                else:
+                    break
+            yield unit, result
+
+    def _processes(
+        self, function: Callable[[Any], Any], units: Sequence[Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        queue = deque(range(len(units)))
+        attempts = [0] * len(units)
+        workers = [self._start(function) for _ in range(min(self.workers, len(units)))]
+        open_units = len(units)
+        try:
+            while open_units:
+                for worker in workers:
+                    if worker.index < 0 and queue:
+                        worker.index = queue.popleft()
+                        worker.pipe.send(units[worker.index])
+                busy = [w for w in workers if w.index >= 0]
+                ready = wait([w.pipe for w in busy])
+                for worker in [w for w in busy if w.pipe in ready]:
+                    index, unit = worker.index, units[worker.index]
+                    attempts[index] += 1
+                    try:
+                        result = worker.pipe.recv()
+                    except (EOFError, OSError):
+                        worker.process.join()
+                        code = worker.process.exitcode
+                        result = Failure(unit, f"worker died ({_exit_text(code)})", "")
+                        workers.remove(worker)
+                        workers.append(self._start(function))
+                    else:
+                        worker.index = -1
+                    if isinstance(result, Failure):
+                        self._report(unit, result.error, attempts[index] - 1)
+                        if attempts[index] < ATTEMPTS:
+                            queue.append(index)
+                            continue
+                    open_units -= 1
+                    yield unit, result
+        finally:
+            for worker in workers:
+                worker.pipe.close()
+                worker.process.terminate()
+            for worker in workers:
+                worker.process.join()
+
+    def _start(self, function: Callable[[Any], Any]) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=_work, args=(function, theirs, os.getpid()), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _report(self, unit: Any, error: str, attempt: int) -> None:
+        fate = "trying once more" if attempt + 1 < ATTEMPTS else "given up"
+        self.console.print(f"warning: {unit}: {error}; {fate}", markup=False, highlight=False)
+
+
+def _work(function: Callable[[Any], Any], pipe: Connection, parent: int) -> None:
+    """Body of a worker: units in, results out, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    _die_with_parent(parent)
+    while True:
+        try:
+            unit = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            result = function(unit)
+        except Exception as error:
+            result = Failure(unit, _one_line(error), traceback.format_exc())
+        try:
+            pipe.send(result)
+        except (BrokenPipeError, OSError):
+            return
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when its parent dies, so that no orphan writes on."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return text if isinstance(error, RunError) else f"{name}: {text}" if text else name
+
+
+def _exit_text(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code}"

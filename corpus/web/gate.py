@@ -1,0 +1,187 @@
+"""The Japanese gate: does a page's raw body hold Japanese text? Asked before any parsing.
+
+93 % and more of a crawl is not Japanese, and parsing is the dear part. One pass over the bytes
+counts evidence for UTF-8; where bytes contradict UTF-8, a second reads Shift_JIS and EUC-JP side by
+side; ISO-2022-JP escapes and
+numeric entities for kana (`&#x3042;`, `&#12354;`) are looked for only where their marks occur.
+Kana decide, because kanji alone may be Chinese; shares decide, because GB 2312 and KS X 1001 carry
+kana rows too and Chinese pages use の.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+MIN_KANA = 8  # fewer kana than this are a name or a menu entry, no text
+# Shares of kana among all characters of that reading, below which the page is another language's.
+# Japanese prose has 0.45 to 0.75; a Chinese page with の or a product name stays under 0.02.
+MIN_SHARE_UTF8 = 0.03
+MIN_SHARE_LEGACY = 0.08
+MANY_KANA = 120  # so many kana are a Japanese passage, whatever surrounds it
+CLEAN_UTF8 = 0.02  # no more bad bytes than this share of the characters: plainly UTF-8
+MAX_BAD = 0.12  # share of undecodable lead bytes a legacy reading may have
+_ENTITY = re.compile(rb"&#(?:[xX]0*30[4-9a-fA-F][0-9a-fA-F](?![0-9a-fA-F])|0*12(?:3[5-9]|4\d|5[0-4])\d(?!\d))")
+_CJK_ENTITY = re.compile(rb"&#(?:[xX][4-9A-Da-d][0-9a-fA-F]{3}(?![0-9a-fA-F])|[2-5]\d{4}(?!\d))")
+_ISO2022 = re.compile(rb"\x1b\$[@B(]")
+
+
+class Evidence(NamedTuple):
+    """Counts of one body, all in characters except `high` (bytes ≥ 0x80)."""
+
+    high: int
+    utf8: int  # well-formed multi-byte UTF-8 sequences
+    utf8_kana: int
+    utf8_bad: int  # bytes that no well-formed sequence covers
+    sjis: int  # double-byte characters read as Shift_JIS
+    sjis_kana: int
+    sjis_half: int  # single-byte half-width katakana
+    sjis_bad: int
+    euc: int
+    euc_kana: int
+    euc_bad: int
+    iso2022: int  # escapes to a Japanese double-byte set
+    entities: int  # numeric entities for kana
+    cjk_entities: int  # numeric entities for kanji, hanzi, hangul
+    nuls: int  # zero bytes among the first 512: UTF-16 without a mark
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8).
+
+    `words` is the same buffer as uint64, for skipping ASCII eight bytes at a time.
+    """
+    n = data.size
+    high = utf8 = kana = bad = 0
+    i = 0
+    while i < n:
+        b = data[i]
+        if b < 0x80:
+            i += 1
+            if (i & 7) == 0:
+                w = i >> 3
+                while w < words.size and (words[w] & np.uint64(0x8080808080808080)) == 0:
+                    w += 1
+                i = w << 3
+            continue
+        size = 0
+        if 0xE0 <= b <= 0xEF:
+            if i + 2 < n and (data[i + 1] & 0xC0) == 0x80 and (data[i + 2] & 0xC0) == 0x80:
+                size = 3
+                # U+3040 to U+30FA: without ・ and ー, which stand in Chinese names too
+                if b == 0xE3 and 0x81 <= data[i + 1] <= 0x83:
+                    kana += not (data[i + 1] == 0x83 and data[i + 2] >= 0xBB)
+        elif 0xC2 <= b <= 0xDF:
+            if i + 1 < n and (data[i + 1] & 0xC0) == 0x80:
+                size = 2
+        elif 0xF0 <= b <= 0xF4:
+            if i + 3 < n and (data[i + 1] & 0xC0) == 0x80 and (data[i + 2] & 0xC0) == 0x80:
+                size = 4 if (data[i + 3] & 0xC0) == 0x80 else 0
+        if size:
+            utf8 += 1
+            high += size
+            i += size
+        else:
+            bad += 1
+            high += 1
+            i += 1
+    out[0], out[1], out[2], out[3] = high, utf8, kana, bad
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    """Fill out[4:11] with the Shift_JIS and the EUC-JP reading of `data`, side by side."""
+    n = data.size
+    sjis = sjis_kana = sjis_half = sjis_bad = 0
+    euc = euc_kana = euc_bad = 0
+    next_sjis = next_euc = 0  # first byte not yet covered in each reading
+    i = 0
+    while i < n:
+        b = data[i]
+        if b < 0x80:
+            i += 1
+            if (i & 7) == 0:
+                w = i >> 3
+                while w < words.size and (words[w] & np.uint64(0x8080808080808080)) == 0:
+                    w += 1
+                i = w << 3
+            continue
+        b1 = data[i + 1] if i + 1 < n else np.uint8(0)
+        if i >= next_sjis:
+            next_sjis = i + 1
+            if 0xA1 <= b <= 0xDF:
+                sjis_half += 1
+            elif (0x81 <= b <= 0x9F or 0xE0 <= b <= 0xFC) and 0x40 <= b1 <= 0xFC and b1 != 0x7F:
+                sjis += 1
+                sjis_kana += (b == 0x82 and 0x9F <= b1 <= 0xF1) or (b == 0x83 and b1 <= 0x96)
+                next_sjis = i + 2
+            else:
+                sjis_bad += 1
+        if i >= next_euc:
+            next_euc = i + 2
+            if 0xA1 <= b <= 0xFE and 0xA1 <= b1 <= 0xFE:
+                euc += 1
+                euc_kana += (b == 0xA4 and b1 <= 0xF3) or (b == 0xA5 and b1 <= 0xF6)
+            elif b == 0x8E and 0xA1 <= b1 <= 0xDF:
+                euc += 1
+            elif b == 0x8F and 0xA1 <= b1 <= 0xFE and i + 2 < n and data[i + 2] >= 0xA1:
+                euc += 1
+                next_euc = i + 3
+            else:
+                euc_bad += 1
+                next_euc = i + 1
+        i += 1
+    out[4], out[5], out[6], out[7] = sjis, sjis_kana, sjis_half, sjis_bad
+    out[8], out[9], out[10] = euc, euc_kana, euc_bad
+
+
+def evidence(body: bytes) -> Evidence:
+    """Count the evidence in `body`."""
+    out = np.zeros(11, np.int64)
+    data = np.frombuffer(body, np.uint8)
+    words = np.frombuffer(body, np.uint64, len(body) >> 3)
+    _count_utf8(data, words, out)
+    if out[3] > CLEAN_UTF8 * out[1]:
+        _count_legacy(data, words, out)
+    escapes = len(_ISO2022.findall(body)) if b"\x1b$" in body else 0
+    kana = cjk = 0
+    if b"&#" in body:
+        kana = len(_ENTITY.findall(body))
+        cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
+    return Evidence(*out.tolist(), escapes, kana, cjk, body.count(b"\0", 0, 512))
+
+
+def is_candidate(e: Evidence) -> bool:
+    """May the page hold Japanese text? Errs towards yes: language identification comes later."""
+    if e.iso2022 >= 2 or e.nuls >= 16:
+        return True
+    if e.entities >= MIN_KANA and e.entities >= MIN_SHARE_UTF8 * e.cjk_entities:
+        return True
+    if e.utf8_kana >= MANY_KANA and e.utf8_bad < e.utf8:
+        return True
+    if e.utf8_kana >= MIN_KANA and e.utf8_bad < e.utf8:
+        return e.utf8_kana >= MIN_SHARE_UTF8 * e.utf8
+    return sjis_plausible(e) or euc_plausible(e)
+
+
+def sjis_plausible(e: Evidence) -> bool:
+    """Kana dominate the Shift_JIS reading and few bytes contradict it."""
+    total = e.sjis + e.sjis_half
+    return (
+        e.sjis_kana + min(e.sjis_half, e.sjis) >= MIN_KANA
+        and e.sjis_kana >= MIN_SHARE_LEGACY * total
+        and e.sjis_bad <= MAX_BAD * total
+    )
+
+
+def euc_plausible(e: Evidence) -> bool:
+    """Kana dominate the EUC-JP reading and few bytes contradict it."""
+    return (
+        e.euc_kana >= MIN_KANA
+        and e.euc_kana >= MIN_SHARE_LEGACY * e.euc
+        and e.euc_bad <= MAX_BAD * e.euc
+    )
