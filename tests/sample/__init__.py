@@ -1,0 +1,1 @@
+"""Parts of `make_sample.py`, which writes tests/data."""
