@@ -128,6 +128,7 @@ def _recoded(
 def _duplicates(archive: Archive, japanese: list[Page]) -> None:
     """Exact, near and repeated copies of pages that the sample already holds."""
     sources = [p for p in japanese if p.kana >= 800 and len(p.body) < 20_000]
+    sources = [p for p in sources if len(recode.SENTENCE.findall(p.text)) >= 8]
     plan = ["header", "footer", "edit", "mirror", "recrawl", "recrawl-edit", "shift_jis"]
     plan += ["https", "utm"]
     for number, page in enumerate(sources[: 5 * len(plan)]):
