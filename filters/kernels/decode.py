@@ -1,0 +1,79 @@
+"""UTF-8 bytes of an Arrow array to code points, once, for all kernels of a slice.
+
+Swallow, HojiChar and LLM-jp count Python characters, that is code points, so the kernels do too.
+Arrow does not check that a string array holds valid UTF-8; a byte that begins no valid sequence
+becomes U+FFFD, one for one, and nothing outside the document is ever read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .spec import Bytes, Offsets, Points, Scalar
+
+REPLACEMENT = np.uint32(0xFFFD)
+
+
+@njit(cache=True, nogil=True)
+def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> None:
+    """Code points of the documents `data[offsets[i]:offsets[i + 1]]`.
+
+    data: uint8[:]; offsets: int32[:] or int64[:], n + 1; points: uint32[:], room for one a byte;
+    starts: int64[:], n + 1, filled so that document i is `points[starts[i]:starts[i + 1]]`.
+    """
+    out = 0
+    starts[0] = 0
+    for doc in range(len(offsets) - 1):
+        i = np.int64(offsets[doc])
+        end = np.int64(offsets[doc + 1])
+        while i < end:
+            b = np.uint32(data[i])
+            if b < 0x80:
+                points[out] = b
+                i += 1
+            elif 0xE0 <= b < 0xF0 and i + 2 < end and _tail(data[i + 1]) and _tail(data[i + 2]):
+                c = (
+                    ((b & np.uint32(0x0F)) << np.uint32(12))
+                    | _low6(data[i + 1], 6)
+                    | _low6(data[i + 2], 0)
+                )
+                if c >= 0x800 and not (0xD800 <= c < 0xE000):
+                    points[out] = c
+                    i += 3
+                else:
+                    points[out] = REPLACEMENT
+                    i += 1
+            elif 0xC2 <= b < 0xE0 and i + 1 < end and _tail(data[i + 1]):
+                points[out] = ((b & np.uint32(0x1F)) << np.uint32(6)) | _low6(data[i + 1], 0)
+                i += 2
+            elif (
+                0xF0 <= b < 0xF5
+                and i + 3 < end
+                and _tail(data[i + 1])
+                and _tail(data[i + 2])
+                and _tail(data[i + 3])
+            ):
+                c = ((b & np.uint32(0x07)) << np.uint32(18)) | _low6(data[i + 1], 12)
+                c |= _low6(data[i + 2], 6) | _low6(data[i + 3], 0)
+                if 0x10000 <= c < 0x110000:
+                    points[out] = c
+                    i += 4
+                else:
+                    points[out] = REPLACEMENT
+                    i += 1
+            else:
+                points[out] = REPLACEMENT
+                i += 1
+            out += 1
+        starts[doc + 1] = out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _tail(b: Scalar) -> bool:
+    return (b & 0xC0) == 0x80
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _low6(b: Scalar, shift: Scalar) -> Scalar:
+    return (np.uint32(b) & np.uint32(0x3F)) << np.uint32(shift)
