@@ -19,6 +19,7 @@ from typing import Any
 
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import UsageError
+from corpus.normalize import STEPS
 
 MIB = 1 << 20
 
@@ -54,6 +55,18 @@ class HarvestSettings:
 
 
 @dataclass(frozen=True)
+class NormalizeSettings:
+    """Which steps of corpus/normalize.py are applied to every text."""
+
+    steps: tuple[str, ...] = tuple(STEPS)
+
+    def __post_init__(self) -> None:
+        unknown = [step for step in self.steps if step not in STEPS]
+        if unknown:
+            raise ValueError(f"no step {unknown[0]!r}; there are {', '.join(STEPS)}")
+
+
+@dataclass(frozen=True)
 class SelectSettings:
     """Which profile decides."""
 
@@ -74,6 +87,7 @@ class Settings:
 
     input: InputSettings = field(default_factory=InputSettings)
     harvest: HarvestSettings = field(default_factory=HarvestSettings)
+    normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)

@@ -1,0 +1,209 @@
+"""Harvest: from the records of one unit to documents with text, columns and signals.
+
+    record ─▶ gate ─▶ decode ─▶ extract ─▶ normalise ─▶ language ─▶ rights ─▶ signals
+       │        │                             │            │          │
+       └ counted as no candidate              └────────────┴──────────┴ a row in the ledger
+
+The order is the order of cost: the gate looks at raw bytes, so nine pages in ten are never parsed.
+A document that breaks a step costs one ledger row, never its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from corpus import language, storage
+from corpus.config import Settings
+from corpus.ledger import Ledger
+from corpus.normalize import normalize
+from corpus.schema import DOCUMENT, document_id
+from corpus.sources.item import Item, Unit
+from corpus.sources.plan import READERS
+from corpus.web import encoding, gate, rights
+from corpus.web.extract import extract
+from corpus.web.trees import parse
+from filters import signals
+
+BATCH_ROWS = 512
+ROBOTS_NO = ("noai", "noimageai")
+
+
+class Reject(NamedTuple):
+    """Why an item becomes no document: a ledger row, or (skip) a count."""
+
+    rule: str
+    detail: str = ""
+    value: float | None = None
+    threshold: float | None = None
+    skip: bool = False
+
+
+def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
+    """Harvest one unit into documents/NNNNN.parquet and ledger/harvest-NNNNN.parquet.
+
+    Returns the counts of its receipt: records, documents, ledger, skipped (reason → records),
+    dropped (rule → records), characters.
+    """
+    ledger = Ledger("harvest")
+    counts: dict[str, Any] = {"records": 0, "documents": 0, "characters": 0}
+    skipped: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    full = settings.harvest.ledger == "full"
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        rows: list[dict[str, Any]] = []
+        for item in READERS[unit.kind][0](unit, settings):
+            counts["records"] += 1
+            result = document(item, settings)
+            if isinstance(result, dict):
+                counts["documents"] += 1
+                counts["characters"] += result["n_chars"]
+                rows.append(result)
+                if len(rows) == BATCH_ROWS:
+                    yield _batch(rows)
+                    rows.clear()
+                continue
+            if result.skip:
+                skipped[result.rule] += 1
+            else:
+                dropped[result.rule] += 1
+            if full or not result.skip:
+                ledger.add(
+                    result.rule,
+                    document_id(item.file, item.offset, item.part),
+                    item.url,
+                    item.file,
+                    item.offset,
+                    action="skip" if result.skip else "drop",
+                    value=result.value,
+                    threshold=result.threshold,
+                    detail=result.detail,
+                )
+        if rows:
+            yield _batch(rows)
+
+    documents = root / "documents" / f"{unit.index:05d}.parquet"
+    rows_file = root / "ledger" / f"harvest-{unit.index:05d}.parquet"
+    outputs = {documents: storage.commit_parquet(documents, DOCUMENT, batches())[0]}
+    outputs[rows_file] = ledger.commit(rows_file)
+    counts |= {
+        "ledger": len(ledger),
+        "skipped": dict(sorted(skipped.items())),
+        "dropped": dict(sorted(dropped.items())),
+    }
+    receipt = root / "state" / "harvest" / f"{unit.index:05d}.json"
+    storage.write_receipt(receipt, root, outputs, counts)
+    return counts
+
+
+def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
+    """The document in `item`, or why there is none. Never raises."""
+    try:
+        return _document(item, settings)
+    except Exception as error:  # hostile input: one page must not cost its neighbours
+        words = " ".join(str(error).split())[:200]
+        return Reject("error", f"{type(error).__name__}: {words}")
+
+
+def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
+    if item.skip:
+        return Reject(item.skip, skip=True)
+    if item.problem:
+        return Reject(item.problem, item.detail, item.value)
+    policy = settings.harvest
+    row = _empty_row(item, settings)
+    body = item.html if item.html is not None else item.plain
+    text = item.text or ""
+    if body is not None:
+        evidence = gate.evidence(body)
+        if policy.gate and not gate.is_candidate(evidence):
+            return Reject("not Japanese (gate)", skip=True)
+        if item.charset:
+            text, repairs = encoding.decode_as(body, item.charset)
+            row.update(charset=item.charset, charset_from="given", repairs=repairs)
+        else:
+            found = encoding.decode(body, item.headers.get("content-type", ""), evidence)
+            text = found.text
+            row.update(charset=found.charset, charset_from=found.how, repairs=found.repairs)
+    visible = text
+    if item.html is not None:
+        tree = parse(text)
+        page = extract(tree, item.url, policy.ruby)
+        text = page.text
+        row.update(title=page.title, date=page.date, author=page.author, site=page.site)
+        row["rights"] = rights.read(item.headers, tree.meta, tree.links, tree.jsonld, visible)
+    else:
+        row["rights"] = rights.read(item.headers, {}, (), (), visible)
+    row["licence"] = settings.input.licence or rights.licence_class(row["rights"]["licence_url"])
+    row["text"] = text = normalize(text, settings.normalize.steps)
+    row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:500]
+    row["n_chars"], row["n_bytes"] = len(text), len(text.encode("utf-8", "surrogatepass"))
+    return _policy(row, settings) or row
+
+
+def _policy(row: dict[str, Any], settings: Settings) -> Reject | None:
+    """The decisions of harvest itself: empty text, another language, reserved rights."""
+    policy = settings.harvest
+    if row["n_chars"] < policy.min_chars:
+        return Reject("empty", "no main text was found", row["n_chars"], policy.min_chars)
+    code, score = language.identify(row["text"])
+    row["language"], row["language_score"] = code, score
+    if code != policy.language:
+        return Reject("language", f"the text is {code}, not {policy.language}", score)
+    if score < policy.min_language_score:
+        return Reject("language_score", f"{code} is unsure", score, policy.min_language_score)
+    claims = row["rights"]
+    if policy.drop_noai and claims["noai"]:
+        return Reject("noai", "robots directive noai: the page must not be used to train AI")
+    if policy.drop_tdm_reservation and claims["tdm_reservation"]:
+        return Reject("tdm_reservation", f"TDMRep reservation {claims['tdm_policy']}".strip())
+    return None
+
+
+def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
+    return {
+        "id": document_id(item.file, item.offset, item.part),
+        "url": item.url,
+        "host": host_of(item.url),
+        "title": item.title,
+        "author": "",
+        "site": "",
+        "date": item.date,
+        "captured": item.captured,
+        "source": settings.input.name or _source_name(item),
+        "charset": item.charset,
+        "charset_from": "given",
+        "repairs": 0,
+        "source_file": item.file,
+        "source_offset": item.offset,
+        "source_length": item.length,
+        "source_digest": item.digest,
+    }
+
+
+def _source_name(item: Item) -> str:
+    return "web" if item.url.startswith("http") else "files"
+
+
+def host_of(url: str) -> str:
+    """Host of a URL in lower case, "" when it has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    texts = pa.array([row["text"] for row in rows], pa.string())
+    columns = [
+        pa.array([row[field.name] for row in rows], field.type)
+        for field in DOCUMENT
+        if field.name != "quality"
+    ]
+    return pa.RecordBatch.from_arrays([*columns, signals.measure(texts)], schema=DOCUMENT)

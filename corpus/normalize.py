@@ -1,0 +1,94 @@
+"""Text normalisation: named, switchable steps that keep what cannot be got back.
+
+Plain NFKC is never applied: it turns ① into 1, ㍿ into 株式会社, ㎡ into m2 and ～ into ~, and none of
+that can be undone. Each step below is idempotent and so is their sequence.
+
+    newlines         CR LF, CR, NEL, LS, PS, VT, FF become LF
+    controls         C0/C1 controls, zero-width and bidi marks, U+FFFD, noncharacters, private use removed
+    nfc              canonical composition (か + ゙ becomes が)
+    halfwidth-kana   ｶﾞ becomes ガ, ｡ becomes 。
+    fullwidth-ascii  Ａ and ３ become A and 3; full-width punctuation stays
+    punctuation      ，． become 、。 in documents that use them as Japanese punctuation (Swallow)
+    spaces           runs of blanks become one, lines are trimmed, blank lines go
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+_NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\uffff\ue000-\uf8ff\ufdd0-\ufdef\ud800-\udfff\U000e0000-\U000e007f"
+    "\U000f0000-\U0010ffff]"
+)
+_HALF_KANA = re.compile("[\uff61-\uff9f]+")
+_FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]")
+_TO_ASCII = {code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]}  # noqa: E501
+_JAPANESE = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3007\u303b\u3400-\u9fff\uf900-\ufaff」』）】〉》"
+_BLANKS = re.compile("[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]+")
+_AROUND_NEWLINE = re.compile(" *\n[ \n]*")
+
+
+def newlines(text: str) -> str:
+    return _NEWLINES.sub("\n", text)
+
+
+def controls(text: str) -> str:
+    return _CONTROLS.sub("", text)
+
+
+def nfc(text: str) -> str:
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def halfwidth_kana(text: str) -> str:
+    return _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
+
+
+def fullwidth_ascii(text: str) -> str:
+    return text.translate(_TO_ASCII) if _FULL_ASCII.search(text) else text
+
+
+def punctuation(text: str) -> str:
+    """Swallow's kutoten rule: per document and mark, by majority after Japanese characters.
+
+    Source: swallow-corpus kutoten.py. After digits and Latin letters the Western mark stays.
+    """
+    for western, japanese in (("，", "、"), ("．", "。")):
+        if western not in text:
+            continue
+        after = re.compile(f"(?<=[{_JAPANESE}]){western}")
+        if len(after.findall(text)) > len(re.findall(f"(?<=[{_JAPANESE}]){japanese}", text)):
+            text = re.sub(f"(?<![Ａ-Ｚａ-ｚ０-９A-Za-z0-9]){western}", japanese, text)
+    return text
+
+
+def spaces(text: str) -> str:
+    text = _BLANKS.sub(_one_blank, text)
+    return _AROUND_NEWLINE.sub("\n", text).strip(" \n\u3000")
+
+
+def _one_blank(run: re.Match[str]) -> str:
+    return "\u3000" if run.group() == "\u3000" else " "
+
+
+STEPS: dict[str, Callable[[str], str]] = {
+    "newlines": newlines,
+    "controls": controls,
+    "nfc": nfc,
+    "halfwidth-kana": halfwidth_kana,
+    "fullwidth-ascii": fullwidth_ascii,
+    "punctuation": punctuation,
+    "spaces": spaces,
+}
+
+
+def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> str:
+    """Apply the named steps in the order of STEPS."""
+    for name, step in STEPS.items():
+        if name in steps:
+            text = step(text)
+    return text

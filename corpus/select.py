@@ -1,0 +1,124 @@
+"""Select: a profile's rules over stored signals decide which documents stay.
+
+One unit per documents file, and no text is read: changing a threshold takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus import storage
+from corpus.config import Settings
+from corpus.ledger import Ledger
+from filters.profile import Decisions, Profile, load
+
+SELECTED = pa.schema(
+    [
+        pa.field("row", pa.int32(), metadata={"description": "row in the documents file"}),
+        pa.field("n_bytes", pa.int32()),
+        pa.field("cluster", pa.string()),
+        pa.field("cluster_size", pa.int32()),
+    ]
+)
+COLUMNS = (
+    "id", "url", "source_file", "source_offset", "n_bytes", "n_chars", "language_score", "repairs",
+    "quality",
+)  # fmt: skip
+
+
+def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
+    """Decide on documents file `index`; write state/select and the ledger rows of what is dropped.
+
+    Returns {input, kept, ledger, dropped: rule → documents, bytes}.
+    """
+    documents = root / "documents" / f"{index:05d}.parquet"
+    table = pq.read_table(documents, columns=list(COLUMNS)).combine_chunks()
+    removed, cluster, size = duplicates_of(root, index, table.num_rows, table["id"])
+    profile = load(settings.select.profile)
+    decisions = decide(profile, table)
+    candidates = ~removed
+    keep = candidates & decisions.keep
+    ledger = Ledger("select")
+    dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
+    rows = np.flatnonzero(keep).astype(np.int32)
+    selected = pa.Table.from_arrays(
+        [
+            pa.array(rows),
+            table["n_bytes"].take(pa.array(rows)),
+            cluster.take(pa.array(rows)),
+            size.take(pa.array(rows)),
+        ],
+        schema=SELECTED,
+    )
+    kept_file = root / "state" / "select" / f"{index:05d}.parquet"
+    ledger_file = root / "ledger" / f"select-{index:05d}.parquet"
+    outputs = {kept_file: storage.commit_parquet(kept_file, SELECTED, selected)[0]}
+    outputs[ledger_file] = ledger.commit(ledger_file)
+    counts = {
+        "input": int(candidates.sum()),
+        "kept": len(rows),
+        "ledger": len(ledger),
+        "dropped": dict(sorted(dropped.items())),
+        "bytes": int(np.asarray(selected["n_bytes"]).sum(dtype=np.int64)) if len(rows) else 0,
+    }
+    receipt = root / "state" / "select" / f"{index:05d}.json"
+    storage.write_receipt(receipt, root, outputs, counts)
+    return counts
+
+
+def decide(profile: Profile, table: pa.Table) -> Decisions:
+    """The profile's decisions on rows with the columns of a documents file."""
+    quality = table["quality"]
+    chunks = quality.combine_chunks() if isinstance(quality, pa.ChunkedArray) else quality
+    if isinstance(chunks, pa.ChunkedArray):  # an empty table combines to no chunk
+        chunks = pa.array([], quality.type)
+    extra = {name: table[name].combine_chunks() for name in ("language_score", "n_chars", "repairs")}
+    return profile.decide(chunks, {k: _one(v) for k, v in extra.items()})
+
+
+def _one(column: Any) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def duplicates_of(
+    root: Path, index: int, rows: int, ids: pa.ChunkedArray
+) -> tuple[np.ndarray, pa.Array, pa.Array]:
+    """(removed bool[rows], cluster, cluster_size) of a documents file, from the dedup stage."""
+    removed = np.zeros(rows, bool)
+    cluster = np.array(ids.to_pylist(), dtype=object)
+    size = np.ones(rows, np.int32)
+    for path in sorted((root / "duplicates").glob("*.parquet")):
+        part = pq.read_table(path, filters=[("file", "=", index)])
+        at = part["row"].to_numpy()
+        removed[at] = np.array(part["id"].to_pylist(), object) != np.array(
+            part["kept_id"].to_pylist(), object
+        )
+        cluster[at] = np.array(part["cluster"].to_pylist(), object)
+        size[at] = part["cluster_size"].to_numpy()
+    return removed, pa.array(cluster, pa.string()), pa.array(size)
+
+
+def _note(
+    ledger: Ledger, profile: Profile, decisions: Decisions, table: pa.Table, rows: np.ndarray
+) -> Counter[str]:
+    dropped: Counter[str] = Counter()
+    if not len(rows):
+        return dropped
+    about = table.select(["id", "url", "source_file", "source_offset"]).take(pa.array(rows))
+    for row, facts in zip(rows.tolist(), about.to_pylist(), strict=True):
+        failing = [profile.rules[i].name for i in np.flatnonzero(decisions.failures[row])]
+        rule = profile.rules[int(decisions.rule[row])]
+        dropped[rule.name] += 1
+        others = f"; also fails {', '.join(failing[1:])}" if len(failing) > 1 else ""
+        ledger.add(
+            rule.name, facts["id"], facts["url"], facts["source_file"], facts["source_offset"],
+            value=float(decisions.value[row]), threshold=float(decisions.threshold[row]),
+            detail=f"profile {profile.name} wants {rule.bounds()}{others}",
+        )  # fmt: skip
+    return dropped

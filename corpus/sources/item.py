@@ -1,0 +1,49 @@
+"""What a source yields: one `Item` per record, and the `Unit` of work it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of the input that one worker reads: a byte or row range of a file, or whole files."""
+
+    index: int  # position in the plan; names the unit's outputs
+    kind: str  # a key of corpus.sources.READERS
+    files: tuple[str, ...]  # as named on the command line
+    start: int = 0  # first byte (row) of the range
+    end: int = -1  # behind the last one; -1: the whole file
+
+    def __str__(self) -> str:
+        more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
+        span = f"[{self.start}:{self.end}]" if self.end >= 0 else ""
+        return f"{self.files[0]}{span}{more}"
+
+
+@dataclass(slots=True)
+class Item:
+    """One record of the input.
+
+    Exactly one of these holds: `skip` names why it is no candidate; `problem` why it is unreadable;
+    `html` is the body of a page; `plain` the bytes of a text; `text` a text the source decoded.
+    """
+
+    file: str
+    offset: int
+    length: int
+    part: int = 0
+    url: str = ""
+    captured: str = ""  # ISO 8601
+    digest: str = ""
+    skip: str = ""
+    problem: str = ""
+    html: bytes | None = None
+    plain: bytes | None = None
+    text: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # HTTP, names in lower case
+    title: str = ""
+    date: str = ""
+    charset: str = ""  # of `text`, or the one `plain` must be in
+    detail: str = ""  # words for the ledger
+    value: float | None = None  # measured value behind `problem`, e.g. bytes lost

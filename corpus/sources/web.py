@@ -1,0 +1,129 @@
+"""WARC, WET and ARC files as items: which records may be pages, and their decoded bodies."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+
+from corpus.config import MIB, Settings
+from corpus.errors import RunError
+from corpus.sources import arc, warc
+from corpus.sources.item import Item, Unit
+from corpus.sources.window import Window
+from corpus.web import encoding, http
+
+# Content types that may hold a page; anything else with a declared type is no candidate.
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
+HEAD_SEARCHED = 1024
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """Items of the records that start in the unit's byte range."""
+    file = unit.files[0]
+    with Window(file) as window:
+        end = window.size if unit.end < 0 else unit.end
+        if arc.looks_like_arc(window):
+            records: Iterator[warc.Record | warc.Gap] = arc.read(file) if unit.start == 0 else iter(())
+        else:
+            if unit.start == 0 and not warc.looks_like_warc(window) and not _any_record(window):
+                raise RunError(
+                    f"{file} is no WARC file: take it out of the input, or say what it is with --source"
+                )
+            records = warc.read(window, unit.start, end, settings.harvest.max_body_mib * MIB + 4096)
+        for record in records:
+            if isinstance(record, warc.Gap):
+                yield Item(
+                    file, record.offset, record.length, problem="unreadable",
+                    detail=record.reason, value=float(record.length),
+                )  # fmt: skip
+            else:
+                yield _item(file, record, settings)
+
+
+def _any_record(window: Window) -> bool:
+    """A damaged first member may still be followed by good ones (searched in the first 64 MiB)."""
+    stop = min(window.size, 64 * MIB)
+    return any(isinstance(r, warc.Record) for r in warc.read(window, 0, stop, 1 << 16))
+
+
+def _item(file: str, record: warc.Record, settings: Settings) -> Item:
+    headers = record.headers
+    item = Item(
+        file, record.offset, record.length, record.part,
+        url=headers.get("warc-target-uri", "").strip("<> "),
+        captured=headers.get("warc-date", ""),
+    )  # fmt: skip
+    kind = record.type
+    if kind == "response":
+        _response(item, record, settings)
+    elif kind == "conversion":
+        _text(item, record)
+    elif kind == "resource":
+        _page(item, record.block, {"content-type": headers.get("content-type", "")})
+    else:
+        item.skip = f"{kind or 'untyped'} record"
+    if item.html is not None or item.plain is not None:
+        item.digest = headers.get("warc-payload-digest", "") or _sha1(
+            record.block if item.html is None else item.html
+        )
+        if record.cut or "warc-truncated" in headers:
+            item.detail = f"truncated ({headers.get('warc-truncated', 'record is cut')})"
+    return item
+
+
+def _response(item: Item, record: warc.Record, settings: Settings) -> None:
+    if not item.url.startswith(("http:", "https:")) and ":" in item.url:
+        item.skip = f"{item.url.partition(':')[0].lower()[:20]} response"
+        return
+    response = http.parse(
+        record.block, settings.harvest.max_body_mib * MIB, settings.harvest.max_ratio
+    )
+    if response is None:
+        item.problem, item.detail = "no_http", "the block of this response holds no HTTP message"
+    elif response.status != 200:
+        item.skip = f"status {response.status}"
+    elif response.problem:
+        item.problem = response.problem
+        item.detail = (
+            f"the body unpacks to more than {settings.harvest.max_body_mib} MiB and more than "
+            f"{settings.harvest.max_ratio} times its packed size"
+        )
+    else:
+        _page(item, response.body, response.headers)
+
+
+def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
+    """Take the body as a page or a plain text, or say why it is neither."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    head = body[:HEAD_SEARCHED].lstrip()
+    if not head:
+        item.skip = "empty body"
+    elif kind not in PAGE_TYPES and not (kind in VAGUE_TYPES and _looks_like_html(head)):
+        item.skip = f"type {kind[:60] or 'undeclared'}"
+    elif item.url.endswith("/robots.txt"):
+        item.skip = "robots.txt"
+    elif kind in ("application/xml", "text/xml") and not _looks_like_html(head):
+        item.skip = f"type {kind}"
+    elif kind == "text/plain" and not _looks_like_html(head):
+        item.plain, item.headers = body, headers
+    else:
+        item.html, item.headers = body, headers
+
+
+def _text(item: Item, record: warc.Record) -> None:
+    """A conversion record (WET): UTF-8 text by definition."""
+    if record.block.strip():
+        item.plain, item.charset = record.block, encoding.UTF8
+    else:
+        item.skip = "empty body"
+
+
+def _looks_like_html(head: bytes) -> bool:
+    low = head.lower()
+    return low.startswith((b"<!doctype html", b"<html")) or b"<html" in low or b"<body" in low
+
+
+def _sha1(data: bytes) -> str:
+    return "sha1:" + base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
