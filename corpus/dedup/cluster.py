@@ -1,0 +1,178 @@
+"""From signatures to clusters: buckets, verified candidates, connected components.
+
+Data: n documents by index; `parents` int64[n] is a union-find forest whose roots are the smallest
+index of their tree. Documents whose band keys are equal share a bucket. Within a bucket the
+documents stand in the order of their text hashes, so which pairs are compared depends on the
+texts and not on the order of the input: each with the bucket's first and with the WINDOW before
+it. A bucket of g documents therefore costs at most g * (WINDOW + 1) comparisons, never g**2; pairs
+already in one cluster cost none. An edge exists where the estimated Jaccard reaches the threshold,
+and a cluster is a connected component of edges: the same for every order of documents and bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from corpus.dedup.minhash import band_keys
+
+# A bucket up to this size is compared pair by pair; measured on the gold sets, larger windows
+# find no further edge (benchmarks/dedup.py), because a missed pair meets again in another band.
+WINDOW = 32
+
+
+@dataclass(frozen=True)
+class Work:
+    """What near clustering did: for the report and the benchmarks."""
+
+    buckets: int  # with at least two documents
+    largest_bucket: int
+    compared: int  # pairs whose signatures were compared
+    linked: int  # of them, pairs that joined two clusters
+
+
+@njit(cache=True, nogil=True)
+def find(parents: np.ndarray, i: Any) -> Any:
+    """Root of i; halves the path on its way."""
+    while parents[i] != i:
+        parents[i] = parents[parents[i]]
+        i = parents[i]
+    return i
+
+
+@njit(cache=True, nogil=True)
+def union(parents: np.ndarray, i: Any, j: Any) -> Any:
+    """Join the trees of i and j under the smaller root; True if they were two."""
+    i = find(parents, i)
+    j = find(parents, j)
+    if i == j:
+        return False
+    if i < j:
+        parents[j] = i
+    else:
+        parents[i] = j
+    return True
+
+
+@njit(cache=True, nogil=True)
+def labels(parents: np.ndarray) -> Any:
+    """Root of every document: int64[n], the smallest index of its cluster. Flattens `parents`."""
+    for i in range(len(parents)):
+        parents[i] = parents[parents[i]]  # the parent is smaller, so it is flat already
+    return parents.copy()
+
+
+@njit(cache=True, nogil=True)
+def _link_runs(parents: np.ndarray, order: np.ndarray, first: Any, second: Any) -> Any:
+    for k in range(1, len(order)):
+        i, j = order[k - 1], order[k]
+        if first[i] == first[j] and second[i] == second[j]:
+            union(parents, i, j)
+
+
+def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> None:
+    """Join documents whose keys are equal. keys: uint64[n] or uint64[n, 2]; usable: bool[n]."""
+    members = np.flatnonzero(usable)
+    columns = keys if keys.ndim == 2 else keys[:, None]
+    low, high = columns[:, 0], columns[:, -1]
+    order = members[np.lexsort((low[members], high[members]))]
+    _link_runs(parents, order, high, low)
+
+
+@njit(cache=True, nogil=True)
+def _similar(signatures: np.ndarray, i: Any, j: Any, needed: Any) -> Any:
+    """True if at least `needed` values are equal; stops early when that is out of reach."""
+    size = signatures.shape[1]
+    equal = 0
+    for start in range(0, size, 32):
+        end = min(start + 32, size)
+        for k in range(start, end):
+            equal += signatures[i, k] == signatures[j, k]
+        if equal + size - end < needed:
+            return False
+    return equal >= needed
+
+
+@njit(cache=True, nogil=True)
+def _link_buckets(
+    parents: np.ndarray,
+    members: np.ndarray,
+    order: np.ndarray,
+    keys: np.ndarray,
+    signatures: np.ndarray,
+    needed: Any,
+    work: np.ndarray,
+) -> Any:
+    """Compare within runs of equal keys. members[order[k]] is the document of the k-th key."""
+    start = 0
+    n = len(order)
+    while start < n:
+        end = start + 1
+        key = keys[order[start]]
+        while end < n and keys[order[end]] == key:
+            end += 1
+        if end - start > 1:
+            work[0] += 1
+            work[1] = max(work[1], end - start)
+        for k in range(start + 1, end):
+            i = members[order[k]]
+            root = find(parents, i)
+            near = max(start, k - WINDOW)
+            for other in range(near - 1, k):
+                at = start if other < near else other
+                if other < near and near == start:
+                    continue  # the first is inside the window
+                j = members[order[at]]
+                if find(parents, j) == root:
+                    continue
+                work[2] += 1
+                if _similar(signatures, i, j, needed):
+                    work[3] += union(parents, i, j)
+                    root = find(parents, i)
+        start = end
+
+
+def needed_values(threshold: float, num_perm: int) -> int:
+    """The least number of equal values whose share reaches `threshold`."""
+    return int(np.ceil(np.round(threshold * num_perm, 9)))
+
+
+def link_similar(
+    parents: np.ndarray,
+    members: np.ndarray,
+    signatures: np.ndarray,
+    bands: int,
+    rows: int,
+    threshold: float,
+    keys_of_band: Callable[[int], np.ndarray] | None = None,
+) -> Work:
+    """Join documents that share a band and whose estimated Jaccard reaches `threshold`.
+
+    members: int64[m], the documents to compare, in the order of their text hashes; signatures:
+    uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members, by
+    default computed from the signatures. Keys and order of the next band are made by a second
+    thread while this one compares. Memory: 32 bytes a member beside the arguments.
+    """
+
+    def sorted_band(band: int) -> tuple[np.ndarray, np.ndarray]:
+        if keys_of_band is None:
+            keys = band_keys(signatures, band, rows)[members]
+        else:
+            keys = keys_of_band(band)
+        return keys, np.argsort(keys, kind="stable")
+
+    work = np.zeros(4, np.int64)
+    needed = needed_values(threshold, signatures.shape[1])
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(sorted_band, 0)
+        for band in range(bands):
+            keys, order = ahead.result()
+            if band + 1 < bands:
+                ahead = pool.submit(sorted_band, band + 1)
+            _link_buckets(parents, members, order, keys, signatures, needed, work)
+    return Work(*(int(value) for value in work))

@@ -1,0 +1,100 @@
+"""MurmurHash3 (Austin Appleby, public domain) as numba kernels over code points.
+
+A standard hash, so that another implementation reproduces shingles and signatures: the value of a
+run of symbols is that of its bytes as uint32 little-endian, for text `s.encode('utf-32-le')`.
+All arithmetic is explicitly 32 or 64 bits wide: numba widens mixed expressions silently.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, inline="always")
+def fmix32(h: Any) -> Any:
+    """The finaliser of MurmurHash3_x86_32: a bijection of uint32."""
+    h = np.uint32(h ^ (h >> np.uint32(16)))
+    h = np.uint32(h * np.uint32(0x85EBCA6B))
+    h = np.uint32(h ^ (h >> np.uint32(13)))
+    h = np.uint32(h * np.uint32(0xC2B2AE35))
+    return np.uint32(h ^ (h >> np.uint32(16)))
+
+
+@njit(cache=True, nogil=True)
+def premix(symbols: np.ndarray, count: Any) -> Any:
+    """The part of MurmurHash3_x86_32 that needs one block alone, in place on symbols[:count]."""
+    for i in range(count):
+        k = np.uint32(symbols[i] * np.uint32(0xCC9E2D51))
+        k = np.uint32((k << np.uint32(15)) | (k >> np.uint32(17)))
+        symbols[i] = np.uint32(k * np.uint32(0x1B873593))
+
+
+@njit(cache=True, nogil=True)
+def shingle_hashes(mixed: np.ndarray, first: Any, size: Any, n: Any, out: np.ndarray) -> Any:
+    """MurmurHash3_x86_32 of the `size` runs of n symbols that begin at mixed[first], …, into out.
+
+    The loop over positions is the inner one, so that it becomes SIMD code.
+    """
+    for i in range(size):
+        out[i] = np.uint32(0)
+    for j in range(n):
+        start = first + j
+        for i in range(size):
+            h = np.uint32(out[i] ^ mixed[start + i])
+            h = np.uint32((h << np.uint32(13)) | (h >> np.uint32(19)))
+            out[i] = np.uint32(h * np.uint32(5) + np.uint32(0xE6546B64))
+    length = np.uint32(4 * n)
+    for i in range(size):
+        out[i] = fmix32(np.uint32(out[i] ^ length))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rotate64(x: Any, by: Any) -> Any:
+    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _fmix64(k: Any) -> Any:
+    k ^= k >> np.uint64(33)
+    k *= np.uint64(0xFF51AFD7ED558CCD)
+    k ^= k >> np.uint64(33)
+    k *= np.uint64(0xC4CEB9FE1A85EC53)
+    return k ^ (k >> np.uint64(33))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _word(points: np.ndarray, i: Any, n: Any) -> Any:
+    """Two code points as one little-endian uint64; beyond the end: zero."""
+    low = np.uint64(points[i]) if i < n else np.uint64(0)
+    high = np.uint64(points[i + 1]) if i + 1 < n else np.uint64(0)
+    return low | (high << np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
+def murmur128(points: np.ndarray, n: Any) -> Any:
+    """MurmurHash3_x64_128 (seed 0) of points[:n] as UTF-32-LE: two uint64."""
+    c1 = np.uint64(0x87C37B91114253D5)
+    c2 = np.uint64(0x4CF5AD432745937F)
+    h1 = np.uint64(0)
+    h2 = np.uint64(0)
+    whole = n // 4 * 4
+    for i in range(0, whole, 4):
+        h1 ^= _rotate64(_word(points, i, n) * c1, 31) * c2
+        h1 = (_rotate64(h1, 27) + h2) * np.uint64(5) + np.uint64(0x52DCE729)
+        h2 ^= _rotate64(_word(points, i + 2, n) * c2, 33) * c1
+        h2 = (_rotate64(h2, 31) + h1) * np.uint64(5) + np.uint64(0x38495AB5)
+    if whole < n:  # a tail of zero bytes leaves h unchanged, as the reference does
+        h2 ^= _rotate64(_word(points, whole + 2, n) * c2, 33) * c1
+        h1 ^= _rotate64(_word(points, whole, n) * c1, 31) * c2
+    h1 ^= np.uint64(4 * n)
+    h2 ^= np.uint64(4 * n)
+    h1 += h2
+    h2 += h1
+    h1 = _fmix64(h1)
+    h2 = _fmix64(h2)
+    h1 += h2
+    h2 += h1
+    return h1, h2

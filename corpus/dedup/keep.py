@@ -1,0 +1,71 @@
+"""Which copy of a cluster stays: a declared order over columns, ties broken by id.
+
+Every key puts the better document first: `source` by the list `sources` (unlisted ones last),
+`rights` open licence before unknown before reserved, `quality` higher, `length` longer, `date` and
+`captured` newer (unknown last), `order` earlier in the input, `id` smaller.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.dedup.settings import DedupSettings
+
+RIGHTS_OPEN, RIGHTS_UNKNOWN, RIGHTS_RESERVED = 0, 1, 2
+
+PRESETS: dict[str, tuple[str, ...]] = {
+    "first": ("order", "id"),
+    "longest": ("length", "id"),
+    "newest": ("date", "captured", "id"),
+}
+
+# key → (column of the signatures file, direction)
+COLUMNS: dict[str, tuple[str, str]] = {
+    "source": ("source_rank", "ascending"),
+    "rights": ("rights", "ascending"),
+    "quality": ("quality", "descending"),
+    "length": ("n_chars", "descending"),
+    "date": ("date", "descending"),
+    "captured": ("captured", "descending"),
+    "order": ("document", "ascending"),
+    "id": ("id", "ascending"),
+}
+
+
+def keep_order(settings: DedupSettings) -> tuple[str, ...]:
+    """The keys of the policy; `id` and the input order are always the last ones."""
+    keys = PRESETS.get(settings.keep, settings.keep_order)
+    return tuple(dict.fromkeys((*keys, "id", "order")))
+
+
+def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
+    """Order of the rows of `members`: by cluster, and the best copy of each cluster first.
+
+    members: columns `label` (int64, the cluster), `document` (int64, position in the input), and
+    those of COLUMNS that the policy names; `source` in place of `source_rank`. Returns int64[n],
+    row numbers. Nulls come last in their cluster.
+    """
+    keys = keep_order(settings)
+    if "source" in keys:
+        ranks = pc.index_in(members["source"], pa.array(settings.sources, pa.string()))
+        ranks = pc.fill_null(ranks, len(settings.sources))
+        members = members.append_column("source_rank", ranks)
+    order = [("label", "ascending"), *(COLUMNS[key] for key in keys)]
+    return pc.sort_indices(members, sort_keys=order).to_numpy()
+
+
+def policy_text(settings: DedupSettings) -> str:
+    """The policy in words, for the card and the ledger."""
+    words = {
+        "source": "source priority",
+        "rights": "open rights",
+        "quality": f"higher {settings.quality}" if settings.quality else "",
+        "length": "longer",
+        "date": "newer date",
+        "captured": "newer capture",
+        "order": "earlier in the input",
+        "id": "smaller id",
+    }
+    return ", then ".join(words[key] for key in keep_order(settings) if words[key])

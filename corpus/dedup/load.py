@@ -1,0 +1,96 @@
+"""All signatures files of a build as arrays, in memory or mapped from a scratch file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.dedup.arrow import fixed_rows
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures import COPIED, DERIVED, check, has_near, has_url
+from corpus.storage import ROWS_PER_GROUP
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """What clustering reads of n documents; document i is row `i - starts[file]` of its file."""
+
+    paths: list[Path]
+    starts: np.ndarray  # int64[files + 1]: first document of each file
+    exact: np.ndarray  # uint64[n, 2]
+    url_keys: np.ndarray  # uint64[n], or [0] when addresses do not count
+    usable: np.ndarray  # bool[n]: has at least one letter or digit
+    signatures: np.ndarray  # uint32[n, num_perm], or [0, num_perm]
+
+    @property
+    def n(self) -> int:
+        return int(self.starts[-1])
+
+
+def load(paths: list[Path], settings: DedupSettings, memory: int, scratch: Path) -> Signatures:
+    """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`."""
+    sizes = []
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            check(file.schema_arrow, settings, path)
+            sizes.append(file.metadata.num_rows)
+    starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+    n = int(starts[-1])
+    shape = (n if has_near(settings) else 0, settings.num_perm)
+    exact = np.empty((n, 2), np.uint64)
+    keys = np.empty(n if has_url(settings) else 0, np.uint64)
+    usable = np.empty(n, np.bool_)
+    if 4 * shape[0] * shape[1] > memory:
+        scratch.mkdir(parents=True)
+        mapped = np.memmap(scratch / "signatures.u32", np.uint32, "w+", shape=shape)
+        signatures: np.ndarray = mapped
+    else:
+        signatures = np.empty(shape, np.uint32)
+    columns = ["exact", "n_normal", "url_key"] + (["signature"] if has_near(settings) else [])
+    for path, start in zip(paths, starts, strict=False):
+        at = int(start)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+                to = at + batch.num_rows
+                exact[at:to] = fixed_rows(batch["exact"], np.uint64)
+                usable[at:to] = batch["n_normal"].to_numpy() > 0
+                if len(keys):
+                    keys[at:to] = batch["url_key"].to_numpy()
+                if has_near(settings):
+                    signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
+                at = to
+    return Signatures(paths, starts, exact, keys, usable, signatures)
+
+
+def read_rows(data: Signatures, documents: np.ndarray, columns: list[str]) -> pa.Table:
+    """The named columns of `documents` (int64[m], ascending), and `document`, `file`, `row`."""
+    parts = []
+    for file_index, path in enumerate(data.paths):
+        start, end = data.starts[file_index], data.starts[file_index + 1]
+        low, high = np.searchsorted(documents, [start, end])
+        wanted = documents[low:high]
+        if not len(wanted):
+            continue
+        at = int(start)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+                low, high = np.searchsorted(wanted, [at, at + batch.num_rows])
+                chosen = wanted[low:high]
+                if len(chosen):
+                    table = pa.table(batch.take(pa.array(chosen - at)))
+                    table = table.append_column("document", pa.array(chosen))
+                    files = np.full(len(chosen), file_index, np.int32)
+                    table = table.append_column("file", pa.array(files))
+                    rows = (chosen - start).astype(np.int32)
+                    parts.append(table.append_column("row", pa.array(rows)))
+                at += batch.num_rows
+    if not parts:
+        kinds = COPIED | DERIVED
+        kinds = kinds | {"document": pa.int64(), "file": pa.int32(), "row": pa.int32()}
+        names = [*columns, "document", "file", "row"]
+        return pa.table({name: pa.array([], kinds[name]) for name in names})
+    return pa.concat_tables(parts)

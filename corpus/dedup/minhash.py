@@ -1,0 +1,232 @@
+"""MinHash signatures and LSH bands: numba kernels over Arrow buffers, equal to datasketch's.
+
+Data: a text is normalised (corpus.dedup.normal) to code points c[0..m). Its shingles are the
+m - n + 1 runs of n code points, or the whole text when m < n; an empty text has none. The hash of a
+shingle is MurmurHash3_x86_32 (seed 0) of its UTF-32-LE bytes. With that hash function a signature
+is bit for bit `datasketch.MinHash(num_perm, seed, hashfunc=…)` of scheme affine32:
+
+    signature[k] = min over shingles of a[k] * fmix32(hash) + b[k]  mod 2**32
+
+uint32[num_perm]; an empty text keeps 2**32 - 1 everywhere and is never compared. Word shingles take
+words for code points: a word's symbol is MurmurHash3_x86_32 of its normalised UTF-32-LE bytes.
+
+A band is `rows` neighbouring values; its key is a 64-bit hash of them and of the band's number.
+Formulas: Broder 1997; Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, chapter 3.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from datasketch import MinHash
+from datasketch.lsh import _optimal_param
+from numba import njit
+
+from corpus.dedup.arrow import Texts
+from corpus.dedup.hashes import fmix32, murmur128, premix, shingle_hashes
+from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.settings import DedupSettings
+
+TILE = 8  # shingles per pass over the permutations: their hashes stay in registers
+CHUNK = 4096  # shingles hashed at a time, so that the buffer stays in the first-level cache
+EMPTY = np.uint32(0xFFFFFFFF)
+
+
+@functools.cache
+def permutations(num_perm: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """datasketch's (a, b) of scheme affine32, uint32[num_perm] each; every a is odd."""
+    a, b = MinHash(num_perm=num_perm, seed=seed, scheme="affine32").permutations
+    return np.ascontiguousarray(a), np.ascontiguousarray(b)
+
+
+@functools.cache
+def params(threshold: float, num_perm: int, recall_weight: float = 0.5) -> tuple[int, int]:
+    """(bands, rows) that minimise datasketch's weighted error areas at `threshold`.
+
+    `recall_weight` is the weight of false negatives (datasketch's default: 0.5).
+    """
+    return _optimal_param(threshold, num_perm, 1.0 - recall_weight, recall_weight)
+
+
+def banding(settings: DedupSettings) -> tuple[int, int]:
+    """(bands, rows) of the settings: given, or chosen; never more than num_perm values."""
+    bands, rows = settings.bands, settings.rows
+    if not (bands and rows):
+        bands, rows = params(settings.threshold, settings.num_perm, settings.recall_weight)
+    if bands * rows > settings.num_perm:
+        raise ValueError(f"{bands} bands of {rows} rows need {bands * rows} permutations")
+    return bands, rows
+
+
+def s_curve(bands: int, rows: int, similarities: np.ndarray | None = None) -> np.ndarray:
+    """Probability that a pair of Jaccard s becomes a candidate: 1 - (1 - s**rows)**bands.
+
+    Returns float64[n, 2]: s and the probability; s = 0.05 … 1 by default.
+    """
+    s = np.linspace(0.05, 1.0, 20) if similarities is None else similarities
+    return np.stack([s, 1.0 - (1.0 - s**rows) ** bands], axis=1)
+
+
+@njit(cache=True, nogil=True)
+def update(
+    hashes: np.ndarray, count: Any, a: np.ndarray, b: np.ndarray, signature: np.ndarray
+) -> Any:
+    """Lower `signature` (uint32[p]) by `hashes[:count]`; hashes has room for TILE - 1 more."""
+    if count == 0:
+        return
+    for i in range(count, count + (-count) % TILE):
+        hashes[i] = hashes[0]  # a repeated shingle changes no minimum
+    for i in range(0, count, TILE):
+        h0, h1, h2, h3 = hashes[i], hashes[i + 1], hashes[i + 2], hashes[i + 3]
+        h4, h5, h6, h7 = hashes[i + 4], hashes[i + 5], hashes[i + 6], hashes[i + 7]
+        for k in range(len(signature)):
+            x = a[k]
+            y = b[k]
+            low0 = min(np.uint32(x * h0 + y), np.uint32(x * h1 + y))
+            low1 = min(np.uint32(x * h2 + y), np.uint32(x * h3 + y))
+            low2 = min(np.uint32(x * h4 + y), np.uint32(x * h5 + y))
+            low3 = min(np.uint32(x * h6 + y), np.uint32(x * h7 + y))
+            low0 = min(np.uint32(low0), np.uint32(low1))
+            low2 = min(np.uint32(low2), np.uint32(low3))
+            low0 = min(np.uint32(low0), np.uint32(low2))
+            signature[k] = min(np.uint32(signature[k]), np.uint32(low0))
+
+
+@njit(cache=True, nogil=True)
+def sign_symbols(
+    symbols: np.ndarray,
+    count: Any,
+    ngram: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    work: np.ndarray,
+    signature: np.ndarray,
+) -> Any:
+    """Signature of symbols[:count] (uint32: code points or word hashes), which are overwritten.
+
+    work: uint32[CHUNK + TILE]. signature: uint32[p], filled.
+    """
+    signature[:] = EMPTY
+    if count == 0:
+        return
+    n = min(ngram, count)
+    premix(symbols, count)
+    shingles = count - n + 1
+    for first in range(0, shingles, CHUNK):
+        size = min(CHUNK, shingles - first)
+        shingle_hashes(symbols, first, size, n, work)
+        for i in range(size):
+            work[i] = fmix32(work[i])
+        update(work, size, a, b, signature)
+
+
+@njit(cache=True, nogil=True)
+def _sign_texts(
+    points: np.ndarray,
+    starts: np.ndarray,
+    tables: Any,
+    mask: Any,
+    ngram: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    signatures: np.ndarray,
+    exact: np.ndarray,
+    lengths: np.ndarray,
+) -> Any:
+    work = np.empty(CHUNK + TILE, np.uint32)
+    scratch = np.empty(1024, np.uint32)
+    for doc in range(len(starts) - 1):
+        scratch, n = normalise_points(points[starts[doc] : starts[doc + 1]], tables, scratch)
+        lengths[doc] = n
+        exact[doc, 0], exact[doc, 1] = murmur128(scratch, n)
+        if len(signatures):
+            if mask:
+                n = mask_digits(scratch, n)
+            sign_symbols(scratch, n, ngram, a, b, work, signatures[doc])
+
+
+def sign_texts(
+    texts: Texts, settings: DedupSettings, near: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(signatures uint32[n, num_perm], exact hash uint64[n, 2], normalised lengths int64[n]).
+
+    Without `near` the signatures are skipped (shape (0, num_perm)). A text of normalised length 0
+    has an all-ones signature and must not be compared.
+    """
+    points, starts = code_points(texts)
+    n = len(starts) - 1
+    characters = near and settings.shingle == "char"
+    a, b = permutations(settings.num_perm, settings.seed)
+    signatures = np.empty((n if characters else 0, settings.num_perm), np.uint32)
+    exact = np.empty((n, 2), np.uint64)
+    lengths = np.empty(n, np.int64)
+    _sign_texts(
+        points,
+        starts,
+        tables(),
+        settings.mask_digits,
+        settings.ngram,
+        a,
+        b,
+        signatures,
+        exact,
+        lengths,
+    )
+    if near and settings.shingle == "word":
+        from corpus.dedup.words import sign_words  # fugashi is only needed here
+
+        signatures = sign_words(texts, settings)
+    return signatures, exact, lengths
+
+
+def signatures(texts: Texts, settings: DedupSettings | None = None) -> np.ndarray:
+    """MinHash signatures of the texts: uint32[n, num_perm], datasketch's values (affine32)."""
+    return sign_texts(texts, settings or DedupSettings())[0]
+
+
+@njit(cache=True, nogil=True)
+def _fill_band(signatures: np.ndarray, band: Any, rows: Any, keys: np.ndarray) -> Any:
+    for doc in range(len(signatures)):
+        key = np.uint64(band + 1) * np.uint64(0x9E3779B97F4A7C15)
+        for k in range(band * rows, (band + 1) * rows):
+            key = (key ^ np.uint64(signatures[doc, k])) * np.uint64(0x9E3779B97F4A7C15)
+            key ^= key >> np.uint64(29)
+        key *= np.uint64(0xBF58476D1CE4E5B9)
+        keys[doc] = key ^ (key >> np.uint64(32))
+
+
+def band_keys(signatures: np.ndarray, band: int, rows: int) -> np.ndarray:
+    """Keys (uint64[n]) of one band of signatures (uint32[n, p]): equal where the band is equal.
+
+    key = (band + 1) * G; for each value v: key = (key ^ v) * G, key ^= key >> 29; then
+    key *= 0xBF58476D1CE4E5B9, key ^= key >> 32; G = 0x9E3779B97F4A7C15, all modulo 2**64.
+    """
+    keys = np.empty(len(signatures), np.uint64)
+    _fill_band(signatures, band, rows, keys)
+    return keys
+
+
+@njit(cache=True, nogil=True)
+def similarity(signatures: np.ndarray, i: Any, j: Any) -> Any:
+    """Estimated Jaccard of two signatures: the share of equal values (float64)."""
+    equal = 0
+    for k in range(signatures.shape[1]):
+        equal += signatures[i, k] == signatures[j, k]
+    return equal / signatures.shape[1]
+
+
+@njit(cache=True, nogil=True)
+def _similarities(
+    signatures: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.ndarray
+) -> Any:
+    for pair in range(len(left)):
+        out[pair] = similarity(signatures, left[pair], right[pair])
+
+
+def pair_similarity(signatures: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Estimated Jaccard (float32[m]) of documents left[k] and right[k] (int64[m] each)."""
+    out = np.empty(len(left), np.float32)
+    _similarities(signatures, left, right, out)
+    return out

@@ -1,0 +1,163 @@
+"""What becomes of every duplicate: the kept copy, the kind of link, the reason in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.dedup.cluster import labels, link_equal, link_similar
+from corpus.dedup.keep import policy_text, rank_copies
+from corpus.dedup.load import Signatures, read_rows
+from corpus.dedup.minhash import banding, pair_similarity
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures import has_near, has_url
+from corpus.schema import DUPLICATES, LEDGER
+
+MEMBER_COLUMNS = [
+    "id",
+    "url",
+    "source",
+    "rights",
+    "quality",
+    "n_chars",
+    "date",
+    "captured",
+    "source_file",
+    "source_offset",
+]
+KINDS = ("exact", "url", "near")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Labels (int64[n]) after each kind of link was added to those before it."""
+
+    exact: np.ndarray
+    url: np.ndarray
+    near: np.ndarray
+
+
+def link(data: Signatures, settings: DedupSettings) -> Links:
+    """Connected components by equal text, then also by equal address, then also by similarity."""
+    parents = np.arange(data.n, dtype=np.int64)
+    if settings.mode in ("near", "exact"):
+        link_equal(parents, data.exact, data.usable)
+    by_exact = labels(parents)
+    if has_url(settings):
+        link_equal(parents, data.url_keys, data.url_keys != 0)
+    by_url = labels(parents)
+    if has_near(settings):
+        unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
+        order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
+        bands, rows = banding(settings)
+        link_similar(parents, unique[order], data.signatures, bands, rows, settings.threshold)
+    return Links(by_exact, by_url, labels(parents))
+
+
+def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
+    """A row for every document of a cluster of two or more, by file and row.
+
+    Columns: DUPLICATES' and `url`, `source_file`, `source_offset`. The first `keep_n` copies by
+    the policy are kept; the others name the first. `kind` is the first of exact, url and near that
+    connects a document with the kept copy.
+    """
+    sizes = np.bincount(links.near, minlength=data.n)
+    documents = np.flatnonzero(sizes[links.near] > 1)
+    members = read_rows(data, documents, MEMBER_COLUMNS)
+    label = links.near[documents]
+    order = rank_copies(members.append_column("label", pa.array(label)), settings)
+    first = np.flatnonzero(np.diff(label[order], prepend=-1) != 0)
+    size = sizes[label[order][first]]
+    best = np.repeat(order[first], size)  # row of the kept copy, in policy order
+    place = np.arange(len(order)) - np.repeat(first, size)  # 0: best, 1: second …
+    kept_row = np.empty(len(order), np.int64)
+    kept_row[order] = np.where(place < settings.keep_n, order, best)
+    kept = kept_row == np.arange(len(order))
+    target = documents[kept_row]
+    kind = np.full(len(order), "near", object)
+    kind[links.url[documents] == links.url[target]] = "url"
+    kind[links.exact[documents] == links.exact[target]] = "exact"
+    kind[kept] = "kept"
+    similarity = np.ones(len(order), np.float32)
+    if has_near(settings):
+        similarity = pair_similarity(data.signatures, documents, target)
+    similarity[(kind == "exact") | kept] = 1.0
+    similarities = pa.array(similarity, mask=_unknown(kind, settings))
+    ids = members["id"].combine_chunks() if len(members) else pa.array([], pa.string())
+    table = pa.table(
+        {
+            "id": ids,
+            "cluster": _smallest_ids(ids, label),
+            "kept_id": ids.take(pa.array(kept_row)),
+            "kind": pa.array(kind, pa.string()),
+            "similarity": similarities,
+            "cluster_size": sizes[label].astype(np.int32),
+            "file": members["file"],
+            "row": members["row"],
+        }
+    )
+    for name in ("url", "source_file", "source_offset"):
+        table = table.append_column(name, members[name])
+    return table
+
+
+def _unknown(kind: np.ndarray, settings: DedupSettings) -> np.ndarray:
+    """Where the similarity was not measured: addresses are equal, texts were not compared."""
+    return (kind == "url") & (not has_near(settings))
+
+
+def _smallest_ids(ids: pa.Array, label: np.ndarray) -> pa.Array:
+    """The smallest id of each row's cluster: a name that no order of documents changes."""
+    table = pa.table({"label": label, "id": ids})
+    order = pc.sort_indices(table, [("label", "ascending"), ("id", "ascending")]).to_numpy()
+    first = np.diff(label[order], prepend=-1) != 0
+    runs = np.cumsum(first) - 1
+    smallest = np.empty(len(order), np.int64)
+    smallest[order] = order[np.flatnonzero(first)][runs]
+    return ids.take(pa.array(smallest))
+
+
+def duplicates_table(outcome: pa.Table) -> pa.Table:
+    """The rows of DUPLICATES."""
+    return outcome.select(DUPLICATES.names).cast(DUPLICATES)
+
+
+def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
+    """A ledger row for every removed document, with the reason in words."""
+    removed = outcome.filter(pc.not_equal(outcome["kind"], "kept"))
+    n = len(removed)
+    kinds = removed["kind"].to_pylist()
+    values = removed["similarity"].to_pylist()
+    sizes = removed["cluster_size"].to_pylist()
+    policy = policy_text(settings)
+    details = []
+    for kind, value, size in zip(kinds, values, sizes, strict=True):
+        if kind == "exact":
+            reason = "same text as the kept copy up to width, case, punctuation and spaces"
+        elif kind == "url":
+            reason = "same canonical address as the kept copy"
+        else:
+            reason = f"near-duplicate of the kept copy, estimated Jaccard {value:.3f}"
+            if value < settings.threshold:
+                reason += " (linked through other copies of its cluster)"
+        details.append(f"{reason}; cluster of {size}; kept by: {policy}")
+    near = pa.array([kind == "near" for kind in kinds], pa.bool_())
+    exact = pa.array([kind == "exact" for kind in kinds], pa.bool_())
+    threshold = pc.if_else(near, settings.threshold, pc.if_else(exact, 1.0, None))
+    columns = {
+        "stage": pa.array(["dedup"] * n, pa.string()),
+        "rule": removed["kind"],
+        "action": pa.array(["drop"] * n, pa.string()),
+        "id": removed["id"],
+        "url": removed["url"],
+        "source_file": removed["source_file"],
+        "source_offset": removed["source_offset"],
+        "value": removed["similarity"].cast(pa.float64()),
+        "threshold": threshold,
+        "kept_id": removed["kept_id"],
+        "detail": pa.array(details, pa.string()),
+    }
+    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names).cast(LEDGER)

@@ -1,0 +1,94 @@
+"""Word shingles: fugashi's short-unit words (UniDic) in place of characters.
+
+An option for comparison with pipelines that count words; characters are the default, because they
+need no dictionary, are a hundred times faster and find the same pairs (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from corpus.dedup.arrow import Texts
+from corpus.dedup.hashes import fmix32, premix, shingle_hashes
+from corpus.dedup.minhash import CHUNK, TILE, permutations, sign_symbols
+from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.settings import DedupSettings
+
+# MeCab is slow, and once crashed, on very long sentences (HojiChar issue 83).
+PIECE = 2000
+
+
+@functools.cache
+def _tagger() -> Any:
+    import fugashi
+
+    return fugashi.Tagger("-Owakati")
+
+
+def split_words(text: str) -> list[str]:
+    """Surface forms of the short-unit words of a text, line by line."""
+    words: list[str] = []
+    for line in text.replace("\0", " ").splitlines():
+        for start in range(0, len(line), PIECE):
+            words += _tagger().parse(line[start : start + PIECE]).split()
+    return words
+
+
+@njit(cache=True, nogil=True)
+def _word_symbols(
+    points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, symbols: np.ndarray
+) -> None:
+    """Hash of every normalised word; `lengths` 0 where nothing of it stays."""
+    scratch = np.empty(64, np.uint32)
+    one = np.empty(1, np.uint32)
+    for word in range(len(starts) - 1):
+        scratch, n = normalise_points(points[starts[word] : starts[word + 1]], tables, scratch)
+        if mask:
+            n = mask_digits(scratch, n)
+        if n == 0:
+            symbols[word] = 0
+            continue
+        premix(scratch, n)
+        shingle_hashes(scratch, 0, 1, n, one)
+        symbols[word] = one[0] if one[0] else fmix32(np.uint32(1))
+
+
+@njit(cache=True, nogil=True)
+def _sign_words(
+    symbols: np.ndarray,
+    starts: np.ndarray,
+    ngram: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    signatures: np.ndarray,
+) -> None:
+    work = np.empty(CHUNK + TILE, np.uint32)
+    for doc in range(len(starts) - 1):
+        count = 0
+        own = np.empty(starts[doc + 1] - starts[doc], np.uint32)
+        for k in range(starts[doc], starts[doc + 1]):
+            if symbols[k]:
+                own[count] = symbols[k]
+                count += 1
+        sign_symbols(own, count, ngram, a, b, work, signatures[doc])
+
+
+def sign_words(texts: Texts, settings: DedupSettings) -> np.ndarray:
+    """Signatures (uint32[n, num_perm]) over n-grams of words; punctuation is no word."""
+    words: list[str] = []
+    starts = [0]
+    for text in texts.to_pylist():
+        words += split_words(text or "")
+        starts.append(len(words))
+    points, word_starts = code_points(pa.array(words, pa.large_string()))
+    symbols = np.empty(len(words), np.uint32)
+    _word_symbols(points, word_starts, tables(), settings.mask_digits, symbols)
+    a, b = permutations(settings.num_perm, settings.seed)
+    signatures = np.empty((len(starts) - 1, settings.num_perm), np.uint32)
+    _sign_words(symbols, np.array(starts, np.int64), settings.ngram, a, b, signatures)
+    return signatures

@@ -1,0 +1,132 @@
+"""Clusters: datasketch's candidates, brute force's components, the same for every order."""
+
+from __future__ import annotations
+
+import dedup_reference as reference
+import numpy as np
+import pyarrow as pa
+from datasketch import MinHash, MinHashLSH
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.dedup import cluster, minhash
+from corpus.dedup.settings import DedupSettings
+
+
+def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
+    """Families of edited copies: each member rewrites a random share of its family's text."""
+    texts = []
+    for _ in range(families):
+        base = rng.integers(0x4E00, 0x6000, size=int(rng.integers(40, 400)))
+        for _ in range(int(rng.integers(1, 5))):
+            copy = base.copy()
+            for _ in range(int(rng.integers(0, 6))):
+                at = int(rng.integers(0, len(copy)))
+                copy[at : at + 3] = rng.integers(0x4E00, 0x6000, size=len(copy[at : at + 3]))
+            texts.append("".join(map(chr, copy)))
+    return texts
+
+
+def linked(signatures: np.ndarray, order: np.ndarray, bands: int, rows: int, t: float) -> list[int]:
+    parents = np.arange(len(signatures), dtype=np.int64)
+    cluster.link_similar(parents, order, signatures, bands, rows, t)
+    return cluster.labels(parents).tolist()
+
+
+@given(st.integers(1, 40), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39))))
+def test_union_find_labels_are_the_smallest_index_of_the_component(
+    n: int, edges: list[tuple[int, int]]
+) -> None:
+    edges = [(i % n, j % n) for i, j in edges]
+    parents = np.arange(n, dtype=np.int64)
+    for i, j in edges:
+        cluster.union(parents, i, j)
+    assert cluster.labels(parents).tolist() == reference.components(n, edges)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.booleans()), max_size=40))
+def test_equal_keys_are_linked_and_unusable_ones_never(rows: list[tuple[int, int, bool]]) -> None:
+    keys = np.array([r[:2] for r in rows], np.uint64).reshape(-1, 2)
+    usable = np.array([r[2] for r in rows], np.bool_)
+    parents = np.arange(len(rows), dtype=np.int64)
+    cluster.link_equal(parents, keys, usable)
+    edges = [
+        (i, j)
+        for i in range(len(rows))
+        for j in range(i)
+        if rows[i] == rows[j] and rows[i][2] and rows[j][2]
+    ]
+    assert cluster.labels(parents).tolist() == reference.components(len(rows), edges)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(16, 8), (9, 13), (32, 4)]))
+def test_clusters_are_the_components_of_datasketchs_verified_candidates(
+    seed: int, banding: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    texts = versions(rng, 12, 400)
+    signatures = minhash.signatures(pa.array(texts), DedupSettings())
+    index = MinHashLSH(num_perm=128, params=banding)
+    sketches = [MinHash(128, hashvalues=row, scheme="affine32") for row in signatures]
+    for i, sketch in enumerate(sketches):
+        index.insert(i, sketch)
+    edges = [
+        (i, j)
+        for i, sketch in enumerate(sketches)
+        for j in index.query(sketch)
+        if j < i and sketch.jaccard(sketches[j]) >= 0.8
+    ]
+    got = linked(signatures, np.arange(len(texts)), *banding, 0.8)
+    assert got == reference.components(len(texts), edges)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1))
+def test_the_order_of_documents_does_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    texts = versions(rng, 30, 200)
+    options = DedupSettings()
+
+    def clusters(order: np.ndarray) -> set[frozenset[int]]:
+        signatures, exact, _ = minhash.sign_texts(pa.array([texts[i] for i in order]), options)
+        by_hash = np.lexsort((exact[:, 1], exact[:, 0]))
+        groups: dict[int, set[int]] = {}
+        for place, label in enumerate(linked(signatures, by_hash, 16, 8, 0.8)):
+            groups.setdefault(label, set()).add(int(order[place]))
+        return {frozenset(group) for group in groups.values()}
+
+    assert clusters(np.arange(len(texts))) == clusters(rng.permutation(len(texts)))
+
+
+def test_a_hot_bucket_costs_linear_work() -> None:
+    rng = np.random.default_rng(1)
+    for n in (1000, 4000):
+        signatures = rng.integers(0, 2**32, (n, 16), dtype=np.uint32)
+        signatures[:, :4] = 7  # every document shares the first band, nothing else
+        parents = np.arange(n, dtype=np.int64)
+        work = cluster.link_similar(parents, np.arange(n), signatures, 4, 4, 0.8)
+        assert work.largest_bucket == n
+        assert work.compared <= n * (cluster.WINDOW + 1)
+        assert (parents == np.arange(n)).all()
+
+
+def test_a_hot_bucket_of_true_copies_is_one_cluster() -> None:
+    rng = np.random.default_rng(2)
+    signatures = np.repeat(rng.integers(0, 2**32, (1, 128), dtype=np.uint32), 5000, axis=0)
+    signatures[np.arange(5000), rng.integers(0, 128, 5000)] = rng.integers(0, 2**32, 5000)
+    parents = np.arange(5000, dtype=np.int64)
+    work = cluster.link_similar(parents, np.arange(5000), signatures, 16, 8, 0.8)
+    assert not cluster.labels(parents).any()
+    assert work.compared < 5000 * 2
+
+
+def test_similarity_exactly_at_the_threshold_is_an_edge() -> None:
+    assert cluster.needed_values(0.8, 100) == 80
+    assert cluster.needed_values(0.7, 10) == 7
+    assert cluster.needed_values(0.8, 128) == 103
+    signatures = np.zeros((2, 10), np.uint32)
+    signatures[1, :3] = 1
+    assert linked(signatures, np.arange(2), 2, 5, 0.7) == [0, 0]
+    signatures[1, 3] = 1
+    assert linked(signatures, np.arange(2), 2, 5, 0.7) == [0, 1]
