@@ -88,8 +88,8 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
         if rows:
             yield _batch(rows)
 
-    documents = root / "documents" / f"{unit.index:05d}.parquet"
-    rows_file = root / "ledger" / f"harvest-{unit.index:05d}.parquet"
+    documents = root / "documents" / f"{unit.index:07d}.parquet"
+    rows_file = root / "ledger" / f"harvest-{unit.index:07d}.parquet"
     outputs = {documents: storage.commit_parquet(documents, DOCUMENT, batches())[0]}
     outputs[rows_file] = ledger.commit(rows_file)
     counts |= {
@@ -97,7 +97,7 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
         "skipped": dict(sorted(skipped.items())),
         "dropped": dict(sorted(dropped.items())),
     }
-    receipt = root / "state" / "harvest" / f"{unit.index:05d}.json"
+    receipt = root / "state" / "harvest" / f"{unit.index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
 

@@ -38,7 +38,7 @@ def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
     parts: list[list[tuple[int, int, int]]] = [[]]
     held = 0
     for index in range(files):
-        sizes = pq.read_table(root / "state" / "select" / f"{index:05d}.parquet", columns=["n_bytes"])
+        sizes = pq.read_table(root / "state" / "select" / f"{index:07d}.parquet", columns=["n_bytes"])
         lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
         start = 0
         while start < len(lengths):
@@ -70,19 +70,19 @@ def publish_unit(shard: Shard, root: Path) -> dict[str, Any]:
 
     path = root / "corpus" / shard.name
     digest, _ = storage.commit_parquet(path, SHARD, batches())
-    receipt = root / "state" / "publish" / f"{shard.index:05d}.json"
+    receipt = root / "state" / "publish" / f"{shard.index:07d}.json"
     storage.write_receipt(receipt, root, {path: digest}, counts)
     return counts
 
 
 def _rows(root: Path, index: int, start: int, end: int) -> Iterator[pa.RecordBatch]:
     """Selected rows start…end of a documents file, a row group at a time."""
-    chosen = pq.read_table(root / "state" / "select" / f"{index:05d}.parquet").slice(
+    chosen = pq.read_table(root / "state" / "select" / f"{index:07d}.parquet").slice(
         start, end - start
     )
     rows = chosen["row"].to_numpy()
     first = 0
-    with pq.ParquetFile(root / "documents" / f"{index:05d}.parquet") as documents:
+    with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as documents:
         for group in range(documents.num_row_groups):
             count = documents.metadata.row_group(group).num_rows
             low, high = np.searchsorted(rows, [first, first + count])

@@ -37,7 +37,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
 
     Returns {input, kept, ledger, dropped: rule → documents, bytes}.
     """
-    documents = root / "documents" / f"{index:05d}.parquet"
+    documents = root / "documents" / f"{index:07d}.parquet"
     table = pq.read_table(documents, columns=list(COLUMNS)).combine_chunks()
     removed, cluster, size = duplicates_of(root, index, table.num_rows, table["id"])
     profile = load(settings.select.profile)
@@ -56,8 +56,8 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
         ],
         schema=SELECTED,
     )
-    kept_file = root / "state" / "select" / f"{index:05d}.parquet"
-    ledger_file = root / "ledger" / f"select-{index:05d}.parquet"
+    kept_file = root / "state" / "select" / f"{index:07d}.parquet"
+    ledger_file = root / "ledger" / f"select-{index:07d}.parquet"
     outputs = {kept_file: storage.commit_parquet(kept_file, SELECTED, selected)[0]}
     outputs[ledger_file] = ledger.commit(ledger_file)
     counts = {
@@ -67,7 +67,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
         "dropped": dict(sorted(dropped.items())),
         "bytes": int(np.asarray(selected["n_bytes"]).sum(dtype=np.int64)) if len(rows) else 0,
     }
-    receipt = root / "state" / "select" / f"{index:05d}.json"
+    receipt = root / "state" / "select" / f"{index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
 

@@ -1,0 +1,261 @@
+"""The plan of a build: which stage runs on what, in which order, and whether it adds up.
+
+A stage is a list of units, each with a receipt once it is done. A stage that finds its receipts
+valid does nothing; a stage whose settings (or whose predecessor's) changed is cleared and done anew.
+
+    DIR/state/plan.json            the units of the input
+    DIR/state/STAGE/settings.json  fingerprint of what the stage depends on
+    DIR/state/STAGE/NNNNNNN.json     receipt of a unit: outputs with size and SHA-256, counts
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from corpus import card, config, funnel, publish, report, storage
+from corpus.config import Settings
+from corpus.dedup import stage as dedup_stage
+from corpus.engine.local import LocalEngine
+from corpus.errors import RunError, UsageError
+from corpus.harvest import harvest_unit
+from corpus.select import select_unit
+from corpus.sources.item import Unit
+from corpus.sources.plan import units as plan_units
+
+STAGES = ("harvest", "dedup", "select", "publish")
+# What a stage owns in the build folder: cleared when the stage is done anew.
+OWNED = {
+    "harvest": (("documents", "*"), ("ledger", "harvest-*"), ("state/harvest", "*")),
+    "dedup": (("duplicates", "*"), ("ledger", "dedup-*"), ("state/dedup", "*"),
+              ("state/dedup/signatures", "*")),
+    "select": (("ledger", "select-*"), ("state/select", "*")),
+    "publish": (("corpus", "*"), ("state/publish", "*"), (".", "README.md"), (".", "croissant.json"),
+                (".", "report.html"), (".", "funnel.json"), (".", "manifest.json")),
+}  # fmt: skip
+SECTIONS = {
+    "harvest": ("input", "harvest", "normalize"),
+    "dedup": ("dedup",),
+    "select": ("select",),
+    "publish": ("publish",),
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder with its settings and inputs."""
+
+    root: Path
+    settings: Settings
+    inputs: tuple[str, ...]
+    engine: LocalEngine
+
+    # stages ---------------------------------------------------------------------------------------
+
+    def run(self, last: str = "publish") -> dict[str, Any]:
+        """Run the stages up to `last`; returns the funnel so far."""
+        with storage.lock(self.root):
+            units = self._plan()
+            storage.commit_bytes(
+                self.root / "corpus.toml",
+                config.to_toml(self.settings, list(self.inputs)).encode(),
+            )
+            stages: dict[str, Callable[[list[Unit]], None]] = {
+                "harvest": self._harvest,
+                "dedup": self._dedup,
+                "select": self._select,
+                "publish": self._publish,
+            }
+            for name in STAGES[: STAGES.index(last) + 1]:
+                self._open(name)
+                stages[name](units)
+                funnel.check(self.root, name)
+            if last == "publish":
+                self._finish()
+            return funnel.read(self.root)
+
+    def _plan(self) -> list[Unit]:
+        """The units, planned once and then read back, so that a resumed build sees the same ones."""
+        path = self.root / "state" / "plan.json"
+        fingerprint = self._fingerprint("harvest")
+        try:
+            plan = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            plan = {}
+        if plan.get("fingerprint") == fingerprint:
+            return [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+        if (self.root / "state" / "harvest").is_dir():
+            self._refuse()
+        units = plan_units(list(self.inputs), self.settings)
+        self.root.mkdir(parents=True, exist_ok=True)
+        storage.commit_json(path, {"fingerprint": fingerprint, "units": [asdict(u) for u in units]})
+        return units
+
+    def _refuse(self) -> None:
+        """The folder holds another harvest: say what differs, touch nothing."""
+        there = load_settings(self.root)
+        ours = _flat(self.settings) | {"inputs": list(self.inputs)}
+        theirs = _flat(there[0]) | {"inputs": list(there[1])}
+        for key, value in ours.items():
+            if theirs.get(key) != value and key.split(".")[0] in ("inputs", *SECTIONS["harvest"]):
+                raise UsageError(
+                    f"{self.root} belongs to another configuration ({key} is {theirs.get(key)!r} "
+                    f"there, {value!r} here): choose another --out or remove that folder"
+                )
+        raise UsageError(
+            f"{self.root} was built by another version: choose another --out or remove that folder"
+        )
+
+    def _harvest(self, units: list[Unit]) -> None:
+        todo = [u for u in units if self._receipt("harvest", u.index) is None]
+        function = functools.partial(harvest_unit, settings=self.settings, root=self.root)
+        self._each(function, todo, "harvest")
+
+    def _dedup(self, units: list[Unit]) -> None:
+        if self._receipt("dedup", 0) is not None:
+            return
+        folder = self.root / "state" / "dedup" / "signatures"
+        documents = [self.root / "documents" / f"{u.index:07d}.parquet" for u in units]
+        if self.settings.dedup.mode == "none":
+            counts: dict[str, Any] = {"documents": funnel.rows(documents), "removed": 0}
+            storage.write_receipt(self._receipt_path("dedup", 0), self.root, {}, counts)
+            return
+        signatures = [folder / path.name for path in documents]
+        todo = [
+            (d, s) for d, s in zip(documents, signatures, strict=True) if not s.exists()
+        ]
+        function = functools.partial(_sign, settings=self.settings)
+        self._each(function, todo, "sign")
+        counts = dedup_stage.cluster(
+            signatures, self.root / "duplicates", self.root / "ledger", self.settings.dedup
+        )
+        made = [*(self.root / "duplicates").glob("*.parquet"),
+                *(self.root / "ledger").glob("dedup-*.parquet")]  # fmt: skip
+        outputs = {path: storage.sha256(path) for path in sorted(made)}
+        storage.write_receipt(self._receipt_path("dedup", 0), self.root, outputs, counts)
+
+    def _select(self, units: list[Unit]) -> None:
+        todo = [u.index for u in units if self._receipt("select", u.index) is None]
+        function = functools.partial(select_unit, settings=self.settings, root=self.root)
+        self._each(function, todo, "select")
+
+    def _publish(self, units: list[Unit]) -> None:
+        shards = publish.plan(self.root, len(units), self.settings)
+        todo = [s for s in shards if self._receipt("publish", s.index) is None]
+        self._each(functools.partial(publish.publish_unit, root=self.root), todo, "publish")
+
+    def _each(self, function: Callable[[Any], Any], units: Sequence[Any], label: str) -> None:
+        for _ in self.engine.map(function, units, label):
+            pass
+
+    def _finish(self) -> None:
+        """Card, report, funnel and manifest: all from what was counted and stored."""
+        about = funnel.read(self.root)
+        storage.commit_json(self.root / "funnel.json", about)
+        facts = card.facts(self.root, self.settings, about)
+        storage.commit_bytes(self.root / "README.md", card.markdown(facts).encode())
+        storage.commit_json(self.root / "croissant.json", card.croissant(self.root, facts))
+        storage.commit_bytes(self.root / "report.html", report.html(facts).encode())
+        storage.commit_json(self.root / "manifest.json", _manifest(self.root))
+
+    # receipts and fingerprints --------------------------------------------------------------------
+
+    def _open(self, stage: str) -> None:
+        """Clear a stage (and the later ones) whose settings changed; note the new fingerprint."""
+        path = self.root / "state" / stage / "settings.json"
+        wanted = {"fingerprint": self._fingerprint(stage)}
+        try:
+            there = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            there = None
+        if there == wanted:
+            return
+        for later in STAGES[STAGES.index(stage) :]:
+            for folder, pattern in OWNED[later]:
+                storage.clear(self.root / folder, pattern)
+        for folder, _ in OWNED[stage]:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        storage.commit_json(path, wanted)
+
+    def _fingerprint(self, stage: str) -> str:
+        """Hash of everything the outputs of `stage` depend on: code version, settings, inputs."""
+        from corpus import __version__
+
+        depends: list[Any] = [__version__, pa.__version__, list(self.inputs)]
+        for name in STAGES[: STAGES.index(stage) + 1]:
+            depends += [asdict(getattr(self.settings, section)) for section in SECTIONS[name]]
+        text = json.dumps(depends, ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _receipt_path(self, stage: str, index: int) -> Path:
+        return self.root / "state" / stage / f"{index:07d}.json"
+
+    def _receipt(self, stage: str, index: int) -> dict[str, Any] | None:
+        return storage.read_receipt(self._receipt_path(stage, index), self.root)
+
+
+def _sign(pair: tuple[Path, Path], settings: Settings) -> dict[str, int]:
+    return dedup_stage.sign(pair[0], pair[1], settings.dedup)
+
+
+def load_settings(root: Path) -> tuple[Settings, tuple[str, ...]]:
+    """Settings and inputs of an existing build folder; UsageError when it is none."""
+    import tomllib
+
+    path = root / "corpus.toml"
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{root} is no build folder (it has no corpus.toml)") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    inputs = tuple(table.pop("inputs", {}).get("files", ()))
+    settings = Settings()
+    for section, keys in table.items():
+        for key, value in keys.items():
+            settings = config.set_key(settings, section, key, value, str(path))
+    return settings, inputs
+
+
+def is_complete(root: Path) -> bool:
+    """True when the folder holds a finished build."""
+    return (root / "manifest.json").is_file()
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    return {
+        f"{section.name}.{f.name}": getattr(getattr(settings, section.name), f.name)
+        for section in dataclasses.fields(settings)
+        for f in dataclasses.fields(getattr(settings, section.name))
+    }
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    """Every file of the build with size and SHA-256, and the units with their counts."""
+    from corpus import __version__
+
+    files: dict[str, Any] = {}
+    stages: dict[str, Any] = {}
+    for stage in STAGES:
+        stages[stage] = []
+        for path in funnel.receipts(root, stage):
+            receipt = json.loads(path.read_bytes())
+            stages[stage].append(receipt["counts"])
+            files |= {k: v for k, v in receipt["outputs"].items() if not k.startswith("state/")}
+    for name in ("corpus.toml", "README.md", "croissant.json", "report.html", "funnel.json"):
+        path = root / name
+        files[name] = {"bytes": path.stat().st_size, "sha256": storage.sha256(path)}
+    return {
+        "inaho": __version__,
+        "plan": json.loads((root / "state" / "plan.json").read_bytes())["units"],
+        "stages": stages,
+        "files": files,
+    }
