@@ -21,15 +21,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus import card, config, funnel, publish, report, storage
+from corpus import __version__, card, config, funnel, publish, report, storage
 from corpus.config import Settings
 from corpus.dedup import stage as dedup_stage
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError, UsageError
 from corpus.harvest import harvest_unit
+from corpus.schema import DOCUMENT
 from corpus.select import select_unit
 from corpus.sources.item import Unit
 from corpus.sources.plan import units as plan_units
+from filters import profile
 
 STAGES = ("harvest", "dedup", "select", "publish")
 # What a stage owns in the build folder: cleared when the stage is done anew.
@@ -60,9 +62,16 @@ class Build:
 
     # stages ---------------------------------------------------------------------------------------
 
-    def run(self, last: str = "publish") -> dict[str, Any]:
-        """Run the stages up to `last`; returns the funnel so far."""
+    def run(self, last: str = "publish", change: bool = False) -> dict[str, Any]:
+        """Run the stages up to `last`; returns the funnel so far.
+
+        `change`: the folder's settings may be changed (the stage commands); otherwise a folder that
+        belongs to another configuration is refused, untouched.
+        """
+        if not change:
+            self._refuse_other()
         with storage.lock(self.root):
+            storage.sweep(self.root)
             units = self._plan()
             storage.commit_bytes(
                 self.root / "corpus.toml",
@@ -92,27 +101,28 @@ class Build:
             plan = {}
         if plan.get("fingerprint") == fingerprint:
             return [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
-        if (self.root / "state" / "harvest").is_dir():
-            self._refuse()
         units = plan_units(list(self.inputs), self.settings)
         self.root.mkdir(parents=True, exist_ok=True)
         storage.commit_json(path, {"fingerprint": fingerprint, "units": [asdict(u) for u in units]})
         return units
 
-    def _refuse(self) -> None:
-        """The folder holds another harvest: say what differs, touch nothing."""
-        there = load_settings(self.root)
-        ours = _flat(self.settings) | {"inputs": list(self.inputs)}
-        theirs = _flat(there[0]) | {"inputs": list(there[1])}
+    def _refuse_other(self) -> None:
+        """UsageError when the folder holds results of other settings or inputs."""
+        if not funnel.receipts(self.root, "harvest"):
+            return
+        settings, inputs = load_settings(self.root)
+        ours = {"inputs": list(self.inputs)} | _flat(self.settings)
+        theirs = {"inputs": list(inputs)} | _flat(settings)
         for key, value in ours.items():
-            if theirs.get(key) != value and key.split(".")[0] in ("inputs", *SECTIONS["harvest"]):
+            if theirs[key] != value:
+                stage = next((s for s, names in SECTIONS.items() if key.split(".")[0] in names), "")
+                mend = "choose another --out or remove that folder"
+                if stage not in ("", "harvest"):
+                    mend = f"change it there with `corpus {stage} {self.root} …`, or " + mend
                 raise UsageError(
-                    f"{self.root} belongs to another configuration ({key} is {theirs.get(key)!r} "
-                    f"there, {value!r} here): choose another --out or remove that folder"
+                    f"{self.root} belongs to another configuration ({key} is {theirs[key]!r} there, "
+                    f"{value!r} here): {mend}"
                 )
-        raise UsageError(
-            f"{self.root} was built by another version: choose another --out or remove that folder"
-        )
 
     def _harvest(self, units: list[Unit]) -> None:
         todo = [u for u in units if self._receipt("harvest", u.index) is None]
@@ -186,12 +196,12 @@ class Build:
         storage.commit_json(path, wanted)
 
     def _fingerprint(self, stage: str) -> str:
-        """Hash of everything the outputs of `stage` depend on: code version, settings, inputs."""
-        from corpus import __version__
-
-        depends: list[Any] = [__version__, pa.__version__, list(self.inputs)]
+        """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""
+        depends: list[Any] = [__version__, pa.__version__, str(DOCUMENT), list(self.inputs)]
         for name in STAGES[: STAGES.index(stage) + 1]:
             depends += [asdict(getattr(self.settings, section)) for section in SECTIONS[name]]
+            if name == "select":  # a profile may be the user's own file, edited since
+                depends.append(repr(profile.load(self.settings.select.profile)))
         text = json.dumps(depends, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -240,8 +250,6 @@ def _flat(settings: Settings) -> dict[str, Any]:
 
 def _manifest(root: Path) -> dict[str, Any]:
     """Every file of the build with size and SHA-256, and the units with their counts."""
-    from corpus import __version__
-
     files: dict[str, Any] = {}
     stages: dict[str, Any] = {}
     for stage in STAGES:

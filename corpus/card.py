@@ -21,7 +21,7 @@ TOP = 10  # rows of a top list
 def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
     """Everything the card states, as plain values (also what `corpus card --json` prints)."""
     about: dict[str, Any] = {
-        "name": settings.publish.name or root.resolve().name,
+        "name": settings.publish.name,
         "profile": settings.select.profile,
         "funnel": funnel,
         "shards": sorted(path.name for path in (root / "corpus").glob("*.parquet")),

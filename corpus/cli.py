@@ -151,7 +151,7 @@ def _stage(name: str, help_text: str) -> None:
         root = _out(folder or out)
         settings, inputs = load_settings(root)
         settings = _settings(config, profile, dedup, None, set_, None, base=settings)
-        _run(root, settings, list(inputs), workers, engine, name, as_json, quiet)
+        _run(root, settings, list(inputs), workers, engine, name, as_json, quiet, change=True)
 
 
 _stage("dedup", "Stage 2: find duplicates among the documents; keep one copy by a stated policy.")
@@ -208,8 +208,9 @@ def _out(folder: Path | None) -> Path:
 
 def _run(
     root: Path, settings: Any, inputs: list[str], workers: int, engine: str, last: str,
-    as_json: bool, quiet: bool,
+    as_json: bool, quiet: bool, change: bool = False,
 ) -> None:  # fmt: skip
+    from corpus.build import STAGES
     from corpus.build import Build as Plan
     from corpus.engine.local import LocalEngine
 
@@ -218,7 +219,7 @@ def _run(
     count = workers or len(os.sched_getaffinity(0))
     plan = Plan(root, settings, tuple(inputs), LocalEngine(count, quiet=quiet))
     try:
-        funnel = plan.run(last)
+        funnel = plan.run(last, change)
     except KeyboardInterrupt:
         raise RunError("interrupted; what is done is kept: run the same command again") from None
     except OSError as error:
@@ -231,7 +232,7 @@ def _run(
             where = f"{root}/corpus ({funnel['publish']['shards']} shards)"
             print(f"Corpus: {where}, card: {root}/README.md", file=sys.stderr)
         else:
-            print(f"Next: corpus publish {root}", file=sys.stderr)
+            print(f"Next: corpus {STAGES[STAGES.index(last) + 1]} {root}", file=sys.stderr)
 
 
 # reporting ----------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class SelectSettings:
 class PublishSettings:
     """The shape of the published shards."""
 
-    name: str = ""  # title of the data card; empty: name of the folder
+    name: str = "japanese-corpus"  # title of the data card
     shard_mib: int = 256  # UTF-8 text per shard before compression
 
 

@@ -51,7 +51,7 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
 
 def _find(folder: Path, name: str, columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of a folder of Parquet files whose url or id is `name`."""
-    wanted = pc.or_(pc.equal(pc.field("url"), name), pc.equal(pc.field("id"), name))
+    wanted = (pc.field("url") == name) | (pc.field("id") == name)
     rows: list[dict[str, Any]] = []
     for path in sorted(folder.glob("*.parquet")):
         table = pq.read_table(path, columns=columns, filters=wanted)

@@ -167,6 +167,12 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
+def sweep(root: Path) -> None:
+    """Remove the temporary files that a killed run left behind. Only under the folder's lock."""
+    for path in root.rglob(".*.tmp*"):
+        path.unlink(missing_ok=True)
+
+
 def clear(folder: Path, pattern: str = "*") -> None:
     """Remove the files of a stage that is to be done anew (and temporary files of dead runs)."""
     for path in sorted(folder.glob(pattern)) if folder.is_dir() else []:

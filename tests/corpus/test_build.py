@@ -1,0 +1,192 @@
+"""`corpus build` end to end on the sample archive: complete, accounted for, and the same bytes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+INPUTS = ["tests/data/sample.warc.gz", "tests/data/documents.jsonl.gz", "tests/data/html"]
+SMALL_UNITS = ["--set", "input.unit_mib=1"]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Relative path → SHA-256 of every file of a build, without its lock."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def truth(data: Path, file: str) -> list[dict]:
+    with gzip.open(data / "truth.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [row for row in map(json.loads, lines) if row["file"] == file]
+
+
+def test_the_build_folder_is_complete(built: Path) -> None:
+    names = {path.name for path in built.iterdir()}
+    assert names >= {
+        "corpus.toml", "documents", "duplicates", "corpus", "ledger", "README.md",
+        "croissant.json", "report.html", "funnel.json", "manifest.json",
+    }  # fmt: skip
+    assert [p.name for p in (built / "corpus").iterdir()] == ["train-00000-of-00001.parquet"]
+
+
+def test_no_temporary_file_is_left(built: Path) -> None:
+    assert [path for path in built.rglob(".*") if path.name != ".lock"] == []
+
+
+def test_every_record_is_accounted_for(built: Path) -> None:
+    funnel = json.loads((built / "funnel.json").read_text())
+    harvest, dedup, select = funnel["harvest"], funnel["dedup"], funnel["select"]
+    assert harvest["in"] == 771  # as warcio and FastWARC count
+    assert harvest["in"] == harvest["out"] + sum(harvest["dropped"].values()) + sum(
+        harvest["skipped"].values()
+    )
+    assert dedup["in"] == harvest["out"] and select["in"] == dedup["out"]
+    ledger = sum(pq.read_metadata(p).num_rows for p in (built / "ledger").glob("*.parquet"))
+    assert ledger == sum(sum(funnel[s]["dropped"].values()) for s in ("harvest", "dedup", "select"))
+    rows = sum(pq.read_metadata(p).num_rows for p in (built / "corpus").glob("*.parquet"))
+    assert rows == funnel["publish"]["out"] == select["out"]
+
+
+def test_japanese_pages_are_found_and_others_are_not(built: Path, data: Path) -> None:
+    rows = pq.read_table(built / "documents", columns=["source_offset"])
+    offsets = set(rows["source_offset"].to_pylist())
+    pages = [row for row in truth(data, "sample.warc.gz") if row["kind"] == "html"]
+    japanese = {row["offset"] for row in pages if row["true_lang"] == "ja"}
+    asked = {
+        row["source_offset"]
+        for row in pq.read_table(built / "ledger").to_pylist()
+        if row["rule"] in ("noai", "tdm_reservation")
+    }
+    missing = japanese - offsets - asked
+    assert len(missing) <= 0.02 * len(japanese)
+    assert not offsets - japanese
+    assert len(asked) >= 6
+
+
+def test_lineage_points_to_the_record(built: Path, repo: Path) -> None:
+    from warcio.archiveiterator import ArchiveIterator
+
+    table = pq.read_table(built / "corpus").slice(0, 20).to_pylist()
+    for row in table:
+        with open(repo / row["source_file"], "rb") as file:
+            file.seek(row["source_offset"])
+            record = next(iter(ArchiveIterator(file)))
+            assert record.rec_headers.get_header("WARC-Target-URI") == row["url"]
+            end = row["source_offset"] + row["source_length"]
+            file.seek(end)
+            assert file.read(2) in (b"\x1f\x8b", b"")
+
+
+def test_workers_do_not_change_a_byte(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    trees = []
+    for workers in (1, 2, 4):
+        out = tmp_path / f"workers{workers}"
+        run_corpus("build", *INPUTS, "--out", out, "--workers", workers, *SMALL_UNITS, "-q")
+        trees.append(tree(out))
+    assert trees[0] == trees[1] == trees[2]
+    assert len([name for name in trees[0] if name.startswith("documents/")]) >= 5
+
+
+def test_split_units_publish_the_same_shards(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shards = []
+    for unit in (1, 64):
+        out = tmp_path / f"unit{unit}"
+        run_corpus("build", INPUTS[0], "--out", out, "--set", f"input.unit_mib={unit}",
+                   "--profile", "none", "-q")  # fmt: skip
+        shards.append(pq.read_table(out / "corpus"))
+    assert shards[0].equals(shards[1])
+
+
+def test_ten_kills_and_a_rerun_give_the_same_bytes(run_corpus, repo: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    args = ["build", *INPUTS, "--profile", "none", "--workers", "2", *SMALL_UNITS, "-q", "--out"]
+    start = time.monotonic()
+    run_corpus(*args, tmp_path / "whole")
+    whole_run = time.monotonic() - start
+    out = tmp_path / "killed"
+    moments = random.Random(20231124)
+    kills = 0
+    for _ in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "corpus", *args, str(out)], cwd=repo,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(moments.uniform(0.3, 0.8) * whole_run)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        if process.returncode == 0:  # it got through: start over, so that all kills hit work
+            shutil.rmtree(out)
+    assert kills >= 5
+    run_corpus(*args, out)
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_a_finished_build_run_again_changes_nothing(built: Path, run_corpus) -> None:  # type: ignore[no-untyped-def]
+    before = {p: os.stat(p).st_mtime_ns for p in built.glob("documents/*")}
+    run_corpus("build", "tests/data/sample.warc.gz", "--out", built, "--profile", "none", "-q")
+    assert before == {p: os.stat(p).st_mtime_ns for p in built.glob("documents/*")}
+
+
+def test_select_decides_again_without_reading_pages(built: Path, run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "again"
+    shutil.copytree(built, out)
+    harvested = tree(out / "documents")
+    result = run_corpus("select", out, "--profile", "swallow-v1", "--json")
+    funnel = json.loads(result.stdout)
+    assert funnel["select"]["out"] < funnel["select"]["in"]
+    assert "publish" not in funnel and not list((out / "corpus").glob("*.parquet"))
+    run_corpus("publish", out, "-q")
+    assert pq.read_table(out / "corpus").num_rows == funnel["select"]["out"]
+    assert tree(out / "documents") == harvested
+
+
+def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "full"
+    run_corpus("harvest", "tests/data/sample.warc.gz", "--out", out, "--ledger", "full", "-q")
+    documents = pq.read_table(out / "documents").num_rows
+    assert documents + pq.read_table(out / "ledger").num_rows == 771
+
+
+@pytest.mark.parametrize("kind", ["wet", "warc", "zst", "jsonl.zst", "parquet", "csv", "text"])
+def test_every_input_format_yields_documents(kind: str, run_corpus, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = {
+        "wet": "sample.warc.wet.gz", "warc": "plain.warc", "zst": "sample.warc.zst",
+        "jsonl.zst": "documents.jsonl.zst", "parquet": "documents.parquet", "text": "text",
+        "csv": next(p.name for p in data.glob("*.csv")),
+    }[kind]  # fmt: skip
+    out = tmp_path / "out"
+    result = run_corpus("build", data / file, "--out", out, "--profile", "none", "--json", "-j", 1)
+    funnel = json.loads(result.stdout)
+    assert funnel["publish"]["out"] >= 4
+    texts = pq.read_table(out / "corpus", columns=["text"])["text"].to_pylist()
+    assert all("\ufffd" not in text for text in texts)
+
+
+def test_a_mismatch_in_the_books_fails_the_build(built: Path, run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "cooked"
+    shutil.copytree(built, out)
+    receipt = out / "state" / "harvest" / "0000000.json"
+    about = json.loads(receipt.read_text())
+    about["counts"]["records"] += 1
+    receipt.write_text(json.dumps(about))
+    result = run_corpus("build", "tests/data/sample.warc.gz", "--out", out, "--profile", "none",
+                        check=False)  # fmt: skip
+    assert result.returncode == 1
+    assert "does not add up" in result.stderr and result.stderr.count("\n") == 1

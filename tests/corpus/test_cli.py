@@ -1,0 +1,130 @@
+"""What bad input gets: one line that names the thing and the mend, and the right exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SAMPLE = "tests/data/sample.warc.gz"
+
+
+def fails(run_corpus, status: int, *args: object) -> str:  # type: ignore[no-untyped-def]
+    result = run_corpus(*args, check=False)
+    assert result.returncode == status, result.stderr
+    lines = result.stderr.strip().split("\n")
+    assert len(lines) == 1 and lines[0].startswith("error: "), result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nowhere.warc.gz"], "no such file or folder: nowhere.warc.gz"),
+        (["nowhere/*.warc.gz"], "no file matches nowhere/*.warc.gz"),
+        (["Makefile"], "--source"),
+        ([SAMPLE, "--profile", "swalow-v1"], "did you mean swallow-v1"),
+        ([SAMPLE, "--set", "harvest.rubi=keep"], "did you mean ruby"),
+        ([SAMPLE, "--set", "harvest.ruby=loud"], "drop, inline, keep"),
+        ([SAMPLE, "--set", "dedup.threshold=high"], "no float"),
+        ([SAMPLE, "--dedup", "fuzzy"], "near"),
+        ([SAMPLE, "--config", "nowhere.toml"], "no such settings file: nowhere.toml"),
+        ([SAMPLE, "--engine", "spark"], "unknown engine"),
+        ([SAMPLE, SAMPLE], "named twice"),
+        (["@nowhere.txt"], "cannot read the list nowhere.txt"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(run_corpus, tmp_path: Path, args, words) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    assert words in fails(run_corpus, 2, "build", *args, "--out", out).replace("'", "")
+    assert not list(out.glob("corpus/*"))
+
+
+def test_an_unknown_key_in_the_toml_names_the_nearest(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "a.toml").write_text("[dedup]\ntreshold = 0.7\n")
+    line = fails(run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml")
+    assert "treshold" in line and "did you mean threshold?" in line and "a.toml" in line
+
+
+def test_broken_toml_is_named(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "a.toml").write_text("[dedup\n")
+    line = fails(run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml")
+    assert "not readable TOML" in line
+
+
+def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    fake = tmp_path / "fake.warc.gz"
+    fake.write_bytes(b"this is no archive" * 100)
+    line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out", "-j", 1)
+    assert str(fake) in line and "is no WARC file" in line
+    assert not list((tmp_path / "out").glob("documents/*"))
+
+
+def test_an_unreadable_parquet_fails_the_run(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    fake = tmp_path / "fake.parquet"
+    fake.write_bytes(b"PAR1 but not really PAR1")
+    line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out")
+    assert str(fake) in line and "Parquet" in line
+
+
+def test_a_table_without_the_text_column_says_which_it_has(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    table = tmp_path / "a.csv"
+    table.write_text("title,body\n題,本文です。\n", encoding="utf-8")
+    line = fails(run_corpus, 1, "build", table, "--out", tmp_path / "out", "-j", 1)
+    assert "no column 'text'" in line and "body" in line and "input.text_column" in line
+
+
+def test_another_configuration_is_refused_and_left_alone(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    before = (built / "manifest.json").read_bytes()
+    line = fails(run_corpus, 2, "build", SAMPLE, "--out", built, "--profile", "none",
+                 "--set", "harvest.ruby=keep")  # fmt: skip
+    assert "harvest.ruby" in line and "another --out" in line
+    line = fails(run_corpus, 2, "build", SAMPLE, "--out", built, "--profile", "web")
+    assert "corpus select" in line
+    assert (built / "manifest.json").read_bytes() == before
+
+
+def test_a_folder_that_is_no_build_is_named(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for verb in ("stats", "card", "select"):
+        assert "no build folder" in fails(run_corpus, 2, verb, tmp_path)
+
+
+def test_explain_answers_for_kept_dropped_and_duplicate_pages(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    import pyarrow.parquet as pq
+
+    kept = pq.read_table(built / "corpus", columns=["url"])["url"][0].as_py()
+    assert "is in the corpus" in run_corpus("explain", built, kept).stdout
+    ledger = pq.read_table(built / "ledger").to_pylist()
+    near = next(row for row in ledger if row["rule"] == "near")
+    said = run_corpus("explain", built, near["id"]).stdout
+    assert "DROPPED" in said and near["kept_id"] in said and "similarity" in said
+    noai = next(row for row in ledger if row["rule"] == "noai")
+    assert "noai" in run_corpus("explain", built, noai["url"]).stdout
+
+
+def test_explain_reads_the_input_again_for_what_was_only_counted(run_corpus, built: Path, data: Path) -> None:  # type: ignore[no-untyped-def]
+    import gzip
+
+    with gzip.open(data / "truth.jsonl.gz", "rt") as lines:
+        korean = next(r for r in map(json.loads, lines) if r["true_lang"] == "ko")
+    assert "not Japanese (gate)" in run_corpus("explain", built, korean["url"]).stdout
+
+
+def test_explain_of_an_unknown_url_is_wrong_usage(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    assert "is in no record" in fails(run_corpus, 2, "explain", built, "http://nowhere.example/")
+
+
+def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    for args in (["stats", built], ["card", built], ["profiles"], ["profiles", "web"], ["doctor"]):
+        assert json.loads(run_corpus(*args, "--json").stdout)
+
+
+def test_version_help_and_completion(run_corpus) -> None:  # type: ignore[no-untyped-def]
+    from corpus import __version__
+
+    assert __version__ in run_corpus("--version").stdout
+    said = run_corpus("--help").stdout
+    for verb in ("build", "harvest", "dedup", "select", "publish", "explain", "stats", "doctor"):
+        assert verb in said
+    assert "--install-completion" in said
