@@ -1,0 +1,307 @@
+"""Checkpoints that are either whole or not there, and that any number of processes can load.
+
+    RUN/ckpt/step-00000500/   .metadata  __R_0.distcp   (torch.distributed.checkpoint)
+                              train.json                (step, data chain: a few integers)
+                              MANIFEST.json             (size and SHA-256 of every file)
+    RUN/latest                the name of the newest one
+
+A save goes to `step-N.tmp`, is fsynced and hashed, and is renamed when the manifest stands.
+Loading walks from the newest back and says why it skips one. Only tensors are stored: the
+metadata is read by an unpickler that knows a handful of harmless classes, tensors with
+weights_only, and anything else is refused.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.metadata import Metadata, StorageMeta
+from torch.distributed.checkpoint.planner import ReadItem
+
+from trainer.config import CheckpointConfig, TrainError
+from trainer.optim import state_tensors
+from trainer.parallel import World
+
+HARMLESS = {
+    ("collections", "OrderedDict"),
+    ("pathlib", "PosixPath"),
+    ("torch", "Size"),
+    ("torch._utils", "_rebuild_device"),
+    ("torch.serialization", "_get_layout"),
+}
+HARMLESS_MODULES = ("torch.distributed.checkpoint.metadata",)
+FILESYSTEM = "torch.distributed.checkpoint.filesystem"
+
+
+class Checkpointer:
+    """Saves and loads the tensors of a model and its optimisers under RUN/ckpt."""
+
+    def __init__(
+        self,
+        run: Path,
+        config: CheckpointConfig,
+        world: World,
+        model: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        reading: bool = False,
+    ) -> None:
+        self.folder, self.run = run / "ckpt", run
+        self.config, self.world = config, world
+        self.model, self.optimizers = model, optimizers
+        self._stager: Any = None
+        self._pending: tuple[Any, int, dict[str, Any]] | None = None
+        if world.main and not reading:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for partial in self.folder.glob("step-*.tmp"):
+                shutil.rmtree(partial, ignore_errors=True)
+        world.barrier()
+
+    def tensors(self) -> dict[str, Tensor]:
+        model = {f"model.{n}": t for n, t in self.model.state_dict().items()}
+        return model | state_tensors(self.model, self.optimizers)
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint; with `asynchronous` it is final after a later `poll` or `finish`.
+
+        Raises TrainError on every process when one could not write.
+        """
+        self.finish()
+        target = self.folder / f"step-{step:08d}.tmp"
+        if self.world.main:
+            shutil.rmtree(target, ignore_errors=True)
+        self.world.barrier()
+        if not self.config.asynchronous:
+            self._attempt(step, lambda: dcp.save(self.tensors(), checkpoint_id=str(target)))
+            self._finalise(step, state)
+            return
+        from torch.distributed.checkpoint.state_dict_saver import DefaultStager
+
+        self._stager = self._stager or DefaultStager()
+        future = dcp.async_save(
+            self.tensors(), checkpoint_id=str(target), async_stager=self._stager
+        )
+        self._pending = (future, step, state)
+
+    def poll(self) -> None:
+        """Make a finished asynchronous save final. All processes call it at the same steps."""
+        if self._pending is not None:
+            upload = getattr(self._pending[0], "upload_completion", self._pending[0])
+            if not self.world.any(not upload.done()):
+                self.finish()
+
+    def finish(self) -> None:
+        """Wait for the pending save."""
+        if self._pending is None:
+            return
+        future, step, state = self._pending
+        self._pending = None
+        upload = getattr(future, "upload_completion", future)
+        self._attempt(step, upload.result)
+        self._finalise(step, state)
+
+    def close(self) -> None:
+        self.finish()
+        if self._stager is not None:
+            self._stager.close()
+            self._stager = None
+
+    def load(self, step: int | None = None, weights_only: bool = False) -> dict[str, Any] | None:
+        """Load the newest whole checkpoint (or `step`) in place; its state, or None.
+
+        Prints on the main process why a checkpoint is skipped.
+        """
+        names = [f"step-{step:08d}"] if step is not None else self._names()
+        for name in names:
+            problem = check(self.folder / name) if self.world.main else ""
+            if self.world.any(bool(problem)):
+                if self.world.main:
+                    print(f"skipped checkpoint {name}: {problem}", flush=True)
+                continue
+            tensors = self.tensors()
+            if weights_only:
+                tensors = {k: t for k, t in tensors.items() if k.startswith("model.")}
+            read(self.folder / name, tensors)
+            text = (self.folder / name / "train.json").read_text(encoding="utf-8")
+            state: dict[str, Any] = json.loads(text)
+            return state
+        return None
+
+    def _names(self) -> list[str]:
+        found = [p.name for p in self.folder.glob("step-*") if p.suffix != ".tmp"]
+        return sorted(found, reverse=True)
+
+    def _attempt(self, step: int, write: Any) -> None:
+        problem = ""
+        try:
+            write()
+        except Exception as error:
+            problem = _reason(error)
+        if self.world.any(bool(problem)):
+            tmp = self.folder / f"step-{step:08d}.tmp"
+            if self.world.main:
+                shutil.rmtree(tmp, ignore_errors=True)
+            names = self._names()
+            last = names[0] if names else "none"
+            raise TrainError(
+                f"checkpoint of step {step} in {self.folder} failed"
+                f"{': ' + problem if problem else ''}; the last good one is {last}: "
+                "free some space and start the same command again"
+            )
+
+    def _finalise(self, step: int, state: dict[str, Any]) -> None:
+        tmp = self.folder / f"step-{step:08d}.tmp"
+
+        def seal_it() -> None:
+            if self.world.main:
+                _write(tmp / "train.json", json.dumps(state, indent=1).encode())
+                seal(tmp)
+                final = tmp.with_suffix("")
+                shutil.rmtree(final, ignore_errors=True)
+                tmp.rename(final)
+                _fsync(self.folder)
+                _write(self.run / "latest.tmp", final.name.encode())
+                (self.run / "latest.tmp").replace(self.run / "latest")
+                self._prune()
+
+        self._attempt(step, seal_it)
+
+    def _prune(self) -> None:
+        names = self._names()
+        keep_every = self.config.keep_every
+        for name in names[max(1, self.config.keep_last) :]:
+            if not keep_every or int(name.removeprefix("step-")) % keep_every:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def seal(folder: Path) -> None:
+    """Fsync every file and write MANIFEST.json, which makes the checkpoint whole."""
+    manifest = {}
+    for file in sorted(p for p in folder.iterdir() if p.name != "MANIFEST.json"):
+        _fsync(file)
+        manifest[file.name] = {"size": file.stat().st_size, "sha256": _sha256(file)}
+    _write(folder / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
+    _fsync(folder)
+
+
+def check(folder: Path) -> str:
+    """Why a checkpoint is not whole; empty if it is."""
+    try:
+        manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "no readable MANIFEST.json"
+    for name, expected in manifest.items():
+        file = folder / name
+        if not file.is_file():
+            return f"{name} is missing"
+        if file.stat().st_size != expected["size"]:
+            return f"{name} has {file.stat().st_size} bytes, {expected['size']} expected"
+        if _sha256(file) != expected["sha256"]:
+            return f"{name} does not match its SHA-256"
+    return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
+
+
+def newest(run: Path, step: int | None = None) -> Path:
+    """Folder of the newest whole checkpoint of a run (or of `step`). Raises TrainError."""
+    folders = sorted((run / "ckpt").glob("step-*"), reverse=True)
+    if step is not None:
+        folders = [f for f in folders if f.name == f"step-{step:08d}"]
+    for folder in folders:
+        if folder.suffix != ".tmp" and not check(folder):
+            return folder
+    raise TrainError(f"no whole checkpoint in {run}/ckpt{f' for step {step}' if step else ''}")
+
+
+def read(folder: Path, tensors: dict[str, Tensor]) -> None:
+    """Fill `tensors` from a checkpoint; works in one process without a process group."""
+    reader = _SafeReader(str(folder))
+    alone = not dist.is_initialized()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")
+            dcp.load(tensors, storage_reader=reader, planner=_TensorsOnly(), no_dist=alone)
+    except CheckpointException as error:
+        raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
+
+
+class _SafeReader(dcp.FileSystemReader):
+    """Reads .metadata without the power of pickle."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        path = Path(self.path) / ".metadata"
+        metadata = _Unpickler(io.BytesIO(path.read_bytes())).load()
+        if not isinstance(metadata, Metadata):
+            raise TrainError(f"{path}: not checkpoint metadata")
+        if getattr(metadata, "storage_meta", None) is None:
+            metadata.storage_meta = StorageMeta()
+        assert metadata.storage_meta is not None
+        metadata.storage_meta.load_id = self.load_id
+        return metadata
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module in HARMLESS_MODULES or (module, name) in HARMLESS:
+            return super().find_class(module, name)
+        if module == FILESYSTEM and name in ("_StorageInfo", "_StoragePrefix"):
+            return super().find_class(module, name)
+        if (module, name) == ("builtins", "getattr"):
+            return _enum_member  # how some Python versions pickle an enum
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return super().find_class(module, name)
+        raise TrainError(f"checkpoint metadata asks for {module}.{name}: refused as unsafe")
+
+
+def _enum_member(kind: Any, name: str) -> Any:
+    if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
+        raise TrainError(f"checkpoint metadata asks for getattr({kind!r}): refused as unsafe")
+    return kind[name]
+
+
+class _TensorsOnly(DefaultLoadPlanner):
+    def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
+        raise TrainError("the checkpoint holds a pickled object: refused as unsafe")
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in one line; DCP wraps each process's error in its own."""
+    failures = getattr(error, "failures", None)
+    if failures:
+        error = next(iter(failures.values()))[0]
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

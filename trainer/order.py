@@ -1,0 +1,263 @@
+"""The order of training data as a pure function of (seed, step): no index file, no state.
+
+1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens.
+2. The schedule appends blocks: next comes the source furthest below its share of tokens.
+3. Inside a block the documents are shuffled and concatenated, then cut into rows of T + 1 tokens
+   that overlap by one: every token is a target exactly once, nothing is cropped, and only the
+   last row of a block is padded.
+4. Consecutive blocks form a *window* that holds no block twice; its rows are shuffled by a keyed
+   permutation. Global row i of the run is thus found by arithmetic alone.
+
+World size never enters. Row i belongs to the step that row counts say; ranks share a step's rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.config import ConfigError, DataConfig, TrainConfig
+
+Ints = NDArray[np.int64]
+_MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The documents of one share of the mix, cut into blocks."""
+
+    name: str
+    share: float
+    documents: Ints  # indices of the group's documents, in shard order
+    cuts: Ints  # block c holds documents[cuts[c]:cuts[c + 1]]
+    tokens: Ints  # tokens of each block
+
+
+@dataclass(frozen=True)
+class Block:
+    """One entry of the schedule: which block, in which epoch of its source."""
+
+    group: int
+    chunk: int
+    epoch: int
+    rows: int
+    window: int
+
+
+class Plan:
+    """Where every row of a run comes from.
+
+    lengths: int64[documents], tokens of each document; source: int32[documents], index into
+    `names`. With no weights all documents form one group in their natural proportion.
+    """
+
+    def __init__(
+        self,
+        lengths: Ints,
+        source: NDArray[np.int32],
+        names: list[str],
+        data: DataConfig,
+        seed: int,
+    ) -> None:
+        self.seq_len, self.seed, self.lengths = data.seq_len, seed, lengths
+        self.window_blocks, self.max_epochs = data.window_blocks, data.max_epochs
+        self.groups = _groups(lengths, source, names, data)
+        self.blocks: list[Block] = []
+        self.starts: list[int] = [0]  # first global row of each block, and the end
+        self._used = [0] * len(self.groups)
+        self._count = [0] * len(self.groups)
+        self._in_window: set[tuple[int, int]] = set()
+        self._windows: list[int] = []  # first block of each window
+
+    def extend(self, rows: int) -> None:
+        """Schedule blocks until at least `rows` rows stand, and the last window is complete."""
+        while self.starts[-1] < rows:
+            self._append()
+        while self.blocks and not self._append(peek=True):
+            pass
+
+    def block_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """(schedule index, row inside the block) of each global row, int64[n] both."""
+        self.extend(int(rows.max()) + 1 if len(rows) else 0)
+        starts = np.array(self.starts, dtype=np.int64)
+        windows = np.array(self._windows, dtype=np.int64)
+        window = np.searchsorted(starts[windows], rows, side="right") - 1
+        inner = np.empty_like(rows)
+        for w in np.unique(window):
+            low, high = self._window_rows(int(w))
+            mine = window == w
+            inner[mine] = low + permute(rows[mine] - low, high - low, self._key(1, int(w)))
+        block = np.searchsorted(starts, inner, side="right") - 1
+        return block, inner - starts[block]
+
+    def row_of(self, block: int, inner: Ints) -> Ints:
+        """The inverse of `block_of`: global rows of rows `inner` of schedule entry `block`."""
+        w = self.blocks[block].window
+        low, high = self._window_rows(w)
+        at = np.int64(self.starts[block]) + inner - low
+        return low + permute(at, high - low, self._key(1, w), inverse=True)
+
+    def documents_of(self, block: Block) -> Ints:
+        """Documents of a block in the order they are concatenated, int64[n]."""
+        group = self.groups[block.group]
+        members = group.documents[group.cuts[block.chunk] : group.cuts[block.chunk + 1]]
+        key = self._key(2, block.group, block.chunk, block.epoch)
+        return members[permute(np.arange(len(members), dtype=np.int64), len(members), key)]
+
+    def _append(self, peek: bool = False) -> bool:
+        """Schedule the next block; with `peek` only if the last window may still take it.
+
+        Returns whether the block would start (or has started) a new window.
+        """
+        g = self._next_group()
+        if g is None:
+            if peek:
+                return True
+            total = sum(self._used)
+            raise ConfigError(
+                f"the data gives {total:,} tokens within data.max_epochs = {self.max_epochs:g}: "
+                "lower train.steps, raise data.max_epochs or change data.weights"
+            )
+        group = self.groups[g]
+        epoch, k = divmod(self._count[g], len(group.tokens))
+        position = np.array([k], dtype=np.int64)
+        chunk = int(permute(position, len(group.tokens), self._key(3, g, epoch))[0])
+        full = bool(self._windows) and len(self.blocks) - self._windows[-1] >= self.window_blocks
+        fresh = not self._windows or full or (g, chunk) in self._in_window
+        if peek and fresh:
+            return True
+        if fresh:
+            self._windows.append(len(self.blocks))
+            self._in_window.clear()
+        self._in_window.add((g, chunk))
+        tokens = int(group.tokens[chunk])
+        rows = -(-(tokens - 1) // self.seq_len)
+        self.blocks.append(Block(g, chunk, epoch, rows, len(self._windows) - 1))
+        self.starts.append(self.starts[-1] + rows)
+        self._used[g] += tokens
+        self._count[g] += 1
+        return fresh
+
+    def _next_group(self) -> int | None:
+        total = sum(self._used)
+        best, best_deficit = None, 0.0
+        for g, group in enumerate(self.groups):
+            if self.max_epochs and self._count[g] >= self.max_epochs * len(group.tokens):
+                if not self._fallback_allowed():
+                    return None
+                continue
+            deficit = group.share * (total + 1) - self._used[g]
+            if best is None or deficit > best_deficit:
+                best, best_deficit = g, deficit
+        return best
+
+    def _fallback_allowed(self) -> bool:
+        # A capped source must not silently change the mix: with weights, the run is refused.
+        return len(self.groups) == 1
+
+    def _window_rows(self, window: int) -> tuple[int, int]:
+        end = self._windows[window + 1] if window + 1 < len(self._windows) else len(self.blocks)
+        return self.starts[self._windows[window]], self.starts[end]
+
+    def _key(self, *parts: int) -> int:
+        key = self.seed
+        for part in parts:
+            key = int(_mix(np.uint64((key * 0x9E3779B97F4A7C15 + part + 1) & int(_MASK))))
+        return key
+
+
+def batch_rows(train: TrainConfig, step: int) -> int:
+    """Rows of the global batch of a step (0-based), following train.ramp."""
+    for until, rows in train.ramp:
+        if step < until:
+            return rows
+    return train.batch_rows
+
+
+def first_row(train: TrainConfig, step: int) -> int:
+    """The first global row of a step: the sum of all earlier batches."""
+    total = before = 0
+    for until, rows in train.ramp:
+        here = max(0, min(step, until) - before)
+        total += here * rows
+        before = max(before, until)
+    return total + max(0, step - before) * train.batch_rows
+
+
+def step_of_row(train: TrainConfig, row: int) -> int:
+    """The step (0-based) whose batch holds a global row."""
+    low, high = 0, 1
+    while first_row(train, high) <= row:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if first_row(train, middle) <= row else (low, middle)
+    return low
+
+
+def permute(values: Ints, n: int, key: int, inverse: bool = False) -> Ints:
+    """A keyed permutation of 0..n-1 applied to `values`: Feistel network with cycle walking.
+
+    O(1) memory whatever n; four rounds of splitmix64 as round function. `inverse` undoes it.
+    """
+    half = max(1, -(-max(1, (n - 1).bit_length()) // 2))
+    mask, shift = np.uint64((1 << half) - 1), np.uint64(half)
+    rounds = [np.uint64((key + r * 0x632BE59BD9B4E019) & int(_MASK)) for r in range(4)]
+    result = values.astype(np.uint64)
+    todo = np.ones(len(result), dtype=bool)
+    while todo.any():
+        x = result[todo]
+        left, right = x >> shift, x & mask
+        if inverse:
+            for constant in reversed(rounds):
+                left, right = right ^ (_mix(left + constant) & mask), left
+        else:
+            for constant in rounds:
+                left, right = right, left ^ (_mix(right + constant) & mask)
+        result[todo] = left << shift | right
+        todo[todo] = result[todo] >= n
+    return result.astype(np.int64)
+
+
+def _mix(x: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014), elementwise."""
+    with np.errstate(over="ignore"):
+        z = np.atleast_1d(x).astype(np.uint64)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return z if np.ndim(x) else z[0]
+
+
+def _groups(
+    lengths: Ints, source: NDArray[np.int32], names: list[str], data: DataConfig
+) -> list[Group]:
+    everything = np.arange(len(lengths), dtype=np.int64)
+    if not data.weights:
+        members = {"*": everything}
+    else:
+        unknown = sorted(set(data.weights) - set(names))
+        if unknown:
+            raise ConfigError(
+                f"data.weights names {unknown[0]!r}, but the sources are {', '.join(names)}"
+            )
+        members = {n: everything[source == names.index(n)] for n in sorted(data.weights)}
+    total = sum(data.weights.values()) or 1.0
+    groups = []
+    for name, documents in members.items():
+        share = data.weights.get(name, 1.0) / total
+        if share < 0:
+            raise ConfigError(f"data.weights.{name} is negative")
+        if not len(documents):
+            raise ConfigError("no training documents: the token shards are empty")
+        if not share:
+            continue
+        ends = np.cumsum(lengths[documents])
+        starts = ends - lengths[documents]
+        new = np.flatnonzero(np.diff(starts // data.block_tokens)) + 1
+        cuts = np.concatenate([[0], new, [len(documents)]]).astype(np.int64)
+        tokens = np.add.reduceat(lengths[documents], cuts[:-1])
+        groups.append(Group(name, share, documents, cuts, tokens))
+    return groups

@@ -1,0 +1,262 @@
+"""The training loop: batches in, metrics and checkpoints out, on any number of processes.
+
+    RUN/config.toml  env.json  data-card.json  run.json   what was asked, where, on what
+    RUN/metrics.jsonl                                     a line for each logged step
+    RUN/tokenizer/   RUN/ckpt/step-N/   RUN/latest        see checkpoint.py
+    RUN/curves.png   RUN/report.html                      at the end
+
+The loss of a step is the sum over all targets of the global batch divided by their number, so it
+does not depend on how rows fall on processes or micro-batches.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from trainer import evaluate, flops, optim, parallel
+from trainer.checkpoint import Checkpointer
+from trainer.config import Config, ConfigError, TrainError, with_vocab
+from trainer.data import Batch, Loader, chain, prefetch
+from trainer.log import Log
+from trainer.order import first_row, step_of_row
+from trainer.runs import describe
+from trainer.tokenizer import Tokenizer
+
+
+def train(config: Config) -> dict[str, Any]:
+    """Run to the last step, or until SIGTERM/SIGUSR1; continues a run that stands in config.out.
+
+    Returns {"first": evaluation before, "last": after, "step", "chain", "done"}.
+    """
+    tokenizer = Tokenizer.load(Path(config.data.tokens) / "tokenizer")
+    config = with_vocab(config, tokenizer.vocab_size)
+    world = parallel.start(config.parallel)
+    run = Run(config, world, tokenizer)
+    result = run.loop()
+    del run
+    parallel.stop(world)
+    return result
+
+
+class Run:
+    """Everything a run holds; `loop` is the whole of training."""
+
+    def __init__(self, config: Config, world: parallel.World, tokenizer: Tokenizer) -> None:
+        self.config, self.world, self.folder = config, world, Path(config.out)
+        self.loader = Loader(config.data.tokens, config.data, config.train)
+        self.steps = total_steps(config)
+        self.micro = _check_batches(config, world.size)
+        self.loader.plan.extend(first_row(config.train, self.steps))
+        self.held = evaluate.held_out_loader(config)
+        self.sizes = tokenizer.sizes()
+        if world.main:
+            describe(self.folder, config, tokenizer)
+        world.barrier()
+        self.model = parallel.build(config, world)
+        self.optimizers = optim.build(self.model, config.train)
+        self.checkpoints = Checkpointer(
+            self.folder, config.checkpoint, world, self.model, self.optimizers
+        )
+        self.meter = evaluate.Meter(self.loader.documents.names, self.sizes, world.device)
+        self.stopping = False
+        self.norms: list[float] = []
+
+    def loop(self) -> dict[str, Any]:
+        state = self._start()
+        step, self.chain = int(state["step"]), str(state["chain"])
+        first, last = state["first"], state["last"]
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._on_signal)
+        config, saved = self.config, step
+        with Log(self.folder, config, self.world, self.steps, step) as log:
+            if step == 0 and self.held is not None and first is None:
+                first = last = self._evaluate(log, 0)
+            waited = mark = time.perf_counter()
+            for _, batch in prefetch(self.loader, step, self.steps):
+                log.waited += time.perf_counter() - waited
+                norm = self.step(step, batch)
+                step += 1
+                log.tokens += batch.loss_tokens
+                self.chain = chain(self.chain, batch.digest)
+                if step % config.log.every == 0 or step == self.steps:
+                    mark = self._log(log, step, norm, mark)
+                    self.checkpoints.poll()
+                self.stopping = self.world.any(self.stopping)
+                if step % config.checkpoint.every == 0 or step == self.steps or self.stopping:
+                    self._save(step, first, last)  # before evaluating: a crash there loses nothing
+                    saved = step
+                due = config.eval.every and step % config.eval.every == 0
+                if self.held is not None and (due or step == self.steps) and not self.stopping:
+                    last = self._evaluate(log, step)
+                if self.stopping:
+                    log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
+                    break
+                waited = time.perf_counter()
+            self.checkpoints.close()
+            log.finish()
+        return {
+            "first": first,
+            "last": last,
+            "step": step,
+            "chain": self.chain,
+            "done": step >= self.steps,
+        }
+
+    def step(self, step: int, batch: Batch) -> torch.Tensor:
+        """One optimiser step on a global batch; returns the gradient norm."""
+        config, size, micro = self.config, self.world.size, self.micro
+        rows = len(batch.tokens)
+        for start in range(0, rows, micro * size):
+            parallel.sync_gradients(self.model, start + micro * size >= rows)
+            begin = start + self.world.rank * micro
+            part = batch.rows(begin, begin + micro)
+            tokens, targets, sources, mask = evaluate.to_device(part, config, self.world.device)
+            z = config.train.z_loss > 0
+            nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, z)
+            loss = nll.sum()
+            if z:
+                loss = loss + config.train.z_loss * lse.square().sum()
+            (loss / batch.loss_tokens).backward()
+            self.meter.add(part, nll, sources)
+        optim.set_lr(self.optimizers, optim.lr_scale(config.train, step, self.steps))
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
+        full = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        if not config.train.spike or not self._spike(float(full)):
+            for optimizer in self.optimizers:
+                optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        return full
+
+    def _spike(self, norm: float) -> bool:
+        """Whether a step is to be skipped: its gradient norm is far above the recent mean."""
+        recent = self.norms[-50:]
+        usual = sum(recent) / len(recent) if len(recent) >= 10 else math.inf
+        if math.isfinite(norm) and norm <= self.config.train.spike * usual:
+            self.norms = [*recent, norm]
+            return False
+        if self.world.main:
+            print(f"skipped a step: gradient norm {norm:.3g}, usual {usual:.3g}", flush=True)
+        return True
+
+    def _start(self) -> dict[str, Any]:
+        state = self.checkpoints.load()
+        if state is not None:
+            if self.world.main:
+                print(f"going on from step {state['step']:,} of {self.steps:,}", flush=True)
+            return state
+        source = self.config.checkpoint.load
+        fresh: dict[str, Any] = {"step": 0, "chain": "", "first": None, "last": None}
+        if not source:
+            return fresh
+        other = Checkpointer(
+            Path(source),
+            self.config.checkpoint,
+            self.world,
+            self.model,
+            self.optimizers,
+            reading=True,
+        )
+        step = self.config.checkpoint.load_step
+        loaded = other.load(step or None, weights_only=not step)
+        if loaded is None:
+            raise TrainError(f"no whole checkpoint{f' of step {step}' if step else ''} in {source}")
+        return loaded if step else fresh
+
+    def _save(self, step: int, first: Any, last: Any) -> None:
+        state = {"step": step, "chain": self.chain, "first": first, "last": last}
+        state["row"] = first_row(self.config.train, step)
+        state["seed"] = self.config.train.seed
+        state["data"] = self.loader.documents.manifest["fingerprint"]
+        self.checkpoints.save(step, state)
+
+    def _evaluate(self, log: Log, step: int) -> dict[str, Any]:
+        assert self.held is not None
+        begin = time.perf_counter()
+        result = evaluate.held_out(self.model, self.held, self.config, self.sizes, self.world)
+        log.write(step, {"held_out": result})
+        log.paused += time.perf_counter() - begin
+        name = "before training" if step == 0 else f"step {step}"
+        log.say(
+            f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
+            f"{result['bpc']:.3f} bits per character"
+        )
+        return result
+
+    def _log(self, log: Log, step: int, norm: torch.Tensor, mark: float) -> float:
+        result = self.meter.read(self.world)
+        self.meter.reset()
+        if not math.isfinite(result["loss"]):
+            raise TrainError(
+                f"the loss is {result['loss']} before step {step}: lower train.lr, raise "
+                "train.warmup_steps or set train.spike, and start again from the last checkpoint"
+            )
+        now = time.perf_counter()
+        seconds = max(1e-9, now - mark - log.paused)
+        speed = log.tokens / seconds
+        m, device = self.config.model, self.world.device
+        dtype = parallel.compute_dtype(self.config.parallel, device)
+        peak = flops.peak(device, dtype)[0] * self.world.size
+        seq_len = self.config.data.seq_len
+        scale = optim.lr_scale(self.config.train, step - 1, self.steps)
+        row = {"train": result, "lr": self.config.train.lr * scale}
+        row |= {"grad_norm": float(norm), "chain": self.chain, "tokens_per_s": speed}
+        row |= {
+            "mfu": speed * flops.per_token(m, seq_len) / peak,
+            "mfu_causal": speed * flops.per_token(m, seq_len, causal=True) / peak,
+            "data_wait_ms": 1e3 * log.waited / max(1, log.steps_since(step)),
+            "memory_gib": _memory(device),
+        }
+        log.write(step, row)
+        log.show(step, row)
+        log.waited = log.paused = 0.0
+        log.tokens = 0
+        return now
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.stopping = True
+
+
+def total_steps(config: Config) -> int:
+    """Optimiser steps of a run, from train.steps or train.tokens."""
+    train = config.train
+    if not train.steps and not train.tokens:
+        raise ConfigError("set train.steps or train.tokens")
+    rows = -(-train.tokens // config.data.seq_len)
+    steps = train.steps or step_of_row(train, rows - 1) + 1
+    if train.schedule == "wsd" and train.warmup_steps + train.decay_steps > steps:
+        raise ConfigError(
+            f"train.warmup_steps + train.decay_steps ({train.warmup_steps} + "
+            f"{train.decay_steps}) exceed the run's {steps} steps"
+        )
+    return steps
+
+
+def _check_batches(config: Config, world: int) -> int:
+    """The micro-batch: train.micro_rows, or less when a process has fewer rows. Every batch of
+    the run must divide evenly."""
+    sizes = {config.train.batch_rows, *(rows for _, rows in config.train.ramp)}
+    micro = min(config.train.micro_rows, *(max(1, s // world) for s in sizes))
+    for rows in sorted(sizes):
+        if rows % (world * micro):
+            fits = [n for n in range(1, rows + 1) if rows % (n * micro) == 0]
+            raise ConfigError(
+                f"a batch of {rows} rows cannot be shared by {world} processes × {micro} rows: "
+                f"use {', '.join(map(str, fits[:12]))} processes or change train.batch_rows"
+            )
+    return micro
+
+
+def _memory(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
