@@ -85,17 +85,17 @@ def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> Non
 
 
 @njit(cache=True, nogil=True)
-def _similar(signatures: np.ndarray, i: Any, j: Any, needed: Any) -> Any:
-    """True if at least `needed` values are equal; stops early when that is out of reach."""
+def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
+    """Number of equal values of two signatures, or less than `least` if that is out of reach."""
     size = signatures.shape[1]
     equal = 0
     for start in range(0, size, 32):
         end = min(start + 32, size)
         for k in range(start, end):
             equal += signatures[i, k] == signatures[j, k]
-        if equal + size - end < needed:
-            return False
-    return equal >= needed
+        if equal + size - end < least:
+            return equal
+    return equal
 
 
 @njit(cache=True, nogil=True)
@@ -105,10 +105,16 @@ def _link_buckets(
     order: np.ndarray,
     keys: np.ndarray,
     signatures: np.ndarray,
-    needed: Any,
+    least: Any,
+    sure: Any,
     work: np.ndarray,
 ) -> Any:
-    """Compare within runs of equal keys. members[order[k]] is the document of the k-th key."""
+    """Compare within runs of equal keys; members[order[k]] is the document of the k-th key.
+
+    Returns the undecided pairs: int64[u, 2], of `least` to `sure` - 1 equal values.
+    """
+    undecided = np.empty((256, 2), np.int64)
+    open_pairs = 0
     start = 0
     n = len(order)
     while start < n:
@@ -122,24 +128,28 @@ def _link_buckets(
         for k in range(start + 1, end):
             i = members[order[k]]
             root = find(parents, i)
-            near = max(start, k - WINDOW)
-            for other in range(near - 1, k):
-                at = start if other < near else other
-                if other < near and near == start:
-                    continue  # the first is inside the window
-                j = members[order[at]]
+            window = max(start, k - WINDOW)
+            for other in range(window - 1, k):
+                if other < window and window == start:
+                    continue  # the bucket's first is inside the window
+                j = members[order[start if other < window else other]]
                 if find(parents, j) == root:
                     continue
                 work[2] += 1
-                if _similar(signatures, i, j, needed):
+                equal = _equal_values(signatures, i, j, least)
+                if equal >= sure:
                     work[3] += union(parents, i, j)
                     root = find(parents, i)
+                elif equal >= least:
+                    if open_pairs == len(undecided):
+                        larger = np.empty((2 * open_pairs, 2), np.int64)
+                        larger[:open_pairs] = undecided
+                        undecided = larger
+                    undecided[open_pairs, 0] = min(i, j)
+                    undecided[open_pairs, 1] = max(i, j)
+                    open_pairs += 1
         start = end
-
-
-def needed_values(threshold: float, num_perm: int) -> int:
-    """The least number of equal values whose share reaches `threshold`."""
-    return int(np.ceil(np.round(threshold * num_perm, 9)))
+    return undecided[:open_pairs]
 
 
 def link_similar(
@@ -148,15 +158,19 @@ def link_similar(
     signatures: np.ndarray,
     bands: int,
     rows: int,
-    threshold: float,
+    least: int,
+    sure: int,
     keys_of_band: Callable[[int], np.ndarray] | None = None,
-) -> Work:
-    """Join documents that share a band and whose estimated Jaccard reaches `threshold`.
+) -> tuple[Work, np.ndarray]:
+    """Join documents that share a band and at least `sure` equal values of their signatures.
 
     members: int64[m], the documents to compare, in the order of their text hashes; signatures:
     uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members, by
     default computed from the signatures. Keys and order of the next band are made by a second
     thread while this one compares. Memory: 32 bytes a member beside the arguments.
+
+    Returns what was done, and the undecided pairs (int64[u, 2], distinct, ascending): those with
+    `least` to `sure` - 1 equal values whose documents are still in two clusters.
     """
 
     def sorted_band(band: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,12 +181,29 @@ def link_similar(
         return keys, np.argsort(keys, kind="stable")
 
     work = np.zeros(4, np.int64)
-    needed = needed_values(threshold, signatures.shape[1])
+    undecided = [np.empty((0, 2), np.int64)]
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(sorted_band, 0)
         for band in range(bands):
             keys, order = ahead.result()
             if band + 1 < bands:
                 ahead = pool.submit(sorted_band, band + 1)
-            _link_buckets(parents, members, order, keys, signatures, needed, work)
-    return Work(*(int(value) for value in work))
+            found = _link_buckets(parents, members, order, keys, signatures, least, sure, work)
+            undecided.append(np.unique(found, axis=0))
+    pairs = np.unique(np.concatenate(undecided), axis=0)
+    return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
+
+
+@njit(cache=True, nogil=True)
+def _apart(parents: np.ndarray, pairs: np.ndarray) -> Any:
+    out = np.empty(len(pairs), np.bool_)
+    for k in range(len(pairs)):
+        out[k] = find(parents, pairs[k, 0]) != find(parents, pairs[k, 1])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def join_pairs(parents: np.ndarray, pairs: np.ndarray) -> None:
+    """Join the two documents of every pair (int64[m, 2])."""
+    for k in range(len(pairs)):
+        union(parents, pairs[k, 0], pairs[k, 1])

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.arrow import fixed_rows
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures import COPIED, DERIVED, check, has_near, has_url
+from corpus.dedup.signatures import COPIED, DERIVED, DOCUMENTS, check, has_near, has_url
 from corpus.storage import ROWS_PER_GROUP
 
 
@@ -20,30 +20,39 @@ class Signatures:
     """What clustering reads of n documents; document i is row `i - starts[file]` of its file."""
 
     paths: list[Path]
+    documents: list[str]  # documents file of each, relative to the folder of its signatures
     starts: np.ndarray  # int64[files + 1]: first document of each file
     exact: np.ndarray  # uint64[n, 2]
     url_keys: np.ndarray  # uint64[n], or [0] when addresses do not count
-    usable: np.ndarray  # bool[n]: has at least one letter or digit
+    lengths: np.ndarray  # int32[n]: code points after normalisation; 0 never matches
     signatures: np.ndarray  # uint32[n, num_perm], or [0, num_perm]
 
     @property
     def n(self) -> int:
+        """Number of documents."""
         return int(self.starts[-1])
+
+    @property
+    def usable(self) -> np.ndarray:
+        """bool[n]: has at least one letter or digit."""
+        return self.lengths > 0
 
 
 def load(paths: list[Path], settings: DedupSettings, memory: int, scratch: Path) -> Signatures:
     """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`."""
-    sizes = []
+    sizes, documents = [], []
     for path in paths:
         with pq.ParquetFile(path) as file:
             check(file.schema_arrow, settings, path)
             sizes.append(file.metadata.num_rows)
+            source = file.schema_arrow.metadata.get(DOCUMENTS, b"")
+            documents.append(source.decode("utf-8", "surrogateescape"))
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
     n = int(starts[-1])
     shape = (n if has_near(settings) else 0, settings.num_perm)
     exact = np.empty((n, 2), np.uint64)
     keys = np.empty(n if has_url(settings) else 0, np.uint64)
-    usable = np.empty(n, np.bool_)
+    lengths = np.empty(n, np.int32)
     if 4 * shape[0] * shape[1] > memory:
         scratch.mkdir(parents=True)
         mapped = np.memmap(scratch / "signatures.u32", np.uint32, "w+", shape=shape)
@@ -57,13 +66,13 @@ def load(paths: list[Path], settings: DedupSettings, memory: int, scratch: Path)
             for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
                 to = at + batch.num_rows
                 exact[at:to] = fixed_rows(batch["exact"], np.uint64)
-                usable[at:to] = batch["n_normal"].to_numpy() > 0
+                lengths[at:to] = batch["n_normal"].to_numpy()
                 if len(keys):
                     keys[at:to] = batch["url_key"].to_numpy()
                 if has_near(settings):
                     signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
                 at = to
-    return Signatures(paths, starts, exact, keys, usable, signatures)
+    return Signatures(paths, documents, starts, exact, keys, lengths, signatures)
 
 
 def read_rows(data: Signatures, documents: np.ndarray, columns: list[str]) -> pa.Table:

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.dedup.cluster import labels, link_equal, link_similar
+from corpus.dedup.cluster import join_pairs, labels, link_equal, link_similar
 from corpus.dedup.keep import policy_text, rank_copies
 from corpus.dedup.load import Signatures, read_rows
 from corpus.dedup.minhash import banding, pair_similarity
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import has_near, has_url
+from corpus.dedup.verify import bounds, exact_jaccard
 from corpus.schema import DUPLICATES, LEDGER
 
 MEMBER_COLUMNS = [
@@ -40,7 +41,7 @@ class Links:
     near: np.ndarray
 
 
-def link(data: Signatures, settings: DedupSettings) -> Links:
+def link(data: Signatures, settings: DedupSettings, memory: int) -> Links:
     """Connected components by equal text, then also by equal address, then also by similarity."""
     parents = np.arange(data.n, dtype=np.int64)
     if settings.mode in ("near", "exact"):
@@ -53,11 +54,14 @@ def link(data: Signatures, settings: DedupSettings) -> Links:
         unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
         order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
         bands, rows = banding(settings)
-        link_similar(parents, unique[order], data.signatures, bands, rows, settings.threshold)
+        least, sure = bounds(settings)
+        _, pairs = link_similar(parents, unique[order], data.signatures, bands, rows, least, sure)
+        exact = exact_jaccard(data, pairs[:, 0], pairs[:, 1], settings, memory)
+        join_pairs(parents, pairs[exact >= settings.threshold])
     return Links(by_exact, by_url, labels(parents))
 
 
-def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
+def decide(data: Signatures, links: Links, settings: DedupSettings, memory: int) -> pa.Table:
     """A row for every document of a cluster of two or more, by file and row.
 
     Columns: DUPLICATES' and `url`, `source_file`, `source_offset`. The first `keep_n` copies by
@@ -81,11 +85,7 @@ def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
     kind[links.url[documents] == links.url[target]] = "url"
     kind[links.exact[documents] == links.exact[target]] = "exact"
     kind[kept] = "kept"
-    similarity = np.ones(len(order), np.float32)
-    if has_near(settings):
-        similarity = pair_similarity(data.signatures, documents, target)
-    similarity[(kind == "exact") | kept] = 1.0
-    similarities = pa.array(similarity, mask=_unknown(kind, settings))
+    similarity, exact = _similarity(data, documents, target, kind, settings, memory)
     ids = members["id"].combine_chunks() if len(members) else pa.array([], pa.string())
     table = pa.table(
         {
@@ -93,10 +93,11 @@ def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
             "cluster": _smallest_ids(ids, label),
             "kept_id": ids.take(pa.array(kept_row)),
             "kind": pa.array(kind, pa.string()),
-            "similarity": similarities,
+            "similarity": similarity,
             "cluster_size": sizes[label].astype(np.int32),
             "file": members["file"],
             "row": members["row"],
+            "measured": exact,
         }
     )
     for name in ("url", "source_file", "source_offset"):
@@ -104,9 +105,30 @@ def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
     return table
 
 
-def _unknown(kind: np.ndarray, settings: DedupSettings) -> np.ndarray:
-    """Where the similarity was not measured: addresses are equal, texts were not compared."""
-    return (kind == "url") & (not has_near(settings))
+def _similarity(
+    data: Signatures,
+    documents: np.ndarray,
+    kept: np.ndarray,
+    kind: np.ndarray,
+    settings: DedupSettings,
+    memory: int,
+) -> tuple[pa.Array, np.ndarray]:
+    """(similarity to the kept copy float32[m], whether it is exact bool[m]).
+
+    Estimates near the threshold are replaced by the exact Jaccard, as the clustering itself did.
+    Null where no texts were compared: mode `url` without signatures.
+    """
+    exact = (kind == "exact") | (kind == "kept")
+    if not has_near(settings):
+        return pa.array(np.ones(len(kind), np.float32), mask=~exact), exact
+    values = pair_similarity(data.signatures, documents, kept)
+    values[exact] = 1.0
+    least, sure = bounds(settings)
+    equal = np.rint(values * settings.num_perm)
+    near = np.flatnonzero(~exact & (least <= equal) & (equal < sure))
+    values[near] = exact_jaccard(data, documents[near], kept[near], settings, memory)
+    exact[near] = True
+    return pa.array(values), exact
 
 
 def _smallest_ids(ids: pa.Array, label: np.ndarray) -> pa.Array:
@@ -132,21 +154,21 @@ def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
     kinds = removed["kind"].to_pylist()
     values = removed["similarity"].to_pylist()
     sizes = removed["cluster_size"].to_pylist()
+    measured = removed["measured"].to_pylist()
     policy = policy_text(settings)
     details = []
-    for kind, value, size in zip(kinds, values, sizes, strict=True):
+    for kind, value, exact, size in zip(kinds, values, measured, sizes, strict=True):
         if kind == "exact":
             reason = "same text as the kept copy up to width, case, punctuation and spaces"
         elif kind == "url":
             reason = "same canonical address as the kept copy"
         else:
-            reason = f"near-duplicate of the kept copy, estimated Jaccard {value:.3f}"
-            if value < settings.threshold:
+            name = "Jaccard" if exact else "estimated Jaccard"
+            reason = f"near-duplicate of the kept copy, {name} {value:.3f}"
+            if value < np.float32(settings.threshold):
                 reason += " (linked through other copies of its cluster)"
         details.append(f"{reason}; cluster of {size}; kept by: {policy}")
-    near = pa.array([kind == "near" for kind in kinds], pa.bool_())
-    exact = pa.array([kind == "exact" for kind in kinds], pa.bool_())
-    threshold = pc.if_else(near, settings.threshold, pc.if_else(exact, 1.0, None))
+    bound = {"near": settings.threshold, "exact": 1.0, "url": None}
     columns = {
         "stage": pa.array(["dedup"] * n, pa.string()),
         "rule": removed["kind"],
@@ -156,7 +178,7 @@ def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
         "source_file": removed["source_file"],
         "source_offset": removed["source_offset"],
         "value": removed["similarity"].cast(pa.float64()),
-        "threshold": threshold,
+        "threshold": pa.array([bound[kind] for kind in kinds], pa.float64()),
         "kept_id": removed["kept_id"],
         "detail": pa.array(details, pa.string()),
     }

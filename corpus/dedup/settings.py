@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 MODES = ("near", "exact", "url", "none")
 SHINGLES = ("char", "word")
+VERIFY = ("exact", "estimate")
 KEEP = ("best", "first", "longest", "newest")
 KEEP_KEYS = ("source", "rights", "quality", "length", "date", "captured", "order", "id")
 
@@ -38,6 +39,7 @@ class DedupSettings:
     bands: int = 0
     rows: int = 0
     seed: int = 1
+    verify: str = "exact"  # exact: pairs near the threshold by their texts; or estimate
     mask_digits: bool = False  # a run of digits counts as one 0: dates, prices, counters
     keep: str = "best"  # best: the order below; or first, longest, newest
     keep_order: tuple[str, ...] = ("source", "rights", "quality", "length", "date", "id")
@@ -49,6 +51,7 @@ class DedupSettings:
         """Refuse what cannot work, with a ValueError of one line."""
         _choice("mode", self.mode, MODES)
         _choice("shingle", self.shingle, SHINGLES)
+        _choice("verify", self.verify, VERIFY)
         _choice("keep", self.keep, KEEP)
         for key in self.keep_order:
             _choice("keep_order", key, KEEP_KEYS)

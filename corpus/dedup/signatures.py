@@ -26,6 +26,7 @@ from corpus.errors import RunError
 from corpus.storage import ROWS_PER_GROUP
 
 METADATA = b"inaho.dedup"
+DOCUMENTS = b"inaho.documents"  # the documents file, relative to the signatures file
 FORMAT = 1  # raise it when the same text gets another hash or signature
 
 # Columns copied from the documents file; one that is missing there is null here.
@@ -68,14 +69,16 @@ def fingerprint(settings: DedupSettings) -> dict[str, Any]:
     return about
 
 
-def signatures_schema(settings: DedupSettings) -> pa.Schema:
-    """Schema of a signatures file under these settings."""
+def signatures_schema(settings: DedupSettings, documents: str = "") -> pa.Schema:
+    """Schema of a signatures file under these settings; `documents`: path of its source."""
     fields = [pa.field("row", pa.int32()), *(pa.field(n, t) for n, t in COPIED.items())]
     fields += [pa.field(n, t) for n, t in DERIVED.items()]
     if has_near(settings):
         fields.append(pa.field("signature", pa.binary(4 * settings.num_perm)))
     about = json.dumps(fingerprint(settings), sort_keys=True).encode()
-    return pa.schema(fields, metadata={METADATA: about})
+    return pa.schema(
+        fields, metadata={METADATA: about, DOCUMENTS: documents.encode("utf-8", "surrogateescape")}
+    )
 
 
 def check(schema: pa.Schema, settings: DedupSettings, path: Path) -> None:
@@ -92,9 +95,10 @@ def check(schema: pa.Schema, settings: DedupSettings, path: Path) -> None:
             )
 
 
-def sign_documents(documents: Path, settings: DedupSettings) -> Iterator[pa.RecordBatch]:
+def sign_documents(
+    documents: Path, settings: DedupSettings, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     """Batches of the signatures file of one documents file, in its order."""
-    schema = signatures_schema(settings)
     with pq.ParquetFile(documents) as file:
         names = set(file.schema_arrow.names)
         if not {"id", "text"} <= names:

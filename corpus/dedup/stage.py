@@ -8,6 +8,7 @@ a document; signatures beyond `memory` bytes are mapped from a scratch file.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,14 +33,15 @@ def sign(documents: Path, out: Path, settings: DedupSettings) -> dict[str, int]:
     for a file without id and text or without the signal that `settings.quality` names.
     """
     counts = {"documents": 0, "empty": 0}
+    schema = signatures_schema(settings, os.path.relpath(documents, out.parent))
 
     def counted() -> Iterator[pa.RecordBatch]:
-        for batch in sign_documents(documents, settings):
+        for batch in sign_documents(documents, settings, schema):
             counts["documents"] += batch.num_rows
             counts["empty"] += int(np.count_nonzero(batch["n_normal"].to_numpy() == 0))
             yield batch
 
-    commit_parquet(out, signatures_schema(settings), counted())
+    commit_parquet(out, schema, counted())
     return counts
 
 
@@ -62,7 +64,7 @@ def cluster(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         data = load(signatures, settings, memory, scratch)
-        outcome = decide(data, link(data, settings), settings)
+        outcome = decide(data, link(data, settings, memory), settings, memory)
         empty = int(np.count_nonzero(~data.usable))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

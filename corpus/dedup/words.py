@@ -69,26 +69,31 @@ def _sign_words(
 ) -> None:
     work = np.empty(CHUNK + TILE, np.uint32)
     for doc in range(len(starts) - 1):
-        count = 0
-        own = np.empty(starts[doc + 1] - starts[doc], np.uint32)
-        for k in range(starts[doc], starts[doc + 1]):
-            if symbols[k]:
-                own[count] = symbols[k]
-                count += 1
-        sign_symbols(own, count, ngram, a, b, work, signatures[doc])
+        own = symbols[starts[doc] : starts[doc + 1]].copy()
+        sign_symbols(own, len(own), ngram, a, b, work, signatures[doc])
+
+
+def word_symbols(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of the words of all texts (uint32[:]) and where each text's begin (int64[n + 1]).
+
+    Punctuation is no word.
+    """
+    words: list[str] = []
+    ends = [0]
+    for text in texts.to_pylist():
+        words += split_words(text or "")
+        ends.append(len(words))
+    points, starts = code_points(pa.array(words, pa.large_string()))
+    symbols = np.empty(len(words), np.uint32)
+    _word_symbols(points, starts, tables(), settings.mask_digits, symbols)
+    kept = np.concatenate([[0], np.cumsum(symbols != 0)])
+    return symbols[symbols != 0], kept[np.array(ends)]
 
 
 def sign_words(texts: Texts, settings: DedupSettings) -> np.ndarray:
-    """Signatures (uint32[n, num_perm]) over n-grams of words; punctuation is no word."""
-    words: list[str] = []
-    starts = [0]
-    for text in texts.to_pylist():
-        words += split_words(text or "")
-        starts.append(len(words))
-    points, word_starts = code_points(pa.array(words, pa.large_string()))
-    symbols = np.empty(len(words), np.uint32)
-    _word_symbols(points, word_starts, tables(), settings.mask_digits, symbols)
+    """Signatures (uint32[n, num_perm]) over n-grams of words."""
+    symbols, starts = word_symbols(texts, settings)
     a, b = permutations(settings.num_perm, settings.seed)
     signatures = np.empty((len(starts) - 1, settings.num_perm), np.uint32)
-    _sign_words(symbols, np.array(starts, np.int64), settings.ngram, a, b, signatures)
+    _sign_words(symbols, starts, settings.ngram, a, b, signatures)
     return signatures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dedup_reference as reference
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from corpus.dedup import cluster, minhash
 from corpus.dedup.settings import DedupSettings
+from corpus.dedup.verify import bounds
 
 
 def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
@@ -29,7 +32,8 @@ def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
 
 def linked(signatures: np.ndarray, order: np.ndarray, bands: int, rows: int, t: float) -> list[int]:
     parents = np.arange(len(signatures), dtype=np.int64)
-    cluster.link_similar(parents, order, signatures, bands, rows, t)
+    needed = int(np.ceil(round(t * signatures.shape[1], 9)))
+    cluster.link_similar(parents, order, signatures, bands, rows, needed, needed)
     return cluster.labels(parents).tolist()
 
 
@@ -105,7 +109,8 @@ def test_a_hot_bucket_costs_linear_work() -> None:
         signatures = rng.integers(0, 2**32, (n, 16), dtype=np.uint32)
         signatures[:, :4] = 7  # every document shares the first band, nothing else
         parents = np.arange(n, dtype=np.int64)
-        work = cluster.link_similar(parents, np.arange(n), signatures, 4, 4, 0.8)
+        work, undecided = cluster.link_similar(parents, np.arange(n), signatures, 4, 4, 10, 14)
+        assert len(undecided) == 0
         assert work.largest_bucket == n
         assert work.compared <= n * (cluster.WINDOW + 1)
         assert (parents == np.arange(n)).all()
@@ -116,17 +121,41 @@ def test_a_hot_bucket_of_true_copies_is_one_cluster() -> None:
     signatures = np.repeat(rng.integers(0, 2**32, (1, 128), dtype=np.uint32), 5000, axis=0)
     signatures[np.arange(5000), rng.integers(0, 128, 5000)] = rng.integers(0, 2**32, 5000)
     parents = np.arange(5000, dtype=np.int64)
-    work = cluster.link_similar(parents, np.arange(5000), signatures, 16, 8, 0.8)
+    work, _ = cluster.link_similar(parents, np.arange(5000), signatures, 16, 8, 103, 103)
     assert not cluster.labels(parents).any()
     assert work.compared < 5000 * 2
 
 
 def test_similarity_exactly_at_the_threshold_is_an_edge() -> None:
-    assert cluster.needed_values(0.8, 100) == 80
-    assert cluster.needed_values(0.7, 10) == 7
-    assert cluster.needed_values(0.8, 128) == 103
+    estimate = DedupSettings(verify="estimate", num_perm=10, threshold=0.7)
+    assert bounds(estimate) == (7, 7)
+    assert bounds(replace(estimate, num_perm=100, threshold=0.8)) == (80, 80)
+    assert bounds(replace(estimate, num_perm=128, threshold=0.8)) == (103, 103)
     signatures = np.zeros((2, 10), np.uint32)
     signatures[1, :3] = 1
     assert linked(signatures, np.arange(2), 2, 5, 0.7) == [0, 0]
     signatures[1, 3] = 1
     assert linked(signatures, np.arange(2), 2, 5, 0.7) == [0, 1]
+
+
+@given(st.integers(2, 512), st.floats(0.05, 1.0))
+def test_pairs_within_three_standard_errors_are_undecided(num_perm: int, threshold: float) -> None:
+    least, sure = bounds(DedupSettings(num_perm=num_perm, threshold=threshold))
+    margin = 3 * np.sqrt(threshold * (1 - threshold) / num_perm)
+    for equal in range(num_perm + 1):
+        distance = abs(equal / num_perm - threshold)
+        if abs(distance - margin) > 1e-6 and equal > 0:
+            assert (least <= equal < sure) == (distance <= margin)
+
+
+def test_undecided_pairs_are_returned_once_and_only_while_apart() -> None:
+    signatures = np.zeros((4, 20), np.uint32)
+    signatures[1, 12:] = 1  # 12 of 20 equal to document 0: undecided, in several bands
+    signatures[2] = np.arange(2, 22)
+    signatures[3] = signatures[0]
+    parents = np.arange(4, dtype=np.int64)
+    _, undecided = cluster.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    assert undecided.tolist() == [[0, 1], [1, 3]]
+    parents = np.array([0, 0, 2, 3])
+    _, undecided = cluster.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    assert undecided.tolist() == []

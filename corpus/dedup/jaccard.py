@@ -1,0 +1,154 @@
+"""Exact Jaccard similarity of shingle sets: the truth that signatures estimate.
+
+A set is the sorted distinct shingle hashes of a text (corpus.dedup.minhash: 32 bits, so among 10**5
+shingles about one in 10**5 pairs of different shingles counts as equal, far below the third digit).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from corpus.dedup.arrow import Texts
+from corpus.dedup.hashes import premix, shingle_hashes
+from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.words import word_symbols
+
+
+@njit(cache=True, nogil=True)
+def _distinct(symbols: np.ndarray, count: Any, ngram: Any) -> Any:
+    """Sorted distinct shingle hashes of symbols[:count], which are overwritten."""
+    if count == 0:
+        return np.empty(0, np.uint32)
+    n = min(ngram, count)
+    size = count - n + 1
+    hashes = np.empty(size, np.uint32)
+    premix(symbols, count)
+    shingle_hashes(symbols, 0, size, n, hashes)
+    hashes.sort()
+    last = 0
+    for i in range(1, size):
+        if hashes[i] != hashes[last]:
+            last += 1
+            hashes[last] = hashes[i]
+    return hashes[: last + 1]
+
+
+@njit(cache=True, nogil=True)
+def _sets(
+    points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, ngram: Any, ends: np.ndarray
+) -> Any:
+    scratch = np.empty(1024, np.uint32)
+    out = np.empty(len(points) + 1, np.uint32)
+    end = 0
+    for doc in range(len(starts) - 1):
+        if tables is None:
+            n = starts[doc + 1] - starts[doc]
+            scratch = points[starts[doc] : starts[doc + 1]].copy()
+        else:
+            scratch, n = normalise_points(points[starts[doc] : starts[doc + 1]], tables, scratch)
+            if mask:
+                n = mask_digits(scratch, n)
+        own = _distinct(scratch, n, ngram)
+        if end + len(own) > len(out):
+            larger = np.empty(2 * len(out) + len(own), np.uint32)
+            larger[:end] = out[:end]
+            out = larger
+        out[end : end + len(own)] = own
+        end += len(own)
+        ends[doc + 1] = end
+    return out[:end]
+
+
+def shingle_sets(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.ndarray]:
+    """(hashes uint32[:], starts int64[n + 1]): set i is hashes[starts[i]:starts[i + 1]], sorted."""
+    ends = np.zeros(len(texts) + 1, np.int64)
+    if settings.shingle == "word":
+        symbols, starts = word_symbols(texts, settings)
+        return _sets(symbols, starts, None, False, settings.ngram, ends), ends
+    points, starts = code_points(texts)
+    hashes = _sets(points, starts, tables(), settings.mask_digits, settings.ngram, ends)
+    return hashes, ends
+
+
+@njit(cache=True, nogil=True)
+def shared(hashes: np.ndarray, starts: np.ndarray, i: Any, j: Any) -> Any:
+    """Size of the intersection of sets i and j."""
+    a, a_end, b, b_end = starts[i], starts[i + 1], starts[j], starts[j + 1]
+    count = 0
+    while a < a_end and b < b_end:
+        x, y = hashes[a], hashes[b]
+        count += x == y
+        a += x <= y
+        b += y <= x
+    return count
+
+
+@njit(cache=True, nogil=True)
+def jaccard_pairs(
+    hashes: np.ndarray, starts: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Exact Jaccard (float64[m]) of sets left[k] and right[k]; 0 when both are empty."""
+    out = np.zeros(len(left), np.float64)
+    for k in range(len(left)):
+        i, j = left[k], right[k]
+        both = shared(hashes, starts, i, j)
+        union = starts[i + 1] - starts[i] + starts[j + 1] - starts[j] - both
+        if union:
+            out[k] = both / union
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _count_pairs(
+    order: np.ndarray, owners: np.ndarray, hashes: np.ndarray, starts: np.ndarray, least: Any
+) -> Any:
+    """All pairs of Jaccard >= least, by an inverted index of the hashes."""
+    n = len(starts) - 1
+    first = np.empty(len(hashes), np.int64)  # where the postings of this hash begin
+    begin = 0
+    for k in range(len(order)):
+        if k and hashes[order[k]] != hashes[order[k - 1]]:
+            begin = k
+        first[order[k]] = begin
+    counts = np.zeros(n, np.int64)
+    touched = np.empty(n, np.int64)
+    left: Any = [np.int64(0)]
+    right: Any = [np.int64(0)]
+    value = [0.0]
+    for i in range(n):
+        seen = 0
+        for at in range(starts[i], starts[i + 1]):
+            k = first[at]
+            while owners[order[k]] < i:  # postings are in ascending order of documents
+                j = owners[order[k]]
+                if counts[j] == 0:
+                    touched[seen] = j
+                    seen += 1
+                counts[j] += 1
+                k += 1
+        for s in range(seen):
+            j = touched[s]
+            both = counts[j]
+            counts[j] = 0
+            union = starts[i + 1] - starts[i] + starts[j + 1] - starts[j] - both
+            if both >= least * union:
+                left.append(j)
+                right.append(i)
+                value.append(both / union)
+    return np.array(left[1:]), np.array(right[1:]), np.array(value[1:])
+
+
+def all_pairs(
+    hashes: np.ndarray, starts: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pair (left < right, int64[m] each) whose exact Jaccard (float64[m]) is >= least.
+
+    Brute force by an inverted index, for samples of some thousand documents.
+    """
+    owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.argsort(hashes, kind="stable")
+    return _count_pairs(order, owners, hashes, starts, least)
