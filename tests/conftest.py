@@ -9,6 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first call of a kernel compiles it: a deadline would measure numba. The same examples on every
+# run, so that a red CI can be repeated.
+settings.register_profile("inaho", deadline=None, derandomize=True)
+settings.load_profile("inaho")
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared" / "data"

@@ -63,7 +63,7 @@ class Decoded:
     text: str
     charset: str  # WHATWG name
     how: str  # bom, header, meta, bytes
-    repairs: int  # spots replaced by U+FFFD, plus one for a dropped cut character
+    repairs: int  # undecodable spots: replaced by U+FFFD, or dropped at the very end
 
 
 def decode(body: bytes, content_type: str, e: Evidence) -> Decoded:
@@ -148,56 +148,32 @@ def _verified(e: Evidence, header: str, meta: str) -> str:
 
 
 def decode_as(body: bytes, charset: str) -> tuple[str, int]:
-    """(text, repairs) of `body` read as `charset` (WHATWG or Python name)."""
-    if charset == ISO2022JP:
-        return _decode_iso2022jp(body)
-    cut = 0
+    """(text, repairs) of `body` read as `charset` (WHATWG or Python name).
+
+    A last character that the crawler cut is dropped; it counts as a repair like every U+FFFD.
+    """
+    known = 0
     if charset == UTF8:
-        body, cut = _drop_cut_utf8(body)
-        known = body.count(b"\xef\xbf\xbd")
+        known = body.count(b"\xef\xbf\xbd")  # replaced by somebody before us
         text = body.decode("utf-8", "replace")
-        return text, text.count("\ufffd") - known + cut
-    if charset == CP932:
-        body, cut = _drop_cut_double(body, _sjis_lead)
-        text = body.decode("cp932", "replace")
+    elif charset == CP932:
+        text = _strict_cp932(body.decode("cp932", "replace"))
     elif charset == EUCJP:
-        body, cut = _drop_cut_double(body, lambda byte: byte >= 0xA1 or byte in (0x8E, 0x8F))
         text = _as_windows(body.decode("euc_jp", "inaho-eucjp-ms"))
+    elif charset == ISO2022JP:
+        text = _decode_iso2022jp(body)
     else:
         text = body.decode(charset, "replace")
-    return text, text.count("\ufffd") + cut
+    repairs = text.count("\ufffd") - known
+    return (text[:-1] if text.endswith("\ufffd") else text), repairs
 
 
-def _drop_cut_utf8(body: bytes) -> tuple[bytes, int]:
-    for back in range(1, min(4, len(body) + 1)):
-        byte = body[-back]
-        if byte & 0xC0 == 0x80:
-            continue
-        size = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2 if byte >= 0xC2 else 1
-        return (body[:-back], 1) if size > back else (body, 0)
-    return body, 0
+# Single bytes that are no characters in Shift_JIS, but get one from Python's table.
+_NO_CP932 = str.maketrans("\xa0\uf8f0\uf8f1\uf8f2\uf8f3", "\ufffd" * 5)
 
 
-def _sjis_lead(byte: int) -> bool:
-    return 0x81 <= byte <= 0x9F or 0xE0 <= byte <= 0xFC
-
-
-def _drop_cut_double(body: bytes, lead: object) -> tuple[bytes, int]:
-    """Drop a last lead byte without its trail: an odd run of high bytes ends in one."""
-    if not body or body[-1] < 0x80:
-        return body, 0
-    start = len(body)
-    while start > 0 and body[start - 1] >= 0x80 and len(body) - start < 4096:
-        start -= 1
-    at = start
-    while at < len(body):
-        step = 1
-        if lead(body[at]):  # type: ignore[operator]
-            step = 2
-        if at + step > len(body):
-            return body[:at], 1
-        at += step
-    return body, 0
+def _strict_cp932(text: str) -> str:
+    return text.translate(_NO_CP932) if re.search("[\xa0\uf8f0-\uf8f3]", text) else text
 
 
 # Where JIS X 0208 tables differ, browsers follow Microsoft's (as CP932 does).
@@ -208,18 +184,25 @@ def _as_windows(text: str) -> str:
     return text.translate(_WINDOWS) if any(c in text for c in "〜‖−¢£¬—") else text
 
 
+# IBM extensions where eucJP-ms has them: 8F F3 F3 to 8F F4 FE (The Open Group Japan, 1996).
+_IBM_IN_EUC = (
+    "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ＇＂㈱№℡炻仼僴凬匇匤﨎咊坙﨏塚增寬峵嵓﨑德悅愠敎昻晥晴朗栁﨓﨔橫櫢淸淲瀨凞猪甁皂皞益礰礼神"
+    "祥福竧靖精綠緖羽荢﨟薰蘒﨡蠇諸譿賴赶﨣﨤逸郞都鄕﨧﨨閒隆﨩霻靍靑飯飼館馞髙魲鶴黑"
+)
+
+
 def _euc_error(error: UnicodeError) -> tuple[str, int]:
     """Decode NEC and IBM extensions (rows 13, 89 to 92) that Python's euc_jp does not know."""
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object
     pair = data[at : at + 2]
-    if len(pair) == 2 and pair[0] >= 0xA1 and pair[1] >= 0xA1:
-        text = _euc_pair_as_cp932(pair[0], pair[1])
-        if text:
-            return text, at + 2
-        return "\ufffd", at + 2
-    if pair[:1] == b"\x8f" and len(data) >= at + 3 and pair[1] >= 0xA1 and data[at + 2] >= 0xA1:
-        return "\ufffd", at + 3
+    if len(pair) == 2 and 0xA1 <= pair[0] <= 0xFE and 0xA1 <= pair[1] <= 0xFE:
+        return _euc_pair_as_cp932(pair[0], pair[1]) or "\ufffd", at + 2
+    triple = data[at : at + 3]
+    if triple[:1] == b"\x8f" and len(triple) == 3 and min(triple[1:]) >= 0xA1:
+        cell = (triple[1] - 0xF3) * 94 + triple[2] - 0xF3
+        known = triple[1] in (0xF3, 0xF4) and 0 <= cell < len(_IBM_IN_EUC)
+        return _IBM_IN_EUC[cell] if known else "\ufffd", at + 3
     return "\ufffd", at + 1
 
 
@@ -235,42 +218,32 @@ codecs.register_error("inaho-eucjp-ms", _euc_error)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([@BDOPQ]|\([BJIH]|&@\x1b\$B)")
 
 
-def _decode_iso2022jp(body: bytes) -> tuple[str, int]:
+def _decode_iso2022jp(body: bytes) -> str:
     """ISO-2022-JP with JIS X 0201 kana, JIS X 0212 and NEC characters (CP50221)."""
     parts: list[str] = []
-    repairs = 0
     mode, position = b"(B", 0
     for match in [*_ESCAPE.finditer(body), None]:
         stop = match.start() if match else len(body)
-        text, bad = _decode_segment(body[position:stop], mode)
-        parts.append(text)
-        repairs += bad
+        parts.append(_decode_segment(body[position:stop], mode))
         if match:
             mode, position = match.group(1), match.end()
-    return "".join(parts), repairs
+    return "".join(parts)
 
 
-def _decode_segment(data: bytes, mode: bytes) -> tuple[str, int]:
-    if mode[:1] != b"$" and mode[:1] != b"&":
-        if mode == b"(I":
-            return bytes(b | 0x80 if 0x21 <= b <= 0x5F else b for b in data).decode(
-                "cp932", "replace"
-            ), 0
-        text = data.decode("cp932", "replace")  # stray high bytes are usually half-width kana
-        return text, text.count("\ufffd")
+def _decode_segment(data: bytes, mode: bytes) -> str:
+    if mode == b"(I":
+        return bytes(b | 0x80 if 0x21 <= b <= 0x5F else b for b in data).decode("cp932", "replace")
+    if mode[:1] not in (b"$", b"&"):
+        return data.decode("cp932", "replace")  # stray high bytes are usually half-width kana
     parts: list[str] = []
-    bad = 0
     # A line end leaves the double-byte set (the standard demands an escape; pages forget it).
     for run in re.split(rb"([\x00-\x20]+)", data):
         if not run or run[0] <= 0x20:
             parts.append(run.decode("ascii"))
             continue
-        if len(run) % 2:
-            run, bad = run[:-1], bad + 1
-        high = bytes(b | 0x80 for b in run)
+        odd = "\ufffd" if len(run) % 2 else ""
+        high = bytes(b | 0x80 for b in run[: len(run) // 2 * 2])
         if mode == b"$(D":
             high = b"".join(b"\x8f" + high[i : i + 2] for i in range(0, len(high), 2))
-        text = _as_windows(high.decode("euc_jp", "inaho-eucjp-ms"))
-        bad += text.count("\ufffd")
-        parts.append(text)
-    return "".join(parts), bad
+        parts.append(_as_windows(high.decode("euc_jp", "inaho-eucjp-ms")) + odd)
+    return "".join(parts)

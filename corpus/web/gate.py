@@ -157,7 +157,7 @@ def evidence(body: bytes) -> Evidence:
 
 def is_candidate(e: Evidence) -> bool:
     """May the page hold Japanese text? Errs towards yes: language identification comes later."""
-    if e.iso2022 >= 2 or e.nuls >= 16:
+    if e.iso2022 or e.nuls >= 16:
         return True
     if e.entities >= MIN_KANA and e.entities >= MIN_SHARE_UTF8 * e.cjk_entities:
         return True
