@@ -1,7 +1,7 @@
 """The plan of a build: which stage runs on what, in which order, and whether it adds up.
 
 A stage is a list of units, each with a receipt once it is done. A stage that finds its receipts
-valid does nothing; a stage whose settings (or whose predecessor's) changed is cleared and done anew.
+valid does nothing; a stage whose settings (or whose predecessor's) changed is done anew.
 
     DIR/state/plan.json            the units of the input
     DIR/state/STAGE/settings.json  fingerprint of what the stage depends on
@@ -40,8 +40,8 @@ OWNED = {
     "dedup": (("duplicates", "*"), ("ledger", "dedup-*"), ("state/dedup", "*"),
               ("state/dedup/signatures", "*")),
     "select": (("ledger", "select-*"), ("state/select", "*")),
-    "publish": (("corpus", "*"), ("state/publish", "*"), (".", "README.md"), (".", "croissant.json"),
-                (".", "report.html"), (".", "funnel.json"), (".", "manifest.json")),
+    "publish": (("corpus", "*"), ("state/publish", "*"), (".", "README.md"), (".", "report.html"),
+                (".", "croissant.json"), (".", "funnel.json"), (".", "manifest.json")),
 }  # fmt: skip
 SECTIONS = {
     "harvest": ("input", "harvest", "normalize"),
@@ -92,7 +92,7 @@ class Build:
             return funnel.read(self.root)
 
     def _plan(self) -> list[Unit]:
-        """The units, planned once and then read back, so that a resumed build sees the same ones."""
+        """The units, planned once, then read back: a resumed build sees the same."""
         path = self.root / "state" / "plan.json"
         fingerprint = self._fingerprint("harvest")
         try:
@@ -120,8 +120,8 @@ class Build:
                 if stage not in ("", "harvest"):
                     mend = f"change it there with `corpus {stage} {self.root} …`, or " + mend
                 raise UsageError(
-                    f"{self.root} belongs to another configuration ({key} is {theirs[key]!r} there, "
-                    f"{value!r} here): {mend}"
+                    f"{self.root} belongs to another configuration ({key} is {theirs[key]!r} "
+                    f"there, {value!r} here): {mend}"
                 )
 
     def _harvest(self, units: list[Unit]) -> None:
@@ -139,9 +139,7 @@ class Build:
             storage.write_receipt(self._receipt_path("dedup", 0), self.root, {}, counts)
             return
         signatures = [folder / path.name for path in documents]
-        todo = [
-            (d, s) for d, s in zip(documents, signatures, strict=True) if not s.exists()
-        ]
+        todo = [(d, s) for d, s in zip(documents, signatures, strict=True) if not s.exists()]
         function = functools.partial(_sign, settings=self.settings)
         self._each(function, todo, "sign")
         counts = dedup_stage.cluster(

@@ -1,6 +1,6 @@
 """The data card: what is in a corpus, in measured facts only.
 
-Every number comes from the shards, the ledger or the receipts; nothing is typed by hand. The card is
+Every number comes from the shards, the ledger or the receipts; nothing is typed. The card is
 the folder's README.md, so `datasets.load_dataset(DIR)` opens the corpus through its front matter.
 """
 
@@ -52,7 +52,8 @@ def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, A
     }
     about["captured"] = list(
         db.execute(
-            "select coalesce(min(nullif(captured, '')), ''), coalesce(max(captured), '') from corpus"
+            "select coalesce(min(nullif(captured, '')), ''), coalesce(max(captured), '') "
+            "from corpus"
         ).fetchone()
         or ()
     )
@@ -172,7 +173,7 @@ def _rights_lines(about: dict[str, Any]) -> list[str]:
         f"- dropped for noai / noai 指定により除外: {dropped.get('noai', 0):,}",
         "- dropped for a TDM reservation / TDM 留保により除外: "
         f"{dropped.get('tdm_reservation', 0):,}",
-        f"- with a phrase reserving rights / 無断転載禁止等の表示あり: {rights['reserved_phrase']:,}",
+        f"- with a reserving phrase / 無断転載禁止等の表示あり: {rights['reserved_phrase']:,}",
         f"- with robots directives / robots 指定あり: {rights['robots_directives']:,}",
         f"- with a licence link / ライセンスへのリンクあり: {rights['licence_link']:,}",
         f"- with repaired bytes / 文字化けを修復: {rights['repaired']:,}",
@@ -187,7 +188,9 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
         if stage in funnel:
             entry = funnel[stage]
             share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "–"
-            lines.append(f"| {english} / {japanese} | {entry['in']:,} | {entry['out']:,} | {share} |")
+            lines.append(
+                f"| {english} / {japanese} | {entry['in']:,} | {entry['out']:,} | {share} |"
+            )
     lines += ["", "| stage | reason | records |", "|---|---|---:|"]
     for stage in STAGES:
         for group in ("skipped", "dropped"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from corpus import __version__
+from corpus import __version__, cli_reports
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer(
@@ -35,7 +34,8 @@ Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or 
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
 EngineName = Annotated[str, typer.Option("--engine", help="local (ray: a later release).")]
 Source = Annotated[
-    str | None, typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending.")
+    str | None,
+    typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
 ]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
@@ -43,9 +43,7 @@ Sets = Annotated[
 LedgerKind = Annotated[
     str | None, typer.Option("--ledger", help="candidates, or full: a row for every record.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
-Build = Annotated[Path, typer.Argument(help="The build folder.")]
 
 
 def main() -> None:
@@ -104,7 +102,7 @@ def build(
     source: Source = None,
     set_: Sets = None,
     ledger: LedgerKind = None,
-    as_json: Json = False,
+    as_json: cli_reports.Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Build a corpus: harvest, dedup, select, publish. Run again after a crash: it goes on."""
@@ -124,7 +122,7 @@ def harvest(
     source: Source = None,
     set_: Sets = None,
     ledger: LedgerKind = None,
-    as_json: Json = False,
+    as_json: cli_reports.Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Stage 1: read the input, extract Japanese text, measure signals."""
@@ -143,7 +141,7 @@ def _stage(name: str, help_text: str) -> None:
         workers: Workers = 0,
         engine: EngineName = "local",
         set_: Sets = None,
-        as_json: Json = False,
+        as_json: cli_reports.Json = False,
         quiet: Quiet = False,
     ) -> None:
         from corpus.build import load_settings
@@ -188,9 +186,9 @@ def _settings(
         ("input", "kind", source, "--source"),
         ("harvest", "ledger", ledger, "--ledger"),
     )
-    for section, key, value, flag in flags:
-        if value is not None:
-            settings = config.set_key(settings, section, key, value, flag)
+    for section, key, flag_value, flag in flags:
+        if flag_value is not None:
+            settings = config.set_key(settings, section, key, flag_value, flag)
     try:
         load(settings.select.profile)
     except ProfileError as error:
@@ -225,9 +223,9 @@ def _run(
     except OSError as error:
         raise RunError(f"{error.filename or root}: {error.strerror or error}") from error
     if as_json:
-        _print_json(funnel)
+        cli_reports.print_json(funnel)
     elif not quiet:
-        _print_funnel(funnel, sys.stderr)
+        cli_reports.print_funnel(funnel, sys.stderr)
         if last == "publish":
             where = f"{root}/corpus ({funnel['publish']['shards']} shards)"
             print(f"Corpus: {where}, card: {root}/README.md", file=sys.stderr)
@@ -235,134 +233,7 @@ def _run(
             print(f"Next: corpus {STAGES[STAGES.index(last) + 1]} {root}", file=sys.stderr)
 
 
-# reporting ----------------------------------------------------------------------------------------
-
-
-@app.command()
-def stats(folder: Build, as_json: Json = False) -> None:
-    """The funnel: how many records each stage took and where the rest went."""
-    from corpus import funnel
-    from corpus.build import load_settings
-
-    load_settings(folder)
-    about = funnel.read(folder)
-    if as_json:
-        _print_json(about)
-    else:
-        _print_funnel(about, sys.stdout)
-
-
-@app.command()
-def explain(
-    folder: Build,
-    name: Annotated[str, typer.Argument(metavar="URL-OR-ID", help="A URL or a document id.")],
-    as_json: Json = False,
-) -> None:
-    """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
-    from corpus.explain import explain as answer
-
-    answers = answer(folder, name)
-    if not answers:
-        raise UsageError(f"{name} is in no record of this build: check the URL (it must be exact)")
-    if as_json:
-        _print_json(answers)
-        return
-    for entry in answers:
-        print(f"{entry['outcome'].upper()}  {entry['url'] or entry['id']}  ({entry['id']})")
-        for sentence in entry["sentences"]:
-            print(f"  {sentence}")
-
-
-@app.command()
-def profiles(
-    name: Annotated[str | None, typer.Argument(help="One profile, explained rule by rule.")] = None,
-    as_json: Json = False,
-) -> None:
-    """The filter profiles there are; one, explained rule by rule."""
-    import dataclasses
-
-    from filters.profile import ProfileError, load, names
-
-    try:
-        if name:
-            found = load(name)
-            if as_json:
-                _print_json(dataclasses.asdict(found))
-            else:
-                print(found.explain())
-            return
-        loaded = [load(each) for each in names()]
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
-    if as_json:
-        _print_json([{"name": p.name, "title": p.title, "rules": len(p.rules)} for p in loaded])
-    else:
-        for each in loaded:
-            print(f"{each.name:24} {len(each.rules):3} rules  {each.title}")
-
-
-@app.command()
-def card(folder: Build, as_json: Json = False) -> None:
-    """Print the data card of a finished build (README.md)."""
-    from corpus import card as cards
-    from corpus import funnel
-    from corpus.build import load_settings
-
-    settings, _ = load_settings(folder)
-    about = funnel.read(folder)
-    if "publish" not in about:
-        raise UsageError(f"{folder} is not published yet: run `corpus publish {folder}`")
-    facts = cards.facts(folder, settings, about)
-    if as_json:
-        _print_json(facts)
-    else:
-        print(cards.markdown(facts))
-
-
-@app.command()
-def report(folder: Build) -> None:
-    """Name the HTML report of a finished build."""
-    page = folder / "report.html"
-    if not page.is_file():
-        raise UsageError(f"{folder} has no report yet: run `corpus publish {folder}`")
-    print(page)
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """What is installed, what is missing, and how to get it."""
-    from corpus.doctor import diagnose
-
-    findings = diagnose()
-    if as_json:
-        _print_json(findings)
-    else:
-        for f in findings:
-            mark = "ok     " if f["ok"] else "MISSING" if f["required"] else "absent "
-            hint = "" if f["ok"] else f"  -> {f['hint']}"
-            print(f"{mark} {f['name']:20} {f['version']:14} {f['purpose']}{hint}")
-    if not all(f["ok"] for f in findings if f["required"]):
-        raise RunError("required parts are missing: see above")
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
-
-
-def _print_funnel(funnel: dict[str, Any], file: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name, side in (("stage", "left"), ("in", "right"), ("out", "right"), ("kept", "right")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]
-    table.add_column("where the rest went")
-    for stage, entry in funnel.items():
-        reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
-        words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-        share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "-"
-        table.add_row(stage, f"{entry['in']:,}", f"{entry['out']:,}", share, words)
-    Console(file=file, width=None if file.isatty() else 200, highlight=False).print(table)
+app.add_typer(cli_reports.app)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def set_key(settings: Settings, section: str, key: str, value: Any, where: str) 
 
 
 def to_toml(settings: Settings, inputs: list[str]) -> str:
-    """The resolved settings as TOML; `load` reads it back (the inputs stand in a comment-free table)."""
+    """The resolved settings as TOML; build.load_settings reads it back."""
     lines = ["# The resolved settings of this corpus, written by `corpus build`."]
     for section in dataclasses.fields(settings):
         lines += ["", f"[{section.name}]"]

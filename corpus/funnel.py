@@ -50,7 +50,7 @@ def _merged(units: list[dict[str, Any]], key: str) -> dict[str, int]:
 
 
 def read(root: Path) -> dict[str, Any]:
-    """The funnel of the stages done so far: stage → {in, out, characters, and where the rest went}."""
+    """Of every stage done so far: in, out, characters, and where the rest went."""
     found: dict[str, Any] = {}
     harvest = counts(root, "harvest")
     if harvest:
@@ -67,9 +67,7 @@ def read(root: Path) -> dict[str, Any]:
         found["dedup"] = {
             "in": facts["documents"],
             "out": facts["documents"] - facts["removed"],
-            "dropped": {
-                kind: facts[kind] for kind in ("exact", "near", "url") if facts.get(kind)
-            },
+            "dropped": {kind: facts[kind] for kind in ("exact", "near", "url") if facts.get(kind)},
             "clusters": facts.get("clusters", 0),
         }
     select = counts(root, "select")
@@ -106,7 +104,9 @@ def check(root: Path, stage: str) -> None:
     ledger = sorted((root / "ledger").glob(f"{stage}-*.parquet"))
     noted = rows(ledger)
     if stage == "harvest":
-        _equal(stage, "documents", facts["out"], "rows", rows((root / "documents").glob("*.parquet")))
+        _equal(
+            stage, "documents", facts["out"], "rows", rows((root / "documents").glob("*.parquet"))
+        )
         if noted != dropped + skipped:  # --ledger full writes the skipped ones too
             _equal(stage, "dropped", dropped, "ledger rows", noted)
     elif stage == "publish":

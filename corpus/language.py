@@ -48,7 +48,7 @@ def model_path() -> Path:
 
 
 def sample(text: str) -> str:
-    """At most SAMPLE_PARTS × PART_CHARS characters of `text` in one line, without URLs and digits."""
+    """At most SAMPLE_PARTS × PART_CHARS characters of `text`, one line, no URLs, no digits."""
     if len(text) > SAMPLE_PARTS * PART_CHARS:
         step = (len(text) - PART_CHARS) // (SAMPLE_PARTS - 1)
         text = " ".join(text[i * step : i * step + PART_CHARS] for i in range(SAMPLE_PARTS))

@@ -1,10 +1,10 @@
 """Text normalisation: named, switchable steps that keep what cannot be got back.
 
-Plain NFKC is never applied: it turns ① into 1, ㍿ into 株式会社, ㎡ into m2 and ～ into ~, and none of
-that can be undone. Each step below is idempotent and so is their sequence.
+Plain NFKC is never applied: it turns ① into 1, ㍿ into 株式会社, ㎡ into m2, ～ into ~, and
+none of that can be undone. Each step below is idempotent and so is their sequence.
 
     newlines         CR LF, CR, NEL, LS, PS, VT, FF become LF
-    controls         C0/C1 controls, zero-width and bidi marks, U+FFFD, noncharacters, private use removed
+    controls         C0/C1 controls, zero-width and bidi marks, U+FFFD, private use removed
     nfc              canonical composition (か + ゙ becomes が)
     halfwidth-kana   ｶﾞ becomes ガ, ｡ becomes 。
     fullwidth-ascii  Ａ and ３ become A and 3; full-width punctuation stays
@@ -26,10 +26,15 @@ _CONTROLS = re.compile(
 )
 _HALF_KANA = re.compile("[\uff61-\uff9f]+")
 _FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]")
-_TO_ASCII = {code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]}  # noqa: E501
-_JAPANESE = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3007\u303b\u3400-\u9fff\uf900-\ufaff」』）】〉》"
+_TO_ASCII = {
+    code: code - 0xFEE0
+    for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
+}
+_JAPANESE = (
+    "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3007\u303b\u3400-\u9fff\uf900-\ufaff」』）】〉》"
+)
 _BLANKS = re.compile("[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]+")
-_AROUND_NEWLINE = re.compile(" *\n[ \n]*")
+_AROUND_NEWLINE = re.compile("[ \u3000]*\n[ \u3000\n]*")
 
 
 def newlines(text: str) -> str:

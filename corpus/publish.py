@@ -38,7 +38,9 @@ def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
     parts: list[list[tuple[int, int, int]]] = [[]]
     held = 0
     for index in range(files):
-        sizes = pq.read_table(root / "state" / "select" / f"{index:07d}.parquet", columns=["n_bytes"])
+        sizes = pq.read_table(
+            root / "state" / "select" / f"{index:07d}.parquet", columns=["n_bytes"]
+        )
         lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
         start = 0
         while start < len(lengths):

@@ -8,10 +8,11 @@ from typing import Any
 from corpus.card import STAGES, TITLES
 
 STYLE = """
-body{font:16px/1.6 system-ui,"Hiragino Sans","Noto Sans JP",sans-serif;max-width:60rem;margin:2rem auto;
-padding:0 1rem;color:#1b1b1b;background:#fff}
+body{font:16px/1.6 system-ui,"Hiragino Sans","Noto Sans JP",sans-serif;max-width:60rem;
+margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:left;vertical-align:top}
+table{border-collapse:collapse;width:100%}
+td,th{padding:.25rem .6rem;text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tr+tr td{border-top:1px solid #e4e4e4}
 .bar{background:#d9a514;height:.8rem;border-radius:2px;min-width:1px}

@@ -25,11 +25,15 @@ RIGHTS_TYPE = pa.struct(
     [
         _field("robots", pa.list_(pa.string()), "robots directives of the page and its headers"),
         _field("noai", pa.bool_(), "an explicit noai/noimageai directive"),
-        _field("tdm_reservation", pa.bool_(), "TDMRep reservation (header or meta tdm-reservation=1)"),
+        _field(
+            "tdm_reservation", pa.bool_(), "TDMRep reservation (header or meta tdm-reservation=1)"
+        ),
         _field("tdm_policy", pa.string(), "URL of the TDMRep policy"),
         _field("licence_url", pa.string(), "licence link of the page (rel=license, RDFa, JSON-LD)"),
         _field("reserved", pa.bool_(), "a phrase such as 無断転載を禁ず stands on the page"),
-        _field("robots_txt", pa.string(), "agents of the configured list that robots.txt disallows"),
+        _field(
+            "robots_txt", pa.string(), "agents of the configured list that robots.txt disallows"
+        ),
     ]
 )
 
@@ -90,7 +94,9 @@ DUPLICATES = pa.schema(
         _field("id", pa.string(), "document"),
         _field("cluster", pa.string(), "smallest id of the cluster: its stable name"),
         _field("kept_id", pa.string(), "id of the copy that is kept (equal to id: this one)"),
-        _field("kind", pa.string(), "exact, near or url: how it joined the cluster; kept: the copy"),
+        _field(
+            "kind", pa.string(), "exact, near or url: how it joined the cluster; kept: the copy"
+        ),
         _field("similarity", pa.float32(), "estimated Jaccard to the kept copy (exact: 1)"),
         _field("cluster_size", pa.int32(), "documents in the cluster"),
         _field("file", pa.int32(), "index of the documents file"),
@@ -100,6 +106,6 @@ DUPLICATES = pa.schema(
 
 
 def document_id(source_file: str, offset: int, part: int = 0) -> str:
-    """Stable id of the text at `offset` (bytes or rows) of `source_file`; `part` tells several apart."""
+    """Stable id of the text at `offset` (bytes or rows) of a file; `part` tells several apart."""
     name = f"{source_file}\0{offset}\0{part}\0{TEXT_VERSION}"
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()

@@ -78,7 +78,9 @@ def decide(profile: Profile, table: pa.Table) -> Decisions:
     chunks = quality.combine_chunks() if isinstance(quality, pa.ChunkedArray) else quality
     if isinstance(chunks, pa.ChunkedArray):  # an empty table combines to no chunk
         chunks = pa.array([], quality.type)
-    extra = {name: table[name].combine_chunks() for name in ("language_score", "n_chars", "repairs")}
+    extra = {
+        name: table[name].combine_chunks() for name in ("language_score", "n_chars", "repairs")
+    }
     return profile.decide(chunks, {k: _one(v) for k, v in extra.items()})
 
 

@@ -81,7 +81,11 @@ def commit(path: Path, write: Callable[[IO[bytes]], None]) -> str:
 
 def commit_bytes(path: Path, data: bytes) -> str:
     """Write `data` atomically; return its SHA-256."""
-    return commit(path, lambda file: file.write(data) and None)
+
+    def write(file: IO[bytes]) -> None:
+        file.write(data)
+
+    return commit(path, write)
 
 
 def commit_json(path: Path, value: Any) -> str:
@@ -107,7 +111,15 @@ def commit_parquet(
             schema,
             compression="zstd",
             compression_level=ZSTD_LEVEL,
-            use_dictionary=["host", "source", "language", "charset", "rule", "stage", "source_file"],
+            use_dictionary=[
+                "host",
+                "source",
+                "language",
+                "charset",
+                "rule",
+                "stage",
+                "source_file",
+            ],
             write_page_index=True,
         ) as writer:
             source = batches.to_batches() if isinstance(batches, pa.Table) else batches

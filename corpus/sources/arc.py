@@ -48,4 +48,6 @@ def _read(stream: IO[bytes]) -> Iterator[Record | Gap]:
             yield Record(offset, archive.get_record_length() or 0, 0, headers, block, False)
     except (ArchiveLoadFailed, ValueError, AttributeError, UnicodeDecodeError) as error:
         stream.seek(0, 2)
-        yield Gap(offset, max(0, stream.tell() - offset), f"ARC: {' '.join(str(error).split())[:200]}")
+        yield Gap(
+            offset, max(0, stream.tell() - offset), f"ARC: {' '.join(str(error).split())[:200]}"
+        )

@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -82,7 +82,8 @@ def read_parquet(unit: Unit, settings: Settings) -> Iterator[Item]:
         if names.text_column not in columns:
             raise RunError(
                 f"{file} has no column {names.text_column!r} (it has "
-                f"{', '.join(table.schema_arrow.names[:12])}): name it with --set input.text_column=…"
+                f"{', '.join(table.schema_arrow.names[:12])}): "
+                "name it with --set input.text_column=…"
             )
         end = table.num_row_groups if unit.end < 0 else unit.end
         row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
@@ -103,7 +104,7 @@ def read_parquet(unit: Unit, settings: Settings) -> Iterator[Item]:
 
 
 def read_csv(unit: Unit, settings: Settings) -> Iterator[Item]:
-    """CSV or TSV with a header line, in UTF-8 or any Japanese charset; `offset` is the row number."""
+    """CSV or TSV with a header, in any Japanese charset; `offset` is the row number."""
     file, names = unit.files[0], settings.input
     csv.field_size_limit(min(sys.maxsize, 1 << 31))
     with open_input(file) as raw:
@@ -186,10 +187,10 @@ def _text_of(value: Any) -> str:
 def _unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
     name = file.lower()
     if name.endswith(".gz"):
-        return gzip.open(stream)  # type: ignore[return-value]
+        return cast(IO[bytes], gzip.open(stream))
     if name.endswith((".zst", ".zstd")):
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)  # type: ignore[arg-type]
+        return io.BufferedReader(reader, 1 << 20)
     return stream
 
 
@@ -211,5 +212,3 @@ class _Joined(io.RawIOBase):
 
 def _short(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
-
-

@@ -42,7 +42,7 @@ def kind_of(path: str) -> str:
 
 
 def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
-    """(file, kind) of every input, in a fixed order. UsageError names what is missing or unknown."""
+    """(file, kind) of every input, in a fixed order. UsageError names what is missing."""
     if kind != "auto" and kind not in READERS:
         raise UsageError(f"unknown source kind {kind!r}: choose auto, {', '.join(READERS)}")
     if not inputs:
@@ -55,11 +55,14 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
                 found.append((path, its_kind))
             elif not from_folder:
                 raise UsageError(
-                    f"{path}: the ending tells no format; say it with --source ({', '.join(READERS)})"
+                    f"{path}: the ending tells no format; "
+                    f"say it with --source ({', '.join(READERS)})"
                 )
     if not found:
-        raise UsageError(f"no readable files in {', '.join(inputs)}: known endings are "
-                         f"{', '.join(e for _, ends in READERS.values() for e in ends)}")
+        raise UsageError(
+            f"no readable files in {', '.join(inputs)}: known endings are "
+            f"{', '.join(e for _, ends in READERS.values() for e in ends)}"
+        )
     doubled = len(found) - len({path for path, _ in found})
     if doubled:
         raise UsageError(f"{doubled} input files are named twice: name each file once")
@@ -152,8 +155,9 @@ def _ranges(path: str, kind: str, size: int) -> list[tuple[int, int]]:
         total = input_size(path)
     except (OSError, pa.ArrowInvalid) as error:
         if kind == "parquet":
-            raise RunError(f"{path} is not readable Parquet: {' '.join(str(error).split())[:160]}"
-                           ) from error
+            raise RunError(
+                f"{path} is not readable Parquet: {' '.join(str(error).split())[:160]}"
+            ) from error
         raise UsageError(f"cannot read {path}: {error}") from error
     if not path.lower().endswith(SPLITTABLE) or total <= size + size // 2:
         return [(0, -1)]

@@ -25,11 +25,14 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     with Window(file) as window:
         end = window.size if unit.end < 0 else unit.end
         if arc.looks_like_arc(window):
-            records: Iterator[warc.Record | warc.Gap] = arc.read(file) if unit.start == 0 else iter(())
+            records: Iterator[warc.Record | warc.Gap] = (
+                arc.read(file) if unit.start == 0 else iter(())
+            )
         else:
             if unit.start == 0 and not warc.looks_like_warc(window) and not _any_record(window):
                 raise RunError(
-                    f"{file} is no WARC file: take it out of the input, or say what it is with --source"
+                    f"{file} is no WARC file: take it out of the input, "
+                    "or say what it is with --source"
                 )
             records = warc.read(window, unit.start, end, settings.harvest.max_body_mib * MIB + 4096)
         for record in records:

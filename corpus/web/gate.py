@@ -24,7 +24,9 @@ MIN_SHARE_LEGACY = 0.08
 MANY_KANA = 120  # so many kana are a Japanese passage, whatever surrounds it
 CLEAN_UTF8 = 0.02  # no more bad bytes than this share of the characters: plainly UTF-8
 MAX_BAD = 0.12  # share of undecodable lead bytes a legacy reading may have
-_ENTITY = re.compile(rb"&#(?:[xX]0*30[4-9a-fA-F][0-9a-fA-F](?![0-9a-fA-F])|0*12(?:3[5-9]|4\d|5[0-4])\d(?!\d))")
+_ENTITY = re.compile(
+    rb"&#(?:[xX]0*30[4-9a-fA-F][0-9a-fA-F](?![0-9a-fA-F])|0*12(?:3[5-9]|4\d|5[0-4])\d(?!\d))"
+)
 _CJK_ENTITY = re.compile(rb"&#(?:[xX][4-9A-Da-d][0-9a-fA-F]{3}(?![0-9a-fA-F])|[2-5]\d{4}(?!\d))")
 _ISO2022 = re.compile(rb"\x1b\$[@B(]")
 
@@ -49,7 +51,7 @@ class Evidence(NamedTuple):
     nuls: int  # zero bytes among the first 512: UTF-16 without a mark
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8).
 
@@ -74,7 +76,7 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 size = 3
                 # U+3040 to U+30FA: without ・ and ー, which stand in Chinese names too
                 if b == 0xE3 and 0x81 <= data[i + 1] <= 0x83:
-                    kana += not (data[i + 1] == 0x83 and data[i + 2] >= 0xBB)
+                    kana += 0 if data[i + 1] == 0x83 and data[i + 2] >= 0xBB else 1
         elif 0xC2 <= b <= 0xDF:
             if i + 1 < n and (data[i + 1] & 0xC0) == 0x80:
                 size = 2
@@ -92,7 +94,7 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     out[0], out[1], out[2], out[3] = high, utf8, kana, bad
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """Fill out[4:11] with the Shift_JIS and the EUC-JP reading of `data`, side by side."""
     n = data.size
@@ -117,7 +119,8 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 sjis_half += 1
             elif (0x81 <= b <= 0x9F or 0xE0 <= b <= 0xFC) and 0x40 <= b1 <= 0xFC and b1 != 0x7F:
                 sjis += 1
-                sjis_kana += (b == 0x82 and 0x9F <= b1 <= 0xF1) or (b == 0x83 and b1 <= 0x96)
+                if (b == 0x82 and 0x9F <= b1 <= 0xF1) or (b == 0x83 and b1 <= 0x96):
+                    sjis_kana += 1
                 next_sjis = i + 2
             else:
                 sjis_bad += 1
@@ -125,7 +128,8 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
             next_euc = i + 2
             if 0xA1 <= b <= 0xFE and 0xA1 <= b1 <= 0xFE:
                 euc += 1
-                euc_kana += (b == 0xA4 and b1 <= 0xF3) or (b == 0xA5 and b1 <= 0xF6)
+                if (b == 0xA4 and b1 <= 0xF3) or (b == 0xA5 and b1 <= 0xF6):
+                    euc_kana += 1
             elif b == 0x8E and 0xA1 <= b1 <= 0xDF:
                 euc += 1
             elif b == 0x8F and 0xA1 <= b1 <= 0xFE and i + 2 < n and data[i + 2] >= 0xA1:
@@ -152,7 +156,8 @@ def evidence(body: bytes) -> Evidence:
     if b"&#" in body:
         kana = len(_ENTITY.findall(body))
         cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
-    return Evidence(*out.tolist(), escapes, kana, cjk, body.count(b"\0", 0, 512))
+    counts: list[int] = out.tolist()
+    return Evidence(*counts, escapes, kana, cjk, body.count(b"\0", 0, 512))  # type: ignore[call-arg]
 
 
 def is_candidate(e: Evidence) -> bool:

@@ -19,6 +19,9 @@ _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 MAX_HEAD = 1 << 18
 
 
+ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
+
+
 @dataclass(slots=True)
 class Response:
     """A parsed response. `headers` joins repeated fields with ", "; names are lower case."""
@@ -144,7 +147,7 @@ def _inflate(body: bytes, window_bits: int, limit: int) -> tuple[bytes | None, b
             parts.append(out)
             if stream.unconsumed_tail:
                 data = stream.unconsumed_tail + data
-        except zlib_ng.error:
+        except ZlibError:
             break
     if not total:
         return (b"", False) if stream.eof else (None, False)

@@ -144,7 +144,9 @@ def test_a_finished_build_run_again_changes_nothing(built: Path, run_corpus) -> 
     assert before == {p: os.stat(p).st_mtime_ns for p in built.glob("documents/*")}
 
 
-def test_select_decides_again_without_reading_pages(built: Path, run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_select_decides_again_without_reading_pages(
+    built: Path, run_corpus, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "again"
     shutil.copytree(built, out)
     harvested = tree(out / "documents")
@@ -165,7 +167,9 @@ def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["wet", "warc", "zst", "jsonl.zst", "parquet", "csv", "text"])
-def test_every_input_format_yields_documents(kind: str, run_corpus, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_every_input_format_yields_documents(
+    kind: str, run_corpus, data: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     file = {
         "wet": "sample.warc.wet.gz", "warc": "plain.warc", "zst": "sample.warc.zst",
         "jsonl.zst": "documents.jsonl.zst", "parquet": "documents.parquet", "text": "text",

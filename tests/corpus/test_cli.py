@@ -43,13 +43,17 @@ def test_wrong_usage_is_one_line_and_status_2(run_corpus, tmp_path: Path, args, 
 
 def test_an_unknown_key_in_the_toml_names_the_nearest(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "a.toml").write_text("[dedup]\ntreshold = 0.7\n")
-    line = fails(run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml")
+    line = fails(
+        run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml"
+    )
     assert "treshold" in line and "did you mean threshold?" in line and "a.toml" in line
 
 
 def test_broken_toml_is_named(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "a.toml").write_text("[dedup\n")
-    line = fails(run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml")
+    line = fails(
+        run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml"
+    )
     assert "not readable TOML" in line
 
 
@@ -103,7 +107,9 @@ def test_explain_answers_for_kept_dropped_and_duplicate_pages(run_corpus, built:
     assert "noai" in run_corpus("explain", built, noai["url"]).stdout
 
 
-def test_explain_reads_the_input_again_for_what_was_only_counted(run_corpus, built: Path, data: Path) -> None:  # type: ignore[no-untyped-def]
+def test_explain_reads_the_input_again_for_what_was_only_counted(
+    run_corpus, built: Path, data: Path
+) -> None:  # type: ignore[no-untyped-def]
     import gzip
 
     with gzip.open(data / "truth.jsonl.gz", "rt") as lines:

@@ -1,0 +1,47 @@
+# Two promises: `make demo` and `make test`, each from a fresh clone, each doing all its set-up.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint format bench clean
+
+help:  ## What there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed  ## Create .venv with everything pinned
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,test,lint]'
+	@touch $@
+
+demo: install  ## A corpus from real pages, a small model trained on it, a sentence it wrote
+	PATH="$(CURDIR)/$(BIN):$$PATH" DEMO="$(DEMO)" bash benchmarks/demo.sh
+
+test: install lint  ## All tests but the slow ones, ruff, mypy
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: install  ## The slow tests too
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install  ## Let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## The benchmarks, printed as tables
+	$(BIN)/python benchmarks/harvest.py
+	$(BIN)/python benchmarks/extraction.py
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

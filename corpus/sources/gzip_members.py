@@ -1,0 +1,113 @@
+"""gzip members of a WARC file: one record each, or many, or damaged. RFC 1952."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zlib_ng import zlib_ng
+
+from corpus.sources.records import Feed, Gap, Record, parse_member
+from corpus.sources.window import Window
+
+GZIP_MAGIC = b"\x1f\x8b\x08"
+PROBE_BYTES = 1 << 12
+FIRST_READ = 1 << 14  # most members are smaller: one read, one inflate
+NEXT_READ = 1 << 16
+ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
+
+
+class _Unpacker:
+    """Inflates one gzip member step by step; knows where it ended and what went wrong."""
+
+    def __init__(self, window: Window, start: int) -> None:
+        self._window = window
+        self._stream = zlib_ng.decompressobj(31)
+        self._next = start
+        self._read = FIRST_READ
+        self.end = -1  # offset behind the member, once known
+        self.error = ""
+
+    def next(self) -> bytes:
+        """The next unpacked bytes; b"" at the end of the member, of the file, or at an error."""
+        while self.end < 0 and not self.error:
+            data = self._window.read(self._next, self._read)
+            if not data:
+                self.error = "file ends inside a gzip member"
+                return b""
+            self._next += len(data)
+            self._read = NEXT_READ
+            try:
+                out = self._stream.decompress(data)
+            except ZlibError as error:
+                self.error = f"gzip: {error}"
+                return b""
+            if self._stream.eof:
+                self.end = self._next - len(self._stream.unused_data)
+            if out:
+                return out
+        return b""
+
+
+def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
+    position = start if start == 0 else _next_gzip_member(window, start, end)
+    while position < end:
+        unpack = _Unpacker(window, position)
+        records = parse_member(_whole_member(unpack, max_block), position, max_block)
+        found = 0
+        held: Record | None = None  # one behind: the last record learns whether its member broke
+        for record in records:
+            if held is not None:
+                yield held
+            held, found = record, found + 1
+        while unpack.next():  # the member may hold padding after its last record
+            pass
+        if unpack.end >= 0:
+            after = unpack.end
+        elif "file ends" in unpack.error:
+            after = window.size
+        else:  # damaged: what was unpacked before the error cannot be trusted
+            after = _next_gzip_member(window, position + 1, window.size)
+            held = None
+            yield Gap(position, after - position, unpack.error)
+        if held is not None:
+            held.length = after - position if found == 1 else 0
+            held.cut = held.cut or unpack.end < 0
+            yield held
+        elif unpack.end >= 0 or "file ends" in unpack.error:
+            if not found and after > position:
+                yield Gap(position, after - position, unpack.error or "no WARC record in member")
+        position = after
+        if position < end and window.read(position, 3) != GZIP_MAGIC:
+            following = _next_gzip_member(window, position, window.size)
+            yield Gap(position, following - position, "no gzip member where one should start")
+            position = following
+
+
+def _whole_member(unpack: _Unpacker, max_block: int) -> Feed:
+    """A feed that already holds the first piece; small members are then whole in it."""
+    parts, total = [], 0
+    while total <= max_block:
+        chunk = unpack.next()
+        if not chunk:
+            break
+        parts.append(chunk)
+        total += len(chunk)
+    return Feed(unpack, parts[0] if len(parts) == 1 else b"".join(parts))
+
+
+def _next_gzip_member(window: Window, start: int, stop: int) -> int:
+    """Offset of the first verified member in [start, stop), else `stop`."""
+    position = window.find(GZIP_MAGIC, start, stop)
+    while position >= 0:
+        if gzip_member_at(window, position):
+            return position
+        position = window.find(GZIP_MAGIC, position + 1, stop)
+    return stop
+
+
+def gzip_member_at(window: Window, position: int) -> bool:
+    try:
+        stream = zlib_ng.decompressobj(31)
+        return stream.decompress(window.read(position, PROBE_BYTES), 64).startswith(b"WARC/")
+    except ZlibError:
+        return False
