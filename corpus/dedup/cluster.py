@@ -80,8 +80,54 @@ def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> Non
     members = np.flatnonzero(usable)
     columns = keys if keys.ndim == 2 else keys[:, None]
     low, high = columns[:, 0], columns[:, -1]
+    members = members[recurring(high[members])]
     order = members[np.lexsort((low[members], high[members]))]
     _link_runs(parents, order, high, low)
+
+
+@njit(cache=True, nogil=True)
+def _recurring(keys: np.ndarray, shift: Any, once: np.ndarray, again: np.ndarray) -> Any:
+    for key in keys:
+        slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
+        bit = np.uint64(1) << (slot & np.uint64(63))
+        word = slot >> np.uint64(6)
+        again[word] |= once[word] & bit
+        once[word] |= bit
+    count = 0
+    for word in again:
+        while word:
+            word &= word - np.uint64(1)
+            count += 1
+    out = np.empty(min(len(keys), 2 * count), np.int64)
+    size = 0
+    for i in range(len(keys)):
+        slot = (keys[i] * np.uint64(0x9E3779B97F4A7C15)) >> shift
+        if again[slot >> np.uint64(6)] >> (slot & np.uint64(63)) & np.uint64(1):
+            if size == len(out):
+                larger = np.empty(min(len(keys), 2 * size), np.int64)
+                larger[:size] = out
+                out = larger
+            out[size] = i
+            size += 1
+    return out[:size]
+
+
+def recurring(keys: np.ndarray) -> np.ndarray:
+    """Positions (int64[m], ascending) of the keys (uint64[n]) that may occur more than once.
+
+    Every key that recurs is among them, and about an eighth of the others: two bit tables with
+    8 to 16 slots a key. Most documents of a crawl have no duplicate, so what is left to sort is
+    small; the tables take 2 to 4 bytes a key.
+    """
+    bits = max(6, int(8 * len(keys)).bit_length())
+    once, again = np.zeros(1 << (bits - 6), np.uint64), np.zeros(1 << (bits - 6), np.uint64)
+    return _recurring(keys, np.uint64(64 - bits), once, again)
+
+
+def sort_buckets(keys: np.ndarray) -> np.ndarray:
+    """Positions of the keys that may recur, by key and then by position (int64[m])."""
+    positions = recurring(keys)
+    return positions[np.argsort(keys[positions], kind="stable")]
 
 
 @njit(cache=True, nogil=True)
@@ -129,6 +175,9 @@ def _link_buckets(
             i = members[order[k]]
             root = find(parents, i)
             window = max(start, k - WINDOW)
+            if sure == 0:
+                work[3] += union(parents, members[order[k - 1]], i)
+                continue
             for other in range(window - 1, k):
                 if other < window and window == start:
                     continue  # the bucket's first is inside the window
@@ -165,9 +214,11 @@ def link_similar(
     """Join documents that share a band and at least `sure` equal values of their signatures.
 
     members: int64[m], the documents to compare, in the order of their text hashes; signatures:
-    uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members, by
-    default computed from the signatures. Keys and order of the next band are made by a second
-    thread while this one compares. Memory: 32 bytes a member beside the arguments.
+    uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members
+    (uint64[m]), by default computed from the signatures. Keys and order of the next band are made
+    by a second thread while this one compares. With `sure` 0 every candidate is an edge, and the
+    signatures are not read. Memory beside the arguments: about 20 bytes a member, and 16 more for
+    each that may have a duplicate.
 
     Returns what was done, and the undecided pairs (int64[u, 2], distinct, ascending): those with
     `least` to `sure` - 1 equal values whose documents are still in two clusters.
@@ -178,7 +229,7 @@ def link_similar(
             keys = band_keys(signatures, band, rows)[members]
         else:
             keys = keys_of_band(band)
-        return keys, np.argsort(keys, kind="stable")
+        return keys, sort_buckets(keys)
 
     work = np.zeros(4, np.int64)
     undecided = [np.empty((0, 2), np.int64)]

@@ -82,9 +82,11 @@ def murmur128(points: np.ndarray, n: Any) -> Any:
     h2 = np.uint64(0)
     whole = n // 4 * 4
     for i in range(0, whole, 4):
-        h1 ^= _rotate64(_word(points, i, n) * c1, 31) * c2
+        k1 = np.uint64(points[i]) | (np.uint64(points[i + 1]) << np.uint64(32))
+        k2 = np.uint64(points[i + 2]) | (np.uint64(points[i + 3]) << np.uint64(32))
+        h1 ^= _rotate64(k1 * c1, 31) * c2
         h1 = (_rotate64(h1, 27) + h2) * np.uint64(5) + np.uint64(0x52DCE729)
-        h2 ^= _rotate64(_word(points, i + 2, n) * c2, 33) * c1
+        h2 ^= _rotate64(k2 * c2, 33) * c1
         h2 = (_rotate64(h2, 31) + h1) * np.uint64(5) + np.uint64(0x38495AB5)
     if whole < n:  # a tail of zero bytes leaves h unchanged, as the reference does
         h2 ^= _rotate64(_word(points, whole + 2, n) * c2, 33) * c1

@@ -139,17 +139,19 @@ def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     `out` is replaced by a larger array when expansions need it, so use the returned one.
     """
     table, pool, starts, pairs, composed = tables
+    if len(out) < len(points) + ONE_TO_ONE_LIMIT:
+        out = np.empty(2 * len(points) + ONE_TO_ONE_LIMIT, np.uint32)
     n = 0
     for i in range(len(points)):
-        if n + len(points) - i + ONE_TO_ONE_LIMIT > len(out):
-            larger = np.empty(2 * len(out) + len(points) + ONE_TO_ONE_LIMIT, np.uint32)
-            larger[:n] = out[:n]
-            out = larger
         entry = table[points[i]]
         if entry < np.uint32(COMPOSES):
             out[n] = entry
-            n += entry != 0
+            n += entry != 0  # without a branch: spaces and punctuation come at random
         elif entry & np.uint32(EXPANDS):
+            if n + len(points) - i + ONE_TO_ONE_LIMIT > len(out):
+                larger = np.empty(2 * len(out) + ONE_TO_ONE_LIMIT, np.uint32)
+                larger[:n] = out[:n]
+                out = larger
             row = np.int64(entry & np.uint32(0xFFFF))
             for k in range(starts[row], starts[row + 1]):
                 n = _append(pool[k], out, n, pairs, composed)

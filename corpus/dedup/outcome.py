@@ -34,11 +34,16 @@ KINDS = ("exact", "url", "near")
 
 @dataclass(frozen=True)
 class Links:
-    """Labels (int64[n]) after each kind of link was added to those before it."""
+    """Labels (int64[n]) after each kind of link was added to those before it.
+
+    `pairs` (int64[u, 2], ascending) were verified exactly on the way: `jaccard` float64[u].
+    """
 
     exact: np.ndarray
     url: np.ndarray
     near: np.ndarray
+    pairs: np.ndarray
+    jaccard: np.ndarray
 
 
 def link(data: Signatures, settings: DedupSettings, memory: int) -> Links:
@@ -50,18 +55,19 @@ def link(data: Signatures, settings: DedupSettings, memory: int) -> Links:
     if has_url(settings):
         link_equal(parents, data.url_keys, data.url_keys != 0)
     by_url = labels(parents)
+    pairs, jaccard = np.empty((0, 2), np.int64), np.empty(0)
     if has_near(settings):
         unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
         order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
         bands, rows = banding(settings)
         least, sure = bounds(settings)
         _, pairs = link_similar(parents, unique[order], data.signatures, bands, rows, least, sure)
-        exact = exact_jaccard(data, pairs[:, 0], pairs[:, 1], settings, memory)
-        join_pairs(parents, pairs[exact >= settings.threshold])
-    return Links(by_exact, by_url, labels(parents))
+        jaccard = exact_jaccard(data, pairs[:, 0], pairs[:, 1], settings, memory)
+        join_pairs(parents, pairs[jaccard >= settings.threshold])
+    return Links(by_exact, by_url, labels(parents), pairs, jaccard)
 
 
-def decide(data: Signatures, links: Links, settings: DedupSettings, memory: int) -> pa.Table:
+def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
     """A row for every document of a cluster of two or more, by file and row.
 
     Columns: DUPLICATES' and `url`, `source_file`, `source_offset`. The first `keep_n` copies by
@@ -85,7 +91,7 @@ def decide(data: Signatures, links: Links, settings: DedupSettings, memory: int)
     kind[links.url[documents] == links.url[target]] = "url"
     kind[links.exact[documents] == links.exact[target]] = "exact"
     kind[kept] = "kept"
-    similarity, exact = _similarity(data, documents, target, kind, settings, memory)
+    similarity, exact = _similarity(data, links, documents, target, kind, settings)
     ids = members["id"].combine_chunks() if len(members) else pa.array([], pa.string())
     table = pa.table(
         {
@@ -107,28 +113,29 @@ def decide(data: Signatures, links: Links, settings: DedupSettings, memory: int)
 
 def _similarity(
     data: Signatures,
+    links: Links,
     documents: np.ndarray,
     kept: np.ndarray,
     kind: np.ndarray,
     settings: DedupSettings,
-    memory: int,
 ) -> tuple[pa.Array, np.ndarray]:
     """(similarity to the kept copy float32[m], whether it is exact bool[m]).
 
-    Estimates near the threshold are replaced by the exact Jaccard, as the clustering itself did.
-    Null where no texts were compared: mode `url` without signatures.
+    Exact where the clustering verified this very pair; a copy that was linked through others and
+    never compared with the kept one has the estimate. Null without signatures (mode `url`).
     """
     exact = (kind == "exact") | (kind == "kept")
     if not has_near(settings):
         return pa.array(np.ones(len(kind), np.float32), mask=~exact), exact
     values = pair_similarity(data.signatures, documents, kept)
     values[exact] = 1.0
-    least, sure = bounds(settings)
-    equal = np.rint(values * settings.num_perm)
-    near = np.flatnonzero(~exact & (least <= equal) & (equal < sure))
-    values[near] = exact_jaccard(data, documents[near], kept[near], settings, memory)
-    exact[near] = True
-    return pa.array(values), exact
+    left, right = np.minimum(documents, kept), np.maximum(documents, kept)
+    wanted, known = left * data.n + right, links.pairs[:, 0] * data.n + links.pairs[:, 1]
+    place = np.searchsorted(known, wanted)
+    place[place == len(known)] = 0
+    found = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
+    values[found] = links.jaccard[place[found]]
+    return pa.array(values), exact | found
 
 
 def _smallest_ids(ids: pa.Array, label: np.ndarray) -> pa.Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 MODES = ("near", "exact", "url", "none")
 SHINGLES = ("char", "word")
-VERIFY = ("exact", "estimate")
+VERIFY = ("exact", "estimate", "none")
 KEEP = ("best", "first", "longest", "newest")
 KEEP_KEYS = ("source", "rights", "quality", "length", "date", "captured", "order", "id")
 
@@ -39,7 +39,7 @@ class DedupSettings:
     bands: int = 0
     rows: int = 0
     seed: int = 1
-    verify: str = "exact"  # exact: pairs near the threshold by their texts; or estimate
+    verify: str = "exact"  # exact (by the texts, near the threshold), estimate, none (LSH)
     mask_digits: bool = False  # a run of digits counts as one 0: dates, prices, counters
     keep: str = "best"  # best: the order below; or first, longest, newest
     keep_order: tuple[str, ...] = ("source", "rights", "quality", "length", "date", "id")

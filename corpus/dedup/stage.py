@@ -64,7 +64,7 @@ def cluster(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         data = load(signatures, settings, memory, scratch)
-        outcome = decide(data, link(data, settings, memory), settings, memory)
+        outcome = decide(data, link(data, settings, memory), settings)
         empty = int(np.count_nonzero(~data.usable))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

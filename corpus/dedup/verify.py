@@ -27,8 +27,11 @@ BYTES_PER_POINT = 12  # a text of m code points and its shingle set while both a
 def bounds(settings: DedupSettings) -> tuple[int, int]:
     """(least, sure): fewer equal values than `least` are no edge, `sure` or more are one.
 
-    Between them the exact Jaccard decides; with `verify = "estimate"` nothing lies between.
+    Between them the exact Jaccard decides; with `verify = "estimate"` nothing lies between, and
+    with `none` every candidate is an edge: (0, 0).
     """
+    if settings.verify == "none":
+        return 0, 0
     p, t = settings.num_perm, settings.threshold
     needed = math.ceil(round(t * p, 9))
     if settings.verify == "estimate":

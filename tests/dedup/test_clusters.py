@@ -159,3 +159,31 @@ def test_undecided_pairs_are_returned_once_and_only_while_apart() -> None:
     parents = np.array([0, 0, 2, 3])
     _, undecided = cluster.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
     assert undecided.tolist() == []
+
+
+@given(st.lists(st.integers(0, 30), max_size=80), st.booleans())
+def test_every_recurring_key_is_kept_for_sorting(values: list[int], spread: bool) -> None:
+    keys = np.array(values, np.uint64) << np.uint64(59 if spread else 0)
+    positions = cluster.recurring(keys)
+    assert (np.diff(positions) > 0).all()
+    kept = set(positions.tolist())
+    same = keys.tolist()
+    for i, key in enumerate(same):
+        if same.count(key) > 1:
+            assert i in kept
+    order = cluster.sort_buckets(keys).tolist()
+    assert order == sorted(kept, key=lambda i: (same[i], i))
+
+
+def test_most_unique_keys_are_not_sorted() -> None:
+    keys = np.random.default_rng(0).integers(0, 2**64, 100_000, dtype=np.uint64)
+    assert len(cluster.recurring(keys)) < 16_000
+
+
+def test_without_verification_every_candidate_is_an_edge() -> None:
+    signatures = np.arange(40, dtype=np.uint32).reshape(4, 10)
+    signatures[3, :5] = signatures[0, :5]
+    signatures[2, 5:] = signatures[3, 5:]
+    parents = np.arange(4, dtype=np.int64)
+    cluster.link_similar(parents, np.arange(4), signatures, 2, 5, 0, 0)
+    assert cluster.labels(parents).tolist() == [0, 1, 0, 0]
