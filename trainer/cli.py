@@ -118,18 +118,19 @@ def train(
 ) -> None:
     """Train; settings can be overridden as --section.key=value. Start again to go on."""
     from trainer.config import load
+    from trainer.parallel import leave
     from trainer.train import train as run
 
     result = run(load(config, ctx.args))
-    if result["first"] and result["last"] and _main_process():
-        if json_:
-            print(json.dumps(result))
-            return
-        first, last = result["first"], result["last"]
+    first, last = result["first"], result["last"]
+    if _main_process() and json_:
+        print(json.dumps(result))
+    elif _main_process() and first and last:
         print(
             f"held-out: {first['bpb']:.3f} bits per byte untrained, {last['bpb']:.3f} after "
             f"{result['step']:,} steps ({last['bpc']:.3f} bits per character)"
         )
+    leave()
 
 
 @app.command()

@@ -39,7 +39,11 @@ def train(config: Config) -> dict[str, Any]:
     config = with_vocab(config, tokenizer.vocab_size)
     world = parallel.start(config.parallel)
     run = Run(config, world, tokenizer)
+    watched = (signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.signal(number, run.on_signal) for number in watched]
     result = run.loop()
+    for number, handler in zip(watched, before, strict=True):
+        signal.signal(number, handler)  # ours holds the run, and with it the process group
     del run
     parallel.stop(world)
     return result
@@ -72,8 +76,6 @@ class Run:
         state = self._start()
         step, self.chain = int(state["step"]), str(state["chain"])
         first, last = state["first"], state["last"]
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, self._on_signal)
         config, saved = self.config, step
         with Log(self.folder, config, self.world, self.steps, step) as log:
             if step == 0 and self.held is not None and first is None:
@@ -220,7 +222,7 @@ class Run:
         log.tokens = 0
         return now
 
-    def _on_signal(self, number: int, frame: object) -> None:
+    def on_signal(self, number: int, frame: object) -> None:
         self.stopping = True
 
 

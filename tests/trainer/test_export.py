@@ -40,7 +40,9 @@ def test_logits_equal_those_of_transformers(
         ours, _ = model(ids)
         difference = (ours - theirs(ids).logits).abs().max()
     assert difference < 1e-4
-    assert AutoTokenizer.from_pretrained(tmp_path / "hf")(texts()[0]).input_ids[:60] == ids.tolist()[0]
+    assert (
+        AutoTokenizer.from_pretrained(tmp_path / "hf")(texts()[0]).input_ids[:60] == ids.tolist()[0]
+    )
     files = {p.name for p in (tmp_path / "hf").iterdir()}
     assert not [f for f in files if f.endswith((".bin", ".pt", ".pkl"))]
     assert "model.safetensors" in files and "README.md" in files

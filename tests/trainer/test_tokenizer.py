@@ -29,7 +29,9 @@ TRICKY = [
     "\r\n \r",
     "あ" * 3000,
 ]
-STRINGS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(list("\u2581 \n<0x4>")))
+STRINGS = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from(list("\u2581 \n<0x4>"))
+)
 
 
 @pytest.mark.parametrize("text", TRICKY)
