@@ -10,11 +10,14 @@ columns. Signals of one theme form a *group*; a group that is not asked for is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from .kernels import ngrams, scripts, sentences
+from .compression import SIGNALS as COMPRESSION_SIGNALS
+from .compression import measure_compression
+from .kernels import lines, ngrams, patterns, phrases, scripts, sentences
 from .kernels.classes import CLASS_TABLE
 from .kernels.decode import decode
 from .kernels.marks import MARK_TABLE
@@ -24,25 +27,68 @@ SLICE_BYTES = 1 << 20  # decoded, a slice is at most 4 MiB: it stays in the cach
 MAX_COUNT = np.iinfo(np.int32).max
 
 
-def _scripts(points: Points, starts: Offsets, out: Floats) -> None:
-    scripts.measure_scripts(points, starts, CLASS_TABLE, out)
+@dataclass(frozen=True)
+class Slice:
+    """Some documents, as bytes and as code points: data[offsets[i]:offsets[i + 1]] and
+    points[starts[i]:starts[i + 1]] are document i."""
+
+    data: Bytes
+    offsets: Offsets
+    points: Points
+    starts: Offsets
 
 
-def _sentences(points: Points, starts: Offsets, out: Floats) -> None:
-    sentences.measure_sentences(points, starts, MARK_TABLE, out)
+def _scripts(part: Slice, out: Floats) -> None:
+    scripts.measure_scripts(part.points, part.starts, CLASS_TABLE, out)
 
 
-def _ngrams(points: Points, starts: Offsets, out: Floats) -> None:
-    ngrams.measure_ngrams(points, starts, out)
+def _sentences(part: Slice, out: Floats) -> None:
+    sentences.measure_sentences(part.points, part.starts, MARK_TABLE, out)
 
 
-GROUPS: dict[str, tuple[tuple[Signal, ...], Callable[[Points, Offsets, Floats], None]]] = {
-    "scripts": (scripts.SIGNALS, _scripts),
-    "sentences": (sentences.SIGNALS, _sentences),
-    "ngrams": (ngrams.SIGNALS, _ngrams),
+def _lines(part: Slice, out: Floats) -> None:
+    lines.measure_lines(part.points, part.starts, MARK_TABLE, out)
+
+
+def _ngrams(part: Slice, out: Floats) -> None:
+    ngrams.measure_ngrams(part.points, part.starts, out)
+
+
+def _patterns(part: Slice, out: Floats) -> None:
+    patterns.measure_patterns(
+        part.points, part.starts, CLASS_TABLE, MARK_TABLE, patterns.PAIR_TABLE, out
+    )
+
+
+def _phrases(part: Slice, out: Floats) -> None:
+    tables = (phrases.FIRST, phrases.BOUNDS, phrases.LETTERS, phrases.SPANS)
+    phrases.measure_phrases(part.points, part.starts, MARK_TABLE, CLASS_TABLE, *tables, out)
+
+
+def _compression(part: Slice, out: Floats) -> None:
+    measure_compression(part.data, part.offsets, out)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Signals that are measured together, and how. A lazy group is measured only on request."""
+
+    signals: tuple[Signal, ...]
+    measure: Callable[[Slice, Floats], None]
+    lazy: bool = False
+
+
+GROUPS: dict[str, Group] = {
+    "scripts": Group(scripts.SIGNALS, _scripts),
+    "sentences": Group(sentences.SIGNALS, _sentences),
+    "lines": Group(lines.SIGNALS, _lines),
+    "ngrams": Group(ngrams.SIGNALS, _ngrams),
+    "patterns": Group(patterns.SIGNALS, _patterns),
+    "phrases": Group(phrases.SIGNALS, _phrases),
+    "compression": Group(COMPRESSION_SIGNALS, _compression),
 }
-SIGNALS: dict[str, Signal] = {s.name: s for group, _ in GROUPS.values() for s in group}
-GROUP_OF: dict[str, str] = {s.name: name for name, (group, _) in GROUPS.items() for s in group}
+SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
+GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in g.signals}
 
 # Signals of a document that are columns of their own: a profile may name them, `decide` takes them
 # as `extra`.
@@ -72,16 +118,17 @@ def measure(texts: pa.Array, groups: frozenset[str] | None = None) -> pa.StructA
     Returns a struct array of `QUALITY_TYPE`, as long as `texts`; signals of other groups are null.
     Raises ValueError for an unknown group, TypeError for an array that holds no strings.
     """
-    wanted = frozenset(GROUPS) if groups is None else groups
+    default = frozenset(name for name, group in GROUPS.items() if not group.lazy)
+    wanted = default if groups is None else groups
     if unknown := sorted(wanted - frozenset(GROUPS)):
         raise ValueError(f"unknown signal group {unknown[0]!r}; there are {', '.join(GROUPS)}")
     rows = len(texts)
-    matrices = {g: np.empty((rows, len(GROUPS[g][0]))) for g in GROUPS if g in wanted}
+    matrices = {g: np.empty((rows, len(GROUPS[g].signals))) for g in GROUPS if g in wanted}
     row = 0
-    for points, starts in code_points(texts):
-        n = len(starts) - 1
+    for part in slices(texts):
+        n = len(part.starts) - 1
         for name, matrix in matrices.items():
-            GROUPS[name][1](points, starts, matrix[row : row + n])
+            GROUPS[name].measure(part, matrix[row : row + n])
         row += n
     return pa.StructArray.from_arrays(
         [_column(matrices, s, rows) for s in SIGNALS.values()], fields=list(QUALITY_TYPE)
@@ -93,14 +140,14 @@ def _column(matrices: dict[str, Floats], signal: Signal, rows: int) -> pa.Array:
     kind = QUALITY_TYPE.field(signal.name).type
     if group not in matrices:
         return pa.nulls(rows, kind)
-    values = matrices[group][:, GROUPS[group][0].index(signal)]
+    values = matrices[group][:, GROUPS[group].signals.index(signal)]
     if signal.kind == "count":
         values = np.minimum(values, MAX_COUNT)
     return pa.array(values.astype(kind.to_pandas_dtype()))
 
 
-def code_points(texts: pa.Array) -> Iterator[tuple[Points, Offsets]]:
-    """`texts` decoded in slices of n documents: points uint32[:], starts int64[n + 1]."""
+def slices(texts: pa.Array) -> Iterator[Slice]:
+    """`texts` decoded, about SLICE_BYTES at a time and at least one document."""
     data, offsets = utf8_buffers(texts)
     begin = 0
     while begin < len(texts):
@@ -111,7 +158,7 @@ def code_points(texts: pa.Array) -> Iterator[tuple[Points, Offsets]]:
         points = np.empty(int(part[-1] - part[0]), np.uint32)
         starts = np.empty(len(part), np.int64)
         decode(data, part, points, starts)
-        yield points[: starts[-1]], starts
+        yield Slice(data, part, points[: starts[-1]], starts)
         begin = end
 
 

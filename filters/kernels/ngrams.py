@@ -1,9 +1,10 @@
-"""Repetition of character n-grams, n = 2 … 10, in one refinement.
+"""Repetition of character n-grams, n = 2 … 10, from one sort of the positions.
 
-Instead of a hash table of strings for every n, an n-gram is known by the identity of its
-(n−1)-gram prefix and its last code point: a 64-bit key, so no two n-grams are ever confused. An
-n-gram that occurs once can only begin longer n-grams that occur once, so after each step just
-the positions that still repeat go on, and nine sizes cost little more than three.
+The positions of a document are sorted by the ten characters that begin there (radix sort, one
+counting pass a character over the document's own alphabet). Neighbours in that order share their
+longest common prefix, so one scan of the prefix lengths tells for every n how many n-grams occur
+more than once, how many distinct ones, and how often the most frequent one does. No hash, so no
+n-gram is taken for another, and the time is linear for every text.
 
 n-grams run over the whole document, line breaks included, as in Swallow's `quality.py`.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import SWALLOW, Floats, Hashes, Ints, Offsets, Points, Signal, share
+from .spec import SWALLOW, Floats, Hashes, Offsets, Points, Scalar, Signal, share
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -42,98 +43,190 @@ SIGNALS: tuple[Signal, ...] = (
         )
         for n in DUPLICATE_SIZES
     ),
+    share(
+        "frequent_5gram_share",
+        "of 5-grams",
+        "occurrences of the √N most frequent of the N distinct 5-grams, those that repeat",
+        "HojiChar CharRepetitionRatioFilter, after BigScience",
+    ),
 )
 N_SIGNALS = len(SIGNALS)
 
 
 @njit(cache=True, nogil=True)
 def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
-    """points uint32[:], starts int64[n + 1]; fills out float64[n, N_SIGNALS]."""
+    """Fills out[n, N_SIGNALS] for n documents."""
     longest = np.int64(1)
     for doc in range(len(starts) - 1):
         longest = max(longest, starts[doc + 1] - starts[doc])
-    size = np.int64(4)
-    while size < 2 * longest:
-        size *= 2
-    keys = np.empty(size, np.uint64)
-    slots = np.full(size, -1, np.int32)  # identity of the n-gram in this slot
-    used = np.empty(longest, np.int64)  # slot of an identity, to empty the table after each step
-    counts = np.empty(longest, np.int32)
-    where = np.empty(longest, np.int32)  # positions still repeating …
-    names = np.empty(longest, np.uint32)  # … and the identity of the n-gram that begins there
+    letter_of = np.zeros(0x110000, np.uint32)  # only the pages of characters in use are touched
+    alphabet = np.empty(longest + 1, np.uint32)
+    letters = np.empty(longest + LONGEST, np.uint32)
+    counts = np.empty(longest + 2, np.uint32)
+    offsets = np.empty(longest + 2, np.uint32)
+    order = np.empty(longest, np.uint32)
+    spare = np.empty(longest, np.uint32)
+    triples = np.empty(longest + LONGEST, np.uint64)
     for doc in range(len(starts) - 1):
-        _measure_one(
-            points[starts[doc] : starts[doc + 1]],
-            keys, slots, used, counts, where, names, out[doc],
-        )  # fmt: skip
+        text = points[starts[doc] : starts[doc + 1]]
+        n_letters = _spell(text, letter_of, alphabet, letters, counts)
+        ranked = _sort(len(text), n_letters, letters, counts, offsets, order, spare)
+        free = order if ranked is spare else spare
+        _scan(letters, ranked[: len(text)], triples, free, out[doc])
 
 
 @njit(cache=True, nogil=True)
-def _measure_one(
-    text: Points,
-    keys: Hashes,
-    slots: Ints,
-    used: Offsets,
-    counts: Ints,
-    where: Ints,
-    names: Points,
-    row: Floats,
+def _spell(
+    text: Points, letter_of: Points, alphabet: Points, letters: Points, counts: Points
+) -> Scalar:
+    """The text in its own alphabet 1 … k, zeros behind its end; counts of each; returns k."""
+    n_letters = 0
+    for i in range(len(text)):
+        letter = letter_of[text[i]]
+        if letter == 0:
+            n_letters += 1
+            letter = np.uint32(n_letters)
+            letter_of[text[i]] = letter
+            alphabet[letter] = text[i]
+            counts[letter] = 0
+        counts[letter] += 1
+        letters[i] = letter
+    letters[len(text) : len(text) + LONGEST] = 0
+    for letter in range(1, n_letters + 1):
+        letter_of[alphabet[letter]] = 0
+    return n_letters
+
+
+@njit(cache=True, nogil=True)
+def _sort(
+    length: Scalar,
+    n_letters: Scalar,
+    letters: Points,
+    counts: Points,
+    offsets: Points,
+    order: Points,
+    spare: Points,
+) -> Points:
+    """Positions sorted by their next LONGEST letters; either `order` or `spare` is returned."""
+    for i in range(length):
+        order[i] = i
+    for k in range(LONGEST - 1, -1, -1):
+        # At distance k the first k letters are never seen, and k positions see beyond the end.
+        beyond = min(k, length)
+        for i in range(beyond):
+            counts[letters[i]] -= 1
+        at = np.uint32(beyond)
+        offsets[0] = 0
+        for letter in range(1, n_letters + 1):
+            offsets[letter] = at
+            at += counts[letter]
+        for i in range(beyond):
+            counts[letters[i]] += 1
+        seen = letters[k:]
+        for i in range(length):
+            position = order[i]
+            letter = seen[position]
+            spare[offsets[letter]] = position
+            offsets[letter] += np.uint32(1)
+        order, spare = spare, order
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _scan(letters: Points, ranked: Points, triples: Hashes, sizes: Points, row: Floats) -> None:
+    """Signals of one document from its sorted positions; triples and sizes are working room."""
+    length = len(ranked)
+    for i in range(length + LONGEST - 2):
+        triples[i] = (
+            np.uint64(letters[i])
+            | np.uint64(letters[i + 1]) << np.uint64(21)
+            | np.uint64(letters[i + 2]) << np.uint64(42)
+        )
+    occurrences = np.zeros(LONGEST + 2, np.int64)
+    types = np.zeros(LONGEST + 2, np.int64)
+    tops = np.ones(LONGEST + 1, np.int64)
+    run2 = run3 = run4 = run5 = top2 = top3 = top4 = np.int64(1)
+    n_sizes = 0
+    before = np.int64(0)  # common prefix with the neighbour before
+    # No branch below depends on the text except the rare last one: a mispredicted jump costs more
+    # than all the arithmetic of a position.
+    for rank in range(1, length + 1):
+        after = np.int64(0)
+        if rank < length:
+            after = _common_prefix(triples, ranked[rank - 1], ranked[rank])
+        occurrences[max(before, after)] += 1
+        begins = np.int64(after > before)
+        types[after] += begins
+        types[before] -= begins
+        run2 = run2 * np.int64(after >= 2) + 1
+        run3 = run3 * np.int64(after >= 3) + 1
+        run4 = run4 * np.int64(after >= 4) + 1
+        top2 = max(top2, run2)
+        top3 = max(top3, run3)
+        top4 = max(top4, run4)
+        if after < 5 <= before:
+            sizes[n_sizes] = run5
+            n_sizes += 1
+        run5 = run5 * np.int64(after >= 5) + 1
+        before = after
+    tops[2], tops[3], tops[4] = top2, top3, top4
+    for n in range(LONGEST - 1, 1, -1):
+        occurrences[n] += occurrences[n + 1]
+        types[n] += types[n + 1]
+    _shares(length, occurrences, types, tops, row)
+    row[N_SIGNALS - 1] = _frequent_share(length - 4, occurrences[5], sizes[:n_sizes])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _common_prefix(triples: Hashes, a: Scalar, b: Scalar) -> Scalar:
+    """Letters that two positions share, at most LONGEST; behind the end no two are alike."""
+    x = triples[a] ^ triples[b]
+    if x:
+        return _equal_letters(x)
+    x = triples[a + np.uint32(3)] ^ triples[b + np.uint32(3)]
+    if x:
+        return 3 + _equal_letters(x)
+    x = triples[a + np.uint32(6)] ^ triples[b + np.uint32(6)]
+    if x:
+        return 6 + _equal_letters(x)
+    x = triples[a + np.uint32(9)] ^ triples[b + np.uint32(9)]
+    return 9 + np.int64(x & np.uint64(0x1FFFFF) == 0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _equal_letters(difference: Scalar) -> Scalar:
+    """Leading letters (21 bits each) without a difference, at most 2."""
+    first, both = np.uint64(0x1FFFFF), np.uint64(0x3FFFFFFFFFF)
+    return np.int64(difference & first == 0) + np.int64(difference & both == 0)
+
+
+@njit(cache=True, nogil=True)
+def _shares(
+    length: Scalar, occurrences: Offsets, types: Offsets, tops: Offsets, row: Floats
 ) -> None:
     row[:] = 0.0
-    length = len(text)
-    bits = np.uint64(2)
-    while (np.int64(1) << np.int64(bits)) < 2 * length:
-        bits += np.uint64(1)
-    shift = np.uint64(64) - bits
-    mask = np.uint64((np.int64(1) << np.int64(bits)) - 1)
-    alive = length
-    for i in range(length):
-        where[i] = i
-        names[i] = text[i]
     for n in range(2, LONGEST + 1):
         total = length - n + 1
         if total <= 0:
             break
-        distinct = 0
-        candidates = 0
-        for a in range(alive):
-            i = where[a]
-            if i + n > length:
-                continue
-            key = (np.uint64(names[a]) << np.uint64(21)) | np.uint64(text[i + n - 1])
-            slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
-            while True:
-                name = slots[slot]
-                if name < 0:
-                    name = distinct
-                    keys[slot] = key
-                    slots[slot] = name
-                    used[name] = slot
-                    counts[name] = 1
-                    distinct += 1
-                    break
-                if keys[slot] == key:
-                    counts[name] += 1
-                    break
-                slot = (slot + np.uint64(1)) & mask
-            where[candidates] = i
-            names[candidates] = name
-            candidates += 1
-        top = np.int32(1)
-        repeated_types = 0
-        for name in range(distinct):
-            slots[used[name]] = -1
-            if counts[name] > 1:
-                repeated_types += 1
-                top = max(top, counts[name])
-        alive = 0
-        for a in range(candidates):
-            if counts[names[a]] > 1:
-                where[alive] = where[a]
-                names[alive] = names[a]
-                alive += 1
         if n <= 4:
-            row[n - 2] = top / total
+            row[n - 2] = tops[n] / total
         else:
-            row[n - 2] = alive / total
-            row[n + 4] = repeated_types / (total - alive + repeated_types)
+            row[n - 2] = occurrences[n] / total
+            row[n + 4] = types[n] / (total - occurrences[n] + types[n])
+
+
+@njit(cache=True, nogil=True)
+def _frequent_share(total: Scalar, occurrences: Scalar, sizes: Points) -> Scalar:
+    """sizes: occurrences of the repeated 5-grams, `occurrences` their sum; sizes is reordered."""
+    if total <= 0:
+        return 0.0
+    distinct = total - occurrences + len(sizes)
+    wanted: Scalar = min(np.int64(np.sqrt(distinct)), len(sizes))
+    if wanted == len(sizes):
+        return occurrences / total
+    sizes.sort()
+    taken = 0
+    for i in range(len(sizes) - wanted, len(sizes)):
+        taken += sizes[i]
+    return taken / total

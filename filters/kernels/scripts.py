@@ -39,7 +39,7 @@ SIGNALS: tuple[Signal, ...] = (
     share("control_share", "of n_chars", "control and invisible format characters"),
     share("broken_share", "of n_chars", "U+FFFD, surrogates and private use: failed decoding"),
     share("letter_share", "of n_chars", "letters of any script (no digit, symbol or space)"),
-    count("max_char_run", "code points", "longest run of one character (no space, no line break)"),
+    count("max_char_run", "code points", "longest run of one character"),
     share("char_run_share", "of n_chars", "characters in runs of four and more of one character"),
 )
 N_SIGNALS = len(SIGNALS)
@@ -58,20 +58,17 @@ def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) 
             point = points[i]
             kind = class_of(point, table)
             counts[kind] += 1
-            if point == last and kind != c.SPACE and kind != c.NEWLINE and kind != c.SPACE_WIDE:
+            if point == last and i > begin:
                 run += 1
                 if run == 4:
                     in_runs += 4
                 elif run > 4:
                     in_runs += 1
-                if run > max_run:
-                    max_run = run
             else:
                 run = 1
                 last = point
+            max_run = max(max_run, run)
         n = end - begin
-        if max_run == 0 and n > counts[c.SPACE] + counts[c.NEWLINE] + counts[c.SPACE_WIDE]:
-            max_run = 1
         _shares(counts, n, out[doc])
         out[doc, 24] = max_run
         out[doc, 25] = in_runs / n if n else 0.0

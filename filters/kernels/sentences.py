@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .marks import ELLIPSIS, SENTENCE_END, WHITESPACE
+from .marks import ELLIPSIS, SENTENCE_END, WHITESPACE, Marks, marks_of
 from .spans import SEED, count_repeats, mix, table_size
 from .spec import (
     SWALLOW,
-    Bytes,
     Floats,
     Hashes,
     Ints,
@@ -61,7 +60,7 @@ Spans = tuple[Offsets, Offsets, Hashes]  # begins, ends, hashes
 
 
 @njit(cache=True, nogil=True)
-def measure_sentences(points: Points, starts: Offsets, marks: Bytes, out: Floats) -> None:
+def measure_sentences(points: Points, starts: Offsets, marks: Marks, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; marks is MARK_TABLE."""
     longest = np.int64(1)
     for doc in range(len(starts) - 1):
@@ -83,7 +82,7 @@ def _spans(n: Scalar) -> Spans:
 @njit(cache=True, nogil=True)
 def _measure_one(
     text: Points,
-    marks: Bytes,
+    marks: Marks,
     kept: Points,
     sentence: Spans,
     line: Spans,
@@ -99,7 +98,7 @@ def _measure_one(
     blank = True
     for i in range(len(text) + 1):
         point = text[i] if i < len(text) else np.uint32(10)
-        mark = marks[point] if point < 0x10000 else np.uint8(0)
+        mark = marks_of(point, marks)
         newline = point == 10
         ends = (mark & SENTENCE_END) != 0
         if not newline:
@@ -164,11 +163,11 @@ def _measure_one(
 
 
 @njit(cache=True, nogil=True)
-def _ends_in_ellipsis(points: Points, begin: Scalar, end: Scalar, marks: Bytes) -> bool:
+def _ends_in_ellipsis(points: Points, begin: Scalar, end: Scalar, marks: Marks) -> bool:
     """Whether `sentence.strip().endswith(("・", "…"))`."""
     while end > begin:
         point = points[end - 1]
-        mark = marks[point] if point < 0x10000 else np.uint8(0)
+        mark = marks_of(point, marks)
         if (mark & WHITESPACE) == 0:
             return (mark & ELLIPSIS) != 0
         end -= 1

@@ -1,0 +1,292 @@
+"""Patterns of characters: numbers, dates, prices, brackets, bulletin boards, spacing, signs of OCR.
+
+One walk over the text, a small state for each thing. Densities are per 1,000 characters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from . import classes as c
+from .classes import class_of
+from .marks import CLOSING, DIGIT, OPENING, PAIRS, Marks, marks_of
+from .spec import Bytes, Floats, Ints, Offsets, Points, Scalar, Signal, count, number, share
+
+PER_MILLE = "per 1,000 characters"
+HOJICHAR = "HojiChar DiscardBBSComments"
+
+SIGNALS: tuple[Signal, ...] = (
+    number("number_density", PER_MILLE, "runs of digits"),
+    number("date_density", PER_MILLE, "dates such as 2024年4月1日, 2024/4/1, 四月一日, 令和6年"),
+    number("price_density", PER_MILLE, "amounts of money: digits and 円, ¥ and digits"),
+    number("url_density", PER_MILLE, "http://, https:// and www."),
+    count("bbs_signs", "matches", "dates, コメント, 投稿, レビュー …", HOJICHAR),
+    count("bbs_signs_hyphen", "matches", "the same and every other hyphen", f"{HOJICHAR}, code"),
+    share("bracket_imbalance", "of brackets", "brackets without a partner of their kind"),
+    share("quoted_share", "of n_chars", "characters between 「 and 」 or 『 and 』 of one line"),
+    share("spaced_japanese_share", "of spaces", "spaces between two Japanese characters"),
+    share("kuten_space_share", "of 。 and 、", "。 or 、 followed by a space"),
+    number("script_switch_density", PER_MILLE, "changes between Japanese, Latin letters, digits"),
+    share("geta_share", "of n_chars", "〓 ■ □ ◇ within words and vertical forms: signs of OCR"),
+    count("curly_brackets", "characters", "{ and }", "C4 (Raffel et al. 2020)"),
+)
+N_SIGNALS = len(SIGNALS)
+
+
+def _pair_table() -> Ints:
+    table = np.zeros(0x10000, np.int32)
+    for kind, (opening, closing) in enumerate(zip(PAIRS[0::2], PAIRS[1::2], strict=True), 1):
+        table[ord(opening)] = kind
+        table[ord(closing)] = kind
+    return table
+
+
+def _phrase(text: str) -> Points:
+    return np.array([ord(ch) for ch in text], np.uint32)
+
+
+PAIR_TABLE = _pair_table()
+N_PAIRS = len(PAIRS) // 2 + 1
+BBS_WORDS = ("コメント", "SOLD OUT", "レビュー", "投稿", "ページ", "質問", "楽天市場")
+COMMENT, SOLD, REVIEW, POST, PAGE, QUESTION, MARKET = (_phrase(word) for word in BBS_WORDS)
+HTTP, HTTPS, WWW = _phrase("http://"), _phrase("https://"), _phrase("www.")
+WEEKDAYS = _phrase("月火水木金土日")
+KANJI_NUMBERS = _phrase("〇一二三四五六七八九十")
+
+
+@njit(cache=True, nogil=True)
+def measure_patterns(
+    points: Points, starts: Offsets, table: Bytes, marks: Marks, pairs: Ints, out: Floats
+) -> None:
+    """Fills out[n, N_SIGNALS]; table CLASS_TABLE, marks MARK_TABLE, pairs PAIR_TABLE."""
+    for doc in range(len(starts) - 1):
+        text = points[starts[doc] : starts[doc + 1]]
+        row = out[doc]
+        row[:] = 0.0
+        _characters(text, table, marks, pairs, row)
+        _numbers_and_words(text, marks, row)
+        if len(text):
+            for column in (0, 1, 2, 3, 10):
+                row[column] *= 1000 / len(text)
+
+
+@njit(cache=True, nogil=True)
+def _characters(text: Points, table: Bytes, marks: Marks, pairs: Ints, row: Floats) -> None:
+    """Signals that look at a character and its neighbours."""
+    opened = np.zeros(N_PAIRS, np.int64)
+    closed = np.zeros(N_PAIRS, np.int64)
+    depth = quoted = pending = spaces = between = stops = spaced_stops = 0
+    switches = geta = curly = 0
+    script = 0  # of the last character that has one: 1 Japanese, 2 Latin, 3 digit
+    before = c.NEWLINE
+    for i in range(len(text)):
+        point = text[i]
+        kind = class_of(point, table)
+        if kind <= c.LATIN_ACCENTED or kind == c.DIGIT or kind == c.DIGIT_WIDE:
+            here = 0
+            if kind == c.HIRAGANA or kind == c.KATAKANA or kind == c.KANJI:
+                here = 1
+            elif kind >= c.LATIN:
+                here = 2 if kind <= c.LATIN_ACCENTED else 3
+            if here:
+                switches += script != 0 and here != script
+                script = here
+            stops += kind == c.TOTEN or point == 0x3002
+        elif kind == c.SPACE or kind == c.SPACE_WIDE:
+            spaces += 1
+            spaced_stops += i > 0 and (text[i - 1] == 0x3001 or text[i - 1] == 0x3002)
+            if c.HIRAGANA <= before <= c.LONG_VOWEL and i + 1 < len(text):
+                after = class_of(text[i + 1], table)
+                between += c.HIRAGANA <= after <= c.KANJI
+        elif kind == c.NEWLINE:
+            depth = pending = 0
+            script = 0
+        else:
+            mark = marks_of(point, marks)
+            if (mark & (OPENING | CLOSING)) != 0 and point < 0x10000:
+                if (mark & OPENING) != 0:
+                    opened[pairs[point]] += 1
+                else:
+                    closed[pairs[point]] += 1
+                if point == 0x300C or point == 0x300E:
+                    depth += 1
+                elif (point == 0x300D or point == 0x300F) and depth > 0:
+                    depth -= 1
+                    if depth == 0:
+                        quoted += pending + 1
+                        pending = 0
+            curly += point == 0x7B or point == 0x7D
+            geta += point == 0x3013 or 0xFE30 <= point <= 0xFE4F
+            if (point == 0x25A0 or point == 0x25A1 or point == 0x25C7) and i + 1 < len(text):
+                after = class_of(text[i + 1], table)
+                geta += c.HIRAGANA <= before <= c.KANJI and c.HIRAGANA <= after <= c.KANJI
+        pending += depth > 0
+        before = kind
+    total = single = 0
+    for pair in range(N_PAIRS):
+        total += opened[pair] + closed[pair]
+        single += abs(opened[pair] - closed[pair])
+    if total:
+        row[6] = single / total
+    if len(text):
+        row[7] = quoted / len(text)
+        row[11] = geta / len(text)
+    if spaces:
+        row[8] = between / spaces
+    if stops:
+        row[9] = spaced_stops / stops
+    row[10] = switches
+    row[12] = curly
+
+
+@njit(cache=True, nogil=True)
+def _numbers_and_words(text: Points, marks: Marks, row: Floats) -> None:
+    """Numbers, dates, prices, addresses of the web, and HojiChar's signs of a bulletin board."""
+    numbers = dates = prices = urls = bbs = hyphens = 0
+    run_end = 0  # end of the run of digits at i: a long run is walked once
+    i = 0
+    while i < len(text):
+        point = text[i]
+        if (marks_of(point, marks) & DIGIT) != 0:
+            new_run = i >= run_end
+            if new_run:
+                run_end = i + 1
+                while run_end < len(text) and (marks_of(text[run_end], marks) & DIGIT) != 0:
+                    run_end += 1
+                numbers += 1
+                prices += _priced(text, i, run_end)
+            end = _bbs_date(text, i, run_end, marks)
+            dates += end > 0 or (new_run and _dated(text, run_end))
+            if end == 0 and run_end < len(text) and text[run_end] == 0x8A71:  # 話
+                end = run_end + 1
+            if end:
+                bbs += 1
+                i = end
+                continue
+            i += 1
+            continue
+        length = 0
+        if point == 45:  # -
+            hyphens += 1
+        elif point == 40:  # (
+            if i + 2 < len(text) and text[i + 2] == 41 and _among(text[i + 1], WEEKDAYS):
+                length = 3
+        elif point == 0x30B3:
+            length = _match(text, i, COMMENT)
+        elif point == 0x30EC:
+            length = _match(text, i, REVIEW)
+        elif point == 0x30DA:
+            length = _match(text, i, PAGE)
+        elif point == 0x6295:
+            length = _match(text, i, POST)
+        elif point == 0x8CEA:
+            length = _match(text, i, QUESTION)
+        elif point == 0x697D:
+            length = _match(text, i, MARKET)
+        elif point == 83:
+            length = _match(text, i, SOLD)
+        elif point == 104:  # h
+            urls += _match(text, i, HTTP) > 0 or _match(text, i, HTTPS) > 0
+        elif point == 119:  # w
+            urls += _match(text, i, WWW) > 0
+        elif point == 0x6708 and i > 0 and i + 2 < len(text):  # 月, 四月一日
+            dates += _among(text[i - 1], KANJI_NUMBERS) and _among(text[i + 1], KANJI_NUMBERS)
+        bbs += length > 0
+        i += max(length, 1)
+    row[0] = numbers
+    row[1] = dates
+    row[2] = prices
+    row[3] = urls
+    row[4] = bbs
+    row[5] = bbs + hyphens
+
+
+@njit(cache=True, nogil=True)
+def _match(text: Points, i: Scalar, phrase: Points) -> Scalar:
+    """Length of the phrase if it stands at i, else 0."""
+    if i + len(phrase) > len(text):
+        return 0
+    for k in range(len(phrase)):
+        if text[i + k] != phrase[k]:
+            return 0
+    return len(phrase)
+
+
+@njit(cache=True, nogil=True)
+def _among(point: Scalar, phrase: Points) -> bool:
+    for other in phrase:  # noqa: SIM110 (numba compiles loops, not generators)
+        if point == other:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _dated(text: Points, end: Scalar) -> bool:
+    """Whether the number that ends at `end` is the year of a date, or the day of 4月1日."""
+    if end + 1 >= len(text):
+        return False
+    follows_digit = 48 <= text[end + 1] <= 57 or 0xFF10 <= text[end + 1] <= 0xFF19
+    if text[end] == 0x6708 or text[end] == 0x5E74:  # 月 年: one count a date, at its month
+        return follows_digit and text[end] == 0x6708
+    if text[end] != 47 and text[end] != 45 and text[end] != 46:  # / - .
+        return False
+    if not follows_digit or end < 4:
+        return False
+    for k in range(end - 4, end):
+        if not 48 <= text[k] <= 57:
+            return False
+    return text[end - 4] == 49 or text[end - 4] == 50
+
+
+@njit(cache=True, nogil=True)
+def _priced(text: Points, begin: Scalar, end: Scalar) -> bool:
+    """Whether the number is an amount of money: 円 or 万円 behind it, ¥ or ￥ before it."""
+    if begin > 0 and (text[begin - 1] == 0xA5 or text[begin - 1] == 0xFFE5):
+        return True
+    if end < len(text) and text[end] == 0x5186:
+        return True
+    wide = end + 1 < len(text) and (text[end] == 0x4E07 or text[end] == 0x5343)  # 万 千
+    return wide and text[end + 1] == 0x5186
+
+
+@njit(cache=True, nogil=True)
+def _bbs_date(text: Points, i: Scalar, run_end: Scalar, marks: Marks) -> Scalar:
+    r"""End of \\d{4}[年.\\-/][ ]*\\d{1,2}[月.\\-/][ ]*\\d{1,2}[日]* at i, else 0."""
+    if run_end - i != 4:
+        return 0
+    at = _separated(text, run_end, 0x5E74)
+    if at == 0:
+        return 0
+    month = _digits(text, at, marks)
+    if month == at:
+        return 0
+    at = _separated(text, month, 0x6708)
+    if at == 0:
+        return 0
+    end = _digits(text, at, marks)
+    if end == at:
+        return 0
+    while end < len(text) and text[end] == 0x65E5:
+        end += 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _separated(text: Points, i: Scalar, kanji: Scalar) -> Scalar:
+    """Position behind one of `kanji` . - / and any spaces, else 0."""
+    if i >= len(text) or not (text[i] == kanji or text[i] == 45 or text[i] == 46 or text[i] == 47):
+        return 0
+    i += 1
+    while i < len(text) and text[i] == 32:
+        i += 1
+    return i
+
+
+@njit(cache=True, nogil=True)
+def _digits(text: Points, i: Scalar, marks: Marks) -> Scalar:
+    """Position behind one or two digits at i."""
+    end = i
+    while end < len(text) and end - i < 2 and (marks_of(text[end], marks) & DIGIT) != 0:
+        end += 1
+    return end
