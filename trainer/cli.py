@@ -171,6 +171,43 @@ def export(
     print(f"{out}: {result['parameters']:,} parameters of step {result['step']:,}")
 
 
+@app.command()
+def replay(
+    run: RunDir,
+    steps: Annotated[str, typer.Option(help="First and last step, as 1:100.")],
+    json_: Json = False,
+) -> None:
+    """Print the hash of the global batch of each step, made again from settings and shards."""
+    from trainer.trace import replay as run_replay
+
+    first, _, last = steps.partition(":")
+    if not first.isdigit() or not (last or first).isdigit():
+        raise ConfigError(f"--steps is {steps!r}: write it as 1:100")
+    rows = list(run_replay(run, int(first), int(last or first)))
+    _show(rows, json_)
+    if any(r["agrees"] is False for r in rows):
+        raise TrainError("the data differs from what the run's metrics.jsonl recorded")
+
+
+@app.command()
+def trace(
+    run: RunDir,
+    step: Annotated[int, typer.Option(help="Which documents a step trained on.")] = 0,
+    url: Annotated[str, typer.Option(help="Which steps trained on a URL.")] = "",
+    id_: Annotated[str, typer.Option("--id", help="Which steps trained on a document id.")] = "",
+    json_: Json = False,
+) -> None:
+    """From a step to documents, URLs and archive offsets; or from a URL to steps."""
+    from trainer import trace as tr
+
+    if bool(step) + bool(url) + bool(id_) != 1:
+        raise ConfigError("give one of --step, --url and --id")
+    if step:
+        _show(tr.of_step(run, step), json_)
+    else:
+        _show(tr.of_document(run, url or id_, "url" if url else "id"), json_)
+
+
 def _device() -> str:
     import torch
 
@@ -183,8 +220,11 @@ def _main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
-    """Print rows as a plain table with the keys of the first as head."""
+def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as a plain table with the keys of the first as head, or as JSON."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
     from rich.console import Console
     from rich.table import Table
 
