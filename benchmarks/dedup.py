@@ -290,7 +290,7 @@ def grow(n: int) -> None:
         start = time.perf_counter()
         cluster.link_similar(
             parents, members, signatures, BANDS, 8, 0, 0,
-            lambda band: np.fromfile(f"{name}/{band}.u64", np.uint64),
+            keys_of_band=lambda band: np.fromfile(f"{name}/{band}.u64", np.uint64),
         )  # fmt: skip
         labels = cluster.labels(parents)
         took = time.perf_counter() - start

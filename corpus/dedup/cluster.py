@@ -153,6 +153,7 @@ def _link_buckets(
     signatures: np.ndarray,
     least: Any,
     sure: Any,
+    settled: Any,
     work: np.ndarray,
 ) -> Any:
     """Compare within runs of equal keys; members[order[k]] is the document of the k-th key.
@@ -182,7 +183,7 @@ def _link_buckets(
                 if other < window and window == start:
                     continue  # the bucket's first is inside the window
                 j = members[order[start if other < window else other]]
-                if find(parents, j) == root:
+                if max(i, j) < settled or find(parents, j) == root:
                     continue
                 work[2] += 1
                 equal = _equal_values(signatures, i, j, least)
@@ -209,6 +210,7 @@ def link_similar(
     rows: int,
     least: int,
     sure: int,
+    settled: int = 0,
     keys_of_band: Callable[[int], np.ndarray] | None = None,
 ) -> tuple[Work, np.ndarray]:
     """Join documents that share a band and at least `sure` equal values of their signatures.
@@ -216,7 +218,8 @@ def link_similar(
     members: int64[m], the documents to compare, in the order of their text hashes; signatures:
     uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members
     (uint64[m]), by default computed from the signatures. Keys and order of the next band are made
-    by a second thread while this one compares. With `sure` 0 every candidate is an edge, and the
+    by a second thread while this one compares. Documents below `settled` are not compared among
+    themselves. With `sure` 0 every candidate is an edge, and the
     signatures are not read. Memory beside the arguments: about 20 bytes a member, and 16 more for
     each that may have a duplicate.
 
@@ -239,7 +242,9 @@ def link_similar(
             keys, order = ahead.result()
             if band + 1 < bands:
                 ahead = pool.submit(sorted_band, band + 1)
-            found = _link_buckets(parents, members, order, keys, signatures, least, sure, work)
+            found = _link_buckets(
+                parents, members, order, keys, signatures, least, sure, settled, work
+            )
             undecided.append(np.unique(found, axis=0))
     pairs = np.unique(np.concatenate(undecided), axis=0)
     return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]

@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 from corpus.dedup.settings import DedupSettings
 
+# Standing of a document: what an index of earlier crawls says, which no policy overrules.
+KEPT_BEFORE, NEW, DROPPED_BEFORE = 0, 1, 2
+
 RIGHTS_OPEN, RIGHTS_UNKNOWN, RIGHTS_RESERVED = 0, 1, 2
 
 PRESETS: dict[str, tuple[str, ...]] = {
@@ -44,15 +47,17 @@ def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
     """Order of the rows of `members`: by cluster, and the best copy of each cluster first.
 
     members: columns `label` (int64, the cluster), `document` (int64, position in the input), and
-    those of COLUMNS that the policy names; `source` in place of `source_rank`. Returns int64[n],
-    row numbers. Nulls come last in their cluster.
+    those of COLUMNS that the policy names; `source` in place of `source_rank`; and `standing`:
+    KEPT_BEFORE, NEW or DROPPED_BEFORE, which goes before the policy. Returns int64[n], row numbers.
+    Nulls come last in their cluster.
     """
     keys = keep_order(settings)
     if "source" in keys:
         ranks = pc.index_in(members["source"], pa.array(settings.sources, pa.string()))
         ranks = pc.fill_null(ranks, len(settings.sources))
         members = members.append_column("source_rank", ranks)
-    order = [("label", "ascending"), *(COLUMNS[key] for key in keys)]
+    order = [("label", "ascending"), ("standing", "ascending")]
+    order += [COLUMNS[key] for key in keys]
     return pc.sort_indices(members, sort_keys=order).to_numpy()
 
 

@@ -26,6 +26,7 @@ class Signatures:
     url_keys: np.ndarray  # uint64[n], or [0] when addresses do not count
     lengths: np.ndarray  # int32[n]: code points after normalisation; 0 never matches
     signatures: np.ndarray  # uint32[n, num_perm], or [0, num_perm]
+    indexed: int = 0  # so many documents, the first ones, come from an index of earlier crawls
 
     @property
     def n(self) -> int:
@@ -38,8 +39,17 @@ class Signatures:
         return self.lengths > 0
 
 
-def load(paths: list[Path], settings: DedupSettings, memory: int, scratch: Path) -> Signatures:
-    """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`."""
+def load(
+    paths: list[Path],
+    settings: DedupSettings,
+    memory: int,
+    scratch: Path,
+    index_files: int = 0,
+) -> Signatures:
+    """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`.
+
+    The first `index_files` of them come from an index (corpus.dedup.index).
+    """
     sizes, documents = [], []
     for path in paths:
         with pq.ParquetFile(path) as file:
@@ -72,7 +82,8 @@ def load(paths: list[Path], settings: DedupSettings, memory: int, scratch: Path)
                 if has_near(settings):
                     signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
                 at = to
-    return Signatures(paths, documents, starts, exact, keys, lengths, signatures)
+    indexed = int(starts[index_files])
+    return Signatures(paths, documents, starts, exact, keys, lengths, signatures, indexed)
 
 
 def read_rows(data: Signatures, documents: np.ndarray, columns: list[str]) -> pa.Table:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.dedup.cluster import join_pairs, labels, link_equal, link_similar
-from corpus.dedup.keep import policy_text, rank_copies
+from corpus.dedup.index import NOTHING_BEFORE, Before
+from corpus.dedup.keep import DROPPED_BEFORE, KEPT_BEFORE, NEW, policy_text, rank_copies
 from corpus.dedup.load import Signatures, read_rows
 from corpus.dedup.minhash import banding, pair_similarity
 from corpus.dedup.settings import DedupSettings
@@ -46,8 +47,13 @@ class Links:
     jaccard: np.ndarray
 
 
-def link(data: Signatures, settings: DedupSettings, memory: int) -> Links:
-    """Connected components by equal text, then also by equal address, then also by similarity."""
+def link(
+    data: Signatures, settings: DedupSettings, memory: int, before: Before = NOTHING_BEFORE
+) -> Links:
+    """Connected components by equal text, then also by equal address, then also by similarity.
+
+    Clusters of `before` stay as they are; its documents are only compared with those of the crawl.
+    """
     parents = np.arange(data.n, dtype=np.int64)
     if settings.mode in ("near", "exact"):
         link_equal(parents, data.exact, data.usable)
@@ -55,30 +61,53 @@ def link(data: Signatures, settings: DedupSettings, memory: int) -> Links:
     if has_url(settings):
         link_equal(parents, data.url_keys, data.url_keys != 0)
     by_url = labels(parents)
+    join_pairs(parents, before.pairs)
     pairs, jaccard = np.empty((0, 2), np.int64), np.empty(0)
     if has_near(settings):
         unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
         order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
         bands, rows = banding(settings)
         least, sure = bounds(settings)
-        _, pairs = link_similar(parents, unique[order], data.signatures, bands, rows, least, sure)
-        jaccard = exact_jaccard(data, pairs[:, 0], pairs[:, 1], settings, memory)
+        _, pairs = link_similar(
+            parents, unique[order], data.signatures, bands, rows, least, sure, data.indexed
+        )
+        jaccard = _decide_pairs(data, pairs, settings, memory)
         join_pairs(parents, pairs[jaccard >= settings.threshold])
     return Links(by_exact, by_url, labels(parents), pairs, jaccard)
 
 
-def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
+def _decide_pairs(
+    data: Signatures, pairs: np.ndarray, settings: DedupSettings, memory: int
+) -> np.ndarray:
+    """Exact Jaccard of the undecided pairs; the estimate where one comes from an index.
+
+    The texts of earlier crawls need not be at hand any more.
+    """
+    jaccard = pair_similarity(data.signatures, pairs[:, 0], pairs[:, 1]).astype(np.float64)
+    ours = pairs[:, 0] >= data.indexed
+    jaccard[ours] = exact_jaccard(data, pairs[ours, 0], pairs[ours, 1], settings, memory)
+    return jaccard
+
+
+def decide(
+    data: Signatures, links: Links, settings: DedupSettings, before: Before = NOTHING_BEFORE
+) -> pa.Table:
     """A row for every document of a cluster of two or more, by file and row.
 
-    Columns: DUPLICATES' and `url`, `source_file`, `source_offset`. The first `keep_n` copies by
-    the policy are kept; the others name the first. `kind` is the first of exact, url and near that
-    connects a document with the kept copy.
+    Columns: DUPLICATES' and MEMBER_COLUMNS, `document`, `measured` (the similarity is exact). The
+    first `keep_n` copies by the policy are kept; the others name the first. `kind` is the first of
+    exact, url and near that connects a document with the kept copy. Documents of an index go before
+    all others, except those that it dropped, which come last.
     """
     sizes = np.bincount(links.near, minlength=data.n)
     documents = np.flatnonzero(sizes[links.near] > 1)
     members = read_rows(data, documents, MEMBER_COLUMNS)
     label = links.near[documents]
-    order = rank_copies(members.append_column("label", pa.array(label)), settings)
+    standing = np.where(documents < data.indexed, KEPT_BEFORE, NEW).astype(np.int8)
+    standing[np.isin(documents, before.dropped)] = DROPPED_BEFORE
+    members = members.append_column("label", pa.array(label))
+    members = members.append_column("standing", pa.array(standing))
+    order = rank_copies(members, settings)
     first = np.flatnonzero(np.diff(label[order], prepend=-1) != 0)
     size = sizes[label[order][first]]
     best = np.repeat(order[first], size)  # row of the kept copy, in policy order
@@ -96,7 +125,7 @@ def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
     table = pa.table(
         {
             "id": ids,
-            "cluster": _smallest_ids(ids, label),
+            "cluster": _smallest_ids(ids, label, documents >= data.indexed),
             "kept_id": ids.take(pa.array(kept_row)),
             "kind": pa.array(kind, pa.string()),
             "similarity": similarity,
@@ -106,7 +135,7 @@ def decide(data: Signatures, links: Links, settings: DedupSettings) -> pa.Table:
             "measured": exact,
         }
     )
-    for name in ("url", "source_file", "source_offset"):
+    for name in ("document", *MEMBER_COLUMNS[1:]):
         table = table.append_column(name, members[name])
     return table
 
@@ -135,13 +164,19 @@ def _similarity(
     place[place == len(known)] = 0
     found = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
     values[found] = links.jaccard[place[found]]
+    if data.indexed:  # those were decided by the estimate
+        found &= left >= data.indexed
     return pa.array(values), exact | found
 
 
-def _smallest_ids(ids: pa.Array, label: np.ndarray) -> pa.Array:
-    """The smallest id of each row's cluster: a name that no order of documents changes."""
-    table = pa.table({"label": label, "id": ids})
-    order = pc.sort_indices(table, [("label", "ascending"), ("id", "ascending")]).to_numpy()
+def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array:
+    """The smallest id of each row's cluster: a name that no order of documents changes.
+
+    Documents of an index name their cluster, so that a later crawl does not rename it.
+    """
+    table = pa.table({"label": label, "new": new, "id": ids})
+    keys = [(name, "ascending") for name in ("label", "new", "id")]
+    order = pc.sort_indices(table, keys).to_numpy()
     first = np.diff(label[order], prepend=-1) != 0
     runs = np.cumsum(first) - 1
     smallest = np.empty(len(order), np.int64)

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from corpus.dedup.index import (
+    NOTHING_BEFORE,
+    append,
+    before,
+    crawl_digest,
+    open_index,
+    without_crawl,
+)
 from corpus.dedup.load import load
 from corpus.dedup.outcome import decide, duplicates_table, ledger_table, link
 from corpus.dedup.settings import DedupSettings
@@ -51,6 +60,8 @@ def cluster(
     ledger_dir: Path,
     settings: DedupSettings,
     memory: int = DEFAULT_MEMORY,
+    against: Path | None = None,
+    add: bool = False,
 ) -> dict[str, int]:
     """Cluster the documents of all signature files; write duplicates and ledger.
 
@@ -59,27 +70,63 @@ def cluster(
     document). Returns {documents, removed, clusters, exact, near, url, empty}. The bytes depend on
     the signatures, their order and the settings alone. Raises RunError if a file was signed under
     other settings.
+
+    against: the folder of an index of earlier crawls (corpus.dedup.index); what it keeps goes
+    before all documents of this crawl, which name it as their kept copy. `indexed` then counts the
+    documents removed in favour of the index. add: append this crawl to it, after the outputs.
     """
+    index, digest = None, ""
+    if against is not None:
+        digest = crawl_digest(signatures)
+        index = without_crawl(open_index(against, settings), digest)
+    earlier = index.files("signatures-*.parquet") if index else []
     scratch = out_dir / ".scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        data = load(signatures, settings, memory, scratch)
-        outcome = decide(data, link(data, settings, memory), settings)
-        empty = int(np.count_nonzero(~data.usable))
+        data = load([*earlier, *signatures], settings, memory, scratch, len(earlier))
+        known = before(index) if index else NOTHING_BEFORE
+        outcome = decide(data, link(data, settings, memory, known), settings, known)
+        empty = int(np.count_nonzero(~data.usable[data.indexed :]))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _write(out_dir / "part-00000.parquet", duplicates_table(outcome), DUPLICATES)
-    _write(ledger_dir / "dedup-00000.parquet", ledger_table(outcome, settings), LEDGER)
-    kinds = outcome["kind"].to_pylist()
-    return {
-        "documents": data.n,
+    places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))
+    outcome = outcome.set_column(outcome.schema.get_field_index("file"), "file", places)
+    ours = outcome.filter(pc.greater_equal(places, 0))
+    _write(out_dir / "part-00000.parquet", duplicates_table(ours), DUPLICATES)
+    _write(ledger_dir / "dedup-00000.parquet", ledger_table(ours, settings), LEDGER)
+    if index and add:
+        append(index, signatures, outcome, digest)
+    kinds = ours["kind"].to_pylist()
+    counts = {
+        "documents": data.n - data.indexed,
         "removed": len(kinds) - kinds.count("kept"),
-        "clusters": len(outcome["cluster"].unique()),
+        "clusters": len(ours["cluster"].unique()),
         "exact": kinds.count("exact"),
         "near": kinds.count("near"),
         "url": kinds.count("url"),
         "empty": empty,
     }
+    if index:
+        inside = pc.is_in(ours["kept_id"], ours["id"].combine_chunks())
+        counts["indexed"] = len(ours) - int(pc.sum(inside).as_py() or 0)
+    return counts
+
+
+def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> dict[str, int]:
+    """Append every crawl of the index `other` to the index at `path`; return the counts summed.
+
+    Duplicates and ledger of each are written to `scratch`/<segment>: what `other` kept and `path`
+    holds already. Takedowns of `other` are not carried over: name those ids to `take_down`.
+    """
+    total: dict[str, int] = {}
+    source = open_index(other, settings)
+    for segment in source.segments:
+        files = sorted((source.path / "segments" / segment).glob("signatures-*.parquet"))
+        if files:
+            folder = scratch / segment
+            counts = cluster(files, folder, folder, settings, against=path, add=True)
+            total = {key: total.get(key, 0) + value for key, value in counts.items()}
+    return total
 
 
 def _write(path: Path, table: pa.Table, schema: pa.Schema) -> None:

@@ -1,0 +1,258 @@
+"""An index of earlier crawls: a new one is compared with all of them, and names real partners.
+
+    INDEX/index.json                        the settings that all its signatures share
+    INDEX/segments/000001/signatures-00000.parquet …   signatures files, one crawl a segment
+    INDEX/segments/000001/members.parquet   documents of clusters that this crawl made or joined
+    INDEX/segments/000002/removed.parquet   a takedown: removed ids, and the copy promoted for each
+
+Append-only: a segment is written under another name and renamed, and never changes. A later row
+about a document overrules an earlier one. What an index kept stays kept; of a new crawl only what
+it does not hold is. Indexes merge by appending the segments of one to the other. A document costs
+about 600 bytes on disk (128 permutations).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.dedup.keep import NEW, rank_copies
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures import COPIED, DERIVED, fingerprint
+from corpus.errors import RunError, UsageError
+from corpus.storage import commit_json, commit_parquet, sha256
+
+MEMBERS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("cluster", pa.string()),
+        pa.field("kept", pa.bool_()),
+        pa.field("document", pa.int64()),  # position in the index, all segments in a row
+        *(pa.field(k, COPIED[k]) for k in ("url", "source", "n_chars", "date", "captured")),
+        *(pa.field(k, DERIVED[k]) for k in ("rights", "quality")),
+    ]
+)
+REMOVED = pa.schema(
+    [
+        pa.field("id", pa.string()),  # taken down
+        pa.field("document", pa.int64()),  # its position in the index
+        pa.field("cluster", pa.string()),  # null: it had no copies
+        pa.field("promoted", pa.int64()),  # position of the copy that is kept instead, or null:
+        pa.field("promoted_id", pa.string()),  # it was not kept, or has no other copy
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier crawls decided, by position in the index.
+
+    pairs: int64[m, 2], links that make up the clusters; dropped: int64[:], what is not kept.
+    """
+
+    pairs: np.ndarray
+    dropped: np.ndarray
+
+
+NOTHING_BEFORE = Before(np.empty((0, 2), np.int64), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True)
+class Index:
+    """An open index: its folder and the names of its segments, oldest first."""
+
+    path: Path
+    segments: tuple[str, ...]
+
+    def files(self, name: str) -> list[Path]:
+        """Files called `name` (a glob) of all segments, oldest segment first."""
+        folders = [self.path / "segments" / segment for segment in self.segments]
+        return [path for folder in folders for path in sorted(folder.glob(name))]
+
+
+def open_index(path: Path, settings: DedupSettings) -> Index:
+    """Open an index; an empty or absent folder becomes a new one.
+
+    Raises UsageError if the folder holds something else or an index of other settings.
+    """
+    about = {"fingerprint": fingerprint(settings), "threshold": settings.threshold}
+    file = path / "index.json"
+    if not file.exists():
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"{path} is no index (no index.json): choose an empty or new folder")
+        commit_json(file, about)
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise UsageError(f"{file} is not readable: restore it or make a new index") from error
+    if found != about:
+        raise UsageError(
+            f"{path} was made with other settings ({found} against {about}): "
+            "use those, or make a new index"
+        )
+    folder = path / "segments"
+    names = sorted(p.name for p in folder.glob("[0-9]*")) if folder.is_dir() else []
+    return Index(path, tuple(names))
+
+
+def crawl_digest(signatures: list[Path]) -> str:
+    """Names a crawl by the bytes of its signatures files, so that it is not appended twice."""
+    digest = hashlib.sha256()
+    for path in signatures:
+        digest.update(sha256(path).encode())
+    return digest.hexdigest()
+
+
+def without_crawl(index: Index, digest: str) -> Index:
+    """The index as it was before the crawl of that digest, for a run that is repeated."""
+    for place, segment in enumerate(index.segments):
+        about = index.path / "segments" / segment / "segment.json"
+        if about.exists() and json.loads(about.read_bytes())["digest"] == digest:
+            return Index(index.path, index.segments[:place])
+    return index
+
+
+def append(index: Index, signatures: list[Path], outcome: pa.Table, digest: str) -> None:
+    """Add a crawl as a segment: its signatures and the clusters it made or joined.
+
+    outcome: corpus.dedup.outcome.decide's table over the index and the crawl. Does nothing if the
+    crawl is in the index already.
+    """
+    current = tuple(sorted(p.name for p in (index.path / "segments").glob("[0-9]*")))
+    if without_crawl(Index(index.path, current), digest).segments != current:
+        return
+    new = pc.unique(outcome.filter(pc.greater_equal(outcome["file"], 0))["cluster"])
+    touched = outcome.filter(pc.is_in(outcome["cluster"], new))
+    members = touched.append_column("kept", pc.equal(touched["kind"], "kept"))
+    with _Segment(index.path) as folder:
+        for number, path in enumerate(signatures):
+            _link(path, folder / f"signatures-{number:05d}.parquet")
+        commit_parquet(folder / "members.parquet", MEMBERS, members.select(MEMBERS.names))
+        commit_json(folder / "segment.json", {"digest": digest})
+
+
+class _Segment:
+    """A folder that becomes the next segment when all went well."""
+
+    def __init__(self, index: Path) -> None:
+        self.parent = index / "segments"
+        self.folder = self.parent / f".tmp{os.getpid()}"
+
+    def __enter__(self) -> Path:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return self.folder
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            last = max((int(p.name) for p in self.parent.glob("[0-9]*")), default=0)
+            os.rename(self.folder, self.parent / f"{last + 1:06d}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(path, target)
+
+
+def membership(index: Index) -> pa.Table:
+    """The newest row of every document of a cluster (MEMBERS), taken-down documents left out."""
+    parts = [pq.read_table(path) for path in index.files("members.parquet")]
+    table = pa.concat_tables(parts) if parts else MEMBERS.empty_table()
+    documents = table["document"].to_numpy()
+    _, last = np.unique(documents[::-1], return_index=True)
+    table = table.take(pa.array(len(documents) - 1 - last))
+    takedowns = _takedowns(index)
+    gone = takedowns["document"].combine_chunks()
+    table = table.filter(pc.invert(pc.is_in(table["document"], gone)))
+    promoted = takedowns["promoted"].combine_chunks().drop_null()
+    kept = pc.or_(table["kept"], pc.is_in(table["document"], promoted))
+    return table.set_column(table.schema.get_field_index("kept"), "kept", kept)
+
+
+def _takedowns(index: Index) -> pa.Table:
+    parts = [pq.read_table(path) for path in index.files("removed.parquet")]
+    return pa.concat_tables(parts) if parts else REMOVED.empty_table()
+
+
+def before(index: Index) -> Before:
+    """What the index says about its documents, for clustering a new crawl with them."""
+    table = membership(index)
+    documents = table["document"].to_numpy()
+    labels = pc.dictionary_encode(table["cluster"].combine_chunks()).indices.to_numpy()
+    order = np.lexsort((documents, labels))
+    same = np.flatnonzero(np.diff(labels[order]) == 0)
+    pairs = np.stack([documents[order[same]], documents[order[same + 1]]], axis=1)
+    copies = documents[~table["kept"].to_numpy()]
+    gone = _takedowns(index)["document"].to_numpy()
+    return Before(pairs, np.unique(np.concatenate([copies, gone])))
+
+
+def _positions(index: Index, ids: list[str]) -> dict[str, int]:
+    """Positions of documents in the index, by id; the newest where an id occurs twice."""
+    wanted = pa.array(ids, pa.string())
+    found: dict[str, int] = {}
+    start = 0
+    for file in index.files("signatures-*.parquet"):
+        column = pq.read_table(file, columns=["id"])["id"]
+        rows = np.flatnonzero(pc.is_in(column, wanted).to_numpy())
+        names = column.take(pa.array(rows)).to_pylist()
+        found.update(zip(names, (rows + start).tolist(), strict=True))
+        start += len(column)
+    return found
+
+
+def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
+    """Remove documents; where a kept one goes, the best remaining copy by the policy is promoted.
+
+    Returns REMOVED, a row for each of `ids` that was not removed before, and appends it to the
+    index. Raises RunError if one of the ids is not in the index.
+    """
+    index = open_index(path, settings)
+    gone = set(_takedowns(index)["id"].to_pylist())
+    wanted = [name for name in dict.fromkeys(ids) if name not in gone]
+    places = _positions(index, wanted)
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise RunError(f"{path} holds no document {missing[0]} ({len(missing)} unknown ids)")
+    members = membership(index)
+    removed = pc.is_in(members["document"], pa.array(list(places.values()), pa.int64()))
+    pairs = members.filter(removed).select(["document", "cluster"]).to_pylist()
+    clusters = {pair["document"]: pair["cluster"] for pair in pairs}
+    left = members.filter(pc.invert(removed))
+    touched = pa.array(sorted(set(clusters.values())), pa.string())
+    left = left.filter(pc.is_in(left["cluster"], touched))
+    served = set(left.filter(left["kept"])["cluster"].to_pylist())
+    heirs: dict[str, dict[str, Any]] = {}
+    for row in left.take(pa.array(_by_policy(left, settings))).to_pylist():
+        heirs.setdefault(row["cluster"], row)
+    rows = []
+    for name in wanted:
+        cluster = clusters.get(places[name])
+        heir = {} if cluster is None or cluster in served else heirs.get(cluster, {})
+        promoted = {"promoted": heir.get("document"), "promoted_id": heir.get("id")}
+        rows.append({"id": name, "document": places[name], "cluster": cluster, **promoted})
+    table = pa.Table.from_pylist(rows, REMOVED)
+    if rows:
+        with _Segment(path) as folder:
+            commit_parquet(folder / "removed.parquet", REMOVED, table)
+    return table
+
+
+def _by_policy(members: pa.Table, settings: DedupSettings) -> np.ndarray:
+    labels = pc.dictionary_encode(members["cluster"].combine_chunks()).indices.cast(pa.int64())
+    standing = pa.array(np.full(len(members), NEW, np.int8))
+    ranked = members.append_column("label", labels).append_column("standing", standing)
+    return rank_copies(ranked, settings)
