@@ -70,5 +70,5 @@ def test_text_streams_whole_characters_and_repeats_with_a_seed(config: Config) -
 
 def test_palm_cannot_be_exported_and_says_so(config: Config, tmp_path: Path) -> None:
     run = trained(config, "palm", True)
-    with pytest.raises(ConfigError, match="no class for model.family"):
+    with pytest.raises(ConfigError, match=r"no class for model\.family"):
         export(run, tmp_path / "hf")
