@@ -147,7 +147,7 @@ def test_a_takedown_promotes_the_best_remaining_copy(tmp_path: Path) -> None:
         ("c1", "c1", None),  # it was not the kept one
     ]
     assert take_down(index, ["a3", "a2"], SETTINGS)["promoted_id"].to_pylist() == ["a1"]
-    counts, found, _ = run(tmp_path / "3", {"a4": A + "うえお", "c4": C}, index)
+    _, found, _ = run(tmp_path / "3", {"a4": A + "うえお", "c4": C}, index)
     assert found["a4"]["kept_id"] == "a1" and found["c4"]["kept_id"] == "c2"
     assert take_down(index, ["a1", "a4"], SETTINGS)["promoted_id"].to_pylist() == [None, None]
     assert len(before(open_index(index, SETTINGS)).dropped) == 8
