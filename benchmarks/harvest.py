@@ -1,0 +1,193 @@
+"""Harvest beside the floor: one worker on one WARC, and what merely reading the file costs.
+
+    python benchmarks/harvest.py [WARC] [--repeat N] [--peers]
+
+Prints records/s of the whole harvest (gate to signals, written as Parquet), of warcio and of
+FastWARC reading the same file, all in one run on one core, then the share of every step. `--peers`
+also runs what datatrove does with a record (its reader's checks, then trafilatura), where
+installed. Seconds are CPU seconds of this process: other work on the machine does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from corpus import config, harvest, language, storage
+from corpus.normalize import normalize
+from corpus.schema import DOCUMENT
+from corpus.sources import warc
+from corpus.sources.item import Item, Unit
+from corpus.sources.web import read
+from corpus.sources.window import Window
+from corpus.web import encoding, gate, rights
+from corpus.web.extract import extract
+from corpus.web.trees import parse
+
+REPO = Path(__file__).resolve().parent.parent
+DEV = REPO.parent / "shared" / "data" / "warc" / "dev-sample.warc.gz"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("warc", nargs="?", type=Path)
+    arguments.add_argument("--repeat", type=int, default=3)
+    arguments.add_argument("--peers", action="store_true")
+    given = arguments.parse_args()
+    path = given.warc or (DEV if DEV.exists() else REPO / "tests" / "data" / "sample.warc.gz")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    settings = config.Settings()
+    unit = Unit(0, "warc", (str(path),))
+    whole(unit, settings)  # compiles the kernels, loads the language model
+    runners: dict[str, Callable[[], int]] = {
+        "Inaho harvest": lambda: whole(unit, settings)["records"],
+        "Inaho reader": lambda: read_only(path),
+        "FastWARC read": lambda: fastwarc_read(path),
+        "warcio read": lambda: warcio_read(path),
+    }
+    if given.peers:
+        runners["reader + trafilatura"] = lambda: datatrove_like(path)
+    times = in_turn(runners, given.repeat)
+    counts = whole(unit, settings)
+    print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB packed, {counts['records']:,} records, "
+          f"{counts['documents']:,} documents; {platform.machine()}, one core, "
+          f"median of {given.repeat}\n")  # fmt: skip
+    floor = times["warcio read"][0]
+    print("| what | CPU seconds | records/s | documents/s | × warcio's read |")
+    print("|---|---:|---:|---:|---:|")
+    for name, (seconds, records) in times.items():
+        documents = f"{counts['documents'] / seconds:,.0f}" if "read" not in name else ""
+        print(f"| {name} | {seconds:.2f} | {records / seconds:,.0f} | {documents} | "
+              f"{seconds / floor:.2f} |")  # fmt: skip
+    print()
+    shares(unit, settings)
+
+
+def in_turn(runners: dict[str, Callable[[], int]], repeat: int) -> dict[str, tuple[float, int]]:
+    """Median seconds and the record count of every runner, run in turn to share the noise."""
+    seconds: dict[str, list[float]] = {name: [] for name in runners}
+    records: dict[str, int] = {}
+    for _ in range(repeat):
+        for name, run in runners.items():
+            start = time.process_time()
+            records[name] = run()
+            seconds[name].append(time.process_time() - start)
+    return {name: (statistics.median(seconds[name]), records[name]) for name in runners}
+
+
+def whole(unit: Unit, settings: config.Settings) -> dict[str, Any]:
+    """The harvest of one unit, files and all."""
+    with tempfile.TemporaryDirectory() as folder:
+        return harvest.harvest_unit(unit, settings, Path(folder))
+
+
+def read_only(path: Path) -> int:
+    with Window(str(path)) as window:
+        return sum(1 for _ in warc.read(window, 0, window.size, 8 << 20))
+
+
+def fastwarc_read(path: Path) -> int:
+    from fastwarc.warc import ArchiveIterator
+
+    with open(path, "rb") as file:
+        return sum(1 for record in ArchiveIterator(file) if record.reader.read() is not None)
+
+
+def warcio_read(path: Path) -> int:
+    from warcio.archiveiterator import ArchiveIterator
+
+    count = 0
+    with open(path, "rb") as file:
+        for record in ArchiveIterator(file, no_record_parse=True):
+            record.raw_stream.read()
+            count += 1
+    return count
+
+
+def datatrove_like(path: Path) -> int:
+    """datatrove's WarcReader and Trafilatura step on one file, its decoding rules re-typed.
+
+    warcio iterates, `text/html` responses only, charset by cchardet or charset-normalizer where the
+    bytes are no UTF-8; trafilatura with its default settings (fast, no precision or recall bias).
+    """
+    from charset_normalizer import from_bytes
+    from trafilatura import extract as trafilatura
+    from warcio.archiveiterator import ArchiveIterator
+
+    count = 0
+    with open(path, "rb") as file:
+        for record in ArchiveIterator(file):
+            count += 1
+            if record.rec_type != "response":
+                continue
+            kind = record.http_headers.get_header("Content-Type", "") if record.http_headers else ""
+            if "html" not in (kind or ""):
+                continue
+            try:
+                body = record.content_stream().read()
+            except AttributeError:  # warcio 1.8 with brotli 1.2 (see docs/log.md)
+                continue
+            try:
+                html = body.decode("utf-8")
+            except UnicodeDecodeError:
+                best = from_bytes(body).best()
+                if best is None:
+                    continue
+                html = str(best)
+            trafilatura(html, favor_precision=True, include_comments=False, deduplicate=True)
+    return count
+
+
+def shares(unit: Unit, settings: config.Settings) -> None:
+    """Seconds of every step over the same records, each step timed in a loop of its own."""
+    clock: dict[str, float] = {}
+
+    def step(name: str, run: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        result = run()
+        clock[name] = time.process_time() - start
+        return result
+
+    items = step("read, unpack, HTTP", lambda: list(read(unit, settings)))
+    pages: list[Item] = [item for item in items if item.html is not None]
+    found = step("gate", lambda: [gate.evidence(item.html or b"") for item in pages])
+    pairs = [(i, e) for i, e in zip(pages, found, strict=True) if gate.is_candidate(e)]
+    texts = step("decode", lambda: [
+        encoding.decode(i.html or b"", i.headers.get("content-type", ""), e).text for i, e in pairs
+    ])  # fmt: skip
+    trees = step("parse", lambda: [parse(text) for text in texts])
+    mains = step("extract", lambda: [
+        extract(tree, i.url) for tree, (i, _) in zip(trees, pairs, strict=True)
+    ])  # fmt: skip
+    step("rights", lambda: [
+        rights.read(i.headers, tree.meta, tree.links, tree.jsonld, text)
+        for (i, _), tree, text in zip(pairs, trees, texts, strict=True)
+    ])  # fmt: skip
+    clean = step("normalise", lambda: [normalize(page.text) for page in mains])
+    step("language", lambda: [language.identify(text) for text in clean])
+    rows = [r for r in (harvest.document(i, settings) for i, _ in pairs) if isinstance(r, dict)]
+    batches = step("signals", lambda: [
+        harvest._batch(rows[k : k + harvest.BATCH_ROWS])
+        for k in range(0, len(rows), harvest.BATCH_ROWS)
+    ])  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "documents.parquet"
+        step("Parquet", lambda: storage.commit_parquet(file, DOCUMENT, iter(batches)))
+    total = sum(clock.values())
+    print("| step | CPU seconds | share | µs per page it saw |")
+    print("|---|---:|---:|---:|")
+    seen = {"read, unpack, HTTP": len(items), "gate": len(pages)}
+    for name, seconds in clock.items():
+        each = seconds / max(1, seen.get(name, len(pairs))) * 1e6
+        print(f"| {name} | {seconds:.3f} | {seconds / total:.1%} | {each:,.0f} |")
+
+
+if __name__ == "__main__":
+    main()
