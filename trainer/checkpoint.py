@@ -14,10 +14,8 @@ weights_only, and anything else is refused.
 from __future__ import annotations
 
 import enum
-import hashlib
 import io
 import json
-import os
 import pickle
 import shutil
 import warnings
@@ -32,7 +30,9 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta
 from torch.distributed.checkpoint.planner import ReadItem
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
+from trainer import files
 from trainer.config import CheckpointConfig, TrainError
 from trainer.optim import state_tensors
 from trainer.parallel import World
@@ -89,9 +89,7 @@ class Checkpointer:
             self._attempt(step, lambda: dcp.save(self.tensors(), checkpoint_id=str(target)))
             self._finalise(step, state)
             return
-        from torch.distributed.checkpoint.state_dict_saver import DefaultStager
-
-        self._stager = self._stager or DefaultStager()
+        self._stager = self._stager or _stager(self.world.device.type == "cuda")
         future = dcp.async_save(
             self.tensors(), checkpoint_id=str(target), async_stager=self._stager
         )
@@ -149,8 +147,9 @@ class Checkpointer:
         problem = ""
         try:
             write()
-        except Exception as error:
-            problem = _reason(error)
+        except (Exception, CheckpointException) as error:  # the latter is a BaseException
+            free = shutil.disk_usage(self.folder).free
+            problem = f"{_reason(error)} ({free / 2**20:,.1f} MiB free there)"
         if self.world.any(bool(problem)):
             tmp = self.folder / f"step-{step:08d}.tmp"
             if self.world.main:
@@ -168,14 +167,13 @@ class Checkpointer:
 
         def seal_it() -> None:
             if self.world.main:
-                _write(tmp / "train.json", json.dumps(state, indent=1).encode())
+                files.write(tmp / "train.json", json.dumps(state, indent=1).encode())
                 seal(tmp)
                 final = tmp.with_suffix("")
                 shutil.rmtree(final, ignore_errors=True)
                 tmp.rename(final)
-                _fsync(self.folder)
-                _write(self.run / "latest.tmp", final.name.encode())
-                (self.run / "latest.tmp").replace(self.run / "latest")
+                files.fsync(self.folder)
+                files.write(self.run / "latest", final.name.encode())
                 self._prune()
 
         self._attempt(step, seal_it)
@@ -188,14 +186,26 @@ class Checkpointer:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
 
 
+def _stager(cuda: bool) -> DefaultStager:
+    """One stager for all saves: torch 2.11 makes one a call and never closes it."""
+    return DefaultStager(
+        StagingOptions(
+            use_pinned_memory=cuda,
+            use_shared_memory=False,
+            use_async_staging=cuda,
+            use_non_blocking_copy=cuda,
+        )
+    )
+
+
 def seal(folder: Path) -> None:
     """Fsync every file and write MANIFEST.json, which makes the checkpoint whole."""
     manifest = {}
     for file in sorted(p for p in folder.iterdir() if p.name != "MANIFEST.json"):
-        _fsync(file)
-        manifest[file.name] = {"size": file.stat().st_size, "sha256": _sha256(file)}
-    _write(folder / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
-    _fsync(folder)
+        files.fsync(file)
+        manifest[file.name] = {"size": file.stat().st_size, "sha256": files.sha256(file)}
+    files.write(folder / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
+    files.fsync(folder)
 
 
 def check(folder: Path) -> str:
@@ -210,7 +220,7 @@ def check(folder: Path) -> str:
             return f"{name} is missing"
         if file.stat().st_size != expected["size"]:
             return f"{name} has {file.stat().st_size} bytes, {expected['size']} expected"
-        if _sha256(file) != expected["sha256"]:
+        if files.sha256(file) != expected["sha256"]:
             return f"{name} does not match its SHA-256"
     return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
 
@@ -285,23 +295,3 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -30,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trainer import parquet
+from trainer import files, parquet
 from trainer.config import ConfigError, TrainError
 from trainer.tokenizer import Tokenizer
 
@@ -66,11 +65,11 @@ def prepare(
     """
     if not 0 <= held_out < 1:
         raise ConfigError(f"--held-out is {held_out}: give a share from 0 up to below 1")
-    files = parquet.input_files(source)
+    inputs = parquet.input_files(source)
     tokenizer = Tokenizer.load(tokenizer_dir)
     settings = {
         "format": FORMAT,
-        "input": parquet.fingerprint(files),
+        "input": parquet.fingerprint(inputs),
         "tokenizer": tokenizer.hash,
         "held_out": held_out,
     }
@@ -82,7 +81,7 @@ def prepare(
         shutil.copytree(tokenizer_dir, target, dirs_exist_ok=True)
     jobs = [
         Job(i, unit, str(folder), str(target), held_out, key)
-        for i, unit in enumerate(parquet.units(files))
+        for i, unit in enumerate(parquet.units(inputs))
     ]
     rows = []
     for done, row in enumerate(_run(jobs, workers), 1):
@@ -150,7 +149,7 @@ def _work(job: Job) -> dict[str, Any]:
         tables["held"].append(table.filter(pa.array(held)))
     shards = [_write(job, split, tables[split]) for split in SPLITS]
     row = {"key": job.key, "unit": asdict(job.unit), "documents": documents, "shards": shards}
-    _atomic(done, json.dumps(row).encode())
+    files.write(done, json.dumps(row).encode())
     return row
 
 
@@ -170,8 +169,8 @@ def _write(job: Job, split: str, tables: list[pa.Table]) -> dict[str, Any]:
         with pq.ParquetWriter(partial, table.schema, compression="zstd") as writer:
             for start, stop in pairwise(cuts):
                 writer.write_table(table.slice(start, stop - start), row_group_size=stop - start)
-        _fsync(partial)
-        size, digest = partial.stat().st_size, _sha256(partial)
+        files.fsync(partial)
+        size, digest = partial.stat().st_size, files.sha256(partial)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -197,7 +196,7 @@ def _write_manifest(
         manifest[split] = {k: sum(s[k] for s in mine) for k in keys} | {"shards": mine}
     content = json.dumps([s["sha256"] for s in shards]) + key
     manifest["fingerprint"] = hashlib.sha256(content.encode()).hexdigest()
-    _atomic(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+    files.write(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest
 
 
@@ -211,26 +210,6 @@ def _claim(folder: Path, key: str) -> None:
         raise ConfigError(f"{folder} holds tokens of other input or settings: choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _atomic(mark, key.encode())
+        files.write(mark, key.encode())
     except OSError as error:
         raise TrainError(f"{folder}: cannot write: {error.strerror or error}") from error
-
-
-def _atomic(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(path.suffix + ".tmp")
-    with partial.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(path)
-
-
-def _fsync(path: Path) -> None:
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

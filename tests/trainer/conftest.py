@@ -80,4 +80,5 @@ def config(tokens: Path, tmp_path: Path) -> Config:
         checkpoint=replace(tiny.checkpoint, every=4, keep_last=9),
         eval=replace(tiny.eval, every=6, rows=6, micro_rows=2),
         log=replace(tiny.log, every=1, progress=False),
+        parallel=replace(tiny.parallel, threads=1),
     )
