@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.distributed.fsdp import FSDPModule
 
 from trainer.attention import document_mask
 from trainer.config import Config
@@ -92,6 +93,8 @@ def held_out(
         nll, _ = model(tokens, targets, mask)
         meter.add(mine, nll, sources)
     model.train(was_training)
+    if isinstance(model, FSDPModule):
+        model.reshard()  # the root keeps its parameters gathered after a forward pass alone
     return meter.read(world)
 
 

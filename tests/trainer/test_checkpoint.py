@@ -164,9 +164,9 @@ def test_a_signal_saves_and_ends_well_and_the_run_goes_on(
     child.start()
     run = Path(config.out)
     begin = time.monotonic()
-    while not (run / "metrics.jsonl").exists() or "chain" not in (
-        run / "metrics.jsonl"
-    ).read_text(encoding="utf-8"):
+    while not (run / "metrics.jsonl").exists() or "chain" not in (run / "metrics.jsonl").read_text(
+        encoding="utf-8"
+    ):
         assert time.monotonic() - begin < 120
         time.sleep(0.05)
     assert child.pid is not None
