@@ -137,7 +137,9 @@ def append(index: Index, signatures: list[Path], outcome: pa.Table, digest: str)
     with _Segment(index.path) as folder:
         for number, path in enumerate(signatures):
             _link(path, folder / f"signatures-{number:05d}.parquet")
-        commit_parquet(folder / "members.parquet", MEMBERS, members.select(MEMBERS.names))
+        commit_parquet(
+            folder / "members.parquet", MEMBERS, members.select(MEMBERS.names).cast(MEMBERS)
+        )
         commit_json(folder / "segment.json", {"digest": digest})
 
 

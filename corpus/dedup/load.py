@@ -86,31 +86,39 @@ def load(
     return Signatures(paths, documents, starts, exact, keys, lengths, signatures, indexed)
 
 
+def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
+    """Rows (int64[m], ascending) of a Parquet file; only their row groups are read.
+
+    Columns that the file lacks are left out.
+    """
+    with pq.ParquetFile(path) as file:
+        wanted = [name for name in columns if name in file.schema_arrow.names]
+        parts, first = [file.schema_arrow.empty_table().select(wanted)], 0
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            low, high = np.searchsorted(rows, [first, first + size])
+            if high > low:
+                table = file.read_row_group(group, columns=wanted)
+                parts.append(table.take(pa.array(rows[low:high] - first)))
+            first += size
+    return pa.concat_tables(parts)
+
+
 def read_rows(data: Signatures, documents: np.ndarray, columns: list[str]) -> pa.Table:
     """The named columns of `documents` (int64[m], ascending), and `document`, `file`, `row`."""
-    parts = []
-    for file_index, path in enumerate(data.paths):
-        start, end = data.starts[file_index], data.starts[file_index + 1]
+    kinds = COPIED | DERIVED
+    empty = {name: pa.array([], kinds[name]) for name in columns}
+    places = {"document": np.int64, "file": np.int32, "row": np.int32}
+    parts = [pa.table(empty | {name: np.empty(0, kind) for name, kind in places.items()})]
+    for index, path in enumerate(data.paths):
+        start, end = data.starts[index], data.starts[index + 1]
         low, high = np.searchsorted(documents, [start, end])
-        wanted = documents[low:high]
-        if not len(wanted):
-            continue
-        at = int(start)
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
-                low, high = np.searchsorted(wanted, [at, at + batch.num_rows])
-                chosen = wanted[low:high]
-                if len(chosen):
-                    table = pa.table(batch.take(pa.array(chosen - at)))
-                    table = table.append_column("document", pa.array(chosen))
-                    files = np.full(len(chosen), file_index, np.int32)
-                    table = table.append_column("file", pa.array(files))
-                    rows = (chosen - start).astype(np.int32)
-                    parts.append(table.append_column("row", pa.array(rows)))
-                at += batch.num_rows
-    if not parts:
-        kinds = COPIED | DERIVED
-        kinds = kinds | {"document": pa.int64(), "file": pa.int32(), "row": pa.int32()}
-        names = [*columns, "document", "file", "row"]
-        return pa.table({name: pa.array([], kinds[name]) for name in names})
+        chosen = documents[low:high]
+        if len(chosen):
+            table = take_rows(path, chosen - start, columns).replace_schema_metadata()
+            table = table.append_column("document", pa.array(chosen))
+            files = np.full(len(chosen), index, np.int32)
+            table = table.append_column("file", pa.array(files))
+            rows = (chosen - start).astype(np.int32)
+            parts.append(table.append_column("row", pa.array(rows)))
     return pa.concat_tables(parts)

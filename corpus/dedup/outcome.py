@@ -121,7 +121,7 @@ def decide(
     kind[links.exact[documents] == links.exact[target]] = "exact"
     kind[kept] = "kept"
     similarity, exact = _similarity(data, links, documents, target, kind, settings)
-    ids = members["id"].combine_chunks() if len(members) else pa.array([], pa.string())
+    ids = members["id"].cast(pa.large_string()).combine_chunks()  # may exceed 2 GiB
     table = pa.table(
         {
             "id": ids,
@@ -186,7 +186,7 @@ def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array
 
 def duplicates_table(outcome: pa.Table) -> pa.Table:
     """The rows of DUPLICATES."""
-    return outcome.select(DUPLICATES.names).cast(DUPLICATES)
+    return outcome.select(DUPLICATES.names)
 
 
 def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
@@ -224,4 +224,4 @@ def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
         "kept_id": removed["kept_id"],
         "detail": pa.array(details, pa.string()),
     }
-    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names).cast(LEDGER)
+    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names)

@@ -130,5 +130,6 @@ def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> di
 
 
 def _write(path: Path, table: pa.Table, schema: pa.Schema) -> None:
-    batches = table.combine_chunks().to_batches(max_chunksize=ROWS_PER_GROUP)
-    commit_parquet(path, schema, iter(batches))
+    """Commit the table, cast batch by batch: a string column may exceed 2 GiB as a whole."""
+    pieces = (table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP))
+    commit_parquet(path, schema, (p.combine_chunks().cast(schema).to_batches()[0] for p in pieces))

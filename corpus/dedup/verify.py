@@ -13,10 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from corpus.dedup.jaccard import jaccard_pairs, shingle_sets
-from corpus.dedup.load import Signatures
+from corpus.dedup.load import Signatures, take_rows
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import RunError
 
@@ -83,20 +82,11 @@ def read_texts(data: Signatures, documents: np.ndarray) -> pa.Array:
             continue
         source = (path.parent / data.documents[index]).resolve()
         try:
-            file = pq.ParquetFile(source)
+            texts = take_rows(source, rows, ["text"])["text"]
         except OSError as error:
             raise RunError(
                 f"cannot read {source} to verify near-duplicates: put it back, or set "
                 "dedup.verify = estimate"
             ) from error
-        with file:
-            first = 0
-            for group in range(file.num_row_groups):
-                size = file.metadata.row_group(group).num_rows
-                low, high = np.searchsorted(rows, [first, first + size])
-                if high > low:
-                    texts = file.read_row_group(group, columns=["text"])["text"]
-                    taken = texts.take(pa.array(rows[low:high] - first))
-                    parts += taken.cast(pa.large_string()).chunks
-                first += size
+        parts += texts.cast(pa.large_string()).chunks
     return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
