@@ -13,6 +13,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numba
+import numpy as np
+
 from corpus.errors import RunError
 
 SAMPLE_PARTS = 3
@@ -22,8 +25,6 @@ PART_CHARS = 256
 # Okinawan are, and lid.176 knows neither). A unit is a letter, but a whole word in Latin script,
 # or a page of Japanese about English commands would count as English.
 KANA_DECIDES = 0.20
-_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]")
-_UNIT = re.compile(r"[A-Za-z\u00c0-\u024f]+|[^\W\d_]")
 _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 
@@ -55,19 +56,59 @@ def sample(text: str) -> str:
     return _NOISE.sub(" ", text)
 
 
+@numba.njit(cache=True, nogil=True)
+def _units(data: np.ndarray) -> tuple[int, int]:
+    """(kana, units) of UTF-8 bytes: a unit is a letter, or a run of Latin letters."""
+    kana = units = 0
+    latin = False
+    i = 0
+    while i < data.size:
+        b = data[i]
+        if b < 0x80:
+            letter = 0x41 <= b <= 0x5A or 0x61 <= b <= 0x7A
+            units += 1 if letter and not latin else 0
+            latin = letter
+            i += 1
+            continue
+        size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        if i + size > data.size:
+            break
+        if size == 2:  # U+0080 to U+07FF: Latin letters with marks belong to a word
+            code = np.int64(b & 0x1F) << 6 | (data[i + 1] & 0x3F)
+            accented = 0xC0 <= code <= 0x24F and code != 0xD7 and code != 0xF7
+            if code >= 0x250 or (accented and not latin):
+                units += 1
+            latin = accented
+        elif size == 3:
+            code = (
+                np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F)
+            )
+            latin = False
+            if 0x3041 <= code <= 0x30FC and code != 0x30FB and not 0x3097 <= code <= 0x30A0:
+                kana += 1
+                units += 1
+            elif code < 0x2000 or 0x3105 <= code <= 0xD7A3 or 0xF900 <= code <= 0xFAFF:
+                units += 1
+        else:
+            latin = False
+            units += 1 if b == 0xF0 and data[i + 1] >= 0xA0 else 0  # CJK extensions, no emoji
+        i += size
+    return kana, units
+
+
 def identify(text: str) -> tuple[str, float]:
     """(ISO 639 code, score in 0…1) of `text`; ("und", 0) when it has no letters."""
     line = sample(text)
-    units = len(_UNIT.findall(line))
+    kana, units = _units(np.frombuffer(line.encode("utf-8", "replace"), np.uint8))
     if not units:
         return "und", 0.0
-    kana = len(_KANA.findall(line)) / units
+    share = kana / units
     scores = {
         label.removeprefix("__label__"): min(1.0, float(score))
         for score, label in _model().predict(line + "\n", 3, 0.0, "replace")
     }
-    if kana >= KANA_DECIDES:
-        return "ja", max(scores.get("ja", 0.0), min(1.0, 0.5 + kana))
+    if share >= KANA_DECIDES:
+        return "ja", max(scores.get("ja", 0.0), min(1.0, 0.5 + share))
     if not scores:
         return "und", 0.0
     best = max(scores, key=lambda code: scores[code])

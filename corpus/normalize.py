@@ -33,12 +33,19 @@ _TO_ASCII = {
 _JAPANESE = (
     "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3007\u303b\u3400-\u9fff\uf900-\ufaff」』）】〉》"
 )
-_BLANKS = re.compile("[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]+")
-_AROUND_NEWLINE = re.compile("[ \u3000]*\n[ \u3000\n]*")
+# Blanks that become a space. A run of these, of spaces and of full-width spaces becomes one space;
+# a single full-width space between words stays.
+_RARE_BLANKS = (
+    "\t\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f"
+)
+_WIDE_RUN = re.compile("[ \u3000]{2,}")
+_RUN = re.compile("  +")
 
 
 def newlines(text: str) -> str:
-    return _NEWLINES.sub("\n", text)
+    if any(mark in text for mark in "\r\x0b\x0c\x85\u2028\u2029"):
+        return _NEWLINES.sub("\n", text)
+    return text
 
 
 def controls(text: str) -> str:
@@ -72,12 +79,15 @@ def punctuation(text: str) -> str:
 
 
 def spaces(text: str) -> str:
-    text = _BLANKS.sub(_one_blank, text)
-    return _AROUND_NEWLINE.sub("\n", text).strip(" \n\u3000")
-
-
-def _one_blank(run: re.Match[str]) -> str:
-    return "\u3000" if run.group() == "\u3000" else " "
+    for blank in _RARE_BLANKS:
+        if blank in text:
+            text = text.replace(blank, " ")
+    if "\u3000" in text:
+        text = _WIDE_RUN.sub(" ", text)
+    elif "  " in text:
+        text = _RUN.sub(" ", text)
+    lines = (line.strip(" \u3000") for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 STEPS: dict[str, Callable[[str], str]] = {

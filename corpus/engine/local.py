@@ -149,9 +149,7 @@ class LocalEngine:
     def _start(self, function: Callable[[Any], Any]) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_work, args=(function, theirs, os.getpid()), daemon=True
-        )
+        process = context.Process(target=_work, args=(function, theirs, os.getpid()), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours)

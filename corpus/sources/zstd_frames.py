@@ -1,8 +1,8 @@
 """zstd frames of a .warc.zst file, with a dictionary in the first frame or without.
 
 RFC 8878; dictionaries as in the .warc.zst draft of IIPC: a skippable frame with magic 0x184D2A5D
-that holds the dictionary, itself packed or not. A frame's end is found by walking its block headers,
-so damage is noticed before anything is unpacked.
+that holds the dictionary, itself packed or not. The end of a frame is found by walking its block
+headers, so damage is noticed before anything is unpacked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a page's bytes to text: declared charsets are verified, never trusted.
 
-Order: byte order mark, HTTP header, <meta>/XML declaration, bytes. A declared charset that the bytes
+Order: byte order mark, HTTP header, <meta>/XML declaration, bytes. A declared charset that bytes
 contradict loses. Every Shift_JIS label means CP932, every EUC-JP label eucJP-ms, as browsers read
 them (WHATWG Encoding Standard); ISO-2022-JP is read by its escapes, with JIS X 0212 and NEC
 characters. Undecodable spots become U+FFFD and are counted; a last character cut by the crawler is
@@ -32,15 +32,18 @@ LABELS: dict[str, str] = {
         (
             "shift_jis", "shift-jis", "shiftjis", "sjis", "s-jis", "x-sjis", "x-s-jis", "ms_kanji",
             "csshiftjis", "windows-31j", "windows31j", "cswindows31j", "cp932", "ms932", "ms-932",
-            "windows-932", "windows932", "cp943", "cp943c", "ibm-943", "x-ms-cp932", "shift_jis-2004",
+            "windows-932", "windows932", "cp943", "cp943c", "ibm-943", "x-ms-cp932",
+            "shift_jis-2004",
             "shift_jisx0213", "shift_jis2004", "shuft_jis", "shfit_jis", "sift_jis", "shiht_jis",
-            "shift_jls", "shift_jp", "shift_js", "shit_jis", "shift__jis", "shift=jis", "shift", "x-mac-japanese",
+            "shift_jls", "shift_jp", "shift_js", "shit_jis", "shift__jis", "shift=jis", "shift",
+            "x-mac-japanese",
         ),
         CP932,
     ),
     **dict.fromkeys(
         (
-            "euc-jp", "euc_jp", "eucjp", "x-euc-jp", "x-eucjp", "cseucpkdfmtjapanese", "euc", "ujis",
+            "euc-jp", "euc_jp", "eucjp", "x-euc-jp", "x-eucjp", "cseucpkdfmtjapanese", "euc",
+            "ujis",
             "x-euc", "eucjp-ms", "euc-jp-ms", "eucjp-win", "eucjpms", "cp51932", "euc-jis-2004",
             "extended_unix_code_packed_format_for_japanese",
         ),
@@ -48,7 +51,8 @@ LABELS: dict[str, str] = {
     ),
     **dict.fromkeys(
         (
-            "iso-2022-jp", "iso2022jp", "iso_2022_jp", "iso-2022-jp-1", "iso-2022-jp-2", "jis", "x-jis",
+            "iso-2022-jp", "iso2022jp", "iso_2022_jp", "iso-2022-jp-1", "iso-2022-jp-2", "jis",
+            "x-jis",
             "iso-2022-jp-3", "iso-2022-jp-ms", "csiso2022jp", "cp50220", "cp50221", "iso-2022jp",
         ),
         ISO2022JP,
@@ -67,7 +71,7 @@ class Decoded:
 
 
 def decode(body: bytes, content_type: str, e: Evidence) -> Decoded:
-    """Decode a page's body. `content_type` is the HTTP header, `e` the gate's evidence on `body`."""
+    """Decode a page's body; `content_type` is the HTTP header, `e` the gate's evidence."""
     marked = _by_mark(body, e)
     if marked is not None:
         return marked

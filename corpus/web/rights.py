@@ -22,7 +22,9 @@ _RESERVED = re.compile(
     r"|(?:転載|複製|複写)(?:を|は|等を)?(?:固く)?(?:禁|お断り)|all rights reserved",
     re.IGNORECASE,
 )
-_JSON_LICENCE = re.compile(r'"license"\s*:\s*(?:\{[^{}]*?"(?:url|@id)"\s*:\s*)?"(https?:[^"\s]{5,300})"')
+_JSON_LICENCE = re.compile(
+    r'"license"\s*:\s*(?:\{[^{}]*?"(?:url|@id)"\s*:\s*)?"(https?:[^"\s]{5,300})"'
+)
 _CC = re.compile(
     r"https?://creativecommons\.org/(?:licenses/([a-z-]+)/(\d\.\d)|publicdomain/(zero|mark)/(\d\.\d))"
 )
@@ -39,8 +41,10 @@ def read(
     """A value of schema.RIGHTS_TYPE. `headers` lower-case; `visible` any text with the footer."""
     robots = _directives([headers.get("x-robots-tag", ""), *meta.get("robots", ())])
     reservation = headers.get("tdm-reservation", "") or first(meta, "tdm-reservation")
-    ends = visible if len(visible) < 2 * PHRASE_WINDOW else (
-        visible[:PHRASE_WINDOW] + "\n" + visible[-PHRASE_WINDOW:]
+    ends = (
+        visible
+        if len(visible) < 2 * PHRASE_WINDOW
+        else (visible[:PHRASE_WINDOW] + "\n" + visible[-PHRASE_WINDOW:])
     )
     return {
         "robots": robots,

@@ -62,7 +62,11 @@ def count_utf8(body: bytes) -> tuple[int, int, int, int]:
     return high, chars, kana, bad
 
 
-@given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))))
+@given(
+    st.one_of(
+        st.binary(max_size=400), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))
+    )
+)
 def test_the_utf8_kernel_equals_its_reference(body: bytes) -> None:
     assert gate.evidence(body)[:4] == count_utf8(body)
 
@@ -93,9 +97,14 @@ def test_gate_on_the_labelled_pages(shared_data: Path) -> None:
 
 
 def test_gate_on_chinese_with_no_and_legacy_chinese_and_korean(data: Path) -> None:
-    for row, response in pages(data / "encodings.warc.gz", data / "truth.jsonl.gz", "encodings.warc.gz"):
+    for row, response in pages(
+        data / "encodings.warc.gz", data / "truth.jsonl.gz", "encodings.warc.gz"
+    ):
         passed = gate.is_candidate(gate.evidence(response.body))
-        if row["true_lang"] in ("ko", "ru", "de", "fr", "en") or row["true_enc"] in ("gb18030", "big5"):
+        if row["true_lang"] in ("ko", "ru", "de", "fr", "en") or row["true_enc"] in (
+            "gb18030",
+            "big5",
+        ):
             assert not passed, row["url"]
         if row["true_lang"] == "ja" and row["kana"] >= 20:
             assert passed, row["url"]
@@ -110,7 +119,9 @@ KNOWN_DIFFERENT = ("mojibake",)
 def test_every_page_of_the_encodings_archive_is_read_right(data: Path) -> None:
     wrong = []
     checked = 0
-    for row, response in pages(data / "encodings.warc.gz", data / "truth.jsonl.gz", "encodings.warc.gz"):
+    for row, response in pages(
+        data / "encodings.warc.gz", data / "truth.jsonl.gz", "encodings.warc.gz"
+    ):
         if row["true_lang"] != "ja" or not row.get("text_sha1"):
             continue
         if any(word in json.dumps(row["transform"]) for word in KNOWN_DIFFERENT):
@@ -134,7 +145,9 @@ def test_every_japanese_page_of_the_dev_sample_is_read_right(shared_data: Path) 
             assert found.repairs <= 1, row["url"]
 
 
-@pytest.mark.parametrize("text", ["①②㈱髙﨑～∥－￠￡￢―", "ｱｲｳｶﾞ", "纊褜鍈銈", "漢字かな交じり文、です。"])
+@pytest.mark.parametrize(
+    "text", ["①②㈱髙﨑～∥－￠￡￢―", "ｱｲｳｶﾞ", "纊褜鍈銈", "漢字かな交じり文、です。"]
+)
 @pytest.mark.parametrize("charset", ["shift_jis", "euc-jp", "iso-2022-jp"])
 def test_microsoft_characters_survive_every_charset(text: str, charset: str) -> None:
     body = encode_ms(text, charset)
@@ -150,7 +163,11 @@ def encode_ms(text: str, charset: str) -> bytes:
             out += pair
             continue
         if len(pair) == 1:
-            kana = bytes([0x8E, *pair]) if charset == "euc-jp" else b"\x1b(I%c\x1b(B" % (pair[0] & 0x7F)
+            kana = (
+                bytes([0x8E, *pair])
+                if charset == "euc-jp"
+                else b"\x1b(I%c\x1b(B" % (pair[0] & 0x7F)
+            )
             out += kana
             continue
         lead = pair[0] - (0x80 if pair[0] <= 0x9F else 0xC0)
@@ -166,7 +183,9 @@ def encode_ms(text: str, charset: str) -> bytes:
             )  # fmt: skip
             row, cell = twin
         code = bytes([row + 0xA0, cell + 0xA0])
-        out += code if charset == "euc-jp" else b"\x1b$B" + bytes(c & 0x7F for c in code) + b"\x1b(B"
+        out += (
+            code if charset == "euc-jp" else b"\x1b$B" + bytes(c & 0x7F for c in code) + b"\x1b(B"
+        )
     return bytes(out)
 
 
