@@ -172,6 +172,89 @@ def export(
 
 
 @app.command()
+def evaluate(
+    run: RunDir,
+    text: Annotated[str, typer.Option(help="Parquet text: bits per byte and character.")] = "",
+    tasks: Annotated[str, typer.Option(help="Folder of JCommonsenseQA, JNLI, JMMLU files.")] = "",
+    limit: Annotated[int, typer.Option(help="Documents or questions of a task; 0: all.")] = 0,
+    step: Annotated[int, typer.Option(help="Checkpoint; 0 is the newest.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Score text in bits per byte and character by source, and multiple choice by likelihood."""
+    from trainer import tasks as tk
+    from trainer.runs import load_model
+
+    if not text and not tasks:
+        raise ConfigError("give --text, --tasks or both")
+    model, _, tokenizer, at = load_model(run, step or None, _device())
+    result: dict[str, Any] = {"step": at}
+    if text:
+        result["text"] = tk.text_rates(model, tokenizer, text, limit)
+    if tasks:
+        result["tasks"] = tk.evaluate(model, tokenizer, tk.read(tasks), limit)
+    if json_:
+        print(json.dumps(result, ensure_ascii=False, indent=1))
+        return
+    if text:
+        all_ = {"all": result["text"], **result["text"]["sources"]}
+        keys = ("bpb", "bpc", "bytes", "chars")
+        _show([{"source": n, **{k: v[k] for k in keys}} for n, v in all_.items()], False)
+    if tasks:
+        _show([{"task": n, **v} for n, v in result["tasks"].items()], False)
+
+
+@app.command()
+def fertility(
+    source: Source,
+    tokenizers: Annotated[list[str], typer.Argument(help="Tokenizer folders to compare.")],
+    limit: Annotated[int, typer.Option(help="Documents to read.")] = 2000,
+    json_: Json = False,
+) -> None:
+    """Characters, bytes and words per token of tokenizers on a corpus, for each source."""
+    from trainer.fertility import report
+
+    _show(report(source, tokenizers, limit), json_)
+
+
+@app.command(context_settings=EXTRA)
+def plan(
+    ctx: typer.Context,
+    config: Annotated[str, typer.Option(help="TOML file or name of a preset.")] = "",
+    machine: Annotated[str, typer.Option(help="Name in the table; empty: all.")] = "",
+    nodes: Annotated[int, typer.Option()] = 1,
+    mfu: Annotated[float, typer.Option(help="Model FLOP utilisation, 0 to 1.")] = 0.4,
+    corpus: Annotated[str, typer.Option(help="Token shards: what model they support.")] = "",
+    machines: Annotated[str, typer.Option(help="Your own table of machines.")] = "",
+    json_: Json = False,
+) -> None:
+    """Parameters, FLOPs, memory, time, yen and kWh of a run; or what a corpus supports."""
+    from trainer import plan as pl
+    from trainer.config import load
+
+    if not config and not corpus:
+        raise ConfigError("give --config, --corpus or both")
+    if corpus:
+        print("\n".join(pl.corpus_advice(corpus)))
+    if not config:
+        return
+    table = pl.machines(machines) if machines else pl.machines()
+    if machine and machine not in table:
+        raise ConfigError(f"no machine {machine!r}: the table has {', '.join(table)}")
+    chosen = [table[machine]] if machine else list(table.values())
+    results = [pl.plan(load(config, ctx.args), m, nodes, mfu) for m in chosen]
+    if json_:
+        print(json.dumps(results, indent=1, ensure_ascii=False))
+        return
+    for result in results:
+        for key, value in result.items():
+            text = f"{value:,.4g}" if isinstance(value, float) else value
+            shown = f"{value:,}" if isinstance(value, int) and value > 9999 else text
+            for line in value if isinstance(value, list) else [shown]:
+                print(f"{key:>30}  {line}")
+        print()
+
+
+@app.command()
 def replay(
     run: RunDir,
     steps: Annotated[str, typer.Option(help="First and last step, as 1:100.")],

@@ -122,7 +122,7 @@ def test_a_damaged_checkpoint_is_skipped_with_the_reason(
     train(replace(config, train=replace(config.train, steps=10, schedule="constant")))
     printed = capfd.readouterr().out
     reason = {"truncated": "bytes", "bit": "SHA-256", "missing": "is missing"}
-    assert f"skipped checkpoint step-00000008: {'' if damage not in reason else ''}" in printed
+    assert "skipped checkpoint step-00000008: " in printed
     assert reason.get(damage, "MANIFEST" if damage == "manifest" else ".metadata") in printed
     assert "going on from step 4" in printed
 
