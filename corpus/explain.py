@@ -63,6 +63,7 @@ def _found(row: dict[str, Any]) -> str:
     how = {
         "bom": "by its byte order mark", "header": "as its HTTP header says",
         "meta": "as its <meta> says", "bytes": "found from its bytes", "given": "as given",
+        "mojibake": "mojibake undone",
     }.get(row["charset_from"], row["charset_from"])  # fmt: skip
     repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
     return (

@@ -52,7 +52,7 @@ DOCUMENT = pa.schema(
         _field("language", pa.string(), "ISO 639 code by fastText lid.176"),
         _field("language_score", pa.float32(), "probability of that language, 0 to 1"),
         _field("charset", pa.string(), "charset the bytes were decoded from (WHATWG name)"),
-        _field("charset_from", pa.string(), "how it was found: bom, header, meta, bytes, given"),
+        _field("charset_from", pa.string(), "bom, header, meta, bytes, given or mojibake"),
         _field("repairs", pa.int32(), "number of undecodable spots replaced or dropped"),
         _field("n_chars", pa.int32(), "code points of text"),
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),

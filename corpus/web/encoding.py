@@ -13,7 +13,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from corpus.web.gate import Evidence
+from corpus.web import mojibake
+from corpus.web.gate import MIN_KANA, Evidence
 
 HEAD_BYTES = 8192  # browsers look at 1,024; real pages put the declaration later
 _META = re.compile(
@@ -66,7 +67,7 @@ class Decoded:
 
     text: str
     charset: str  # WHATWG name
-    how: str  # bom, header, meta, bytes
+    how: str  # bom, header, meta, bytes, mojibake
     repairs: int  # undecodable spots: replaced by U+FFFD, or dropped at the very end
 
 
@@ -80,6 +81,10 @@ def decode(body: bytes, content_type: str, e: Evidence) -> Decoded:
     charset = _verified(e, header, meta)
     how = "header" if charset == header else "meta" if charset == meta else "bytes"
     text, repairs = decode_as(body, charset)
+    if charset == UTF8 and e.mojibake >= MIN_KANA:
+        text, undone = mojibake.undo(text)
+        if undone:
+            how, repairs = "mojibake", repairs + undone
     return Decoded(text, charset, how, repairs)
 
 

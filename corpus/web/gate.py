@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from corpus.web import mojibake
+
 MIN_KANA = 8  # fewer kana than this are a name or a menu entry, no text
 # Shares of kana among all characters of that reading, below which the page is another language's.
 # Japanese prose has 0.45 to 0.75; a Chinese page with の or a product name stays under 0.02.
@@ -49,6 +51,7 @@ class Evidence(NamedTuple):
     entities: int  # numeric entities for kana
     cjk_entities: int  # numeric entities for kanji, hanzi, hangul
     nuls: int  # zero bytes among the first 512: UTF-16 without a mark
+    mojibake: int = 0  # kana that stand there as UTF-8 read with a wrong table
 
 
 @numba.njit(cache=True, nogil=True)
@@ -157,12 +160,13 @@ def evidence(body: bytes) -> Evidence:
         kana = len(_ENTITY.findall(body))
         cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
     counts: list[int] = out.tolist()
-    return Evidence(*counts, escapes, kana, cjk, body.count(b"\0", 0, 512))  # type: ignore[call-arg]
+    garbled = mojibake.count(body) if counts[0] else 0
+    return Evidence(*counts, escapes, kana, cjk, body.count(b"\0", 0, 512), garbled)  # type: ignore[call-arg]
 
 
 def is_candidate(e: Evidence) -> bool:
     """May the page hold Japanese text? Errs towards yes: language identification comes later."""
-    if e.iso2022 or e.nuls >= 16:
+    if e.iso2022 or e.nuls >= 16 or e.mojibake >= MIN_KANA:
         return True
     if e.entities >= MIN_KANA and e.entities >= MIN_SHARE_UTF8 * e.cjk_entities:
         return True

@@ -50,8 +50,9 @@ def mutate(record: bytes, dice: random.Random, other: bytes) -> bytes:
             data[at:at] = dice.randbytes(min(size, 300))
         elif action == 5:
             data[at:at] = dice.choice(
-                (b"<div>" * 900, b"<!--", b"<table><tr>" * 200, b"\x00" * 50, b"&#x110000;", b"<a b='",
-                 b"</body></html>", b"\x1b$B", b"<![CDATA[", b"&" * 500, b"<select>" * 300)
+                (b"<div>" * 900, b"<!--", b"<table><tr>" * 200, b"\x00" * 50, b"&#x110000;",
+                 b"<a b='", b"</body></html>", b"\x1b$B", b"<![CDATA[", b"&" * 500,
+                 b"<select>" * 300)
             )  # fmt: skip
         else:
             head, gap, rest = bytes(data).partition(b"\r\n\r\n")
