@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from trainer import cli_reports
+from trainer.cli_reports import EXTRA, Json, RunDir, Source, device
 from trainer.config import ConfigError, TrainError
 
 app = typer.Typer(
@@ -22,10 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-Source = Annotated[str, typer.Argument(metavar="INPUT", help="Corpus folder, folder or glob.")]
-RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 def main() -> None:
@@ -144,15 +142,20 @@ def generate(
     top_p: Annotated[float, typer.Option(help="1 is off.")] = 0.95,
     repetition_penalty: Annotated[float, typer.Option()] = 1.0,
     seed: Annotated[int, typer.Option()] = 1,
+    chat: Annotated[bool, typer.Option(help="Answer the prompt as a user's message.")] = False,
 ) -> None:
     """Write text with a trained model, as it comes."""
     from trainer import generate as gen
     from trainer.runs import load_model
 
     sampling = gen.Sampling(max_tokens, temperature, top_k, top_p, repetition_penalty, seed)
-    model, _, tokenizer, _ = load_model(run, step or None, _device())
-    print(prompt, end="", flush=True)
-    for part in gen.text(model, tokenizer, prompt, sampling):
+    model, _, tokenizer, _ = load_model(run, step or None, device())
+    if chat:
+        parts = gen.reply(model, tokenizer, [{"role": "user", "content": prompt}], sampling)
+    else:
+        print(prompt, end="", flush=True)
+        parts = gen.text(model, tokenizer, prompt, sampling)
+    for part in parts:
         print(part, end="", flush=True)
     print()
 
@@ -171,130 +174,29 @@ def export(
     print(f"{out}: {result['parameters']:,} parameters of step {result['step']:,}")
 
 
-@app.command()
-def evaluate(
-    run: RunDir,
-    text: Annotated[str, typer.Option(help="Parquet text: bits per byte and character.")] = "",
-    tasks: Annotated[str, typer.Option(help="Folder of JCommonsenseQA, JNLI, JMMLU files.")] = "",
-    limit: Annotated[int, typer.Option(help="Documents or questions of a task; 0: all.")] = 0,
-    step: Annotated[int, typer.Option(help="Checkpoint; 0 is the newest.")] = 0,
-    json_: Json = False,
-) -> None:
-    """Score text in bits per byte and character by source, and multiple choice by likelihood."""
-    from trainer import tasks as tk
-    from trainer.runs import load_model
-
-    if not text and not tasks:
-        raise ConfigError("give --text, --tasks or both")
-    model, _, tokenizer, at = load_model(run, step or None, _device())
-    result: dict[str, Any] = {"step": at}
-    if text:
-        result["text"] = tk.text_rates(model, tokenizer, text, limit)
-    if tasks:
-        result["tasks"] = tk.evaluate(model, tokenizer, tk.read(tasks), limit)
-    if json_:
-        print(json.dumps(result, ensure_ascii=False, indent=1))
-        return
-    if text:
-        all_ = {"all": result["text"], **result["text"]["sources"]}
-        keys = ("bpb", "bpc", "bytes", "chars")
-        _show([{"source": n, **{k: v[k] for k in keys}} for n, v in all_.items()], False)
-    if tasks:
-        _show([{"task": n, **v} for n, v in result["tasks"].items()], False)
-
-
-@app.command()
-def fertility(
-    source: Source,
-    tokenizers: Annotated[list[str], typer.Argument(help="Tokenizer folders to compare.")],
-    limit: Annotated[int, typer.Option(help="Documents to read.")] = 2000,
-    json_: Json = False,
-) -> None:
-    """Characters, bytes and words per token of tokenizers on a corpus, for each source."""
-    from trainer.fertility import report
-
-    _show(report(source, tokenizers, limit), json_)
-
-
 @app.command(context_settings=EXTRA)
-def plan(
+def sft(
     ctx: typer.Context,
-    config: Annotated[str, typer.Option(help="TOML file or name of a preset.")] = "",
-    machine: Annotated[str, typer.Option(help="Name in the table; empty: all.")] = "",
-    nodes: Annotated[int, typer.Option()] = 1,
-    mfu: Annotated[float, typer.Option(help="Model FLOP utilisation, 0 to 1.")] = 0.4,
-    corpus: Annotated[str, typer.Option(help="Token shards: what model they support.")] = "",
-    machines: Annotated[str, typer.Option(help="Your own table of machines.")] = "",
-    json_: Json = False,
-) -> None:
-    """Parameters, FLOPs, memory, time, yen and kWh of a run; or what a corpus supports."""
-    from trainer import plan as pl
-    from trainer.config import load
-
-    if not config and not corpus:
-        raise ConfigError("give --config, --corpus or both")
-    if corpus:
-        print("\n".join(pl.corpus_advice(corpus)))
-    if not config:
-        return
-    table = pl.machines(machines) if machines else pl.machines()
-    if machine and machine not in table:
-        raise ConfigError(f"no machine {machine!r}: the table has {', '.join(table)}")
-    chosen = [table[machine]] if machine else list(table.values())
-    results = [pl.plan(load(config, ctx.args), m, nodes, mfu) for m in chosen]
-    if json_:
-        print(json.dumps(results, indent=1, ensure_ascii=False))
-        return
-    for result in results:
-        for key, value in result.items():
-            text = f"{value:,.4g}" if isinstance(value, float) else value
-            shown = f"{value:,}" if isinstance(value, int) and value > 9999 else text
-            for line in value if isinstance(value, list) else [shown]:
-                print(f"{key:>30}  {line}")
-        print()
-
-
-@app.command()
-def replay(
     run: RunDir,
-    steps: Annotated[str, typer.Option(help="First and last step, as 1:100.")],
-    json_: Json = False,
+    data: Annotated[Path, typer.Option(help="Conversations, .jsonl or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new run.")],
+    epochs: Annotated[float, typer.Option()] = 2.0,
+    held_out: Annotated[float, typer.Option(help="Share kept for evaluation.")] = 0.05,
 ) -> None:
-    """Print the hash of the global batch of each step, made again from settings and shards."""
-    from trainer.trace import replay as run_replay
+    """Fine-tune on conversations, loss on the answers; --section.key=value as in train."""
+    from trainer.parallel import leave
+    from trainer.sft import sft as run_sft
 
-    first, _, last = steps.partition(":")
-    if not first.isdigit() or not (last or first).isdigit():
-        raise ConfigError(f"--steps is {steps!r}: write it as 1:100")
-    rows = list(run_replay(run, int(first), int(last or first)))
-    _show(rows, json_)
-    if any(r["agrees"] is False for r in rows):
-        raise TrainError("the data differs from what the run's metrics.jsonl recorded")
-
-
-@app.command()
-def trace(
-    run: RunDir,
-    step: Annotated[int, typer.Option(help="Which documents a step trained on.")] = 0,
-    url: Annotated[str, typer.Option(help="Which steps trained on a URL.")] = "",
-    id_: Annotated[str, typer.Option("--id", help="Which steps trained on a document id.")] = "",
-    json_: Json = False,
-) -> None:
-    """From a step to documents, URLs and archive offsets; or from a URL to steps."""
-    from trainer import trace as tr
-
-    if bool(step) + bool(url) + bool(id_) != 1:
-        raise ConfigError("give one of --step, --url and --id")
-    if step:
-        _show(tr.of_step(run, step), json_)
-    else:
-        _show(tr.of_document(run, url or id_, "url" if url else "id"), json_)
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    result = run_sft(run, data, out, epochs, held_out, ctx.args)
+    if _main_process():
+        first, last = result["first"], result["last"]
+        print(
+            f"{result['conversations']:,} conversations in {result['rows']:,} rows"
+            f" ({result['left_out']:,} too long and left out), {result['step']:,} steps"
+        )
+        if first and last:
+            print(f"held-out loss of answers: {first['loss']:.3f} before, {last['loss']:.3f} after")
+    leave()
 
 
 def _main_process() -> bool:
@@ -303,15 +205,4 @@ def _main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Print rows as a plain table with the keys of the first as head, or as JSON."""
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*map(str, rows[0])) if rows else Table()
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
+cli_reports.register(app)

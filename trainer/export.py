@@ -43,7 +43,8 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         files = _save(tensors, folder)
         _json(folder / "config.json", described)
-        marks = {"bos_token_id": tokenizer.bos, "eos_token_id": tokenizer.eos}
+        stops = [tokenizer.eos, tokenizer.id("<|end|>")]
+        marks = {"bos_token_id": tokenizer.bos, "eos_token_id": stops}
         _json(folder / "generation_config.json", {**marks, "pad_token_id": tokenizer.pad})
         for name in TOKENIZER_FILES:
             shutil.copyfile(Path(run) / "tokenizer" / name, folder / name)

@@ -78,6 +78,17 @@ def text(model: CausalLM, tokenizer: Tokenizer, prompt: str, sampling: Sampling)
     yield from _stream(tokens(model, ids, sampling, frozenset({tokenizer.eos})), tokenizer)
 
 
+def reply(
+    model: CausalLM, tokenizer: Tokenizer, messages: list[dict[str, str]], sampling: Sampling
+) -> Iterator[str]:
+    """The assistant's answer to a conversation, as pieces of text (for a model from `sft`)."""
+    from trainer.sft import encode
+
+    ids = [*encode(messages, tokenizer)[0], tokenizer.id("<|assistant|>")]
+    stop = frozenset({tokenizer.eos, tokenizer.id("<|end|>")})
+    yield from _stream(tokens(model, ids, sampling, stop), tokenizer)
+
+
 def _stream(ids: Iterator[int], tokenizer: Tokenizer) -> Iterator[str]:
     import codecs
 

@@ -6,19 +6,18 @@ import json
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from trainer import checkpoint
 from trainer.config import Config, ConfigError, from_dict, to_dict, to_toml
 from trainer.model import CausalLM
-from trainer.prepare import load_manifest
 from trainer.tokenizer import Tokenizer
 
 
-def describe(folder: Path, config: Config, tokenizer: Tokenizer) -> None:
+def describe(folder: Path, config: Config, tokenizer_dir: Path, manifest: dict[str, Any]) -> None:
     """Describe the run, or refuse a folder that holds another one."""
-    manifest = load_manifest(config.data.tokens)
     identity = {"model": to_dict(config)["model"], "data": manifest["fingerprint"]}
     keys = ("seed", "batch_rows", "ramp", "optimizer")
     identity |= {k: to_dict(config)["train"][k] for k in keys}
@@ -40,7 +39,7 @@ def describe(folder: Path, config: Config, tokenizer: Tokenizer) -> None:
     (folder / "env.json").write_text(json.dumps(env, indent=1), encoding="utf-8")
     (folder / "data-card.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     if not (folder / "tokenizer").exists():
-        shutil.copytree(Path(config.data.tokens) / "tokenizer", folder / "tokenizer")
+        shutil.copytree(tokenizer_dir, folder / "tokenizer")
 
 
 def load_run(folder: str | Path) -> tuple[Config, Tokenizer]:

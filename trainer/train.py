@@ -30,15 +30,19 @@ from trainer.runs import describe
 from trainer.tokenizer import Tokenizer
 
 
-def train(config: Config) -> dict[str, Any]:
+def train(config: Config, given: tuple[Any, Any, Path] | None = None) -> dict[str, Any]:
     """Run to the last step, or until SIGTERM/SIGUSR1; continues a run that stands in config.out.
 
+    given: (loader, held-out loader or None, tokenizer folder) in place of data.tokens, see sft.py.
     Returns {"first": evaluation before, "last": after, "step", "chain", "done"}.
     """
-    tokenizer = Tokenizer.load(Path(config.data.tokens) / "tokenizer")
+    if given is None:
+        loader = Loader(config.data.tokens, config.data, config.train)
+        given = loader, evaluate.held_out_loader(config), Path(config.data.tokens) / "tokenizer"
+    tokenizer = Tokenizer.load(given[2])
     config = with_vocab(config, tokenizer.vocab_size)
     world = parallel.start(config.parallel)
-    run = Run(config, world, tokenizer)
+    run = Run(config, world, tokenizer, given)
     watched = (signal.SIGTERM, signal.SIGUSR1)
     before = [signal.signal(number, run.on_signal) for number in watched]
     result = run.loop()
@@ -52,16 +56,21 @@ def train(config: Config) -> dict[str, Any]:
 class Run:
     """Everything a run holds; `loop` is the whole of training."""
 
-    def __init__(self, config: Config, world: parallel.World, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        config: Config,
+        world: parallel.World,
+        tokenizer: Tokenizer,
+        given: tuple[Any, Any, Path],
+    ) -> None:
         self.config, self.world, self.folder = config, world, Path(config.out)
-        self.loader = Loader(config.data.tokens, config.data, config.train)
+        self.loader, self.held, tokenizer_dir = given
         self.steps = total_steps(config)
-        self.micro = _check_batches(config, world.size)
+        self.micro = micro_rows(config, world.size)
         self.loader.plan.extend(first_row(config.train, self.steps))
-        self.held = evaluate.held_out_loader(config)
         self.sizes = tokenizer.sizes()
         if world.main:
-            describe(self.folder, config, tokenizer)
+            describe(self.folder, config, tokenizer_dir, self.loader.documents.manifest)
         world.barrier()
         self.model = parallel.build(config, world)
         self.optimizers = optim.build(self.model, config.train)
@@ -241,19 +250,19 @@ def total_steps(config: Config) -> int:
     return steps
 
 
-def _check_batches(config: Config, world: int) -> int:
-    """The micro-batch: train.micro_rows, or less when a process has fewer rows. Every batch of
-    the run must divide evenly."""
-    sizes = {config.train.batch_rows, *(rows for _, rows in config.train.ramp)}
-    micro = min(config.train.micro_rows, *(max(1, s // world) for s in sizes))
-    for rows in sorted(sizes):
-        if rows % (world * micro):
-            fits = [n for n in range(1, rows + 1) if rows % (n * micro) == 0]
+def micro_rows(config: Config, world: int) -> int:
+    """Rows of one forward pass: the largest number up to train.micro_rows that divides the share
+    of a process. Raises ConfigError when a batch of the run cannot be shared evenly."""
+    sizes = sorted({config.train.batch_rows, *(rows for _, rows in config.train.ramp)})
+    for rows in sizes:
+        if rows % world:
+            fits = [n for n in range(1, rows + 1) if rows % n == 0]
             raise ConfigError(
-                f"a batch of {rows} rows cannot be shared by {world} processes × {micro} rows: "
-                f"use {', '.join(map(str, fits[:12]))} processes or change train.batch_rows"
+                f"a batch of {rows} rows cannot be shared by {world} processes: use "
+                f"{', '.join(map(str, fits[:16]))} processes or change train.batch_rows"
             )
-    return micro
+    share = math.gcd(*(rows // world for rows in sizes))
+    return max(n for n in range(1, min(share, config.train.micro_rows) + 1) if share % n == 0)
 
 
 def _memory(device: torch.device) -> float:

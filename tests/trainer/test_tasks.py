@@ -21,7 +21,6 @@ from trainer.runs import load_model
 from trainer.tokenizer import Tokenizer
 from trainer.train import train
 
-
 CHOICES = [f"choice{i}" for i in range(5)]
 
 

@@ -15,7 +15,7 @@ import torch
 
 from trainer.config import Config, ConfigError, to_toml
 from trainer.runs import load_model
-from trainer.train import train
+from trainer.train import micro_rows, train
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -91,8 +91,11 @@ def test_resume_on_2_1_3_2_processes_gives_the_same_curve(config: Config, tmp_pa
 
 
 def test_a_batch_that_cannot_be_shared_names_what_can(config: Config) -> None:
+    odd = with_(config, train={"batch_rows": 14, "micro_rows": 4, "ramp": [[2, 7]]})
     with pytest.raises(ConfigError, match=r"a batch of 7 rows .* use 1, 7 processes"):
-        train(with_(config, train={"batch_rows": 7, "micro_rows": 1, "ramp": [[2, 7], [3, 14]]}))
+        micro_rows(odd, 2)
+    assert [micro_rows(odd, n) for n in (1, 7)] == [1, 1]
+    assert micro_rows(with_(config, train={"batch_rows": 12, "micro_rows": 4}), 2) == 3
 
 
 def test_a_folder_of_another_run_is_refused(config: Config) -> None:
