@@ -61,7 +61,7 @@ def _language_model() -> dict[str, Any]:
     from corpus.errors import RunError
 
     try:
-        code, score = language.identify("これは日本語の文章です。言語を判定できますか。")
+        code, score, _ = language.identify("これは日本語の文章です。言語を判定できますか。")
         ok, version = code == "ja", f"lid.176 ({score:.2f})"
     except (RunError, ImportError, ValueError) as error:
         ok, version = False, type(error).__name__

@@ -152,8 +152,9 @@ def _policy(row: dict[str, Any], settings: Settings) -> Reject | None:
     policy = settings.harvest
     if row["n_chars"] < policy.min_chars:
         return Reject("empty", "no main text was found", row["n_chars"], policy.min_chars)
-    code, score = language.identify(row["text"])
+    code, score, shares = language.identify(row["text"])
     row["language"], row["language_score"] = code, score
+    row["languages"] = [{"language": name, "share": share} for name, share in shares.items()]
     if code != policy.language:
         return Reject("language", f"the text is {code}, not {policy.language}", score)
     if score < policy.min_language_score:

@@ -11,7 +11,7 @@ import functools
 import importlib.metadata
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -25,6 +25,9 @@ PART_CHARS = 256
 # Okinawan are, and lid.176 knows neither). A unit is a letter, but a whole word in Latin script,
 # or a page of Japanese about English commands would count as English.
 KANA_DECIDES = 0.20
+MIXED_LATIN = 0.2  # a text with a smaller share of Latin letters (and kana) needs no closer look
+MIXED_CHARS = 200  # of a piece that is asked alone
+MIXED_PARTS = 8
 _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 
@@ -57,9 +60,9 @@ def sample(text: str) -> str:
 
 
 @numba.njit(cache=True, nogil=True)
-def _units(data: np.ndarray) -> tuple[int, int]:
-    """(kana, units) of UTF-8 bytes: a unit is a letter, or a run of Latin letters."""
-    kana = units = 0
+def _units(data: np.ndarray) -> tuple[int, int, int]:
+    """(kana, units, Latin letters) of UTF-8: a unit is a letter, or a run of Latin letters."""
+    kana = units = latins = 0
     latin = False
     i = 0
     while i < data.size:
@@ -68,6 +71,7 @@ def _units(data: np.ndarray) -> tuple[int, int]:
             letter = 0x41 <= b <= 0x5A or 0x61 <= b <= 0x7A
             units += 1 if letter and not latin else 0
             latin = letter
+            latins += 1 if letter else 0
             i += 1
             continue
         size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
@@ -79,6 +83,7 @@ def _units(data: np.ndarray) -> tuple[int, int]:
             if code >= 0x250 or (accented and not latin):
                 units += 1
             latin = accented
+            latins += 1 if accented else 0
         elif size == 3:
             code = (
                 np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F)
@@ -93,23 +98,52 @@ def _units(data: np.ndarray) -> tuple[int, int]:
             latin = False
             units += 1 if b == 0xF0 and data[i + 1] >= 0xA0 else 0  # CJK extensions, no emoji
         i += size
-    return kana, units
+    return kana, units, latins
 
 
-def identify(text: str) -> tuple[str, float]:
-    """(ISO 639 code, score in 0…1) of `text`; ("und", 0) when it has no letters."""
+class Language(NamedTuple):
+    """What language a text is in, and how much of it is in which."""
+
+    code: str  # ISO 639 code of the text as a whole; "und" when it has no letters
+    score: float  # in 0…1
+    shares: dict[str, float]  # code → share of the characters, largest first; sums to 1
+
+
+def identify(text: str) -> Language:
+    """Language of `text`, by a sample; a mixed text also gets the shares of its languages."""
     line = sample(text)
-    kana, units = _units(np.frombuffer(line.encode("utf-8", "replace"), np.uint8))
+    kana, units, latins = _units(np.frombuffer(line.encode("utf-8", "replace"), np.uint8))
     if not units:
-        return "und", 0.0
-    share = kana / units
+        return Language("und", 0.0, {})
+    code, score = _decide(line, kana / units)
+    mixed = latins > MIXED_LATIN * len(line) or kana < KANA_DECIDES * units
+    mixed = mixed and len(text) >= 2 * MIXED_CHARS
+    return Language(code, score, _shares(text) if mixed else {code: 1.0})
+
+
+def _decide(line: str, kana_share: float) -> tuple[str, float]:
     scores = {
         label.removeprefix("__label__"): min(1.0, float(score))
         for score, label in _model().predict(line + "\n", 3, 0.0, "replace")
     }
-    if share >= KANA_DECIDES:
-        return "ja", max(scores.get("ja", 0.0), min(1.0, 0.5 + share))
+    if kana_share >= KANA_DECIDES:
+        return "ja", max(scores.get("ja", 0.0), min(1.0, 0.5 + kana_share))
     if not scores:
         return "und", 0.0
     best = max(scores, key=lambda code: scores[code])
     return best, scores[best]
+
+
+def _shares(text: str) -> dict[str, float]:
+    """Shares of the languages over up to MIXED_PARTS pieces of `text`, each asked alone."""
+    step = max(MIXED_CHARS, -(-len(text) // MIXED_PARTS))
+    total: dict[str, int] = {}
+    for start in range(0, len(text), step):
+        piece = sample(text[start : start + step])
+        kana, units, _ = _units(np.frombuffer(piece.encode("utf-8", "replace"), np.uint8))
+        if units:
+            code, _ = _decide(piece, kana / units)
+            total[code] = total.get(code, 0) + len(piece)
+    whole = sum(total.values())
+    ranked = sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {code: round(count / whole, 3) for code, count in ranked}

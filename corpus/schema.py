@@ -37,6 +37,10 @@ RIGHTS_TYPE = pa.struct(
     ]
 )
 
+LANGUAGES_TYPE = pa.list_(
+    pa.struct([pa.field("language", pa.string()), pa.field("share", pa.float32())])
+)
+
 DOCUMENT = pa.schema(
     [
         _field("id", pa.string(), "24 hex digits: BLAKE2b of source file, offset, text version"),
@@ -51,6 +55,7 @@ DOCUMENT = pa.schema(
         _field("source", pa.string(), "name of the source collection"),
         _field("language", pa.string(), "ISO 639 code by fastText lid.176"),
         _field("language_score", pa.float32(), "probability of that language, 0 to 1"),
+        _field("languages", LANGUAGES_TYPE, "languages of the text, largest first"),
         _field("charset", pa.string(), "charset the bytes were decoded from (WHATWG name)"),
         _field("charset_from", pa.string(), "bom, header, meta, bytes, given or mojibake"),
         _field("repairs", pa.int32(), "number of undecodable spots replaced or dropped"),

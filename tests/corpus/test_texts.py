@@ -66,6 +66,14 @@ def test_languages_by_example(text: str, code: str) -> None:
     assert language.identify(text)[0] == code
 
 
+def test_a_mixed_text_gets_the_shares_of_its_languages() -> None:
+    japanese = "この文書は二つの言語で書かれています。前半は日本語で、後半は英語です。" * 20
+    english = "This document is written in two languages, and the second half is English. " * 10
+    shares = language.identify(japanese + "\n" + english).shares
+    assert set(shares) == {"ja", "en"} and 0.3 < shares["en"] < 0.7
+    assert language.identify(japanese).shares == {"ja": 1.0}
+
+
 def test_robots_directives_of_headers_and_meta() -> None:
     found = rights.read(
         {"x-robots-tag": "googlebot: noindex, noai"},
