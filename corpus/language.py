@@ -27,7 +27,7 @@ PART_CHARS = 256
 KANA_DECIDES = 0.20
 MIXED_LATIN = 0.2  # a text with a smaller share of Latin letters (and kana) needs no closer look
 MIXED_CHARS = 200  # of a piece that is asked alone
-MIXED_PARTS = 8
+MIXED_PARTS = 6
 _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 
@@ -135,15 +135,15 @@ def _decide(line: str, kana_share: float) -> tuple[str, float]:
 
 
 def _shares(text: str) -> dict[str, float]:
-    """Shares of the languages over up to MIXED_PARTS pieces of `text`, each asked alone."""
+    """Shares over up to MIXED_PARTS pieces of `text`; the head of each is asked alone."""
     step = max(MIXED_CHARS, -(-len(text) // MIXED_PARTS))
     total: dict[str, int] = {}
     for start in range(0, len(text), step):
-        piece = sample(text[start : start + step])
+        piece = sample(text[start : start + PART_CHARS])
         kana, units, _ = _units(np.frombuffer(piece.encode("utf-8", "replace"), np.uint8))
         if units:
             code, _ = _decide(piece, kana / units)
-            total[code] = total.get(code, 0) + len(piece)
+            total[code] = total.get(code, 0) + min(step, len(text) - start)
     whole = sum(total.values())
     ranked = sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
     return {code: round(count / whole, 3) for code, count in ranked}
