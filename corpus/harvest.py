@@ -60,6 +60,7 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         for item in READERS[unit.kind][0](unit, settings):
             counts["records"] += 1
+            _make_utf8(item)
             result = document(item, settings)
             if isinstance(result, dict):
                 counts["documents"] += 1
@@ -100,6 +101,14 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     receipt = root / "state" / "harvest" / f"{unit.index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
+
+
+def _make_utf8(item: Item) -> None:
+    """Arrow strings are UTF-8: a lone surrogate (JSON has them, file names too) becomes "?"."""
+    for name in ("file", "url", "title", "date", "captured", "detail", "text"):
+        value = getattr(item, name)
+        if value and not value.isascii():
+            setattr(item, name, value.encode("utf-8", "replace").decode("utf-8"))
 
 
 def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:

@@ -194,3 +194,23 @@ def test_a_mismatch_in_the_books_fails_the_build(built: Path, run_corpus, tmp_pa
                         check=False)  # fmt: skip
     assert result.returncode == 1
     assert "does not add up" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_lone_surrogates_and_odd_rows_cost_no_neighbour(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    good = "これは日本語の文章です。正しく読めるはずの行でもあります。"
+    lines = [
+        json.dumps({"text": good, "url": "http://a.example/1"}),
+        '{"text": "' + good + '\\ud800壊れた", "url": "\\udfff"}',
+        "not json at all",
+        "[1, 2]",
+        '{"text": 5}',
+        '{"text": "", "title": null}',
+        "[" * 100_000,
+        json.dumps({"text": good + "終", "url": None, "title": ["list"]}),
+    ]
+    (tmp_path / "odd.jsonl").write_text("\n".join(lines), "utf-8", "surrogatepass")
+    flags = ("--profile", "none", "--dedup", "none", "--json", "-j", 1)
+    result = run_corpus("build", tmp_path / "odd.jsonl", "--out", tmp_path / "out", *flags)
+    funnel = json.loads(result.stdout)
+    assert funnel["harvest"]["in"] == 8 and funnel["publish"]["out"] == 3
+    assert funnel["harvest"]["dropped"] == {"unreadable": 4}
