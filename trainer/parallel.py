@@ -31,6 +31,12 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 from trainer.config import Config, ConfigError, ModelConfig, ParallelConfig
 from trainer.model import Block, CausalLM
 
+# What names a process: the variable of torchrun, the value alone, the names of Slurm and Open MPI.
+ENVIRONMENT = {
+    "RANK": ("0", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"),
+    "WORLD_SIZE": ("1", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE"),
+    "LOCAL_RANK": ("0", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"),
+}
 INIT_CHUNK = 1 << 20  # elements drawn from one seed
 
 
@@ -63,9 +69,10 @@ class World:
 
 
 def start(config: ParallelConfig) -> World:
-    """Join the process group that torchrun describes; alone, make one of size 1."""
-    for key, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():
-        os.environ.setdefault(key, value)
+    """Join the group that torchrun, Slurm or MPI describes; alone, make one of size 1."""
+    for key, (alone_value, *others) in ENVIRONMENT.items():
+        found = [os.environ[o] for o in others if o in os.environ and "MASTER_ADDR" in os.environ]
+        os.environ.setdefault(key, found[0] if found else alone_value)
     size, cuda = int(os.environ["WORLD_SIZE"]), torch.cuda.is_available()
     if config.replicate < 1 or size % config.replicate:
         raise ConfigError(
@@ -95,22 +102,22 @@ def start(config: ParallelConfig) -> World:
 def stop(world: World) -> None:
     """Leave the group after a run that ended well (models and optimisers must be gone).
 
-    Under torchrun the group is left as it is and the command ends with `leave`. After an
+    With several processes the group is left as it is and the command ends with `leave`. After an
     exception the group is not destroyed either: that can deadlock.
     """
     gc.collect()
     world.barrier()
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    if world.size == 1:
         dist.destroy_process_group()
 
 
 def leave() -> None:
-    """End a process that torchrun started, without running destructors.
+    """End one of several processes without running destructors.
 
     With them about 1 in 3 runs of two gloo processes aborted at exit ("terminate called without an
     active exception", pytorch issue 190489), which torchrun reports as a failed run.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if os.environ.get("WORLD_SIZE", "1") != "1":
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
