@@ -44,7 +44,7 @@ OWNED = {
                 (".", "croissant.json"), (".", "funnel.json"), (".", "manifest.json")),
 }  # fmt: skip
 SECTIONS = {
-    "harvest": ("input", "harvest", "normalize"),
+    "harvest": ("input", "ccindex", "harvest", "normalize"),
     "dedup": ("dedup",),
     "select": ("select",),
     "publish": ("publish",),
@@ -100,11 +100,12 @@ class Build:
         except (OSError, ValueError):
             plan = {}
         if plan.get("fingerprint") == fingerprint:
-            return [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
-        units = plan_units(list(self.inputs), self.settings)
-        self.root.mkdir(parents=True, exist_ok=True)
-        storage.commit_json(path, {"fingerprint": fingerprint, "units": [asdict(u) for u in units]})
-        return units
+            units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+        else:
+            units = plan_units(list(self.inputs), self.settings, path.parent)
+            about = {"fingerprint": fingerprint, "units": [asdict(u) for u in units]}
+            storage.commit_json(path, about)
+        return [dataclasses.replace(unit, state=str(path.parent)) for unit in units]
 
     def _refuse_other(self) -> None:
         """UsageError when the folder holds results of other settings or inputs."""
@@ -114,7 +115,7 @@ class Build:
         ours = {"inputs": list(self.inputs)} | _flat(self.settings)
         theirs = {"inputs": list(inputs)} | _flat(settings)
         for key, value in ours.items():
-            if theirs[key] != value:
+            if theirs[key] != value and not key.startswith("fetch."):  # changes no byte
                 stage = next((s for s, names in SECTIONS.items() if key.split(".")[0] in names), "")
                 mend = "choose another --out or remove that folder"
                 if stage not in ("", "harvest"):

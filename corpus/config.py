@@ -14,6 +14,7 @@ import tomllib
 import types
 import typing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,40 @@ class InputSettings:
     title_column: str = "title"
     date_column: str = "date"
     unit_mib: int = 64  # a larger file is split into units of about this many MiB
+
+
+@dataclass(frozen=True)
+class CcindexSettings:
+    """What `--source ccindex` takes from an index; an empty list or text: no such filter."""
+
+    base: str = "https://data.commoncrawl.org/"  # what warc_filename is relative to: URL or folder
+    languages: tuple[str, ...] = ("jpn",)  # ISO 639-3 in content_languages; unknown: none is noted
+    hosts: tuple[str, ...] = ()  # a host and everything below it
+    since: str = ""  # fetched at or after this date or time, UTC
+    until: str = ""  # fetched before it
+    status: tuple[str, ...] = ("200",)
+    mimes: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
+    unit_records: int = 4000  # records of a unit of work
+
+    def __post_init__(self) -> None:
+        for time in filter(None, (self.since, self.until)):
+            datetime.fromisoformat(time)
+        wrong = [code for code in self.status if not (code.isascii() and code.isdigit())]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no HTTP status code")
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """How patiently and how politely records are fetched; of no influence on their bytes."""
+
+    connections: int = 4  # requests of a worker at the same time
+    gap_kib: int = 128  # records nearer than this are fetched by one request
+    attempts: int = 8
+    backoff_s: float = 1.0  # before the 2nd attempt; doubled each time, up to a minute
+    timeout_s: float = 60.0  # without a byte; the whole answer has longer, by its size
+    max_skip_mib: int = 256  # read away at most so much from a server that ignores Range
+    max_failed: float = 0.5  # a unit whose server fails for a larger share is left for a later run
 
 
 @dataclass(frozen=True)
@@ -86,6 +121,8 @@ class Settings:
     """All settings of a build."""
 
     input: InputSettings = field(default_factory=InputSettings)
+    ccindex: CcindexSettings = field(default_factory=CcindexSettings)
+    fetch: FetchSettings = field(default_factory=FetchSettings)
     harvest: HarvestSettings = field(default_factory=HarvestSettings)
     normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
@@ -99,6 +136,14 @@ CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 MINIMUM: dict[tuple[str, str], float] = {
     ("input", "unit_mib"): 1,
+    ("ccindex", "unit_records"): 1,
+    ("fetch", "connections"): 1,
+    ("fetch", "gap_kib"): 0,
+    ("fetch", "attempts"): 1,
+    ("fetch", "backoff_s"): 0,
+    ("fetch", "timeout_s"): 0.1,
+    ("fetch", "max_skip_mib"): 0,
+    ("fetch", "max_failed"): 0,
     ("harvest", "max_body_mib"): 1,
     ("harvest", "max_ratio"): 1,
     ("publish", "shard_mib"): 1,

@@ -12,6 +12,7 @@ from corpus.build import load_settings
 from corpus.config import Settings, set_key
 from corpus.harvest import Reject, document
 from corpus.schema import document_id
+from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.plan import READERS, units
 
@@ -110,7 +111,7 @@ def _search_input(root: Path, name: str) -> list[dict[str, Any]]:
     """A record that was only counted leaves no row: read the input again and say why."""
     settings, inputs = load_settings(root)
     answers = []
-    for item, result in _reread(list(inputs), settings, name):
+    for item, result in _reread(root, list(inputs), settings, name):
         if isinstance(result, Reject):
             answers.append(
                 {
@@ -128,11 +129,14 @@ def _search_input(root: Path, name: str) -> list[dict[str, Any]]:
 
 
 def _reread(
-    inputs: list[str], settings: Settings, name: str
+    root: Path, inputs: list[str], settings: Settings, name: str
 ) -> list[tuple[Item, dict[str, Any] | Reject]]:
-    whole = set_key(settings, "input", "unit_mib", 1 << 30, "explain")
+    if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
+        again = ccindex.find(root / "state", name)
+    else:
+        again = units(inputs, set_key(settings, "input", "unit_mib", 1 << 30, "explain"))
     found = []
-    for unit in units(inputs, whole):
+    for unit in again:
         for item in READERS[unit.kind][0](unit, settings):
             if name in (item.url, document_id(item.file, item.offset, item.part)):
                 found.append((item, document(item, settings)))

@@ -14,6 +14,7 @@ class Unit:
     files: tuple[str, ...]  # as named on the command line
     start: int = 0  # first byte (row) of the range
     end: int = -1  # behind the last one; -1: the whole file
+    state: str = ""  # DIR/state, filled in when the plan is read: where ccindex finds its selection
 
     def __str__(self) -> str:
         more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""

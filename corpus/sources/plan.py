@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError, UsageError
-from corpus.sources import files, web
+from corpus.sources import ccindex, files, web
 from corpus.sources.item import Item, Unit
 from corpus.storage import input_size, is_remote, open_input
 
@@ -27,6 +28,7 @@ READERS: dict[str, tuple[Callable[[Unit, Settings], Iterator[Item]], tuple[str, 
     "csv": (files.read_csv, (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")),
     "html": (files.read_html, (".html", ".htm", ".xhtml", ".shtml")),
     "text": (files.read_text, (".txt", ".text", ".md")),
+    "ccindex": (ccindex.read, ()),  # never by its ending: it fetches, so it must be asked for
 }
 SPLITTABLE = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".jsonl", ".ndjson")
 FILES_PER_UNIT = 512  # of html and text folders
@@ -123,8 +125,14 @@ def _remote_paths(name: str) -> list[str]:
         raise UsageError(f"cannot list {name}: {error}") from error
 
 
-def units(inputs: list[str], settings: Settings) -> list[Unit]:
-    """Cut the inputs into units. The cuts depend on sizes and settings only, never on workers."""
+def units(inputs: list[str], settings: Settings, state: Path | None = None) -> list[Unit]:
+    """Cut the inputs into units. The cuts depend on sizes and settings only, never on workers.
+
+    `state`: the build's DIR/state, where a source may keep what its units refer to (ccindex does).
+    """
+    if settings.input.kind == "ccindex":
+        indexes = [path for path, _ in expand(inputs, "ccindex")]
+        return ccindex.plan(indexes, settings, state)
     planned: list[Unit] = []
     bundle: list[str] = []
 

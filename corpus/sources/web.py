@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError
@@ -35,14 +35,21 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
                     "or say what it is with --source"
                 )
             records = warc.read(window, unit.start, end, settings.harvest.max_body_mib * MIB + 4096)
-        for record in records:
-            if isinstance(record, warc.Gap):
-                yield Item(
-                    file, record.offset, record.length, problem="unreadable",
-                    detail=record.reason, value=float(record.length),
-                )  # fmt: skip
-            else:
-                yield _item(file, record, settings)
+        yield from items(file, records, settings)
+
+
+def items(
+    file: str, records: Iterable[warc.Record | warc.Gap], settings: Settings
+) -> Iterator[Item]:
+    """An item for every record and gap of `file`."""
+    for record in records:
+        if isinstance(record, warc.Gap):
+            yield Item(
+                file, record.offset, record.length, problem="unreadable",
+                detail=record.reason, value=float(record.length),
+            )  # fmt: skip
+        else:
+            yield _item(file, record, settings)
 
 
 def _any_record(window: Window) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 from collections import OrderedDict
 from types import TracebackType
+from typing import IO
 
 from corpus.errors import RunError
 from corpus.storage import input_size, is_remote, open_input
@@ -19,16 +21,23 @@ class Window:
     """`read(offset, count)` and `find(needle, start, stop)` over a file of `size` bytes."""
 
     def __init__(self, path: str) -> None:
-        self._map: mmap.mmap | None = None
+        self._map: mmap.mmap | bytes | None = None
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         try:
-            self._file = open_input(path)
+            self._file: IO[bytes] = open_input(path)
             self.size = input_size(path)
             if not is_remote(path) and self.size:
                 self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
                 self.size = len(self._map)
         except OSError as error:
             raise RunError(f"cannot read {path}: {error.strerror or error}") from error
+
+    @classmethod
+    def over(cls, data: bytes) -> Window:
+        """A window over bytes that are already here, e.g. one fetched record."""
+        window = cls.__new__(cls)
+        window._map, window._file, window.size = data, io.BytesIO(), len(data)
+        return window
 
     def read(self, offset: int, count: int) -> bytes:
         """Up to `count` bytes at `offset`; fewer at the end of the file."""
@@ -68,7 +77,7 @@ class Window:
         return self._blocks[number]
 
     def close(self) -> None:
-        if self._map is not None:
+        if isinstance(self._map, mmap.mmap):
             self._map.close()
         self._file.close()
 

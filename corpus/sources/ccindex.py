@@ -1,0 +1,153 @@
+"""Selective reading of a crawl: ask its index for the wanted records, fetch only those.
+
+    index (Parquet or CDX) ─▶ filters (DuckDB) ─▶ DIR/state/ccindex/selection.parquet ─▶ units
+    unit = a row range of the selection ─▶ ranges near each other, joined ─▶ WARC records ─▶ items
+
+The selection is written once, when the build is planned; a resumed build reads it back, so it never
+depends on the index again. What comes back for a record goes the way of a local WARC. A record that
+cannot be had is one item with the problem `fetch_failed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.config import MIB, Settings
+from corpus.errors import RunError, UsageError
+from corpus.sources import ranges, selection, warc, web
+from corpus.sources.item import Item, Unit
+from corpus.sources.window import Window
+
+MAX_RECORD = 64 * MIB  # packed; Common Crawl's stay below 5 MiB
+OUTAGE = 16  # requests in a row that fail for good: the server is down, not the record bad
+
+
+def plan(indexes: list[str], settings: Settings, state: Path | None) -> list[Unit]:
+    """Select the records, keep them in `state` and cut them into units of a fixed number.
+
+    Raises UsageError for an index without the columns the filters need, RunError for a damaged one.
+    """
+    if state is None:
+        raise UsageError("ccindex keeps its selection in a build folder: name it with --out")
+    count = selection.write(indexes, settings.ccindex, state)
+    cuts = [*range(0, count, settings.ccindex.unit_records), count]
+    return [_unit(*span) for span in enumerate(zip(cuts, cuts[1:], strict=False))]
+
+
+def _unit(index: int, rows: tuple[int, int], state: str = "") -> Unit:
+    return Unit(index, "ccindex", (f"state/{selection.FILE}",), *rows, state)
+
+
+def find(state: Path, url: str) -> list[Unit]:
+    """A unit for every selected record of `url`: what `corpus explain` reads again."""
+    path = state / selection.FILE
+    try:
+        urls = pq.read_table(path, columns=["url"])["url"]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path} is not readable: {error}") from error
+    rows = pc.indices_nonzero(pc.equal(urls, url)).to_pylist()
+    return [_unit(row, (row, row + 1), str(state)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    url: str
+    file: str  # with the base
+    start: int
+    stop: int
+    problem: str = ""  # why it is not even asked for
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """Items of the unit's records, in the order of the selection.
+
+    Raises RunError when the server fails for more than `fetch.max_failed` of them: the unit is
+    then not done, and the next run tries it again.
+    """
+    rows = _rows(unit, settings.ccindex.base)
+    lost = streak = 0
+    places = [(r.file, r.start, r.stop) for r in rows if not r.problem]
+    answers = ranges.fetch_all(places, settings.fetch)
+    for row in rows:
+        answer = ranges.Failure(row.problem, True) if row.problem else next(answers)
+        if isinstance(answer, bytes):
+            streak = 0
+            yield from _items(row, answer, settings)
+            continue
+        yield _failed(row, answer.reason)
+        if not answer.final:
+            lost, streak = lost + 1, streak + (1 if answer.first else 0)
+        enough = lost > settings.fetch.max_failed * len(rows) or streak >= OUTAGE
+        if enough and settings.fetch.max_failed < 1:
+            raise RunError(
+                f"{lost} of {len(rows)} records could not be fetched ({answer.reason}; "
+                f"{row.file}): run again later, or accept such losses with "
+                "--set fetch.max_failed=1"
+            )
+
+
+def _rows(unit: Unit, base: str) -> list[_Row]:
+    path = Path(unit.state) / selection.FILE
+    try:
+        table = _slice(path, unit.start, unit.end)
+    except (OSError, pa.ArrowInvalid) as error:
+        words = " ".join(str(error).split())[:160]
+        raise RunError(f"{path} is not readable, remove state/plan.json: {words}") from error
+    columns = (table[name].to_pylist() for name in selection.SCHEMA.names)
+    return [_row(base, *values) for values in zip(*columns, strict=True)]
+
+
+def _slice(path: Path, start: int, end: int) -> pa.Table:
+    """Rows [start, end) of a Parquet file, reading only the row groups they stand in."""
+    with pq.ParquetFile(path) as file:
+        groups: list[int] = []
+        first = position = 0
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            if position < end and position + rows > start:
+                if not groups:
+                    first = position
+                groups.append(number)
+            position += rows
+        return file.read_row_groups(groups).slice(start - first, end - start)
+
+
+def _row(base: str, url: str | None, name: str | None, start: int | None, size: int | None) -> _Row:
+    url, name, start, size = url or "", name or "", start or 0, size or 0
+    file = f"{base.rstrip('/')}/{name}" if base else name
+    problem = ""
+    if not name or start < 0 or size <= 0:
+        problem = f"the index gives no place: file {name!r}, offset {start}, length {size}"
+    elif name.startswith("/") or "://" in name or ".." in name.split("/"):
+        problem = "the index names a file outside ccindex.base"
+    elif size > MAX_RECORD:
+        problem = f"a record of {size:,} bytes; the limit is {MAX_RECORD:,}"
+    return _Row(url, file, start, start + size, problem)
+
+
+def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
+    """What a local file would give at this place: only the member that starts at its first byte."""
+    if not data:
+        yield _failed(row, "the file ends before this record")
+        return
+    limit = settings.harvest.max_body_mib * MIB + 4096
+    found = False
+    for record in warc.read(Window.over(data), 0, 1, limit):
+        found = True
+        record.offset += row.start
+        yield from web.items(row.file, [record], settings)
+    if not found:
+        yield replace(_failed(row, "no WARC record stands there"), problem="unreadable")
+
+
+def _failed(row: _Row, reason: str) -> Item:
+    return Item(
+        row.file, row.start, max(0, row.stop - row.start), url=row.url,
+        problem="fetch_failed", detail=reason,
+    )  # fmt: skip
