@@ -1,0 +1,265 @@
+"""Millions of host and URL entries as sorted 128-bit hashes: built once, mapped by every worker.
+
+An entry is a key, ASCII bytes `host` or `host/path`. A row of the table is the MurmurHash3_x64_128
+of a key in two uint64 columns; both must agree, so that among 10 million entries the chance that a
+host is taken for another is below 1e-24. About 25 bytes an entry, no string is kept: the matched
+entry is a part of the URL itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
+from .url_forms import MAX_HOST
+
+SUFFIX, EXACT, PATH, MARK_PATHS, MARK_PATTERNS = range(5)  # kinds of entries
+NO_CODE = 65535
+MAX_KEY_PATH = 1024  # bytes of a path that entries are compared with; longer ones are patterns
+SLOW = -2  # a URL in another form, or a host with patterns: the caller normalises and asks again
+_PATHS = 1
+_PATTERNS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of equal length, sorted by (low, high); codes number the categories, 65535 is none.
+
+    `buckets[b]:buckets[b + 1]` are the rows whose `low` begins with the bits b.
+    """
+
+    low: Hashes
+    high: Hashes
+    suffix: NDArray[np.uint16]
+    exact: NDArray[np.uint16]
+    flags: NDArray[np.uint8]
+    buckets: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.low)
+
+
+def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -> Table:
+    """A table of entries: hashes uint64[n, 2], kind and category code of each; the lowest code of
+    a key and kind wins."""
+    order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+    hashes, kinds, codes = hashes[order], kinds[order], codes[order]
+    first = np.ones(len(hashes), dtype=np.bool_)
+    first[1:] = (hashes[1:] != hashes[:-1]).any(axis=1)
+    starts = np.flatnonzero(first)
+    unique = hashes[starts]
+
+    def lowest(*chosen: int) -> NDArray[np.uint16]:
+        masked = np.where(np.isin(kinds, chosen), codes, np.uint16(NO_CODE))
+        return np.minimum.reduceat(masked, starts) if len(starts) else masked
+
+    bits = (kinds == MARK_PATHS) * np.uint8(_PATHS) + (kinds == MARK_PATTERNS) * np.uint8(_PATTERNS)
+    flags = np.bitwise_or.reduceat(bits, starts) if len(starts) else bits
+    width = max(1, len(starts).bit_length())
+    counts = np.bincount((unique[:, 0] >> np.uint64(64 - width)).astype(np.int64))
+    buckets = np.zeros((1 << width) + 1, dtype=np.uint32)
+    buckets[1 : len(counts) + 1] = counts
+    buckets = np.cumsum(buckets, dtype=np.uint32)
+    columns = (
+        np.ascontiguousarray(unique[:, 0]),
+        np.ascontiguousarray(unique[:, 1]),
+        lowest(SUFFIX, PATH),
+        lowest(EXACT),
+        flags.astype(np.uint8),
+        buckets,
+    )
+    for column in columns:
+        column.flags.writeable = False  # the type of a mapped file: one compilation serves both
+    return Table(*columns)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rotate(x: Scalar, by: Scalar) -> Scalar:
+    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(k: Scalar) -> Scalar:
+    k ^= k >> np.uint64(33)
+    k *= np.uint64(0xFF51AFD7ED558CCD)
+    k ^= k >> np.uint64(33)
+    k *= np.uint64(0xC4CEB9FE1A85EC53)
+    return k ^ (k >> np.uint64(33))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
+    """Up to 8 bytes as a little-endian uint64."""
+    value = np.uint64(0)
+    for i in range(min(end, begin + 8) - 1, begin - 1, -1):
+        value = (value << np.uint64(8)) | np.uint64(data[i])
+    return value
+
+
+@njit(cache=True, nogil=True)
+def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
+    """MurmurHash3_x64_128 (Austin Appleby, public domain), seed 0, of data[begin:end]."""
+    c1 = np.uint64(0x87C37B91114253D5)
+    c2 = np.uint64(0x4CF5AD432745937F)
+    h1 = np.uint64(0)
+    h2 = np.uint64(0)
+    at = begin
+    while at + 16 <= end:
+        h1 ^= _rotate(_load(data, at, end) * c1, 31) * c2
+        h1 = (_rotate(h1, 27) + h2) * np.uint64(5) + np.uint64(0x52DCE729)
+        h2 ^= _rotate(_load(data, at + 8, end) * c2, 33) * c1
+        h2 = (_rotate(h2, 31) + h1) * np.uint64(5) + np.uint64(0x38495AB5)
+        at += 16
+    h2 ^= _rotate(_load(data, at + 8, end) * c2, 33) * c1  # bytes that are absent count as zero
+    h1 ^= _rotate(_load(data, at, end) * c1, 31) * c2
+    h1 ^= np.uint64(end - begin)
+    h2 ^= np.uint64(end - begin)
+    h1 += h2
+    h2 += h1
+    h1 = _mix(h1)
+    h2 = _mix(h2)
+    h1 += h2
+    h2 += h1
+    return h1, h2
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_host_byte(c: Scalar) -> Scalar:
+    return (97 <= c <= 122) or (48 <= c <= 57) or c == 45 or c == 46 or c == 95
+
+
+@njit(cache=True, nogil=True)
+def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> Scalar:
+    """Lines of a block: how many; their bounds int64[n, 2] without white space at the ends; plain
+    is 1 and the hash set where the line is a host in normal form, 0 where Python must look."""
+    n = 0
+    at = 0
+    size = len(block)
+    while at < size:
+        end = at
+        while end < size and block[end] != 10:
+            end += 1
+        first, last = at, end
+        while first < last and block[first] <= 32:
+            first += 1
+        while last > first and block[last - 1] <= 32:
+            last -= 1
+        at = end + 1
+        if first == last or block[first] == 35:
+            continue
+        normal = last - first <= MAX_HOST and block[first] != 46 and block[last - 1] != 46
+        for i in range(first, last):
+            if not _is_host_byte(block[i]) or (block[i] == 46 and block[i - 1] == 46):
+                normal = False
+                break
+        bounds[n, 0] = first
+        bounds[n, 1] = last
+        plain[n] = normal
+        if normal:
+            hashes[n, 0], hashes[n, 1] = murmur128(block, first, last)
+        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def row_of(
+    data: Bytes, begin: Scalar, end: Scalar, low: Hashes, high: Hashes, buckets: Scalar
+) -> Scalar:
+    """Row of the key data[begin:end], -1 when it is no entry."""
+    h1, h2 = murmur128(data, begin, end)
+    width = 0
+    while (1 << (width + 1)) < len(buckets):
+        width += 1
+    bucket = np.int64(h1 >> np.uint64(64 - width))
+    for i in range(np.int64(buckets[bucket]), np.int64(buckets[bucket + 1])):
+        if low[i] == h1 and high[i] == h2:
+            return i
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def find(
+    data: Bytes, begin: Scalar, host_end: Scalar, end: Scalar, clean: Scalar, low: Hashes,
+    high: Hashes, suffix: Scalar, exact: Scalar, flags: Scalar, buckets: Scalar, patterns: Scalar,
+) -> Scalar:  # fmt: skip
+    """The most specific entry for data[begin:end], host and path in normal form.
+
+    Returns (code, key begin, key end, exact). Code -1: none; SLOW: the path is needed and not
+    `clean`, or, unless `patterns` is true, patterns of a host must be asked first.
+    """
+    if host_end == begin or host_end - begin > MAX_HOST:
+        return -1, 0, 0, False
+    limit = min(end, host_end + MAX_KEY_PATH)
+    for at in range(begin, host_end):
+        if at > begin and data[at - 1] != 46:
+            continue
+        row = row_of(data, at, host_end, low, high, buckets)
+        if row < 0:
+            continue
+        if flags[row] & _PATTERNS and not patterns:
+            return SLOW, 0, 0, False
+        if flags[row] & _PATHS and limit - host_end > 1:
+            if not clean:
+                return SLOW, 0, 0, False
+            for stop in range(limit, host_end + 1, -1):
+                # / ? & ; # end a part of a path; a slash belongs to what follows it
+                c = data[stop] if stop < end else np.uint8(47)
+                if c != 47 and c != 63 and c != 38 and c != 59 and c != 35:
+                    continue
+                found = row_of(data, at, stop, low, high, buckets)
+                if found >= 0 and suffix[found] != NO_CODE:
+                    return np.int64(suffix[found]), at, stop, False
+        if at == begin and exact[row] != NO_CODE:
+            return np.int64(exact[row]), at, host_end, True
+        if suffix[row] != NO_CODE:
+            return np.int64(suffix[row]), at, host_end, False
+    return -1, 0, 0, False
+
+
+@njit(cache=True, nogil=True)
+def classify(
+    data: Bytes, offsets: Scalar, low: Hashes, high: Hashes, suffix: Scalar, exact: Scalar,
+    flags: Scalar, buckets: Scalar, out: Ints,
+) -> Scalar:  # fmt: skip
+    """Code of each URL data[offsets[i]:offsets[i + 1]] into out int32[n]: -1 none, SLOW unknown.
+
+    URLs in normal form up to the path are decided here: http(s)://, a host in lower case, a port.
+    """
+    for i in range(len(offsets) - 1):
+        begin, end = np.int64(offsets[i]), np.int64(offsets[i + 1])
+        out[i] = SLOW
+        at = begin
+        for c in (104, 116, 116, 112):  # http
+            if at >= end or data[at] != c:
+                break
+            at += 1
+        if at - begin != 4:
+            continue
+        if at < end and data[at] == 115:
+            at += 1
+        if end - at < 4 or data[at] != 58 or data[at + 1] != 47 or data[at + 2] != 47:
+            continue
+        at += 3
+        host = at
+        dots = data[at] == 46  # an empty label
+        while at < end and _is_host_byte(data[at]):
+            dots = dots or (data[at] == 46 and data[at - 1] == 46)
+            at += 1
+        if dots or at == host or data[at - 1] == 46:
+            continue
+        if at < end and data[at] != 47 and data[at] != 63 and data[at] != 35:
+            continue
+        stop = at
+        clean = True
+        while stop < end and data[stop] != 35:
+            clean = clean and 32 < data[stop] < 127 and data[stop] != 37
+            stop += 1
+        clean = clean and (stop == at or data[at] == 47)
+        found = find(
+            data, host, at, stop, clean, low, high, suffix, exact, flags, buckets, False
+        )  # fmt: skip
+        out[i] = found[0]
