@@ -4,43 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from trainer_helpers import texts, write_corpus
 
 from trainer.config import Config, load
 from trainer.prepare import prepare
 from trainer.tokenizer import Tokenizer, save, train
-
-DOCUMENTS = Path(__file__).resolve().parent.parent / "data" / "documents.parquet"
-
-
-def texts() -> list[str]:
-    return [t for t in pq.read_table(DOCUMENTS).column("text").to_pylist() if t]
-
-
-def write_corpus(folder: Path) -> Path:
-    """A build folder with two shards of 25 documents in two sources and full lineage."""
-    table = pq.read_table(DOCUMENTS)
-    n = table.num_rows
-    names = ["even" if i % 2 == 0 else "odd" for i in range(n)]
-    columns: dict[str, Any] = {
-        "id": [f"doc-{i:03d}" for i in range(n)],
-        "url": table.column("url"),
-        "text": table.column("text"),
-        "source": pa.array(names),
-        "source_file": [f"crawl-{i // 10}.warc.gz" for i in range(n)],
-        "source_offset": pa.array([1000 * i for i in range(n)], pa.int64()),
-        "source_length": pa.array([100 + i for i in range(n)], pa.int64()),
-    }
-    (folder / "corpus").mkdir(parents=True)
-    whole = pa.table(columns)
-    for i in range(2):
-        name = f"train-{i:05d}-of-00002.parquet"
-        pq.write_table(whole.slice(25 * i, 25), folder / "corpus" / name, row_group_size=10)
-    return folder
 
 
 @pytest.fixture(scope="session")

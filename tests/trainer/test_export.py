@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from trainer_helpers import texts
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.trainer.conftest import texts
 from trainer.config import Config, ConfigError
 from trainer.export import export
 from trainer.generate import Sampling, text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -16,6 +18,15 @@ from trainer.config import Config, to_toml
 REPO = Path(__file__).resolve().parents[2]
 LAUNCH = REPO / "trainer" / "launch"
 SCRIPTS = ["torchrun.sh", "slurm.sbatch", "abci3.pbs", "tsubame4.sh"]
+
+
+def free_port() -> str:
+    """A port below the range from which the system gives ports to others."""
+    for port in random.SystemRandom().sample(range(20000, 32000), 50):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return str(port)
+    raise OSError("no free port")
 
 
 def dry_run(script: str, *args: str, **env: str) -> str:
@@ -78,9 +89,7 @@ def test_workers_started_by_slurm_or_mpi_find_each_other(
     config = replace(config, train=replace(config.train, steps=2, warmup_steps=1))
     file = tmp_path / "c.toml"
     file.write_text(to_toml(replace(config, eval=replace(config.eval, every=0))))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = free_port()
     workers = []
     for rank in range(2):
         env = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from trainer_helpers import model, small, tokens
 
 from trainer import flops, parallel
 from trainer.attention import attend, document_mask
-from trainer.config import PRESETS, ModelConfig, load
+from trainer.config import PRESETS, load
 from trainer.model import CausalLM, new_cache
 
 FAMILIES = ["llama", "gpt3", "palm"]
-
-
-def small(family: str = "llama", **changes: Any) -> ModelConfig:
-    shape = ModelConfig(
-        family=family,
-        vocab_size=96,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads={"llama": 2, "gpt3": 0, "palm": 1}[family],
-        max_position_embeddings=64,
-    )
-    return replace(shape, **changes)
-
-
-def model(config: ModelConfig, seed: int = 1) -> CausalLM:
-    made = CausalLM(config)
-    parallel.initialise(made, config, seed)
-    return made
-
-
-def tokens(rows: int = 2, length: int = 24, seed: int = 0) -> torch.Tensor:
-    return torch.randint(0, 96, (rows, length), generator=torch.Generator().manual_seed(seed))
 
 
 def numbered(*lengths: int) -> torch.Tensor:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from trainer_helpers import launch, losses, model, small, tokens
 
-from tests.trainer.test_model import model, small, tokens
-from tests.trainer.test_train import launch, losses
 from trainer import optim
 from trainer.config import Config, ConfigError, TrainConfig
 from trainer.runs import load_model

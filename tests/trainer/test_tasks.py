@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from trainer_helpers import texts
 
-from tests.trainer.conftest import texts
 from trainer import parallel, tasks
 from trainer.config import Config, ConfigError, ModelConfig
 from trainer.fertility import report

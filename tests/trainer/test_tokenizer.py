@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trainer_helpers import texts
 from transformers import AutoTokenizer
 
-from tests.trainer.conftest import texts
 from trainer.config import ConfigError
 from trainer.tokenizer import CHAT, SPECIALS, Tokenizer, save, train
 from trainer.tokenizer_hf import fast_tokenizer

@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from trainer_helpers import chains, launch, losses, with_
 
-from trainer.config import Config, ConfigError, to_toml
+from trainer.config import Config, ConfigError
 from trainer.runs import load_model
 from trainer.train import micro_rows, train
-
-REPO = Path(__file__).resolve().parents[2]
-
-
-def losses(run: Path) -> dict[int, float]:
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return {r["step"]: r["train"]["loss"] for r in map(json.loads, lines) if "train" in r}
-
-
-def chains(run: Path) -> list[str]:
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    return [r["chain"] for r in map(json.loads, lines) if "train" in r]
-
-
-def with_(config: Config, **sections: dict[str, Any]) -> Config:
-    changed = {k: replace(getattr(config, k), **v) for k, v in sections.items()}
-    return replace(config, **changed)
-
-
-def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command a user types, with torchrun."""
-    file = folder / f"config-{processes}.toml"
-    file.write_text(to_toml(config), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(processes), "-m", "trainer", "train"]
-    return subprocess.run(
-        [*command, "--config", str(file)],
-        cwd=REPO,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 def test_a_run_learns_and_prints_bits_per_byte_before_and_after(config: Config) -> None:

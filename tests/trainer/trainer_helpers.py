@@ -1,0 +1,103 @@
+"""What several tests of the trainer share: real pages, tiny models, runs under torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from trainer import parallel
+from trainer.config import Config, ModelConfig, to_toml
+from trainer.model import CausalLM
+
+REPO = Path(__file__).resolve().parents[2]
+DOCUMENTS = Path(__file__).resolve().parent.parent / "data" / "documents.parquet"
+
+
+def texts() -> list[str]:
+    return [t for t in pq.read_table(DOCUMENTS).column("text").to_pylist() if t]
+
+
+def write_corpus(folder: Path) -> Path:
+    """A build folder with two shards of 25 documents in two sources and full lineage."""
+    table = pq.read_table(DOCUMENTS)
+    n = table.num_rows
+    names = ["even" if i % 2 == 0 else "odd" for i in range(n)]
+    columns: dict[str, Any] = {
+        "id": [f"doc-{i:03d}" for i in range(n)],
+        "url": table.column("url"),
+        "text": table.column("text"),
+        "source": pa.array(names),
+        "source_file": [f"crawl-{i // 10}.warc.gz" for i in range(n)],
+        "source_offset": pa.array([1000 * i for i in range(n)], pa.int64()),
+        "source_length": pa.array([100 + i for i in range(n)], pa.int64()),
+    }
+    (folder / "corpus").mkdir(parents=True)
+    whole = pa.table(columns)
+    for i in range(2):
+        name = f"train-{i:05d}-of-00002.parquet"
+        pq.write_table(whole.slice(25 * i, 25), folder / "corpus" / name, row_group_size=10)
+    return folder
+
+
+def losses(run: Path) -> dict[int, float]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return {r["step"]: r["train"]["loss"] for r in map(json.loads, lines) if "train" in r}
+
+
+def chains(run: Path) -> list[str]:
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [r["chain"] for r in map(json.loads, lines) if "train" in r]
+
+
+def with_(config: Config, **sections: dict[str, Any]) -> Config:
+    changed = {k: replace(getattr(config, k), **v) for k, v in sections.items()}
+    return replace(config, **changed)
+
+
+def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command a user types, with torchrun."""
+    file = folder / f"config-{processes}.toml"
+    file.write_text(to_toml(config), encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), "-m", "trainer", "train"]
+    return subprocess.run(
+        [*command, "--config", str(file)],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def small(family: str = "llama", **changes: Any) -> ModelConfig:
+    shape = ModelConfig(
+        family=family,
+        vocab_size=96,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads={"llama": 2, "gpt3": 0, "palm": 1}[family],
+        max_position_embeddings=64,
+    )
+    return replace(shape, **changes)
+
+
+def model(config: ModelConfig, seed: int = 1) -> CausalLM:
+    made = CausalLM(config)
+    parallel.initialise(made, config, seed)
+    return made
+
+
+def tokens(rows: int = 2, length: int = 24, seed: int = 0) -> torch.Tensor:
+    return torch.randint(0, 96, (rows, length), generator=torch.Generator().manual_seed(seed))
