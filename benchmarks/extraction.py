@@ -1,0 +1,147 @@
+"""Main-content extraction: 5-gram F1 and time per page, by set, beside trafilatura and resiliparse.
+
+    python benchmarks/extraction.py --shared ../shared/data/warc [--material DIR] [--media DIR]
+                                    [--peers] [--held-out] [--limit N]
+
+--media is a checkout of postlight/parser: its Japanese pages are only ever measured on. --material
+holds the checkouts named in `corpus.web.train_extractor`. --held-out trains on half of the sites
+and scores the other half, both ways (needs lightgbm), so that no page is scored by a model that
+saw its site. Sets marked "report" had no part in training or in any choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from corpus.web import goldsets
+from corpus.web.extract import extract
+from corpus.web.scoring import counted, precision_recall_f1
+
+REPEATS = 3  # time is the fastest of this many passes
+
+
+def ours(html: bytes) -> str:
+    """Inaho."""
+    return extract(html).text
+
+
+def resiliparse(html: bytes) -> str:
+    """resiliparse's main_content on the decoded page."""
+    from resiliparse.extract.html2text import extract_plain_text
+
+    return extract_plain_text(html.decode(), main_content=True)
+
+
+def trafilatura(html: bytes) -> str:
+    """trafilatura with its defaults, without its process-wide duplicate filter."""
+    from trafilatura import extract as peer
+
+    return peer(html.decode(), deduplicate=False) or ""
+
+
+def pages(options: argparse.Namespace) -> Iterable[tuple[str, goldsets.GoldPage]]:
+    """(role, page): role "report" for sets that are only measured, else "trained"."""
+    if options.media:
+        yield from (("report", page) for page in goldsets.media(options.media))
+    if options.shared:
+        yield from (("trained", page) for page in goldsets.dev_sample(options.shared))
+    if options.material:
+        m = options.material
+        wcxb = m / "Murrough-Foley+web-content-extraction-benchmark"
+        yield from (("report", page) for page in goldsets.wcxb(wcxb, "test"))
+        yield from (("trained", page) for page in goldsets.scrapinghub(
+            m / "scrapinghub+article-extraction-benchmark"))
+        yield from (("trained", page) for page in goldsets.japanese_sites(m))
+
+
+def group(role: str, page: goldsets.GoldPage) -> str:
+    """Row of the table a page belongs to."""
+    language = ":ja" if page.source == "dev" and page.language == "ja" else (
+        ":other" if page.source == "dev" else "")
+    return f"{page.source}:{page.genre}{language} ({role})"
+
+
+def score(extractor: Callable[[bytes], str], page: goldsets.GoldPage) -> tuple[float, float, float]:
+    """Precision, recall, F1 of one extractor on one page."""
+    return precision_recall_f1(counted(extractor(page.html)), counted(page.gold))
+
+
+def milliseconds(extractor: Callable[[bytes], str], sample: list[bytes]) -> float:
+    """Fastest mean time a page."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        for html in sample:
+            extractor(html)
+        best = min(best, time.perf_counter() - start)
+    return 1000 * best / max(len(sample), 1)
+
+
+def held_out(options: argparse.Namespace) -> None:
+    """Print F1 by set where each page is scored by forests that saw only the other half's sites."""
+    from corpus.web import train_extractor as training
+    from corpus.web.forest import Forest
+    from corpus.web.select import choose
+
+    examples = training.examples(options.material, options.shared)
+    extra = training.segment_rows(options.material)
+    results = defaultdict(list)
+    for seed in range(options.seeds):
+        training.fill_held_out(examples, extra, seed)
+        for k in (0, 1):
+            seen = [e for e in examples if training.half(e.page.family) != k]
+            arrays = training.flat(training.fit_blocks(seen, extra, seed), "block")
+            arrays |= training.flat(training.fit_containers(seen, seed), "container")
+            forests = [Forest(*(arrays[f"{n}_{f}"] for f in Forest._fields))
+                       for n in ("block", "container")]
+            for e in examples:
+                if training.half(e.page.family) == k:
+                    keep, _ = choose(e.blocks, e.elements, *forests)
+                    results[group("held out", e.page)].append((seed, e.f1(keep)))
+    print("| set | pages | F1 mean over seeds | lowest seed | highest seed |\n|---|---|---|---|---|")
+    for name, rows in sorted(results.items()):
+        by_seed = [np.mean([f for s, f in rows if s == seed]) for seed in range(options.seeds)]
+        print(f"| {name} | {len(rows) // options.seeds} | {np.mean(by_seed):.3f} | "
+              f"{min(by_seed):.3f} | {max(by_seed):.3f} |")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    for name in ("shared", "material", "media"):
+        parser.add_argument("--" + name, type=Path)
+    parser.add_argument("--peers", action="store_true", help="score and time the peers too")
+    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--limit", type=int, default=0, help="pages per row, 0 for all")
+    options = parser.parse_args()
+    if options.held_out:
+        held_out(options)
+        return
+    extractors = [ours, resiliparse, trafilatura] if options.peers else [ours]
+    groups: dict[str, list[goldsets.GoldPage]] = defaultdict(list)
+    for role, page in pages(options):
+        rows = groups[group(role, page)]
+        if not options.limit or len(rows) < options.limit:
+            rows.append(page)
+    names = " | ".join(f"{e.__name__} P/R/F1 | ms/page" for e in extractors)
+    print(f"| set | pages | kB/page | {names} |\n|---|---|---|" + "---|---|" * len(extractors))
+    ours(b"<p>warm up</p>")
+    for name, rows in groups.items():
+        cells = []
+        for extractor in extractors:
+            mean = np.mean([score(extractor, page) for page in rows], axis=0)
+            time_ms = milliseconds(extractor, [page.html for page in rows[:100]])
+            cells.append(f"{mean[0]:.3f} / {mean[1]:.3f} / {mean[2]:.3f} | {time_ms:.2f}")
+        size = sum(len(page.html) for page in rows) / len(rows) / 1000
+        print(f"| {name} | {len(rows)} | {size:.0f} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

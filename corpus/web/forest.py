@@ -1,0 +1,59 @@
+"""Boosted trees as flat arrays: what LightGBM trained, walked without it.
+
+A model file is an `.npz` with, for each forest NAME, `NAME_feature` (int16), `NAME_threshold`
+(float32), `NAME_left` and `NAME_right` (int16: a node of the same tree, or the complement of a
+leaf's number), `NAME_value` (float32, leaves), and `NAME_nodes`, `NAME_leaves` (int32: where each
+tree's nodes and leaves begin). A tree goes left where the feature is at most the threshold.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Forest(NamedTuple):
+    """One boosted ensemble; arrays as in the module's docstring."""
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    value: np.ndarray
+    nodes: np.ndarray
+    leaves: np.ndarray
+
+
+def load_forest(path: Path, name: str) -> Forest:
+    """Read one forest of a model file."""
+    with np.load(path) as arrays:
+        return Forest(*(arrays[f"{name}_{field}"] for field in Forest._fields))
+
+
+@njit(cache=True, nogil=True)
+def raw_scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
+    """Sum of the trees' values for each row of features (float32 [n, f]): float64 [n]."""
+    n = len(rows)
+    out = np.zeros(n, dtype=np.float64)
+    for tree in range(len(forest.nodes)):
+        first = forest.nodes[tree]
+        leaf = forest.leaves[tree]
+        for i in range(n):
+            node = 0
+            while node >= 0:
+                k = first + node
+                if rows[i, forest.feature[k]] <= forest.threshold[k]:
+                    node = forest.left[k]
+                else:
+                    node = forest.right[k]
+            out[i] += forest.value[leaf + ~node]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def probabilities(rows: np.ndarray, forest: Forest) -> np.ndarray:
+    """Logistic function of the raw scores."""
+    return 1.0 / (1.0 + np.exp(-raw_scores(rows, forest)))

@@ -1,0 +1,60 @@
+"""Lines that are never text: share buttons, page-top links, bread crumbs, copyright footers.
+
+A short line is dropped only when it is such a phrase as a whole; a sentence that mentions one stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
+MAX_COPYRIGHT = 160
+
+_DECORATION = r"[\s　▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:：]*"
+_PHRASES = (
+    # page top
+    r"(この)?ページ(の)?(トップ|先頭|上部?|最初|TOP|Top|top)(へ|に)?(戻る|もどる|移動)?(する)?",
+    r"(トップ|TOP|Top|先頭|上)(へ|に)(戻る|もどる)?",
+    r"(?i:page ?top|back to top|go to top|to top|top of page)",
+    # read on
+    r"(この記事の)?続き(を|は)(読む|見る|表示|こちら)(する)?", r"(もっと|さらに)(見る|読む|表示)(する)?",
+    r"(記事)?全文(を)?(読む|表示|見る)(する)?", r"(?i:read more|continue reading|more|view more)",
+    r"(この|元の)?記事を読む", r"(次|前)の(ページ|記事|投稿)(へ)?", r"(次|前)へ", r"(記事)?一覧(へ|に)?(戻る)?",
+    # share
+    r"(この(記事|ページ)を)?(シェア|ツイート|ポスト|共有|印刷|保存|クリップ)(する)?(には)?",
+    r"(?i:tweet|share|pocket|like|follow|print|line|facebook|twitter|x|hatena|rss|copy|email"
+    r"|instagram|youtube|pinterest|linkedin|note|mail|feedly|threads|bluesky)"
+    r"((で|に)?(シェア|共有|ツイート|ポスト|送る|保存|登録|フォロー|投稿)(する)?)?",
+    r"(はてな)?(ブックマーク|ブックマ|はてブ)(に)?(追加|登録|保存)?(する)?", r"いいね[!！]?(する)?[\d,]*",
+    r"(リンク|URL|ＵＲＬ)(を)?コピー(する|しました)?", r"フォロー(する)?", r"メールで(送る|送信)(する)?",
+    r"SNSで(シェア|共有|フォロー)(する)?", r"(シェア|ツイート|共有)(ボタン)?",
+    # rails and advertisements
+    r"(?i:スポンサー(ド)?(リンク)?|広告|PR|AD|ADS|advertisement|sponsored( links?)?|sponsor)",
+    r"(あわせて|合わせて|こちらも)(読みたい|おすすめ|どうぞ)(記事)?", r"(人気|おすすめ|最新|新着|関連|注目)の?"
+    r"(記事|ニュース|エントリー?|ページ|コンテンツ|投稿)(一覧|ランキング)?", r"(アクセス|人気|記事)ランキング",
+    r"(メニュー|MENU|Menu|閉じる|CLOSE|Close|開く)(を)?(開く|閉じる)?", r"本文へ(スキップ|移動|ジャンプ)?(する|します)?",
+    r"コンテンツへ(スキップ|移動)(する)?", r"(現在|いま)(の)?(位置|場所)", r"パンくず(リスト)?",
+)
+_PHRASE = re.compile(f"{_DECORATION}(?:{'|'.join(_PHRASES)}){_DECORATION}")
+_CRUMBS = re.compile(
+    r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*")
+_COPYRIGHT = re.compile(
+    r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)|[(（]c[)）]\s*(?:copyright|\d{4})).*|.{0,100}\ball rights reserved\b.{0,40}"
+    r"|.{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}")
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a line of text is a boilerplate phrase as a whole."""
+    n = len(line)
+    if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
+        return True
+    if n <= 80 and _CRUMBS.fullmatch(line):
+        return True
+    return n <= MAX_COPYRIGHT and _COPYRIGHT.fullmatch(line) is not None
+
+
+def clean_lines(text: str) -> str:
+    """A text without boilerplate lines, empty ends and indents of full-width spaces."""
+    lines = [line.rstrip().lstrip("　") for line in text.split("\n")]
+    kept = [line for line in lines if len(line) > MAX_COPYRIGHT or not is_boilerplate(line)]
+    return "\n".join(kept).strip("\n")
