@@ -38,18 +38,18 @@ def raw_scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
     """Sum of the trees' values for each row of features (float32 [n, f]): float64 [n]."""
     n = len(rows)
     out = np.zeros(n, dtype=np.float64)
-    for tree in range(len(forest.nodes)):
-        first = forest.nodes[tree]
-        leaf = forest.leaves[tree]
-        for i in range(n):
+    for i in range(n):  # rows outside: the trees stay in the first-level cache, all rows would not
+        row = rows[i]
+        total = 0.0
+        for tree in range(len(forest.nodes)):
+            first = forest.nodes[tree]
             node = 0
             while node >= 0:
                 k = first + node
-                if rows[i, forest.feature[k]] <= forest.threshold[k]:
-                    node = forest.left[k]
-                else:
-                    node = forest.right[k]
-            out[i] += forest.value[leaf + ~node]
+                node = forest.left[k] if row[forest.feature[k]] <= forest.threshold[k] else (
+                    forest.right[k])
+            total += forest.value[forest.leaves[tree] + ~node]
+        out[i] = total
     return out
 
 
