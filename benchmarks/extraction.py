@@ -104,7 +104,7 @@ def held_out(options: argparse.Namespace) -> None:
                 if training.half(e.page.family) == k:
                     keep, _ = choose(e.blocks, e.elements, *forests)
                     results[group("held out", e.page)].append((seed, e.f1(keep)))
-    print("| set | pages | F1 mean over seeds | lowest seed | highest seed |\n|---|---|---|---|---|")
+    print("| set | pages | F1 mean over seeds | lowest | highest |\n|---|---|---|---|---|")
     for name, rows in sorted(results.items()):
         by_seed = [np.mean([f for s, f in rows if s == seed]) for seed in range(options.seeds)]
         print(f"| {name} | {len(rows) // options.seeds} | {np.mean(by_seed):.3f} | "

@@ -14,10 +14,10 @@ CJK_WEIGHT = 10  # length in tenths of a CJK character; other characters say les
 OTHER_WEIGHT = 4
 
 # Block columns (int32). Weights in tenths of a CJK character; LINKED is the weight inside links;
-# STOPS counts 。！？!? and a full stop at a word's end; LAST is 1 after a stop, 2 after 」』）, else 0;
-# DATES counts 年月日 and colons between digits.
-(B_START, B_END, B_ELEMENT, B_WEIGHT, B_LINKED, B_KANA, B_HAN, B_STOPS, B_COMMAS, B_DIGITS, B_BREAKS,
- B_PRE, B_LINKS, B_CHARS, B_LAST, B_BARS, B_INLINE, B_BOLD, B_DATES, B_COPYRIGHT,
+# STOPS counts 。！？!? and a full stop at a word's end; LAST is 1 after a stop, 2 after 」』）,
+# else 0; DATES counts 年月日 and colons between digits.
+(B_START, B_END, B_ELEMENT, B_WEIGHT, B_LINKED, B_KANA, B_HAN, B_STOPS, B_COMMAS, B_DIGITS,
+ B_BREAKS, B_PRE, B_LINKS, B_CHARS, B_LAST, B_BARS, B_INLINE, B_BOLD, B_DATES, B_COPYRIGHT,
  B_WIDTH) = range(21)
 
 # Element columns (int32). Blocks [E_FIRST, E_END) lie inside the element. E_FLAGS holds the kinds
@@ -187,13 +187,13 @@ def put_text(
             while j < end and j < i + 6 and src[j] != 59:
                 j += 1
             if src[i + 1] == 97:
-                code = 38
+                code = np.int64(38)
             elif src[i + 1] == 108:
-                code = 60
+                code = np.int64(60)
             elif src[i + 1] == 103:
-                code = 62
+                code = np.int64(62)
             elif src[i + 1] == 113:
-                code = 34
+                code = np.int64(34)
             else:  # &nbsp;
                 i = j + 1
                 if state[S_SPACE] == 0 or state[S_SPACE] == NEWLINE:
@@ -219,15 +219,15 @@ def put_text(
                 | np.int64(src[i + 2] & 0x3F)
             )
             i += 3
-            if code == 0x3000 and (not state[S_OPEN] or state[S_BREAKS] or pre == 0 and (
-                    state[S_SPACE] != 0)):
+            if code == 0x3000 and (not state[S_OPEN] or state[S_BREAKS] or (
+                    pre == 0 and state[S_SPACE] != 0)):
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE
                 continue
             if code == 0x200B or code == 0xFEFF:
                 continue
         else:
-            code = 0x20000
+            code = np.int64(0x20000)
             i += 4
         wide = code >= 0x2E80
         if state[S_SPACE] or state[S_BREAKS] or not state[S_OPEN] or state[S_PENDING]:

@@ -61,7 +61,8 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
         if end <= first:
             continue
         parent = elements[e, b.E_PARENT]
-        if parent >= 0 and elements[parent, b.E_FIRST] == first and elements[parent, b.E_END] == end:
+        if parent >= 0 and (elements[parent, b.E_FIRST] == first
+                            and elements[parent, b.E_END] == end):
             scores[parent] = -1.0
         scores[e] = _ef1(mass, weights, first, end)
     count = 0
@@ -100,8 +101,9 @@ def container_features(
     h1, articles, mains = -1, 0, 0
     for e in range(len(elements)):
         mains += (elements[e, b.E_OWN_LANDMARK] & 64) != 0
-        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and elements[e, b.E_END] > elements[e, b.E_FIRST]:
-            h1 = elements[e, b.E_FIRST]
+        first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
+        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and end > first:
+            h1 = first
         articles += (elements[e, b.E_OWN_LANDMARK] & 68) == 4
     total = max(weights[n], 1.0)
     top = 0.0

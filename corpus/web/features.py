@@ -174,7 +174,6 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     sentence = sentence_weights(blocks)
     sentences = prefix_sums(sentence)
     total = max(weights[n], 1.0)
-    all_sentences = max(sentences[n], 1.0)
     best = readable(blocks, elements, weights, linked)
     marks = np.empty(5, dtype=np.int64)
     marks[0] = best
@@ -186,8 +185,9 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     articles, mains = 0, 0
     for e in range(len(elements)):
         mains += (elements[e, b.E_OWN_LANDMARK] & 64) != 0
-        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and elements[e, b.E_END] > elements[e, b.E_FIRST]:
-            h1 = elements[e, b.E_FIRST]
+        first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
+        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and end > first:
+            h1 = first
         articles += (elements[e, b.E_OWN_LANDMARK] & 68) == 4
     peak, height = 0, -1.0
     for i in range(n):

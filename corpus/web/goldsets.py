@@ -50,8 +50,8 @@ def _text_of(html: str, selector: str = "body") -> str:
     tree = LexborHTMLParser(html)
     for node in tree.css(_INVISIBLE):
         node.decompose()
-    node = tree.css_first(selector)
-    return node.text(separator="\n") if node else ""
+    chosen = tree.css_first(selector)
+    return chosen.text(separator="\n") if chosen else ""
 
 
 def _body(member: bytes) -> bytes:
@@ -129,7 +129,7 @@ def daniel(folder: Path) -> Iterator[GoldPage]:
 
 
 def segments(folder: Path) -> Iterator[tuple[GoldPage, list[str], list[str]]]:
-    """adbar/trafilatura tests/eval (Apache-2.0): pages with segments that must and must not be kept.
+    """adbar/trafilatura tests/eval (Apache-2.0): pages with segments to keep and to drop.
 
     Only those segments are gold; `gold` of the page is empty.
     """

@@ -25,10 +25,11 @@ _IGNORED, _FORMATTING, _RAW = 1, 2, 3
 _NO_END = ("a p li dt dd tr td th thead tbody tfoot option optgroup rt rp rb rtc colgroup caption "
            "area base basefont bgsound br col embed frame hr img input keygen link meta param "
            "source track wbr html head body")
+_BOLD = "b big code em font i nobr s small strike strong tt u"
 KINDS = open_table(
     {name: _IGNORED for name in _NO_END.split()}
-    | {name: _FORMATTING for name in "b big code em font i nobr s small strike strong tt u".split()}
-    | {name: _RAW for name in "script style".split()}
+    | {name: _FORMATTING for name in _BOLD.split()}
+    | {name: _RAW for name in ("script", "style")}
 )
 assert len(KINDS[0]) == TABLE_SIZE
 _ZERO = np.uint32(0)

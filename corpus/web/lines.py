@@ -1,6 +1,6 @@
 """Lines that are never text: share buttons, page-top links, bread crumbs, copyright footers.
 
-A short line is dropped only when it is such a phrase as a whole; a sentence that mentions one stays.
+A short line is dropped only when it is such a phrase as a whole; a sentence with one in it stays.
 """
 
 from __future__ import annotations
@@ -17,29 +17,47 @@ _PHRASES = (
     r"(トップ|TOP|Top|先頭|上)(へ|に)(戻る|もどる)?",
     r"(?i:page ?top|back to top|go to top|to top|top of page)",
     # read on
-    r"(この記事の)?続き(を|は)(読む|見る|表示|こちら)(する)?", r"(もっと|さらに)(見る|読む|表示)(する)?",
-    r"(記事)?全文(を)?(読む|表示|見る)(する)?", r"(?i:read more|continue reading|more|view more)",
-    r"(この|元の)?記事を読む", r"(次|前)の(ページ|記事|投稿)(へ)?", r"(次|前)へ", r"(記事)?一覧(へ|に)?(戻る)?",
+    r"(この記事の)?続き(を|は)(読む|見る|表示|こちら)(する)?",
+    r"(もっと|さらに)(見る|読む|表示)(する)?",
+    r"(記事)?全文(を)?(読む|表示|見る)(する)?",
+    r"(?i:read more|continue reading|view more)",
+    r"(この|元の)?記事を読む",
+    r"(次|前)の(ページ|記事|投稿)(へ)?",
+    r"(次|前)へ",
+    r"(記事)?一覧(へ|に)?(戻る)?",
     # share
-    r"(この(記事|ページ)を)?(シェア|ツイート|ポスト|共有|印刷|保存|クリップ)(する)?(には)?",
-    r"(?i:tweet|share|pocket|like|follow|print|line|facebook|twitter|x|hatena|rss|copy|email"
-    r"|instagram|youtube|pinterest|linkedin|note|mail|feedly|threads|bluesky)"
-    r"((で|に)?(シェア|共有|ツイート|ポスト|送る|保存|登録|フォロー|投稿)(する)?)?",
-    r"(はてな)?(ブックマーク|ブックマ|はてブ)(に)?(追加|登録|保存)?(する)?", r"いいね[!！]?(する)?[\d,]*",
-    r"(リンク|URL|ＵＲＬ)(を)?コピー(する|しました)?", r"フォロー(する)?", r"メールで(送る|送信)(する)?",
-    r"SNSで(シェア|共有|フォロー)(する)?", r"(シェア|ツイート|共有)(ボタン)?",
+    # (single words that head sections of manuals, such as 印刷, 保存, 共有 or print, stay)
+    r"この(記事|ページ)を(シェア|ツイート|ポスト|共有|印刷|保存|クリップ)(する)?",
+    r"(シェア|ツイート|ポスト)(する)?",
+    r"(?i:tweet|share|pocket|facebook|twitter|hatena|feedly|instagram|pinterest|linkedin)",
+    r"(?i:facebook|twitter|x|line|hatena|pocket|instagram|linkedin|note|feedly|threads|bluesky)"
+    r"(で|に)(シェア|共有|ツイート|ポスト|送る|保存|登録|フォロー|投稿)(する)?",
+    r"はてな?ブ(ックマーク)?(に)?(追加|登録|保存)?(する)?",
+    r"いいね[!！]?(する)?[\d,]*",
+    r"(リンク|URL|ＵＲＬ)(を)?コピー(する|しました)?",
+    r"フォロー(する)?",
+    r"メールで(送る|送信)(する)?",
+    r"SNSで(シェア|共有|フォロー)(する)?",
+    r"(シェア|ツイート|共有)ボタン",
     # rails and advertisements
-    r"(?i:スポンサー(ド)?(リンク)?|広告|PR|AD|ADS|advertisement|sponsored( links?)?|sponsor)",
-    r"(あわせて|合わせて|こちらも)(読みたい|おすすめ|どうぞ)(記事)?", r"(人気|おすすめ|最新|新着|関連|注目)の?"
-    r"(記事|ニュース|エントリー?|ページ|コンテンツ|投稿)(一覧|ランキング)?", r"(アクセス|人気|記事)ランキング",
-    r"(メニュー|MENU|Menu|閉じる|CLOSE|Close|開く)(を)?(開く|閉じる)?", r"本文へ(スキップ|移動|ジャンプ)?(する|します)?",
-    r"コンテンツへ(スキップ|移動)(する)?", r"(現在|いま)(の)?(位置|場所)", r"パンくず(リスト)?",
+    r"(?i:スポンサー(ド)?リンク|PR|AD|ADS|advertisement|sponsored( links?)?|sponsor)",
+    r"(あわせて|合わせて|こちらも)(読みたい|おすすめ|どうぞ)(記事)?",
+    r"(人気|おすすめ|最新|新着|関連|注目)の?(記事|ニュース|エントリー?|ページ|コンテンツ|投稿)"
+    r"(一覧|ランキング)?",
+    r"(アクセス|人気|記事)ランキング",
+    r"メニューを(開く|閉じる)",
+    r"本文へ(スキップ|移動|ジャンプ)?(する|します)?",
+    r"コンテンツへ(スキップ|移動)(する)?",
+    r"現在(の)?位置",
+    r"パンくず(リスト)?",
 )
 _PHRASE = re.compile(f"{_DECORATION}(?:{'|'.join(_PHRASES)}){_DECORATION}")
 _CRUMBS = re.compile(
     r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*")
 _COPYRIGHT = re.compile(
-    r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)|[(（]c[)）]\s*(?:copyright|\d{4})).*|.{0,100}\ball rights reserved\b.{0,40}"
+    r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
+    r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
+    r"|.*\ball rights reserved\b.{0,40}"
     r"|.{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}")
 
 

@@ -35,10 +35,11 @@ _ERA_START = {"令和": 2018, "平成": 1988}
 _ENGLISH = re.compile(
     r"(?i)(?:(\d{1,2})\s+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+"
     r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s+)?((?:19|20)\d\d)")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/_-]?(\d\d)[/_-]?(\d\d)(?=[/_.-]|\D|$)")
 _BYLINE = re.compile(
-    r"(?i)^(?:by|written by|author|posted by|著者?|文|筆者|執筆者?|記者|ライター|投稿者|作成者|取材・文|文責)"
+    r"(?i)^(?:by|written by|author|posted by|著者?|文|筆者|執筆者?|記者|ライター|投稿者|作成者"
+    r"|取材・文|文責)"
     r"\s*[:：/／・]?\s*|\s*(?:著|記者|さん|氏)$")
 
 
@@ -52,7 +53,7 @@ class Metadata(NamedTuple):
 
 
 def read_date(text: str) -> str:
-    """First date of a text as YYYY-MM-DD ("" if none): ISO, 2024年1月2日, 令和6年1月2日, English."""
+    """First date of a text as YYYY-MM-DD ("" if none): ISO, Japanese, era years, English."""
     text = text[:200]
     era = _ERA.search(text)
     if era:
@@ -79,7 +80,7 @@ def _valid(year: int, month: int, day: int) -> str:
 
 
 def _jsonld_objects(scripts: list[str]) -> list[dict[str, Any]]:
-    """Objects of the page's JSON-LD: top level, lists and @graph; broken scripts are passed over."""
+    """Objects of the page's JSON-LD: top level, lists, @graph; broken scripts are left out."""
     out: list[dict[str, Any]] = []
     for script in scripts:
         text = script.strip().removeprefix("<!--").removesuffix("-->").strip()
@@ -121,7 +122,7 @@ def _first(meta: dict[str, list[str]], names: tuple[str, ...]) -> str:
 
 
 def _title(document: Document, works: list[dict[str, Any]], site: str) -> str:
-    """Headline: the part of `<title>` that og:title, JSON-LD or `<h1>` confirm, without the site."""
+    """Headline: what og:title, JSON-LD or `<h1>` confirm in `<title>`, without the site."""
     whole = document.title
     headings = document.marked_text(b.M_H1)
     confirmed = [" ".join(document.meta.get("og:title", [""])[0].split()),

@@ -1,6 +1,6 @@
 """Train the extractor's two forests from public gold sets (development only; needs lightgbm).
 
-    python -m corpus.web.train_extractor MATERIAL SHARED_WARC_FOLDER --out corpus/web/models/extractor.npz
+    python -m corpus.web.train_extractor MATERIAL WARC_FOLDER --out corpus/web/models/extractor.npz
 
 MATERIAL holds checkouts named owner+name of the repositories that `corpus.web.goldsets` reads:
 Murrough-Foley/web-content-extraction-benchmark, scrapinghub/article-extraction-benchmark,
@@ -90,7 +90,8 @@ def examples(material: Path, warc_folder: Path) -> list[Example]:
     """All training pages, in a fixed order."""
     def pages() -> Iterator[goldsets.GoldPage]:
         yield from goldsets.dev_sample(warc_folder)
-        yield from goldsets.wcxb(material / "Murrough-Foley+web-content-extraction-benchmark", "dev")
+        wcxb = material / "Murrough-Foley+web-content-extraction-benchmark"
+        yield from goldsets.wcxb(wcxb, "dev")
         yield from goldsets.scrapinghub(material / "scrapinghub+article-extraction-benchmark")
         yield from goldsets.readability(material / "mozilla+readability")
         yield from goldsets.daniel(material / "rundimeco+waddle")
@@ -228,7 +229,7 @@ def main() -> None:
     arrays |= flat(fit_blocks(pages, extra, options.seed), "block")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     print(options.out, options.out.stat().st_size, "bytes")
 
 

@@ -44,56 +44,82 @@ RB = "<p>これは<ruby><rb>漢字</rb><rp>（</rp><rt>かんじ</rt><rp>）</rp
 BARE = "<p>これは<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>の文章です。</p>"
 
 
-@pytest.mark.parametrize(("policy", "html", "expected"), [
-    ("drop", RUBY, "これは漢字の読み"), ("drop", RB, "これは漢字の文章"), ("drop", BARE, "これは漢字の文章"),
-    ("inline", RUBY, "これは漢字（かんじ）の読み"), ("inline", RB, "これは漢字（かんじ）の文章"),
-    ("inline", BARE, "これは漢（かん）字（じ）の文章"),
-    ("keep", RUBY, "これは｜漢字《かんじ》の読み"), ("keep", RB, "これは｜漢字《かんじ》の文章"),
-    ("keep", BARE, "これは｜漢《かん》｜字《じ》の文章"),
-])
+@pytest.mark.parametrize(
+    ("policy", "html", "expected"),
+    [
+        ("drop", RUBY, "これは漢字の読み"),
+        ("drop", RB, "これは漢字の文章"),
+        ("drop", BARE, "これは漢字の文章"),
+        ("inline", RUBY, "これは漢字（かんじ）の読み"),
+        ("inline", RB, "これは漢字（かんじ）の文章"),
+        ("inline", BARE, "これは漢（かん）字（じ）の文章"),
+        ("keep", RUBY, "これは｜漢字《かんじ》の読み"),
+        ("keep", RB, "これは｜漢字《かんじ》の文章"),
+        ("keep", BARE, "これは｜漢《かん》｜字《じ》の文章"),
+    ],
+)
 def test_ruby_policies(policy: str, html: str, expected: str) -> None:
     assert expected in extract(article(html), ruby=policy).text
 
 
 def test_an_unknown_ruby_policy_is_named_in_the_error() -> None:
-    with pytest.raises(ValueError, match="'hiragana'.*drop, inline, keep"):
+    with pytest.raises(ValueError, match=r"'hiragana'.*drop, inline, keep"):
         extract(article(), ruby="hiragana")
 
 
 def test_a_single_br_is_a_line_and_two_are_a_paragraph_and_indents_go() -> None:
-    text = page("<div>　昔々、ある所に老人が住んでいた。<br>山へ行くのが好きだった。<br><br>"
-                "　ある日、川で大きな桃を見つけた。<br />\n<br>　それを持って帰ることにした。</div>")
-    assert lines(text) == ["昔々、ある所に老人が住んでいた。", "山へ行くのが好きだった。",
-                           "ある日、川で大きな桃を見つけた。", "それを持って帰ることにした。"]
+    text = page(
+        "<div>　昔々、ある所に老人が住んでいた。<br>山へ行くのが好きだった。<br><br>"
+        "　ある日、川で大きな桃を見つけた。<br />\n<br>　それを持って帰ることにした。</div>"
+    )
+    assert lines(text) == [
+        "昔々、ある所に老人が住んでいた。",
+        "山へ行くのが好きだった。",
+        "ある日、川で大きな桃を見つけた。",
+        "それを持って帰ることにした。",
+    ]
 
 
 def test_a_source_line_break_between_japanese_characters_writes_nothing() -> None:
-    text = extract(page("<p>長い文は原稿の途中で\n  折り返されていますが、\n続けて読めます。</p>"
-                        "<p>English words\nstay apart, as they should.</p>")).text
+    text = extract(
+        page(
+            "<p>長い文は原稿の途中で\n  折り返されていますが、\n続けて読めます。</p>"
+            "<p>English words\nstay apart, as they should.</p>"
+        )
+    ).text
     assert "途中で折り返されていますが、続けて読めます。" in text
     assert "English words stay apart" in text
 
 
 def test_a_data_table_keeps_its_rows_as_lines_with_tabs_between_cells() -> None:
-    table = ("<table><tr><th>年</th><th>来場者</th></tr><tr><td>2022年</td><td>12万人</td></tr>"
-             "<tr><td>2023年</td><td>15万人</td></tr></table><p>過去最多は2019年の18万人だった。</p>")
+    table = (
+        "<table><tr><th>年</th><th>来場者</th></tr><tr><td>2022年</td><td>12万人</td></tr>"
+        "<tr><td>2023年</td><td>15万人</td></tr></table><p>過去最多は2019年の18万人だった。</p>"
+    )
     found = lines(article(table))
     assert "年\t来場者" in found and "2023年\t15万人" in found
 
 
 def test_list_items_are_lines() -> None:
-    items = "<p>会場では次の催しがある。</p><ul><li>太鼓の演奏がある。</li><li>茶会が開かれる。</li></ul>"
+    items = (
+        "<p>会場では次の催しがある。</p><ul><li>太鼓の演奏がある。</li>"
+        "<li>茶会が開かれる。</li></ul>"
+    )
     found = lines(article(items))
     assert "太鼓の演奏がある。" in found and "茶会が開かれる。" in found
 
 
 def test_code_keeps_its_line_breaks_and_indents() -> None:
-    code = "<p>次のように書く。すると動く。</p><pre><code>def f(x):\n    if x:\n        return 1\n</code></pre>"
+    code = (
+        "<p>次のように書く。すると動く。</p><pre>"
+        "<code>def f(x):\n    if x:\n        return 1\n</code></pre>"
+    )
     assert "def f(x):\n    if x:\n        return 1" in extract(article(code)).text
 
 
 def test_plain_text_in_pre_keeps_its_lines() -> None:
-    text = "　これは平文の文書です。\n改行はそのまま残ります。\n\n段落が変わりました。\n以上で終わりです。"
+    text = "　これは平文の文書です。\n改行はそのまま残ります。\n\n段落が変わりました。"
+    "\n以上で終わりです。"
     found = extract(page(f"<pre>{text}</pre>")).text
     assert found.split("\n") == [line.strip("　") for line in text.split("\n")]
 
@@ -106,20 +132,23 @@ def test_numeric_entities_decode() -> None:
     assert '読めなければなりません。&<>"' in text
 
 
-@pytest.mark.parametrize("hidden", [
-    "<p hidden>見えない文章がここに書いてあります。</p>",
-    "<p style='color:red; DISPLAY : none'>見えない文章がここに書いてあります。</p>",
-    "<div style='visibility:hidden'><p>見えない文章がここに書いてあります。</p></div>",
-    "<script>var s = '見えない文章がここに書いてあります。';</script>",
-    "<style>p::after { content: '見えない文章がここに書いてあります。' }</style>",
-    "<noscript><p>見えない文章がここに書いてあります。</p></noscript>",
-    "<template><p>見えない文章がここに書いてあります。</p></template>",
-    "<textarea>見えない文章がここに書いてあります。</textarea>",
-    "<select><option>見えない文章がここに書いてあります。</select>",
-    "<!-- 見えない文章がここに書いてあります。 -->",
-    "<svg><text>見えない文章がここに書いてあります。</text></svg>",
-    "<dialog><p>見えない文章がここに書いてあります。</p></dialog>",
-])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<p hidden>見えない文章がここに書いてあります。</p>",
+        "<p style='color:red; DISPLAY : none'>見えない文章がここに書いてあります。</p>",
+        "<div style='visibility:hidden'><p>見えない文章がここに書いてあります。</p></div>",
+        "<script>var s = '見えない文章がここに書いてあります。';</script>",
+        "<style>p::after { content: '見えない文章がここに書いてあります。' }</style>",
+        "<noscript><p>見えない文章がここに書いてあります。</p></noscript>",
+        "<template><p>見えない文章がここに書いてあります。</p></template>",
+        "<textarea>見えない文章がここに書いてあります。</textarea>",
+        "<select><option>見えない文章がここに書いてあります。</select>",
+        "<!-- 見えない文章がここに書いてあります。 -->",
+        "<svg><text>見えない文章がここに書いてあります。</text></svg>",
+        "<dialog><p>見えない文章がここに書いてあります。</p></dialog>",
+    ],
+)
 def test_invisible_text_does_not_come_through(hidden: str) -> None:
     text = extract(article(hidden)).text
     assert "見えない" not in text and "臨時のバス" in text
@@ -132,7 +161,8 @@ NAVIGATION = (
     "<li><a href='/1'>社会</a> &gt;</li><li>桜が咲いた</li></ol>"
 )
 FOOTER = (
-    "<aside class='sidebar'><h2>アクセスランキング</h2><ul><li><a href='/a'>市長選の結果が判明</a></li>"
+    "<aside class='sidebar'><h2>アクセスランキング</h2><ul><li>"
+    "<a href='/a'>市長選の結果が判明</a></li>"
     "<li><a href='/b'>新しい駅が開業へ</a></li></ul></aside>"
     "<p class='pagetop'><a href='#top'>ページトップへ</a></p>"
     "<footer><ul><li><a href='/c'>会社概要</a></li><li><a href='/d'>採用情報</a></li></ul>"
@@ -140,53 +170,85 @@ FOOTER = (
 )
 
 
-@pytest.mark.parametrize("waste", [
-    "経済", "ホーム", "アクセスランキング", "市長選の結果", "ページトップへ", "採用情報", "Copyright", "無断転載",
-])
+@pytest.mark.parametrize(
+    "waste",
+    [
+        "経済",
+        "ホーム",
+        "アクセスランキング",
+        "市長選の結果",
+        "ページトップへ",
+        "採用情報",
+        "Copyright",
+        "無断転載",
+    ],
+)
 def test_navigation_rails_and_footers_do_not_come_through(waste: str) -> None:
     text = extract(article(before=NAVIGATION, after=FOOTER)).text
     assert waste not in text
     assert "今年も城下町の桜が咲いた。" in text and "三か所ふやす予定だ。" in text
 
 
-@pytest.mark.parametrize("waste", [
-    "<ul class='sns-share'><li><a href='x'>ツイート</a></li><li><a href='y'>シェアする</a></li></ul>",
-    "<p><a href='/more'>続きを読む</a></p>", "<p><a href='#top'>▲ページの先頭へ戻る</a></p>",
-    "<p>ホーム &gt; 社会 &gt; 桜が咲いた</p>", "<p><small>(c) 2024 Yama Shimbun. All rights reserved.</small></p>",
-    "<div><a href='#'>この記事をシェア</a></div>", "<p>はてなブックマークに追加</p>", "<p>スポンサーリンク</p>",
-    "<div class='cookie-consent'><p>当サイトではCookieを使用しています。同意しますか。</p></div>",
-])
+@pytest.mark.parametrize(
+    "waste",
+    [
+        "<ul class='sns-share'><li><a href='x'>ツイート</a></li><li><a href='y'>シェアする"
+        "</a></li></ul>",
+        "<p><a href='/more'>続きを読む</a></p>",
+        "<p><a href='#top'>▲ページの先頭へ戻る</a></p>",
+        "<p>ホーム &gt; 社会 &gt; 桜が咲いた</p>",
+        "<p><small>(c) 2024 Yama Shimbun. All rights reserved.</small></p>",
+        "<div><a href='#'>この記事をシェア</a></div>",
+        "<p>はてなブックマークに追加</p>",
+        "<p>スポンサーリンク</p>",
+        "<div class='cookie-consent'><p>当サイトではCookieを使用しています。同意しますか。"
+        "</p></div>",
+    ],
+)
 def test_boilerplate_inside_the_article_does_not_come_through(waste: str) -> None:
     assert extract(article(waste)).text == extract(article()).text
 
 
-@pytest.mark.parametrize("line", [
-    "続きを読むには会員登録が必要だと同社は説明している。", "(c) 前号に掲げる者のほか、主務大臣が指定する者",
-    "ホームから転落した乗客を駅員が助けた。", "トップページの改修に三か月かかった。",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "続きを読むには会員登録が必要だと同社は説明している。",
+        "(c) 前号に掲げる者のほか、主務大臣が指定する者",
+        "ホームから転落した乗客を駅員が助けた。",
+        "トップページの改修に三か月かかった。",
+    ],
+)
 def test_sentences_that_mention_such_phrases_stay(line: str) -> None:
     assert line in extract(article(f"<p>{line}</p>")).text.split("\n")
 
 
 def test_a_page_laid_out_with_tables_gives_its_text_cell() -> None:
     menu = "".join(f"<a href='{i}.html'>項目{i}</a><br>" for i in range(12))
-    html = page(f"<table width=760><tr><td width=150>{menu}</td><td>"
-                + BODY.replace("<p>", "").replace("</p>", "<br><br>") + "</td></tr></table>")
+    html = page(
+        f"<table width=760><tr><td width=150>{menu}</td><td>"
+        + BODY.replace("<p>", "").replace("</p>", "<br><br>")
+        + "</td></tr></table>"
+    )
     text = extract(html).text
     assert "項目3" not in text
     assert "今年も城下町" in text and "三か所ふやす" in text
 
 
 def test_a_frameset_gives_the_text_of_its_noframes() -> None:
-    html = ("<html><frameset cols='20%,80%'><frame src=a.html><noframes><body>"
-            "<p>フレームに対応していない方のために、ここに案内を書いておきます。</p></body></noframes></frameset></html>")
+    html = (
+        "<html><frameset cols='20%,80%'><frame src=a.html><noframes><body>"
+        "<p>フレームに対応していない方のために、ここに案内を書いておきます。</p></body></noframes></frameset></html>"
+    )
     assert "ここに案内を書いておきます。" in extract(html).text
 
 
 def test_a_forum_thread_keeps_its_posts() -> None:
     posts = "".join(
-        f"<div class='post'><div class='name'>{i} 名無し</div><div class='body'><p>{i}番目の書き込みです。"
-        "電源を入れ直したら直りました。同じ症状の人はいますか。</p></div></div>" for i in range(1, 9))
+        f"<div class='post'><div class='name'>{i} 名無し</div><div class='body'>"
+        f"<p>{i}番目の書き込みです。"
+        "電源を入れ直したら直りました。同じ症状の人はいますか。</p></div></div>"
+        for i in range(1, 9)
+    )
     text = extract(page(f"<div id='thread'>{posts}</div>")).text
     assert all(f"{i}番目の書き込みです。" in text for i in range(1, 9))
 
@@ -200,7 +262,9 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-_TAGS = st.sampled_from(["div", "p", "li", "td", "b", "a", "h2", "pre", "article", "span", "br", "nav"])
+_TAGS = st.sampled_from(
+    ["div", "p", "li", "td", "b", "a", "h2", "pre", "article", "span", "br", "nav"]
+)
 _TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=60)
 
 

@@ -12,12 +12,22 @@ from corpus.web.guard import MAX_DEPTH, harmless
 SENTENCE = "深い所に置かれた文章もきちんと取り出されます。"
 
 
-@pytest.mark.parametrize("nest", [
-    "<div>" * 30_000, "<ul><li>" * 30_000, "<p><b>" * 20_000, "<form><div>" * 20_000,
-    "<table><tr><td>" * 10_000, "<blockquote>" * 50_000, "<span>" * 50_000, "<a href=x><div>" * 20_000,
-    "".join(f"<font size={i}>" for i in range(30_000)),
-    "".join(f"<font size={i}><p>" for i in range(3_000)),
-], ids=["div", "ul-li", "p-b", "form", "table", "blockquote", "span", "a-div", "font", "font-p"])
+@pytest.mark.parametrize(
+    "nest",
+    [
+        "<div>" * 30_000,
+        "<ul><li>" * 30_000,
+        "<p><b>" * 20_000,
+        "<form><div>" * 20_000,
+        "<table><tr><td>" * 10_000,
+        "<blockquote>" * 50_000,
+        "<span>" * 50_000,
+        "<a href=x><div>" * 20_000,
+        "".join(f"<font size={i}>" for i in range(30_000)),
+        "".join(f"<font size={i}><p>" for i in range(3_000)),
+    ],
+    ids=["div", "ul-li", "p-b", "form", "table", "blockquote", "span", "a-div", "font", "font-p"],
+)
 def test_deep_nesting_keeps_its_text(nest: str) -> None:
     assert SENTENCE in extract(nest + SENTENCE).text
 
@@ -51,11 +61,38 @@ def test_a_hundred_thousand_blocks() -> None:
     assert page.text.count("\n") == 99_999
 
 
-@pytest.mark.parametrize("html", [
-    "", " ", "\0", "<", "<!", "<!--", "<a", "</", "<p", "&", "&#", "&#x110000;", "<html>", "<head>",
-    "<title>", "<frameset>", "<plaintext>", "<script>", "<svg><title>", "<p>\ud800x", "a\0b\0" * 500,
-    b"\xff\xfe\x00", b"\xe3\x81", b"<p>\xe3\x81\xff", "<meta charset>", "<base href>", "<body " * 50,
-])
+@pytest.mark.parametrize(
+    "html",
+    [
+        "",
+        " ",
+        "\0",
+        "<",
+        "<!",
+        "<!--",
+        "<a",
+        "</",
+        "<p",
+        "&",
+        "&#",
+        "&#x110000;",
+        "<html>",
+        "<head>",
+        "<title>",
+        "<frameset>",
+        "<plaintext>",
+        "<script>",
+        "<svg><title>",
+        "<p>\ud800x",
+        "a\0b\0" * 500,
+        b"\xff\xfe\x00",
+        b"\xe3\x81",
+        b"<p>\xe3\x81\xff",
+        "<meta charset>",
+        "<base href>",
+        "<body " * 50,
+    ],
+)
 def test_fragments_give_a_page_and_no_error(html: str | bytes) -> None:
     page = extract(html, "http://[")
     assert isinstance(page.text, str)
@@ -63,7 +100,10 @@ def test_fragments_give_a_page_and_no_error(html: str | bytes) -> None:
 
 
 def test_nul_bytes_vanish() -> None:
-    assert extract("<p>\0今日は\0良い天気です。\0散歩に行きます。").text == "今日は良い天気です。散歩に行きます。"
+    assert (
+        extract("<p>\0今日は\0良い天気です。\0散歩に行きます。").text
+        == "今日は良い天気です。散歩に行きます。"
+    )
 
 
 def test_a_page_without_a_body() -> None:
@@ -72,13 +112,63 @@ def test_a_page_without_a_body() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from([
-    "<div class=nav>", "</div>", "<p>", "</p>", "<table>", "<tr>", "<td>", "</table>", "<a href=x>",
-    "</a>", "<script>", "</script>", "<!--", "-->", "<svg>", "</svg>", "<ruby>", "<rt>", "</rt>", "<br>",
-    "<select>", "<option>", "<title>", "</title>", "<frameset>", "<template>", "<b>", "</b>", "\0", "<",
-    ">", "&lt;", "&nbsp;", "\"", "='", "日本語の文。", "word. ", "\n", "　", "<pre>", "</pre>", "<h1>",
-    "<math>", "<noframes>", "</noframes>", "<xmp>", "</xmp>",
-]), max_size=60), st.sampled_from(["drop", "inline", "keep"]))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "<div class=nav>",
+                "</div>",
+                "<p>",
+                "</p>",
+                "<table>",
+                "<tr>",
+                "<td>",
+                "</table>",
+                "<a href=x>",
+                "</a>",
+                "<script>",
+                "</script>",
+                "<!--",
+                "-->",
+                "<svg>",
+                "</svg>",
+                "<ruby>",
+                "<rt>",
+                "</rt>",
+                "<br>",
+                "<select>",
+                "<option>",
+                "<title>",
+                "</title>",
+                "<frameset>",
+                "<template>",
+                "<b>",
+                "</b>",
+                "\0",
+                "<",
+                ">",
+                "&lt;",
+                "&nbsp;",
+                '"',
+                "='",
+                "日本語の文。",
+                "word. ",
+                "\n",
+                "　",
+                "<pre>",
+                "</pre>",
+                "<h1>",
+                "<math>",
+                "<noframes>",
+                "</noframes>",
+                "<xmp>",
+                "</xmp>",
+            ]
+        ),
+        max_size=60,
+    ),
+    st.sampled_from(["drop", "inline", "keep"]),
+)
 def test_any_soup_of_tags_gives_a_page(parts: list[str], ruby: str) -> None:
     document = parse("".join(parts), ruby)
     page = extract(document, "https://example.jp/2024/01/02/x", ruby)

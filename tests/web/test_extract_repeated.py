@@ -10,7 +10,10 @@ NOTICE = "当サイトの記事と写真を許可なく使うことはできま�
 
 
 def texts(n: int) -> list[str]:
-    return [f"山の新聞\n{i}日の天気は晴れでした。\n概要\n{i}人が訪れました。\n{NOTICE}\nお問い合わせ" for i in range(n)]
+    return [
+        f"山の新聞\n{i}日の天気は晴れでした。\n概要\n{i}人が訪れました。\n{NOTICE}\nお問い合わせ"
+        for i in range(n)
+    ]
 
 
 def test_edges_and_long_lines_go_and_short_inner_headings_stay() -> None:
