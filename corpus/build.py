@@ -46,7 +46,7 @@ OWNED = {
 SECTIONS = {
     "harvest": ("input", "ccindex", "harvest", "normalize"),
     "dedup": ("dedup",),
-    "select": ("select",),
+    "select": ("select", "rights"),
     "publish": ("publish",),
 }
 

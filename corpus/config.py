@@ -21,6 +21,7 @@ from typing import Any
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import UsageError
 from corpus.normalize import STEPS
+from corpus.web.robots import AI_CRAWLERS
 
 MIB = 1 << 20
 
@@ -90,6 +91,15 @@ class HarvestSettings:
 
 
 @dataclass(frozen=True)
+class RightsSettings:
+    """What is done with what pages and robots.txt say. All of it is recorded in any case."""
+
+    agents: tuple[str, ...] = AI_CRAWLERS  # whose robots.txt rules are looked up
+    obey_robots_txt: bool = False  # drop pages that robots.txt or ai.txt forbids any of the agents
+    obey_usage: bool = False  # drop pages whose robots.txt refuses training (Content-Signal)
+
+
+@dataclass(frozen=True)
 class NormalizeSettings:
     """Which steps of corpus/normalize.py are applied to every text."""
 
@@ -125,6 +135,7 @@ class Settings:
     fetch: FetchSettings = field(default_factory=FetchSettings)
     harvest: HarvestSettings = field(default_factory=HarvestSettings)
     normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
+    rights: RightsSettings = field(default_factory=RightsSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)

@@ -25,7 +25,7 @@ from corpus.normalize import normalize
 from corpus.schema import DOCUMENT, document_id
 from corpus.sources.item import Item, Unit
 from corpus.sources.plan import READERS
-from corpus.web import encoding, gate, rights
+from corpus.web import encoding, gate, rights, sites
 from corpus.web.extract import extract
 from corpus.web.trees import parse
 from filters import signals
@@ -55,12 +55,15 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     skipped: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
     full = settings.harvest.ledger == "full"
+    site_files: list[dict[str, Any]] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
         rows: list[dict[str, Any]] = []
         for item in READERS[unit.kind][0](unit, settings):
             counts["records"] += 1
             _make_utf8(item)
+            if item.site:
+                site_files.append(item.site)
             result = document(item, settings)
             if isinstance(result, dict):
                 counts["documents"] += 1
@@ -93,6 +96,10 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     rows_file = root / "ledger" / f"harvest-{unit.index:07d}.parquet"
     outputs = {documents: storage.commit_parquet(documents, DOCUMENT, batches())[0]}
     outputs[rows_file] = ledger.commit(rows_file)
+    if site_files:
+        path = root / "state" / "harvest" / f"sites-{unit.index:07d}.parquet"
+        table = pa.Table.from_pylist(site_files, schema=sites.ROW)
+        outputs[path] = storage.commit_parquet(path, sites.ROW, table)[0]
     counts |= {
         "ledger": len(ledger),
         "skipped": dict(sorted(skipped.items())),

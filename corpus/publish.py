@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus import storage
 from corpus.config import MIB, Settings
-from corpus.schema import SHARD
+from corpus.schema import RIGHTS_TYPE, SHARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,22 @@ def _rows(root: Path, index: int, start: int, end: int) -> Iterator[pa.RecordBat
             if low < high:
                 table = documents.read_row_group(group).take(pa.array(rows[low:high] - first))
                 picked = chosen.slice(low, high - low)
+                table = _with_robots(table, picked)
                 for name in ("cluster", "cluster_size"):
                     table = table.append_column(SHARD.field(name), picked[name])
                 yield from table.cast(SHARD).combine_chunks().to_batches()
             first += count
+
+
+def _with_robots(table: pa.Table, picked: pa.Table) -> pa.Table:
+    """Fill the rights that only the whole harvest knows: what robots.txt of the host says."""
+    rights = table["rights"].combine_chunks()
+    columns = [
+        picked[f.name].combine_chunks()
+        if f.name in ("robots_txt", "robots_usage")
+        else rights.field(f.name)
+        for f in RIGHTS_TYPE
+    ]
+    filled = pa.StructArray.from_arrays(columns, fields=list(RIGHTS_TYPE))
+    at = table.schema.get_field_index("rights")
+    return table.set_column(at, SHARD.field("rights"), filled)

@@ -32,7 +32,10 @@ RIGHTS_TYPE = pa.struct(
         _field("licence_url", pa.string(), "licence link of the page (rel=license, RDFa, JSON-LD)"),
         _field("reserved", pa.bool_(), "a phrase such as 無断転載を禁ず stands on the page"),
         _field(
-            "robots_txt", pa.string(), "agents of the configured list that robots.txt disallows"
+            "robots_txt", pa.list_(pa.string()), "agents of rights.agents that may not fetch it"
+        ),
+        _field(
+            "robots_usage", pa.list_(pa.string()), "usage lines of robots.txt, e.g. ai-train=no"
         ),
     ]
 )

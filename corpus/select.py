@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from corpus import storage
 from corpus.config import Settings
 from corpus.ledger import Ledger
+from corpus.web.sites import Site, Verdict
 from filters.profile import Decisions, Profile, load
 
 SELECTED = pa.schema(
@@ -24,12 +25,12 @@ SELECTED = pa.schema(
         pa.field("n_bytes", pa.int32()),
         pa.field("cluster", pa.string()),
         pa.field("cluster_size", pa.int32()),
+        pa.field("robots_txt", pa.list_(pa.string())),
+        pa.field("robots_usage", pa.list_(pa.string())),
     ]
 )
-COLUMNS = (
-    "id", "url", "source_file", "source_offset", "n_bytes", "n_chars", "language_score", "repairs",
-    "quality",
-)  # fmt: skip
+ABOUT = ("id", "url", "source_file", "source_offset")
+COLUMNS = (*ABOUT, "n_bytes", "n_chars", "language_score", "repairs", "quality")
 
 
 def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
@@ -43,9 +44,11 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     profile = load(settings.select.profile)
     decisions = decide(profile, table)
     candidates = ~removed
-    keep = candidates & decisions.keep
     ledger = Ledger("select")
     dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
+    verdicts = site_verdicts(root, table["url"], settings)
+    refused = _refuse(ledger, table, candidates & decisions.keep, verdicts, settings, dropped)
+    keep = candidates & decisions.keep & ~refused
     rows = np.flatnonzero(keep).astype(np.int32)
     selected = pa.Table.from_arrays(
         [
@@ -53,6 +56,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
             table["n_bytes"].take(pa.array(rows)),
             cluster.take(pa.array(rows)),
             size.take(pa.array(rows)),
+            *robots_columns(verdicts, rows),
         ],
         schema=SELECTED,
     )
@@ -88,6 +92,51 @@ def _one(column: Any) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
+def site_verdicts(root: Path, urls: pa.ChunkedArray, settings: Settings) -> list[Verdict | None]:
+    """What robots.txt and ai.txt of the archive say about each URL; None where there is no file."""
+    found = sorted((root / "state" / "harvest").glob("sites-*.parquet"))
+    if not found:
+        return [None] * len(urls)
+    rows = [row for path in found for row in pq.read_table(path).to_pylist()]
+    site = Site.load(rows, settings.rights.agents)
+    return [site.lookup(url) for url in urls.to_pylist()]
+
+
+def robots_columns(verdicts: list[Verdict | None], rows: np.ndarray) -> list[pa.Array]:
+    """Columns robots_txt and robots_usage of the given rows."""
+    chosen = [verdicts[row] for row in rows.tolist()]
+    usage = [
+        [f"{label}={'yes' if yes else 'no'}" for label, yes in v.usage.items()] if v else []
+        for v in chosen
+    ]
+    kind = pa.list_(pa.string())
+    return [pa.array([v.disallowed if v else [] for v in chosen], kind), pa.array(usage, kind)]
+
+
+def _refuse(
+    ledger: Ledger, table: pa.Table, kept: np.ndarray, verdicts: list[Verdict | None],
+    settings: Settings, dropped: Counter[str],
+) -> np.ndarray:  # fmt: skip
+    """Rows that the rights policy drops, with their ledger rows."""
+    refused = np.zeros(len(kept), bool)
+    for row in np.flatnonzero(kept).tolist():
+        verdict = verdicts[row]
+        if verdict is None:
+            continue
+        if settings.rights.obey_robots_txt and verdict.disallowed:
+            rule, detail = "robots_txt", f"disallowed for {', '.join(verdict.disallowed[:5])}"
+        elif settings.rights.obey_usage and verdict.trains is False:
+            rule, detail = "robots_usage", "robots.txt refuses training"
+        else:
+            continue
+        refused[row] = True
+        dropped[rule] += 1
+        about = {name: table[name][row].as_py() for name in ABOUT}
+        detail += f" ({verdict.robots_captured or verdict.ai_captured})"
+        ledger.add(rule, *about.values(), detail=detail)
+    return refused
+
+
 def duplicates_of(
     root: Path, index: int, rows: int, ids: pa.ChunkedArray
 ) -> tuple[np.ndarray, pa.Array, pa.Array]:
@@ -112,7 +161,7 @@ def _note(
     dropped: Counter[str] = Counter()
     if not len(rows):
         return dropped
-    about = table.select(["id", "url", "source_file", "source_offset"]).take(pa.array(rows))
+    about = table.select(list(ABOUT)).take(pa.array(rows))
     for row, facts in zip(rows.tolist(), about.to_pylist(), strict=True):
         failing = [profile.rules[i].name for i in np.flatnonzero(decisions.failures[row])]
         rule = profile.rules[int(decisions.rule[row])]

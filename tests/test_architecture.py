@@ -17,9 +17,9 @@ ROOMS = (
     ("card",),
     ("dedup", "engine"),
     ("sources",),
-    ("web", "language"),
     ("ledger",),
     ("config",),
+    ("web", "language"),
     ("storage", "normalize", "schema"),
     ("errors", "__init__"),
 )

@@ -36,6 +36,11 @@ def plan(indexes: list[str], settings: Settings, state: Path | None) -> list[Uni
     if state is None:
         raise UsageError("ccindex keeps its selection in a build folder: name it with --out")
     count = selection.write(indexes, settings.ccindex, state)
+    if not count:
+        raise UsageError(
+            "the index matches no record: loosen ccindex.languages, hosts, since, until, status "
+            "or mimes"
+        )
     cuts = [*range(0, count, settings.ccindex.unit_records), count]
     return [_unit(*span) for span in enumerate(zip(cuts, cuts[1:], strict=False))]
 
@@ -119,7 +124,8 @@ def _slice(path: Path, start: int, end: int) -> pa.Table:
 
 
 def _row(base: str, url: str | None, name: str | None, start: int | None, size: int | None) -> _Row:
-    url, name, start, size = url or "", name or "", start or 0, size or 0
+    url, name, size = url or "", name or "", size or 0
+    start = -1 if start is None else start
     file = f"{base.rstrip('/')}/{name}" if base else name
     problem = ""
     if not name or start < 0 or size <= 0:

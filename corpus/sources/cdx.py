@@ -112,7 +112,7 @@ class Reader:
                     return None
                 return _from_json(line)
             return self._from_columns(line)
-        except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return None
 

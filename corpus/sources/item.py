@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,6 @@ class Item:
     title: str = ""
     date: str = ""
     charset: str = ""  # of `text`, or the one `plain` must be in
+    site: dict[str, Any] | None = None  # row of web.sites.ROW: this is a robots.txt or ai.txt
     detail: str = ""  # words for the ledger
     value: float | None = None  # measured value behind `problem`, e.g. bytes lost

@@ -11,12 +11,13 @@ from corpus.errors import RunError
 from corpus.sources import arc, warc
 from corpus.sources.item import Item, Unit
 from corpus.sources.window import Window
-from corpus.web import encoding, http
+from corpus.web import encoding, http, sites
 
 # Content types that may hold a page; anything else with a declared type is no candidate.
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
 HEAD_SEARCHED = 1024
+SITE_FILES = ("/robots.txt", "/ai.txt")
 
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
@@ -92,6 +93,9 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
     )
     if response is None:
         item.problem, item.detail = "no_http", "the block of this response holds no HTTP message"
+    elif item.url.endswith(SITE_FILES):
+        item.skip = item.url.rpartition("/")[2]
+        item.site = sites.row(item.url, item.captured, response.body, response.status)
     elif response.status != 200:
         item.skip = f"status {response.status}"
     elif response.problem:
@@ -112,8 +116,6 @@ def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
         item.skip = "empty body"
     elif kind not in PAGE_TYPES and not (kind in VAGUE_TYPES and _looks_like_html(head)):
         item.skip = f"type {kind[:60] or 'undeclared'}"
-    elif item.url.endswith("/robots.txt"):
-        item.skip = "robots.txt"
     elif kind in ("application/xml", "text/xml") and not _looks_like_html(head):
         item.skip = f"type {kind}"
     elif kind == "text/plain" and not _looks_like_html(head):

@@ -53,7 +53,8 @@ def read(
         "tdm_policy": headers.get("tdm-policy", "") or first(meta, "tdm-policy"),
         "licence_url": _licence_url(links, jsonld),
         "reserved": _RESERVED.search(ends) is not None,
-        "robots_txt": "",
+        "robots_txt": [],
+        "robots_usage": [],
     }
 
 

@@ -1,0 +1,84 @@
+"""What robots.txt of an archive says is recorded with its pages, wherever it stands."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+ROBOTS = b"""User-agent: GPTBot
+User-agent: CCBot
+Disallow: /secret/
+
+User-agent: *
+Content-Signal: search=yes, ai-train=no
+Allow: /
+"""
+TEXT = (
+    "日本語の本文がここに書かれています。十分に長い段落を用意して、抽出の対象になるようにします。"
+    * 8
+)
+
+
+def response(writer: WARCWriter, url: str, body: bytes, kind: str, when: str) -> None:
+    headers = StatusAndHeaders("200 OK", [("Content-Type", kind)], protocol="HTTP/1.1")
+    writer.write_record(
+        writer.create_warc_record(
+            url, "response", payload=io.BytesIO(body), http_headers=headers,
+            warc_headers_dict={"WARC-Date": when},
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> list[str]:
+    """Two archives: the pages in one, the robots.txt files in the other."""
+    pages = tmp_path / "pages.warc.gz"
+    with open(pages, "wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for number, path in enumerate(("secret/a", "open/b")):
+            html = (
+                f"<html><body><main><p>{number}番目。{TEXT[number * 40 :]}</p></main></body></html>"
+            )
+            response(
+                writer,
+                f"http://site.example/{path}",
+                html.encode(),
+                "text/html",
+                "2024-05-02T00:00:00Z",
+            )
+    robots = tmp_path / "robots.warc.gz"
+    with open(robots, "wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for body, when in ((b"User-agent: *\nDisallow: /\n", "2020-01-01"), (ROBOTS, "2024-05-01")):
+            response(
+                writer, "http://site.example/robots.txt", body, "text/plain", f"{when}T00:00:00Z"
+            )
+    return [str(pages), str(robots)]
+
+
+FLAGS = ("--profile", "none", "--dedup", "none", "-q", "-j", 1)
+
+
+def test_robots_txt_is_recorded_by_default(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run_corpus("build", *archives, "--out", tmp_path / "out", *FLAGS)
+    rows = pq.read_table(tmp_path / "out" / "corpus", columns=["url", "rights"]).to_pylist()
+    said = {row["url"][-8:]: row["rights"] for row in rows}
+    assert said["secret/a"]["robots_txt"] == ["CCBot", "GPTBot"]
+    assert said["e/open/b"]["robots_txt"] == []
+    assert "ai-train=no" in said["e/open/b"]["robots_usage"]
+
+
+def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run_corpus("build", *archives, "--out", tmp_path / "out", *FLAGS,
+               "--set", "rights.obey_robots_txt=true")  # fmt: skip
+    assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 1
+    said = run_corpus("explain", tmp_path / "out", "http://site.example/secret/a").stdout
+    assert "robots_txt" in said and "GPTBot" in said
+    run_corpus("select", tmp_path / "out", "--set", "rights.obey_usage=true", "-q")
+    run_corpus("publish", tmp_path / "out", "-q")
+    assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
