@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.dedup import paragraphs
@@ -65,6 +65,7 @@ LINES = st.lists(
 )
 
 
+@settings(max_examples=20)
 @given(LINES, st.integers(1, 3))
 def test_counts_equal_a_plain_count(
     tmp_path_factory: pytest.TempPathFactory, documents: list[tuple[str, list[str]]], files: int

@@ -1,0 +1,122 @@
+"""Clustering by units of work gives the labels of one machine."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dedup_reference as reference
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from corpus.dedup import components, exchange, stage
+from corpus.dedup.load import load
+from corpus.dedup.outcome import link
+from corpus.dedup.settings import DedupSettings
+
+
+def in_any_order(function: Callable[[Any], Any], units: Sequence[Any]) -> Iterator[Any]:
+    """Runs units in a shuffled order and one of them twice, as a cluster with a lost node does."""
+    order = list(units)
+    random.Random(len(order)).shuffle(order)
+    for unit in order[:1]:
+        function(unit)
+    for unit in order:
+        yield function(unit)
+
+
+def components_of(folder: Path, edges: list[tuple[int, int]], files: int, parts: int) -> list[int]:
+    paths = []
+    for k in range(files):
+        paths.append(folder / f"in-{k}" / "edges.parquet")
+        pairs = np.array(edges[k::files], np.int64).reshape(-1, 2)
+        components.write_edges(paths[-1], pairs)
+    found = components.connected_components(paths, folder / "rounds", parts, in_any_order)
+    return components.labels_of(found, 60).tolist()
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(st.tuples(st.integers(0, 59), st.integers(0, 59)), max_size=70),
+    st.integers(1, 3),
+    st.sampled_from([1, 2, 5]),
+)
+@example([(i, i + 1) for i in range(59)], 2, 3)
+@example([(0, i) for i in range(60)], 1, 2)
+def test_large_and_small_star_give_the_labels_of_union_find(
+    tmp_path_factory: pytest.TempPathFactory, edges: list[tuple[int, int]], files: int, parts: int
+) -> None:
+    edges = [edge for edge in edges if edge[0] != edge[1]]
+    got = components_of(tmp_path_factory.mktemp("stars"), edges, files, parts)
+    assert got == reference.components(60, edges)
+
+
+def test_a_long_path_takes_few_rounds(tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(1000)
+    pairs = np.stack([order[:-1], order[1:]], axis=1)
+    components.write_edges(tmp_path / "edges.parquet", pairs)
+    files = components.connected_components(
+        [tmp_path / "edges.parquet"], tmp_path / "rounds", 4, in_any_order
+    )
+    assert not components.labels_of(files, 1000).any()
+    assert len(list((tmp_path / "rounds").glob("*-large"))) <= 16
+
+
+def texts(rng: np.random.Generator) -> list[str]:
+    out = [""]
+    for _ in range(60):
+        base = rng.integers(0x4E00, 0x9000, int(rng.integers(3, 500)))
+        for _ in range(int(rng.integers(1, 5))):
+            copy = base.copy()
+            places = rng.integers(0, len(copy), int(rng.integers(0, 9)))
+            copy[places] = rng.integers(0x4E00, 0x9000, len(places))
+            out.append("".join(map(chr, copy)))
+    return [out[i] for i in rng.permutation(len(out))]
+
+
+@pytest.mark.parametrize("verify", ["exact", "estimate", "none"])
+@pytest.mark.parametrize(("files", "ranges"), [(1, 1), (4, 8)])
+def test_an_exchange_gives_the_labels_of_one_machine(
+    tmp_path: Path, verify: str, files: int, ranges: int
+) -> None:
+    options = DedupSettings(verify=verify)
+    every = texts(np.random.default_rng(7))
+    signed = []
+    for k in range(files):
+        part = every[k::files]
+        table = pa.table({"id": [f"{k}-{i}" for i in range(len(part))], "text": part})
+        pq.write_table(table, tmp_path / f"d{k}.parquet", row_group_size=16)
+        signed.append(tmp_path / f"s{k}.parquet")
+        stage.sign(tmp_path / f"d{k}.parquet", signed[-1], options)
+    plan = exchange.plan(signed, tmp_path / "exchange", ranges, options)
+    list(in_any_order(exchange.scatter, [(plan, k) for k in range(files)]))
+    list(in_any_order(exchange.candidates, [(plan, r) for r in range(ranges)]))
+    list(in_any_order(exchange.verify, [(plan, r) for r in range(ranges)]))
+    edges = [plan.edges(r) for r in range(ranges)]
+    found = components.connected_components(edges, tmp_path / "cc", 3, in_any_order)
+    labels = components.labels_of(found, len(every))
+    data = load(signed, options, 1 << 30, tmp_path / "scratch")
+    local = link(data, options, 1 << 30)
+    assert labels.tolist() == local.near.tolist()
+    assert 20 < len(set(labels.tolist())) < len(every) - 20
+
+
+def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:
+    options = DedupSettings(num_perm=16, bands=2, rows=8)
+    signed = []
+    for name, part in (("0", ["一つだけの文書です"]), ("1", []), ("2", ["。"])):
+        columns = {"id": pa.array([name] * len(part)), "text": pa.array(part, pa.string())}
+        pq.write_table(pa.table(columns), tmp_path / f"d{name}.parquet")
+        signed.append(tmp_path / f"s{name}.parquet")
+        stage.sign(tmp_path / f"d{name}.parquet", signed[-1], options)
+    plan = exchange.plan(signed, tmp_path / "exchange", 16, options)
+    for step, count in ((exchange.scatter, 3), (exchange.candidates, 16), (exchange.verify, 16)):
+        list(in_any_order(step, [(plan, k) for k in range(count)]))
+    edges = components.read_edges([plan.edges(r) for r in range(16)])
+    assert edges.tolist() == []
