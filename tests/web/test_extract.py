@@ -118,8 +118,7 @@ def test_code_keeps_its_line_breaks_and_indents() -> None:
 
 
 def test_plain_text_in_pre_keeps_its_lines() -> None:
-    text = "　これは平文の文書です。\n改行はそのまま残ります。\n\n段落が変わりました。"
-    "\n以上で終わりです。"
+    text = "　これは平文の文書です。\n改行は残ります。\n\n段落が変わりました。\n以上で終わりです。"
     found = extract(page(f"<pre>{text}</pre>")).text
     assert found.split("\n") == [line.strip("　") for line in text.split("\n")]
 
