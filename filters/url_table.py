@@ -132,6 +132,23 @@ def _is_host_byte(c: Scalar) -> Scalar:
     return (97 <= c <= 122) or (48 <= c <= 57) or c == 45 or c == 46 or c == 95
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _hex(c: Scalar) -> Scalar:
+    """Value of an upper-case hexadecimal digit, -1 for another byte."""
+    if 48 <= c <= 57:
+        return np.int64(c) - 48
+    return np.int64(c) - 55 if 65 <= c <= 70 else -1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_needed_escape(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
+    """Whether %XX stands at data[at] as in url_forms.percent: upper case, not of an unreserved."""
+    if at + 2 >= end or _hex(data[at + 1]) < 0 or _hex(data[at + 2]) < 0:
+        return False
+    c = 16 * _hex(data[at + 1]) + _hex(data[at + 2])
+    return not (_is_host_byte(c) or (65 <= c <= 90) or c == 126)
+
+
 @njit(cache=True, nogil=True)
 def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> Scalar:
     """Lines of a block: how many; their bounds int64[n, 2] without white space at the ends; plain
@@ -256,7 +273,9 @@ def classify(
         stop = at
         clean = True
         while stop < end and data[stop] != 35:
-            clean = clean and 32 < data[stop] < 127 and data[stop] != 37
+            clean = clean and 32 < data[stop] < 127
+            if data[stop] == 37:
+                clean = clean and _is_needed_escape(data, stop, end)
             stop += 1
         clean = clean and (stop == at or data[at] == 47)
         found = find(

@@ -313,5 +313,5 @@ def _mapped(folder: Path, categories: tuple[Category, ...]) -> Rules | None:
         if sizes != {more["rows"]} or int(columns[5][-1]) != more["rows"]:
             return None
         return Rules(table.Table(*columns), categories, patterns, more["skipped"])
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError):
         return None

@@ -44,6 +44,11 @@ _AGENT = ("user-agent", "useragent", "user agent")
 _DISALLOW = ("disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw")
 _USAGE = ("content-usage", "content-signal")
 _KNOWN = (*_AGENT, *_DISALLOW, "allow", *_USAGE)
+# White space at the ends of a line, also the no-break and wide spaces that word processors and
+# Japanese input methods leave (U+00A0, U+2000–200F, U+3000, U+FEFF), as UTF-8.
+_SPACE = rb"(?:[\x00-\x20]|\xc2\xa0|\xe2\x80[\x80-\x8f]|\xe3\x80\x80|\xef\xbb\xbf)"
+_BEFORE = re.compile(_SPACE + rb"+")
+_AFTER = re.compile(_SPACE + rb"+\Z")
 _TOKEN = re.compile(r"[a-z0-9_-]+")
 _ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 _LABEL = re.compile(r"[a-z*][a-z0-9_.*-]{0,63}")
@@ -172,18 +177,25 @@ def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
 
 def _lines(body: bytes) -> Iterable[tuple[str, bytes]]:
     """(lower-case key, value) of the lines understood; comments and unknown lines are dropped."""
-    body = body[:MAX_BYTES].removeprefix(b"\xef\xbb\xbf")
-    for raw in re.split(rb"[\r\n]+", body):
-        line = raw.partition(b"#")[0].strip(b" \t\0\x0b\x0c")
+    for raw in re.split(rb"[\r\n]+", body[:MAX_BYTES]):
+        line = _strip(raw.partition(b"#")[0])
         key, colon, value = line.partition(b":")
         if not colon:
             words = line.split()
             if len(words) != 2:
                 continue
             key, value = words
-        name = key.strip().lower().decode("latin-1")
+        name = _strip(key).lower().decode("latin-1")
         if name in _KNOWN:
-            yield name, value.strip()
+            yield name, _strip(value)
+
+
+def _strip(line: bytes) -> bytes:
+    """Without white space at the ends. Linear: a run in the middle is looked at from behind."""
+    first = _BEFORE.match(line)
+    line = line[first.end() :] if first else line
+    found = _AFTER.search(line, max(0, len(line) - 256))
+    return line[: found.start()] if found else line
 
 
 def _token(agent: str) -> str:

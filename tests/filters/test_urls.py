@@ -247,7 +247,10 @@ def test_cache_is_keyed_by_content_and_a_damaged_one_is_built_anew(tmp_path: Pat
     assert not second.table.low.flags.owndata and len(second) == len(first)
     assert second.classify(urls).to_pylist() == ["adult", "adult", "adult", None]
     (kept,) = cache.iterdir()
-    (kept / "high.npy").write_bytes(b"\x93NUMPY")
+    for name, damage in (("low.npy", b""), ("high.npy", b"\x93NUMPY"), ("rules.json", b"[]")):
+        (kept / name).write_bytes(damage)
+        assert load([Source(folder)], cache).classify(urls).equals(first.classify(urls))
+        assert (kept / name).read_bytes() != damage
     assert load([Source(folder)], cache).classify(urls).equals(first.classify(urls))
     (folder / "adult" / "domains").write_text("d.jp\n")
     assert load([Source(folder)], cache).classify(urls).to_pylist() == [
@@ -295,7 +298,9 @@ def test_murmur128_equals_the_verified_kernel_of_dedup(body: bytes, before: byte
 
 LABEL = st.sampled_from(["a", "b", "日本", "xn--wgv71a", "www", "jp", "co"])
 HOST = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
-PATH = st.lists(st.sampled_from(["x", "y", "検", "%e6%a4%9c", "~t", "%7Et", ""]), max_size=3)
+PATH = st.lists(
+    st.sampled_from(["x", "y", "検", "%e6%a4%9c", "%E6%A4%9C", "~t", "%7Et", ""]), max_size=3
+)
 URL = st.tuples(HOST, PATH).map(lambda p: p[0] + "".join("/" + part for part in p[1]))
 LISTED = st.lists(st.tuples(st.booleans(), st.booleans(), URL), max_size=8)
 

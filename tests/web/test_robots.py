@@ -56,6 +56,7 @@ RULES = {  # rules of a group for FooBot: (allowed, disallowed) paths
     "Disallow /x": ([], ["/x"]),
     "Disalow: /x # no": ([], ["/x"]),
     "  disallow\t:\t/x y  ": (["/x"], ["/x y", "/x%20y"]),
+    "disallow: /x\u3000\ndisallow:\u00a0/y": (["/z"], ["/x", "/y"]),
     "allow: /x/\ncrawl-delay: 1\ndisallow: /": (["/x/"], ["/y"]),
 }
 GROUPS = """
