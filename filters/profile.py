@@ -99,6 +99,10 @@ class Profile:
         """The signal groups that the rules read, for `measure(texts, groups)`."""
         return frozenset(GROUP_OF[r.signal] for r in self.rules if r.signal in GROUP_OF)
 
+    def extra_signals(self) -> list[str]:
+        """Signals that `decide` needs as `extra`, because no group measures them."""
+        return [r.signal for r in self.rules if r.signal in EXTRA_SIGNALS]
+
     def decide(
         self, quality: pa.StructArray, extra: Mapping[str, pa.Array] | None = None
     ) -> Decisions:

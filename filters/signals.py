@@ -22,6 +22,10 @@ from .kernels.classes import CLASS_TABLE
 from .kernels.decode import decode
 from .kernels.marks import MARK_TABLE
 from .kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
+from .morphemes import SIGNALS as WORD_SIGNALS
+from .morphemes import measure_words
+from .words import SIGNALS as HARM_SIGNALS
+from .words import measure_harm
 
 SLICE_BYTES = 1 << 20  # decoded, a slice is at most 4 MiB: it stays in the cache between kernels
 MAX_COUNT = np.iinfo(np.int32).max
@@ -69,6 +73,14 @@ def _compression(part: Slice, out: Floats) -> None:
     measure_compression(part.data, part.offsets, out)
 
 
+def _words(part: Slice, out: Floats) -> None:
+    measure_words(part.data, part.offsets, out)
+
+
+def _harm(part: Slice, out: Floats) -> None:
+    measure_harm(part.data, part.offsets, out)
+
+
 @dataclass(frozen=True)
 class Group:
     """Signals that are measured together, and how. A lazy group is measured only on request."""
@@ -86,6 +98,8 @@ GROUPS: dict[str, Group] = {
     "patterns": Group(patterns.SIGNALS, _patterns),
     "phrases": Group(phrases.SIGNALS, _phrases),
     "compression": Group(COMPRESSION_SIGNALS, _compression),
+    "harm": Group(HARM_SIGNALS, _harm),
+    "words": Group(WORD_SIGNALS, _words, lazy=True),
 }
 SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
 GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in g.signals}
@@ -95,6 +109,25 @@ GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in 
 EXTRA_SIGNALS: dict[str, Signal] = {
     s.name: s
     for s in (
+        *(
+            count(
+                f"{source}_{topic}",
+                "matches",
+                f"words of {owner}'s {topic.replace('_', ' ')} list, counted as it counts them",
+                owner,
+            )
+            for source, owner, topics in (
+                (
+                    "hojichar",
+                    "HojiChar",
+                    ("adult_ja", "adult_en", "discrimination", "violence", "ads"),
+                ),
+                ("llmjp", "LLM-jp corpus v1", ("adult", "discrimination", "violence")),
+                ("uzushio", "Uzushio", ("adult_types", "discrimination_types")),
+                ("ldnoobw", "C4 and LDNOOBW", ("ja",)),
+            )
+            for topic in topics
+        ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
         count("cluster_size", "documents", "documents of the near-duplicate cluster"),
     )

@@ -10,7 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .marks import BULLET, FINEWEB_END, KANA, SPECIAL, TERMINAL, WHITESPACE, Marks, marks_of
+from .marks import (
+    BULLET,
+    FINEWEB_END,
+    KANA,
+    SENTENCE_END,
+    SPECIAL,
+    TERMINAL,
+    WHITESPACE,
+    Marks,
+    marks_of,
+)
 from .spans import SEED, count_repeats, mix, table_size
 from .spec import Floats, Hashes, Offsets, Points, Scalar, Signal, count, number, share
 
@@ -50,6 +60,7 @@ SIGNALS: tuple[Signal, ...] = (
     number("chars_per_maru", "code points", "n_chars for each 。; infinite without any", HOJICHAR),
     share("special_share", "of n_chars", "HojiChar's special characters", HOJICHAR),
     count("utf16_length", "UTF-16 units", "length without line breaks", "Uzushio DocLength"),
+    number("chars_per_kuten", "code points", "n_chars for each of 。．！？; infinite without any"),
     share("hiragana_block_share", "of utf16_length", "U+3040–309F", "Uzushio HiraganaRatio"),
 )  # fmt: skip
 N_SIGNALS = len(SIGNALS)
@@ -93,7 +104,7 @@ def _lines(
     """Spans of the lines that are not blank; most signals of `row`; (spans, line breaks)."""
     n_lines = n_filled = filled_size = short = short30 = fineweb = prose = bullets = 0
     ellipses = kana_lines = broken = tiny = kana_start = maru = special = 0
-    utf16 = hiragana = 0
+    utf16 = hiragana = kuten = 0
     first = second = third = 0
     begin = 0
     h = SEED
@@ -109,6 +120,7 @@ def _lines(
             seen |= mark
             special += (mark & SPECIAL) != 0
             maru += point == 0x3002
+            kuten += (mark & SENTENCE_END) != 0 and point > 0x3F
             utf16 += 1 + (point > 0xFFFF)
             hiragana += 0x3040 <= point <= 0x309F
             if (mark & WHITESPACE) == 0:
@@ -166,9 +178,10 @@ def _lines(
         row[10] = ellipses / (n_lines - 1)
     row[19] = kana_start
     row[22] = utf16
-    row[23] = hiragana / utf16 if utf16 else 0.0
+    row[24] = hiragana / utf16 if utf16 else 0.0
     if len(text):
         row[20] = len(text) / maru if maru else np.inf
+        row[23] = len(text) / kuten if kuten else np.inf
         row[21] = special / len(text)
     return n_filled, n_lines - 1
 

@@ -43,7 +43,7 @@ def count_repeats(
             if other < 0:
                 table[slot] = k
                 break
-            if hashes[other] == hashes[k] and _same(
+            if hashes[other] == hashes[k] and same_span(
                 points, begins[other], ends[other], begins[k], ends[k]
             ):
                 repeats += 1
@@ -63,7 +63,7 @@ def table_size(n: Scalar) -> Scalar:
 
 
 @njit(cache=True, nogil=True)
-def _same(points: Points, begin: Scalar, end: Scalar, other: Scalar, other_end: Scalar) -> bool:
+def same_span(points: Points, begin: Scalar, end: Scalar, other: Scalar, other_end: Scalar) -> bool:
     if end - begin != other_end - other:
         return False
     for i in range(end - begin):  # noqa: SIM110 (numba compiles loops, not generators)

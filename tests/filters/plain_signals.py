@@ -60,6 +60,7 @@ def lines(text: str) -> dict[str, float]:
     filled = [line for line in every if line.strip()]
     lengths = sorted((len(line) for line in every), reverse=True)
     pieces, blocks = re.split("\n+", text), re.split("\n{2,}", text.strip())
+    kuten = len(re.findall("[。．！？]", text))
     units = sum(2 if ch > "\uffff" else 1 for ch in text if ch != "\n")
 
     def among_filled(test: object) -> float:
@@ -86,6 +87,7 @@ def lines(text: str) -> dict[str, float]:
         "dup_block_char_share": ratio(repeats(blocks)[1], n),
         "kana_at_start": len(KANA.findall(text[:50])),
         "chars_per_maru": (n / text.count("。") if "。" in text else math.inf) if n else 0.0,
+        "chars_per_kuten": (n / kuten if kuten else math.inf) if n else 0.0,
         "special_share": ratio(sum(ch in SPECIAL for ch in text), n),
         "utf16_length": units,
         "hiragana_block_share": share_of("[\u3040-\u309f]", text, units),

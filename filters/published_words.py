@@ -1,0 +1,150 @@
+"""Counts of published word lists, exactly as the projects that use them count.
+
+Each function returns columns for `Profile.decide(..., extra=...)`. The lists stay where the user
+has them: HojiChar's in the package `hojichar`, the others in a folder the user points to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import pyarrow as pa
+from ahocorasick_rs import AhoCorasick, MatchKind
+
+from .words import WordError
+
+LDNOOBW_ALLOWED = frozenset({"sm", "グロ", "女の子"})  # datatrove: common subwords in Japanese
+KATAKANA_RUN = re.compile("[ァ-ヴー]+")
+
+
+def hojichar_counts(texts: pa.Array, folder: Path | None = None) -> dict[str, pa.Array]:
+    """`hojichar_adult_ja` … `hojichar_ads`: the lists of the package `hojichar`, or of `folder`."""
+    documents = texts.to_pylist()
+    out = {}
+    for name, file in (
+        ("adult_ja", "adult_keywords_ja"),
+        ("discrimination", "discrimination_keywords_ja"),
+        ("violence", "violence_keywords_ja"),
+        ("ads", "advertisement_keywords_ja"),
+    ):
+        automaton = _automaton(_hojichar_words(file, folder))
+        out[f"hojichar_{name}"] = _counts(documents, automaton)
+    english = "|".join(re.escape(w) for w in _hojichar_words("adult_keywords_en", folder))
+    pattern = re.compile(rf"(?:^| )({english})(?:( |,|\.)|$)", re.IGNORECASE)
+    out["hojichar_adult_en"] = pa.array(
+        [len(pattern.findall(d or "")) for d in documents], pa.int32()
+    )
+    return out
+
+
+def llmjp_counts(
+    texts: pa.Array, folder: Path, hojichar_folder: Path | None = None
+) -> dict[str, pa.Array]:
+    """`llmjp_adult` …, `hojichar_ads`; folder: scripts/dict of llm-jp-corpus.
+
+    Words of katakana alone count only as whole runs of katakana (HojiChar's `ignore_confused`).
+    """
+    documents = texts.to_pylist()
+    out = {}
+    for topic in ("adult", "discrimination", "violence"):
+        words = _read(_file(folder, f"ja_{topic}_keywords.txt"))
+        out[f"llmjp_{topic}"] = _unconfused_counts(documents, words)
+    automaton = _automaton(_hojichar_words("advertisement_keywords_ja", hojichar_folder))
+    out["hojichar_ads"] = _counts(documents, automaton)
+    return out
+
+
+def uzushio_counts(texts: pa.Array, folder: Path | None = None) -> dict[str, pa.Array]:
+    """`uzushio_adult_types`, `uzushio_discrimination_types`: different words, longest match."""
+    documents = texts.to_pylist()
+    out = {}
+    for topic in ("adult", "discrimination"):
+        words = _hojichar_words(f"{topic}_keywords_ja", folder)
+        automaton = AhoCorasick(list(dict.fromkeys(words)), matchkind=MatchKind.LeftmostLongest)
+        types = [
+            len({i for line in (d or "").split("\n") for i, _, _ in _find(automaton, line)})
+            for d in documents
+        ]
+        out[f"uzushio_{topic}_types"] = pa.array(types, pa.int32())
+    return out
+
+
+def ldnoobw_counts(texts: pa.Array, path: Path) -> dict[str, pa.Array]:
+    """`ldnoobw_ja`: words of LDNOOBW's file `ja` anywhere in the lower-cased text."""
+    words = [w for w in _read(path) if w not in LDNOOBW_ALLOWED]
+    documents = [(d or "").lower() for d in texts.to_pylist()]
+    return {"ldnoobw_ja": _counts(documents, _automaton(words))}
+
+
+def _automaton(words: Sequence[str]) -> AhoCorasick:
+    """Finds what the regular expression word|word|… finds: leftmost, earlier words first."""
+    return AhoCorasick(list(words), matchkind=MatchKind.LeftmostFirst)
+
+
+def _find(automaton: AhoCorasick, text: str) -> list[tuple[int, int, int]]:
+    return automaton.find_matches_as_indexes(text)
+
+
+def _counts(documents: Sequence[str | None], automaton: AhoCorasick) -> pa.Array:
+    return pa.array([len(_find(automaton, d or "")) for d in documents], pa.int32())
+
+
+def _unconfused_counts(documents: Sequence[str | None], words: Sequence[str]) -> pa.Array:
+    """Matches of `others|(?<!katakana)(katakana words)(?!katakana)`.
+
+    A katakana word can only match a whole run of katakana, so the runs are looked up in a set.
+    """
+    runs = {w for w in words if KATAKANA_RUN.fullmatch(w)}
+    automaton = AhoCorasick([w for w in words if w not in runs], matchkind=MatchKind.Standard)
+    out = []
+    for document in documents:
+        text = document or ""
+        found = [
+            (begin, 0, index, end)
+            for index, begin, end in automaton.find_matches_as_indexes(text, overlapping=True)
+        ]
+        found += [
+            (m.start(), 1, 0, m.end()) for m in KATAKANA_RUN.finditer(text) if m.group() in runs
+        ]
+        found.sort()
+        position = hits = 0
+        for begin, _, _, end in found:
+            if begin >= position:
+                position = end
+                hits += 1
+        out.append(hits)
+    return pa.array(out, pa.int32())
+
+
+def _hojichar_words(name: str, folder: Path | None) -> list[str]:
+    if folder is not None:
+        return _read(_file(folder, f"{name}.txt"))
+    try:
+        dictionary = resources.files("hojichar").joinpath("dict", f"{name}.txt")
+    except ModuleNotFoundError:
+        raise WordError(
+            "HojiChar's word lists are in the package hojichar, which is not installed; "
+            "pip install hojichar, or give a folder with its dictionaries"
+        ) from None
+    return _words(dictionary.read_text(encoding="utf-8"))
+
+
+def _file(folder: Path, name: str) -> Path:
+    """The file of that name in the folder, also with its path in the name (dict__NAME)."""
+    matches = sorted(folder.glob(f"*{name}"))
+    return matches[0] if matches else folder / name
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        return _words(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordError(f"word list {path}: {error}") from None
+
+
+def _words(text: str) -> list[str]:
+    """The lines as HojiChar reads them: empty ones left out, the others stripped."""
+    return [line.strip() for line in text.split("\n") if line]

@@ -1,0 +1,241 @@
+"""Words that label a text: harmful words with topic and severity, and words of advertising.
+
+All words are found in one pass of an Aho-Corasick automaton over the UTF-8 bytes. A hit counts only
+as a word of its own: katakana never inside a longer run of katakana, and otherwise at the
+boundaries that the morphological analyser sets in the sentence around it. So words inside
+アスパラガス, リュックサック and セックスレスの相談 are no hits. A hit is a label, never a
+deletion: text about crime, medicine or discrimination uses these words too.
+
+The public lists are not copied here. `hojichar_counts`, `llmjp_counts` and `ldnoobw_counts` read
+them where the user has them, and count exactly as those projects do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+from .kernels.spec import Bytes, Floats, Offsets, Signal, count, share
+from .morphemes import analyse
+
+TOPICS = ("adult", "discrimination", "violence", "drugs", "gambling", "crime", "self-harm", "ads")
+HARMFUL = TOPICS[:-1]
+WINDOW = 60  # bytes of context that the analyser sees on each side of a hit, about 20 characters
+
+SIGNALS: tuple[Signal, ...] = (
+    count("harmful_words", "matches", "words of every harmful topic"),
+    count("harmful_severity", "1–3", "highest severity among them, 0 without any"),
+    share("harmful_share", "of UTF-8 bytes", "bytes of those words"),
+    count("adult_words", "matches", "adult words"),
+    count("adult_types", "distinct words", "different adult words"),
+    count("discrimination_words", "matches", "discriminating words"),
+    count("discrimination_types", "distinct words", "different discriminating words"),
+    count("violence_words", "matches", "words of violence and threat"),
+    count("ad_words", "matches", "words of shops, job offers and campaigns"),
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    text: str
+    topic: str
+    severity: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found word: document number, byte span within that document, and which word."""
+
+    document: int
+    begin: int
+    end: int
+    word: Word
+
+
+class WordError(ValueError):
+    """A word list that cannot be read: one line that says which file and line."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordList:
+    """Words and the automaton that finds them."""
+
+    words: tuple[Word, ...]
+    automaton: BytesAhoCorasick
+
+    @staticmethod
+    def of(words: Iterable[Word]) -> WordList:
+        """A list that matches the longest word at each place."""
+        kept = tuple(dict.fromkeys(words))
+        patterns = [w.text.encode() for w in kept]
+        kind = MatchKind.LeftmostLongest
+        return WordList(kept, BytesAhoCorasick(patterns, kind, Implementation.DFA))
+
+    def find(self, data: Bytes, offsets: Offsets) -> list[Hit]:
+        """Hits in the documents data[offsets[i]:offsets[i + 1]], in order, at word boundaries."""
+        hits = []
+        for document, begin, end, index in self._candidates(data, offsets):
+            if is_word(data[offsets[document] : offsets[document + 1]], begin, end):
+                hits.append(Hit(document, begin, end, self.words[index]))
+        return hits
+
+    def _candidates(self, data: Bytes, offsets: Offsets) -> Iterable[tuple[int, int, int, int]]:
+        """(document, begin, end, word) of every match, byte positions in the document."""
+        bounds = offsets.tolist()
+        for document, (first, last) in enumerate(pairwise(bounds)):
+            text = data[first:last]
+            found = self.automaton.find_matches_as_indexes(memoryview(text))  # type: ignore[arg-type]
+            for index, begin, end in found:
+                yield document, begin, end, index
+
+
+def load(path: Path | None = None) -> WordList:
+    """Inaho's list, or a file of the same form: topic TAB severity TAB word, # begins a comment.
+
+    Raises WordError for a line of another form, an unknown topic or a severity outside 1–3.
+    """
+    if path is None:
+        return _own()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordError(f"word list {path}: {error}") from None
+    return WordList.of(_parse(text, str(path)))
+
+
+@cache
+def _own() -> WordList:
+    text = resources.files("filters").joinpath("lists", "words.tsv").read_text(encoding="utf-8")
+    return WordList.of(_parse(text, "lists/words.tsv"))
+
+
+def _parse(text: str, where: str) -> list[Word]:
+    words = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.split("\t")
+        if len(parts) != 3 or parts[0] not in TOPICS or parts[1] not in ("1", "2", "3"):
+            raise WordError(
+                f"word list {where}, line {number}: expected topic, severity 1–3 and word, "
+                f"separated by tabs; topics are {', '.join(TOPICS)}"
+            )
+        words.append(Word(parts[2], parts[0], int(parts[1])))
+    return words
+
+
+def plain_list(path: Path, topic: str, severity: int = 2, drop: Sequence[str] = ()) -> WordList:
+    """A public list, one word a line (HojiChar, LDNOOBW, inappropriate-words-ja), as a WordList."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordError(f"word list {path}: {error}") from None
+    words = (line.strip() for line in lines)
+    return WordList.of(Word(w, topic, severity) for w in words if w and w not in drop)
+
+
+def is_word(text: Bytes, begin: int, end: int) -> bool:
+    """Whether text[begin:end], UTF-8 bytes of one document, stands there as a word of its own."""
+    before = _last_character(text[max(0, begin - 4) : begin])
+    after = _first_character(text[end : end + 4])
+    first = _first_character(text[begin : begin + 4])
+    last = _last_character(text[max(begin, end - 4) : end])
+    for inside, outside in ((first, before), (last, after)):
+        if _is_katakana(inside) and (_is_katakana(outside) or outside == "ー"):
+            return False
+        if inside.isascii() and inside.isalnum() and outside.isascii() and outside.isalnum():
+            return False
+    window_begin, window_end = max(0, begin - WINDOW), min(len(text), end + WINDOW)
+    left = text[window_begin:begin].tobytes().decode("utf-8", "ignore").rpartition("\n")[2]
+    word = text[begin:end].tobytes().decode("utf-8", "ignore")
+    right = text[end:window_end].tobytes().decode("utf-8", "ignore").partition("\n")[0]
+    return at_boundaries(left, word, right)
+
+
+def at_boundaries(left: str, word: str, right: str) -> bool:
+    """Whether the analyser sets a boundary before and after `word` in left + word + right."""
+    sentence = left + word + right
+    begin, end = len(left), len(left) + len(word)
+    position = 0
+    starts = {0, len(sentence)}
+    for surface in analyse(sentence)[0]:
+        position = sentence.find(surface, position)
+        if position < 0:
+            return True  # white space was rewritten: rather a label too many
+        starts.add(position)
+        position += len(surface)
+        starts.add(position)
+    return begin in starts and end in starts
+
+
+def _is_katakana(character: str) -> bool:
+    return "ァ" <= character <= "ヿ" and character != "・"
+
+
+def _first_character(piece: Bytes) -> str:
+    return piece.tobytes().decode("utf-8", "ignore")[:1]
+
+
+def _last_character(piece: Bytes) -> str:
+    return piece.tobytes().decode("utf-8", "ignore")[-1:]
+
+
+def measure_harm(data: Bytes, offsets: Offsets, out: Floats) -> None:
+    """Fills out[n, len(SIGNALS)] with the counts of Inaho's list."""
+    out[:] = 0.0
+    types: set[tuple[int, str]] = set()
+    for hit in _own().find(data, offsets):
+        row, topic = out[hit.document], hit.word.topic
+        if topic == "ads":
+            row[8] += 1
+            continue
+        row[0] += 1
+        row[1] = max(row[1], hit.word.severity)
+        row[2] += hit.end - hit.begin
+        new = (hit.document, hit.word.text) not in types
+        types.add((hit.document, hit.word.text))
+        if topic == "adult":
+            row[3] += 1
+            row[4] += new
+        elif topic == "discrimination":
+            row[5] += 1
+            row[6] += new
+        elif topic == "violence":
+            row[7] += 1
+    sizes = np.diff(offsets)
+    np.divide(out[:, 2], sizes, out=out[:, 2], where=sizes > 0)
+
+
+def flagged_hosts(
+    hosts: pa.Array, quality: pa.StructArray, min_pages: int = 5, min_share: float = 0.3
+) -> pa.Table:
+    """Hosts of which many pages carry strong harmful words: a reason to look at the others too.
+
+    Returns a table host, pages, flagged, share: hosts with at least `min_pages` pages of which at
+    least `min_share` have a word of severity 2 and more, by falling share, then by name.
+    """
+    strong = pa.array(quality.field("harmful_severity").to_numpy(zero_copy_only=False) >= 2)
+    table = pa.table({"host": hosts, "strong": strong.cast(pa.int64())})
+    table = table.group_by("host", use_threads=False).aggregate(
+        [("strong", "count"), ("strong", "sum")]
+    )
+    pages = table["strong_count"].to_numpy()
+    flagged = table["strong_sum"].to_numpy()
+    result = pa.table(
+        {
+            "host": table["host"],
+            "pages": pages,
+            "flagged": flagged,
+            "share": flagged / np.maximum(pages, 1),
+        }
+    )
+    result = result.filter(pa.array((pages >= min_pages) & (flagged >= min_share * pages)))
+    return result.sort_by([("share", "descending"), ("host", "ascending")])

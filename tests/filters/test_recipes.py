@@ -1,0 +1,127 @@
+"""The -compat profiles decide as the originals, on every real document."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import cramjam
+import numpy as np
+import pyarrow as pa
+import pytest
+from filter_texts import documents
+from plain_recipes import HojiChar, LlmJp, any_word, word_lines, word_types, words
+from plain_signals import lines, ratio
+
+from filters.profile import load
+from filters.published_words import hojichar_counts, ldnoobw_counts, llmjp_counts, uzushio_counts
+from filters.signals import GROUPS, measure
+
+
+@cache
+def everything(shared_data: Path) -> tuple[list[str], pa.StructArray]:
+    texts = [text for _, text in documents(shared_data)]
+    return texts, measure(pa.array(texts), frozenset(GROUPS))
+
+
+def check(keep: np.ndarray, expected: list[bool]) -> None:
+    """All decisions agree, and both decisions occur, so that agreement says something."""
+    assert 5 < sum(expected) < len(expected) - 5
+    assert [i for i, (a, b) in enumerate(zip(keep, expected, strict=True)) if a != b] == []
+
+
+def test_hojichar_compat_decides_as_the_original(shared_data: Path) -> None:
+    texts, quality = everything(shared_data)
+    folder = shared_data / "wordlists/HojiChar"
+    extra = hojichar_counts(pa.array(texts), folder)
+    original = HojiChar(folder)
+    keep = load("hojichar-compat").decide(quality, extra).keep
+    check(keep, [original.keeps(text) for text in texts])
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_llm_jp_compat_decides_as_the_original(shared_data: Path, strict: bool) -> None:
+    texts, quality = everything(shared_data)
+    folders = shared_data / "wordlists/llm-jp-corpus", shared_data / "wordlists/HojiChar"
+    name = "llm-jp-v1-strict-compat" if strict else "llm-jp-v1-compat"
+    keep = load(name).decide(quality, llmjp_counts(pa.array(texts), *folders)).keep
+    original = LlmJp(*folders, strict)
+    check(keep, [original.keeps(text) for text in texts])
+
+
+def test_uzushio_compat_decides_as_the_original(shared_data: Path) -> None:
+    texts, quality = everything(shared_data)
+    folder = shared_data / "wordlists/HojiChar"
+    adult, discrimination = (
+        word_lines(folder / f"hojichar__dict__{t}_keywords_ja.txt")
+        for t in ("adult", "discrimination")
+    )
+
+    def keeps(text: str) -> bool:
+        shape = lines(text)
+        data = text.replace("\n", "").encode()[: 1 << 20]
+        packed = len(cramjam.lz4.compress_block(data, store_size=False)) if data else 0
+        return (
+            shape["utf16_length"] >= 200
+            and shape["hiragana_block_share"] >= 0.15
+            and 0.5 <= np.float32(ratio(packed, len(data))) <= 0.75
+            and word_types(adult, text) < 6
+            and word_types(discrimination, text) < 9
+        )
+
+    keep = load("uzushio-compat").decide(quality, uzushio_counts(pa.array(texts), folder)).keep
+    check(keep, [keeps(text) for text in texts])
+
+
+def test_c4_compat_decides_as_the_original(shared_data: Path) -> None:
+    texts, quality = everything(shared_data)
+    path = shared_data / "wordlists/LDNOOBW/ja"
+    bad = any_word([w for w in word_lines(path) if w not in ("sm", "グロ", "女の子")])
+    expected = [
+        len([line for line in text.split("\n") if len(line) >= 200]) >= 3
+        and not bad.search(text.lower())
+        for text in texts
+    ]
+    check(
+        load("c4-ja-compat").decide(quality, ldnoobw_counts(pa.array(texts), path)).keep, expected
+    )
+
+
+def test_word_signals_equal_plain_python_on_real_documents(shared_data: Path) -> None:
+    texts, quality = everything(shared_data)
+    sample = list(range(0, len(texts), 4))  # plain word n-grams take a tenth of a second each
+    expected = [words(texts[i]) for i in sample]
+    for name in expected[0]:
+        values = np.array([row[name] for row in expected])
+        assert np.allclose(quality.field(name).take(sample), values, rtol=3e-7, atol=1e-7), name
+
+
+@pytest.mark.parametrize(
+    "name", ["fineweb2-ja", "gopher", "hojichar", "llm-jp-v1", "uzushio", "c4-ja"]
+)
+def test_mended_profiles_need_no_list_of_others(shared_data: Path, name: str) -> None:
+    _, quality = everything(shared_data)
+    profile = load(name)
+    assert profile.extra_signals() == []
+    assert 0 < profile.decide(quality).keep.sum() < len(quality)
+
+
+def test_hojichar_package_rejects_what_the_compat_profile_rejects(shared_data: Path) -> None:
+    filters = pytest.importorskip("hojichar.filters.document_filters", reason="the original itself")
+    from hojichar import Document
+
+    texts, quality = everything(shared_data)
+    originals = [
+        filters.AcceptJapanese(), filters.DiscardRareKuten(), filters.DiscardBBSComments(),
+        filters.DiscardAds(), filters.DiscardAdultContentJa(), filters.DiscardAdultContentEn(),
+        filters.DiscardDiscriminationContentJa(), filters.DiscardViolenceContentJa(),
+        filters.DiscardTooManyNouns(), filters.CharRepetitionRatioFilter(),
+        filters.WordRepetitionRatioFilter(), filters.DiscardTooManySpecialToken(),
+        filters.SingleCharacterRepetitionFilter(), filters.DiscardTooManyEndingEllipsis(),
+        filters.DiscardTooShortLines(),
+    ]  # fmt: skip
+    sample = range(0, len(texts), 5)
+    expected = [not any(f.apply(Document(texts[i])).is_rejected for f in originals) for i in sample]
+    extra = hojichar_counts(pa.array(texts))
+    keep = load("hojichar-compat").decide(quality, extra).keep
+    check(keep[list(sample)], expected)
