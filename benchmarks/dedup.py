@@ -205,36 +205,29 @@ def _steps(took: dict[str, float], count: int, name: str) -> tuple[list[list[obj
 def datatrove_steps(folder: Path) -> None:
     """datatrove's minhash example in Japanese, one worker; prints the seconds of its steps."""
     from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import (
-        MinhashDedupBuckets,
-        MinhashDedupCluster,
-        MinhashDedupFilter,
-        MinhashDedupSignature,
-    )
+    from datatrove.pipeline import dedup
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import JsonlWriter
-    from datatrove.utils.typeshelper import Languages
     from datatrove.utils.word_tokenizers import load_word_tokenizer
 
-    load_word_tokenizer(Languages.japanese).word_tokenize("読み込みは時間に入れない。")
-    paths = {k: str(folder / k) for k in ("signatures", "buckets", "ids", "out", "logs")}
+    load_word_tokenizer("jpn").word_tokenize("読み込みは時間に入れない。")
+    signed, buckets, ids = (str(folder / name) for name in ("signatures", "buckets", "ids"))
     reader = JsonlReader(str(folder), glob_pattern="in.jsonl.gz")
     config = MinhashConfig()
+    sign = dedup.MinhashDedupSignature(signed, config, language="jpn")
+    keep = dedup.MinhashDedupFilter(ids)
     steps = {
-        "signatures": [
-            reader,
-            MinhashDedupSignature(paths["signatures"], config, language=Languages.japanese),
-        ],
-        "buckets": [MinhashDedupBuckets(paths["signatures"], paths["buckets"], config=config)],
-        "cluster": [MinhashDedupCluster(paths["buckets"], paths["ids"], config=config)],
-        "filter": [reader, MinhashDedupFilter(paths["ids"]), JsonlWriter(paths["out"])],
+        "signatures": [reader, sign],
+        "buckets": [dedup.MinhashDedupBuckets(signed, buckets, config=config)],
+        "cluster": [dedup.MinhashDedupCluster(buckets, ids, config=config)],
+        "filter": [reader, keep, JsonlWriter(str(folder / "out"))],
     }
     took = {}
     for step, pipeline in steps.items():
         tasks = config.num_buckets if step == "buckets" else 1
         start = time.process_time()
-        logs = f"{paths['logs']}/{step}"
+        logs = str(folder / "logs" / step)
         LocalPipelineExecutor(pipeline, tasks=tasks, workers=1, logging_dir=logs).run()
         took[f"datatrove {step}"] = time.process_time() - start
     print(json.dumps(took))
@@ -312,9 +305,9 @@ def quality(sample: int = 5000) -> None:
         *(("word", n) for n in (1, 2, 3, 5)),
     ]:
         settings = replace(SETTINGS, shingle=shingle, ngram=ngram)
-        start = time.perf_counter()
+        start = time.process_time()
         signed = minhash.signatures(texts, settings)
-        took = time.perf_counter() - start
+        took = time.process_time() - start
         sets = jaccard.shingle_sets(texts, settings)
         left, right, exact = jaccard.all_pairs(*sets, 0.6)
         true = exact >= settings.threshold
@@ -328,12 +321,11 @@ def quality(sample: int = 5000) -> None:
         estimated = candidate & (equal >= bounds(replace(settings, verify="estimate"))[0])
         verified = candidate & ((equal >= sure) | ((equal >= least) & true))
         scores = [f"{x:.4f}" for found in (estimated, verified) for x in _scores(found, true)]
-        rows.append(
-            [f"{shingle} {ngram}", int(true.sum()), int(candidate.sum()), *scores, f"{took:.1f}"]
-        )
+        counts = [int(true.sum()), int(candidate.sum())]
+        rows.append([f"{shingle} {ngram}", *counts, *scores, f"{took:.1f}"])
     head = ["shingle", "true pairs", "candidates ≥ 0.6", "P estimate", "R estimate"]
     print(f"{len(texts)} documents, threshold {SETTINGS.threshold}, {bands} bands of {per_band}\n")
-    table([*head, "**P verified**", "**R verified**", "s to sign"], rows)
+    table([*head, "**P verified**", "**R verified**", "CPU s to sign"], rows)
 
 
 def _scores(found: np.ndarray, true: np.ndarray) -> Iterator[float]:
@@ -343,18 +335,14 @@ def _scores(found: np.ndarray, true: np.ndarray) -> Iterator[float]:
 
 
 if __name__ == "__main__":
-    verb, *arguments = [*sys.argv[1:], ""][:1] + sys.argv[2:]
-    if verb == "signatures":
-        signatures()
-    elif verb == "whole":
-        whole(*map(int, arguments))
-    elif verb == "datatrove":
-        datatrove_steps(Path(arguments[0]))
+    verb, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
+    if verb in ("signatures", "quality"):
+        {"signatures": signatures, "quality": quality}[verb]()
+    elif verb in ("whole", "grow"):
+        {"whole": whole, "grow": grow}[verb](*map(int, arguments))
     elif verb == "growth":
         growth([float(a) for a in arguments] or [1, 10, 100])
-    elif verb == "grow":
-        grow(int(arguments[0]))
-    elif verb == "quality":
-        quality()
+    elif verb == "datatrove":
+        datatrove_steps(Path(arguments[0]))
     else:
         sys.exit(__doc__)

@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.dedup.arrow import fixed_rows
+from corpus.dedup.minhash import band_keys
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import COPIED, DERIVED, DOCUMENTS, check, has_near, has_url
 from corpus.storage import ROWS_PER_GROUP
+
+ROWS_PER_PASS = 1 << 18  # 128 MiB of signatures at 128 permutations
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,23 @@ def load(
                 at = to
     indexed = int(starts[index_files])
     return Signatures(paths, documents, starts, exact, keys, lengths, signatures, indexed)
+
+
+def mapped_band_keys(signatures: np.ndarray, bands: int, rows: int) -> np.ndarray | None:
+    """Keys of all bands (uint64[bands, n]) beside mapped signatures, read once; None in memory.
+
+    Computing a band's keys when it is needed reads all signatures, which costs nothing in memory
+    but `bands` times 512 bytes a document from disk.
+    """
+    if not isinstance(signatures, np.memmap):
+        return None
+    path = Path(str(signatures.filename)).with_suffix(".bands")
+    keys = np.memmap(path, np.uint64, "w+", shape=(bands, len(signatures)))
+    for at in range(0, len(signatures), ROWS_PER_PASS):
+        part = np.asarray(signatures[at : at + ROWS_PER_PASS])
+        for band in range(bands):
+            keys[band, at : at + len(part)] = band_keys(part, band, rows)
+    return keys
 
 
 def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from corpus.dedup.cluster import join_pairs, labels, link_equal, link_similar
 from corpus.dedup.index import NOTHING_BEFORE, Before
 from corpus.dedup.keep import DROPPED_BEFORE, KEPT_BEFORE, NEW, policy_text, rank_copies
-from corpus.dedup.load import Signatures, read_rows
+from corpus.dedup.load import Signatures, mapped_band_keys, read_rows
 from corpus.dedup.minhash import banding, pair_similarity
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import has_near, has_url
@@ -68,8 +68,17 @@ def link(
         order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
         bands, rows = banding(settings)
         least, sure = bounds(settings)
+        members, keys = unique[order], mapped_band_keys(data.signatures, bands, rows)
         _, pairs = link_similar(
-            parents, unique[order], data.signatures, bands, rows, least, sure, data.indexed
+            parents,
+            members,
+            data.signatures,
+            bands,
+            rows,
+            least,
+            sure,
+            data.indexed,
+            None if keys is None else lambda band: keys[band][members],
         )
         jaccard = _decide_pairs(data, pairs, settings, memory)
         join_pairs(parents, pairs[jaccard >= settings.threshold])
