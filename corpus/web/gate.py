@@ -56,12 +56,13 @@ class Evidence(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8).
+    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8), and out[11]
+    with the pairs ã and 縺 繧 繝 that may be mojibake.
 
     `words` is the same buffer as uint64, for skipping ASCII eight bytes at a time.
     """
     n = data.size
-    high = utf8 = kana = bad = 0
+    high = utf8 = kana = bad = garbled = 0
     i = 0
     while i < n:
         b = data[i]
@@ -77,12 +78,15 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
         if 0xE0 <= b <= 0xEF:
             if i + 2 < n and (data[i + 1] & 0xC0) == 0x80 and (data[i + 2] & 0xC0) == 0x80:
                 size = 3
+                if b == 0xE7 and (data[i + 1] == 0xB8 or data[i + 1] == 0xB9):
+                    garbled += 1
                 # U+3040 to U+30FA: without ・ and ー, which stand in Chinese names too
                 if b == 0xE3 and 0x81 <= data[i + 1] <= 0x83:
                     kana += 0 if data[i + 1] == 0x83 and data[i + 2] >= 0xBB else 1
         elif 0xC2 <= b <= 0xDF:
             if i + 1 < n and (data[i + 1] & 0xC0) == 0x80:
                 size = 2
+                garbled += 1 if b == 0xC3 and data[i + 1] == 0xA3 else 0
         elif 0xF0 <= b <= 0xF4:
             if i + 3 < n and (data[i + 1] & 0xC0) == 0x80 and (data[i + 2] & 0xC0) == 0x80:
                 size = 4 if (data[i + 3] & 0xC0) == 0x80 else 0
@@ -94,7 +98,7 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
             bad += 1
             high += 1
             i += 1
-    out[0], out[1], out[2], out[3] = high, utf8, kana, bad
+    out[0], out[1], out[2], out[3], out[11] = high, utf8, kana, bad, garbled
 
 
 @numba.njit(cache=True, nogil=True)
@@ -148,7 +152,7 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
 
 def evidence(body: bytes) -> Evidence:
     """Count the evidence in `body`."""
-    out = np.zeros(11, np.int64)
+    out = np.zeros(12, np.int64)
     data = np.frombuffer(body, np.uint8)
     words = np.frombuffer(body, np.uint64, len(body) >> 3)
     _count_utf8(data, words, out)
@@ -159,8 +163,8 @@ def evidence(body: bytes) -> Evidence:
     if b"&#" in body:
         kana = len(_ENTITY.findall(body))
         cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
-    counts: list[int] = out.tolist()
-    garbled = mojibake.count(body) if counts[0] else 0
+    *counts, garbled = out.tolist()
+    garbled = mojibake.count(body) if garbled >= MIN_KANA else 0
     return Evidence(*counts, escapes, kana, cjk, body.count(b"\0", 0, 512), garbled)  # type: ignore[call-arg]
 
 
