@@ -22,7 +22,7 @@ events {{ worker_connections 64; }}
 http {{
     access_log {run}/access.log; client_body_temp_path {run}/b; proxy_temp_path {run}/p;
     fastcgi_temp_path {run}/f; uwsgi_temp_path {run}/u; scgi_temp_path {run}/s;
-    limit_req_zone $binary_remote_addr zone=calm:64k rate=50r/s; limit_req_status 503;
+    limit_req_zone $binary_remote_addr zone=calm:64k rate=200r/s; limit_req_status 503;
     server {{
         listen 127.0.0.1:{port};
         location / {{ root {root}; }}
