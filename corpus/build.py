@@ -46,7 +46,7 @@ OWNED = {
 SECTIONS = {
     "harvest": ("input", "ccindex", "harvest", "normalize"),
     "dedup": ("dedup",),
-    "select": ("select", "rights"),
+    "select": ("select", "rights", "urls"),
     "publish": ("publish",),
 }
 
@@ -201,6 +201,7 @@ class Build:
             depends += [asdict(getattr(self.settings, section)) for section in SECTIONS[name]]
             if name == "select":  # a profile may be the user's own file, edited since
                 depends.append(repr(profile.load(self.settings.select.profile)))
+                depends.append(_state_of((*self.settings.urls.block, *self.settings.urls.allow)))
         text = json.dumps(depends, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -237,6 +238,12 @@ def load_settings(root: Path) -> tuple[Settings, tuple[str, ...]]:
 def is_complete(root: Path) -> bool:
     """True when the folder holds a finished build."""
     return (root / "manifest.json").is_file()
+
+
+def _state_of(lists: tuple[str, ...]) -> list[list[Any]]:
+    """Name, size and time of the files of URL lists: an edited list decides anew."""
+    files = [f for name in lists for f in (Path(name), *sorted(Path(name).rglob("*")))]
+    return [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
 
 
 def _flat(settings: Settings) -> dict[str, Any]:

@@ -193,6 +193,9 @@ def _settings(
         load(settings.select.profile)
     except ProfileError as error:
         raise UsageError(str(error)) from error
+    for path in (*settings.urls.block, *settings.urls.allow):
+        if not Path(path).exists():
+            raise UsageError(f"no such URL list: {path}")
     return settings
 
 

@@ -100,6 +100,15 @@ class RightsSettings:
 
 
 @dataclass(frozen=True)
+class UrlSettings:
+    """Lists of URLs that are kept out: hosts, suffixes, paths (filters/urls.py tells the forms)."""
+
+    block: tuple[str, ...] = ()  # files, folders or tar archives in UT1 layout
+    allow: tuple[str, ...] = ()  # lists whose entries win where they are more specific
+    categories: tuple[str, ...] = ()  # of UT1 lists; empty: all; "swallow": those of Swallow v1
+
+
+@dataclass(frozen=True)
 class NormalizeSettings:
     """Which steps of corpus/normalize.py are applied to every text."""
 
@@ -136,6 +145,7 @@ class Settings:
     harvest: HarvestSettings = field(default_factory=HarvestSettings)
     normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
     rights: RightsSettings = field(default_factory=RightsSettings)
+    urls: UrlSettings = field(default_factory=UrlSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)

@@ -5,6 +5,7 @@ One unit per documents file, and no text is read: changing a threshold takes sec
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus import storage
-from corpus.config import Settings
+from corpus.config import Settings, UrlSettings
+from corpus.errors import UsageError
 from corpus.ledger import Ledger
 from corpus.web.sites import Site, Verdict
+from filters import urls
 from filters.profile import Decisions, Profile, load
 
 SELECTED = pa.schema(
@@ -49,6 +52,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     verdicts = site_verdicts(root, table["url"], settings)
     refused = _refuse(ledger, table, candidates & decisions.keep, verdicts, settings, dropped)
     keep = candidates & decisions.keep & ~refused
+    keep &= ~_blocked(ledger, table, keep, settings, root, dropped)
     rows = np.flatnonzero(keep).astype(np.int32)
     selected = pa.Table.from_arrays(
         [
@@ -135,6 +139,42 @@ def _refuse(
         detail += f" ({verdict.robots_captured or verdict.ai_captured})"
         ledger.add(rule, *about.values(), detail=detail)
     return refused
+
+
+def _blocked(
+    ledger: Ledger, table: pa.Table, kept: np.ndarray, settings: Settings, root: Path,
+    dropped: Counter[str],
+) -> np.ndarray:  # fmt: skip
+    """Rows whose URL stands on a block list, with their ledger rows."""
+    blocked = np.zeros(len(kept), bool)
+    rules = url_rules(settings.urls, root / "state" / "urls")
+    if rules is None or not len(kept):
+        return blocked
+    found = rules.classify(_one(table["url"])).is_valid().to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(found & kept).tolist():
+        about = {name: table[name][row].as_py() for name in ABOUT}
+        match = rules.category(about["url"])
+        entry = f"{match.category}: {match.entry} ({match.source})" if match else ""
+        ledger.add("url_list", *about.values(), detail=entry)
+        dropped["url_list"] += 1
+        blocked[row] = True
+    return blocked
+
+
+@functools.lru_cache(maxsize=2)
+def url_rules(settings: UrlSettings, cache: Path) -> urls.Rules | None:
+    """The URL lists of the settings, loaded once a process; UsageError names a bad list."""
+    if not settings.block:
+        return None
+    categories = settings.categories or None
+    if settings.categories == ("swallow",):
+        categories = tuple(urls.SWALLOW_CATEGORIES)
+    sources = [urls.Source(Path(path), categories) for path in settings.block]
+    sources += [urls.Source(Path(path), None, allow=True) for path in settings.allow]
+    try:
+        return urls.load(sources, cache)
+    except urls.UrlListError as error:
+        raise UsageError(str(error)) from error
 
 
 def duplicates_of(

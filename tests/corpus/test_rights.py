@@ -82,3 +82,17 @@ def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:  # 
     run_corpus("select", tmp_path / "out", "--set", "rights.obey_usage=true", "-q")
     run_corpus("publish", tmp_path / "out", "-q")
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
+
+
+def test_url_lists_keep_pages_out(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "block.txt").write_text("site.example/secret\n")
+    out = tmp_path / "out"
+    run_corpus(
+        "build", *archives, "--out", out, *FLAGS, "--set", f"urls.block={tmp_path}/block.txt"
+    )
+    urls = pq.read_table(out / "corpus", columns=["url"])["url"].to_pylist()
+    assert urls == ["http://site.example/open/b"]
+    assert "url_list" in run_corpus("explain", out, "http://site.example/secret/a").stdout
+    result = run_corpus("build", *archives, "--out", tmp_path / "o2", *FLAGS,
+                        "--set", "urls.block=nowhere", check=False)  # fmt: skip
+    assert result.returncode == 2 and "nowhere" in result.stderr
