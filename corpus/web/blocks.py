@@ -32,9 +32,9 @@ OTHER_WEIGHT = 4
 # Marks (int32 [k, 3]: kind, start, end): spans of the source, or for M_H1 and M_AUTHOR of the text.
 M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR = range(7)
 
-# State of the writer (int64).
+# State of the walk and its writer (int64).
 (S_OUT, S_BLOCKS, S_OPEN, S_SPACE, S_BREAKS, S_WIDE, S_ELEMENT, S_LINK, S_PRE, S_PENDING, S_LAST,
- S_BOLD, S_INLINE, S_WIDTH) = range(14)
+ S_BOLD, S_INLINE, S_DEPTH, S_SKIPPING, S_COUNT, S_CURRENT, S_MARKS, S_MEDIA, S_WIDTH) = range(20)
 SPACE, NEWLINE = 1, 2
 BASE_MARK, OPEN_ROUND, OPEN_DOUBLE = 1, 2, 3  # pending ruby marks: ｜ （ 《
 

@@ -1,0 +1,139 @@
+"""The native kernels against plain references: the DOM, Counters, trees walked by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from corpus.web import blocks as b
+from corpus.web.forest import Forest, raw_scores
+from corpus.web.scoring import block_labels, counted, precision_recall_f1
+from corpus.web.trees import parse
+
+SKIPPED = (
+    "script style noscript template button select option textarea input iframe svg math object "
+    "embed canvas audio video head title datalist meter progress applet map rt rp rtc noframes "
+    "-comment -undef"
+)
+DROPPED = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0xFEFF])
+
+
+def visible(node: LexborNode) -> str:
+    """Text of a DOM subtree that the walk should read, in document order (reference)."""
+    if node.tag == "-text":
+        return node.text_content or ""
+    style = "".join((node.attributes.get("style") or "").split())
+    if node.tag in SKIPPED.split() or "hidden" in node.attributes or "display:none" in style:
+        return ""
+    found, child = "", node.child
+    while child is not None:
+        found += visible(child)
+        child = child.next
+    return found
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.translate(DROPPED).split())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(
+    st.sampled_from([
+        "<div>", "</div>", "<p>", "</p>", "<table><tr><td>", "</table>", "<br>", "<b>", "</b>",
+        "<ruby>漢<rp>(</rp><rt>かん</rt></ruby>", "<script>x<y</script>", "<p hidden>", "<select>",
+        "<a href='?a=1&b=\"2\"'>", "</a>", "<svg><p>", "<!-- > -->", "&amp;&lt;&nbsp;&#12354;",
+        "<ul>", "<li>",
+    ]),
+    st.text(st.characters(codec="utf-8", exclude_characters="<&\0\r"), max_size=20),
+), max_size=30))
+def test_the_walk_reads_what_the_dom_shows(parts: list[str]) -> None:
+    html = "".join(parts)
+    body = LexborHTMLParser(html.encode()).body
+    assert squeezed("".join(parse(html).block_texts())) == squeezed(visible(body) if body else "")
+
+
+def test_real_pages_are_read_as_the_dom_shows_them(shared_data: Path) -> None:
+    from corpus.web.goldsets import dev_sample
+
+    pages = [page for page, _ in zip(dev_sample(shared_data / "warc"), range(60), strict=False)]
+    for page in pages:
+        body = LexborHTMLParser(page.html).body
+        assert body is not None
+        ours = squeezed("".join(parse(page.html).block_texts()))
+        assert ours == squeezed(visible(body)), page.url
+
+
+def test_blocks_lie_inside_their_elements() -> None:
+    document = parse("<div><p>一</p><ul><li>二<b>三</b></li></ul>四</div><p>五</p>" * 3)
+    for i, row in enumerate(document.blocks):
+        e = row[b.B_ELEMENT]
+        while e >= 0:
+            element = document.elements[e]
+            assert element[b.E_FIRST] <= i < element[b.E_END]
+            e = element[b.E_PARENT]
+
+
+@njit
+def scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
+    return raw_scores(rows, forest)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_forest_scores_equal_trees_walked_by_hand(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    trees, splits = 5, 6
+    shape = (trees, splits)
+    feature = draw.integers(0, 4, shape).astype(np.int16)
+    threshold = draw.normal(size=shape).astype(np.float32)
+    left = np.empty(shape, dtype=np.int16)
+    right = np.empty(shape, dtype=np.int16)
+    for k in range(trees):  # a chain: left ends in a leaf, right goes on
+        left[k] = [~i for i in range(splits)]
+        right[k] = [*range(1, splits), ~splits]
+    value = draw.normal(size=(trees, splits + 1)).astype(np.float32)
+    starts = np.arange(trees, dtype=np.int32)
+    forest = Forest(feature.ravel(), threshold.ravel(), left.ravel(), right.ravel(),
+                    value.ravel(), starts * splits, starts * (splits + 1))
+    rows = draw.normal(size=(50, 4)).astype(np.float32)
+
+    def by_hand(row: np.ndarray) -> float:
+        total = 0.0
+        for k in range(trees):
+            i = next((i for i in range(splits) if row[feature[k, i]] <= threshold[k, i]), splits)
+            total += value[k, i]
+        return total
+
+    assert np.allclose(scores(rows, forest), [by_hand(row) for row in rows])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_f1_equals_counter_arithmetic(found: str, gold: str) -> None:
+    def grams(text: str) -> Counter[str]:
+        text = "".join(text.encode("utf-8", "replace").decode().split())
+        padded = text.ljust(5, "\0")
+        return Counter(padded[i : i + 5] for i in range(len(padded) - 4)) if text else Counter()
+
+    a, g = grams(found), grams(gold)
+    common = sum((a & g).values())
+    expected = (0.0, 0.0, 0.0)
+    if a and g:
+        p, r = common / a.total(), common / g.total()
+        expected = (p, r, 2 * p * r / (p + r) if common else 0.0)
+    assert precision_recall_f1(counted(found), counted(gold)) == pytest.approx(expected)
+
+
+def test_block_labels_are_shares_of_known_grams() -> None:
+    parts = ("今日は良い天気です。", "広告を見て買おう。", "晴れ")
+    raw = np.frombuffer("".join(parts).encode(), dtype=np.uint8)
+    ends = np.cumsum([len(part.encode()) for part in parts])
+    labels, total, hits = block_labels(raw, np.r_[0, ends[:-1]], ends, "今日は良い天気です。晴れ")
+    assert labels.tolist() == [1.0, 0.0, 1.0]
+    assert (total.tolist(), hits.tolist()) == ([6, 5, 0], [6, 0, 0])
