@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from trainer import cli_reports
-from trainer.cli_reports import EXTRA, Json, RunDir, Source, device
+from trainer.cli_reports import EXTRA, Json, RunDir, Source, device, show
 from trainer.config import ConfigError, TrainError
 
 app = typer.Typer(
@@ -87,7 +87,8 @@ def prepare(
 
     from trainer.prepare import prepare as run
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    quiet = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
         task = bar.add_task("tokenising", total=None)
         manifest = run(
             source,
@@ -197,6 +198,27 @@ def sft(
         if first and last:
             print(f"held-out loss of answers: {first['loss']:.3f} before, {last['loss']:.3f} after")
     leave()
+
+
+@app.command(context_settings=EXTRA)
+def ablate(
+    ctx: typer.Context,
+    corpora: Annotated[list[str], typer.Argument(help="Token shards of each corpus.")],
+    out: Annotated[Path, typer.Option(help="Folder of the runs and the table.")],
+    config: Annotated[str, typer.Option(help="TOML file or name of a preset.")] = "tiny-cpu",
+    seeds: Annotated[int, typer.Option()] = 3,
+    held: Annotated[str, typer.Option(help="Token shards whose held-out text counts.")] = "",
+    json_: Json = False,
+) -> None:
+    """Train one small model on several corpora and say whether they differ."""
+    from trainer.ablate import ablate as run_ablate
+    from trainer.config import load
+
+    overrides = [a for a in corpora if a.startswith("--")] + ctx.args
+    folders = [c for c in corpora if not c.startswith("--")]
+    rows = run_ablate(folders, load(config, overrides), out, seeds, held)
+    if _main_process():
+        show(rows, json_)
 
 
 def _main_process() -> bool:

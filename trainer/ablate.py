@@ -1,0 +1,120 @@
+"""`trainer ablate A B …`: the same small model on several corpora, at equal tokens and seeds.
+
+Each corpus is a folder of token shards made with one tokenizer. Every run has the same settings,
+the same number of steps and is scored on the same held-out text (by default the first corpus's;
+documents are held out by their id, so one that is held out there is trained on nowhere). A row
+gives bits per byte with a 95 % confidence interval over seeds (Student's t), and the difference
+to the first corpus paired by seed: a filter helps when that interval lies below zero.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from trainer import evaluate
+from trainer.config import Config, ConfigError
+from trainer.data import Loader
+from trainer.prepare import load_manifest
+
+# 97.5 % points of Student's t for 1, 2, … degrees of freedom
+T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+
+
+def ablate(
+    corpora: list[str], config: Config, out: str | Path, seeds: int = 3, held: str = ""
+) -> list[dict[str, Any]]:
+    """Train corpora × seeds (runs that are done are not repeated); rows for each corpus.
+
+    Writes OUT/ablation.json and, with matplotlib, OUT/ablation.png. Raises ConfigError when the
+    corpora have different tokenizers or there is no held-out text.
+    """
+    manifests = [load_manifest(c) for c in corpora]
+    if len({m["tokenizer"] for m in [*manifests, load_manifest(held or corpora[0])]}) > 1:
+        raise ConfigError("the corpora were tokenised differently: prepare them with one tokenizer")
+    if seeds < 1 or len(set(corpora)) < len(corpora):
+        raise ConfigError("give each corpus once, and --seeds of at least 1")
+    scores: dict[str, list[float]] = {}
+    for number, corpus in enumerate(corpora):
+        for seed in range(1, seeds + 1):
+            run = Path(out) / f"{number}-{Path(corpus).name}" / f"seed-{seed}"
+            score = _run(config, corpus, held or corpora[0], run, seed)
+            scores.setdefault(corpus, []).append(score)
+    rows = [_row(c, m, scores, corpora[0]) for c, m in zip(corpora, manifests, strict=True)]
+    text = json.dumps({"rows": rows, "scores": scores}, indent=1, ensure_ascii=False)
+    (Path(out) / "ablation.json").write_text(text + "\n", encoding="utf-8")
+    _plot(rows, Path(out) / "ablation.png")
+    return rows
+
+
+def interval(values: list[float]) -> float:
+    """Half width of the 95 % confidence interval of the mean; infinite for one value."""
+    n = len(values)
+    if n < 2:
+        return math.inf
+    return T[min(n - 1, len(T)) - 1] * statistics.stdev(values) / math.sqrt(n)
+
+
+def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
+    from trainer.train import train
+
+    config = replace(
+        config,
+        out=str(run),
+        data=replace(config.data, tokens=corpus, weights={}),
+        train=replace(config.train, seed=seed),
+        eval=replace(config.eval, every=0),
+    )
+    done = run / "score.json"
+    if done.exists():
+        return float(json.loads(done.read_text(encoding="utf-8"))["bpb"])
+    common = replace(config, data=replace(config.data, tokens=held))
+    held_loader = evaluate.held_out_loader(common)
+    if held_loader is None:
+        raise ConfigError(f"{held} has no held-out documents: prepare it with --held-out above 0")
+    loader = Loader(corpus, config.data, config.train)
+    result = train(config, (loader, held_loader, Path(corpus) / "tokenizer"))
+    if not result["done"]:
+        raise ConfigError("stopped by a signal: start the same command again to go on")
+    done.write_text(json.dumps(result["last"]), encoding="utf-8")
+    return float(result["last"]["bpb"])
+
+
+def _row(
+    corpus: str, manifest: dict[str, Any], scores: dict[str, list[float]], first: str
+) -> dict[str, Any]:
+    mine, base = scores[corpus], scores[first]
+    difference = [a - b for a, b in zip(mine, base, strict=True)]
+    apart = abs(statistics.fmean(difference)) > interval(difference)
+    return {
+        "corpus": corpus,
+        "training tokens there": manifest["train"]["tokens"],
+        "bits/byte": round(statistics.fmean(mine), 4),
+        "± 95 %": round(interval(mine), 4),
+        "difference": round(statistics.fmean(difference), 4),
+        "± 95 % of it": round(interval(difference), 4) if corpus != first else 0.0,
+        "differs": "-" if corpus == first else ("yes" if apart else "not shown"),
+    }
+
+
+def _plot(rows: list[dict[str, Any]], path: Path) -> None:
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        return
+    figure, axis = pyplot.subplots(figsize=(7, 1 + 0.5 * len(rows)), constrained_layout=True)
+    names = [Path(r["corpus"]).name for r in rows]
+    errors = [r["± 95 %"] if math.isfinite(r["± 95 %"]) else 0 for r in rows]
+    axis.errorbar([r["bits/byte"] for r in rows], names, xerr=errors, fmt="o", capsize=4)
+    axis.invert_yaxis()
+    axis.set_xlabel("held-out bits per byte (less is better), 95 % over seeds")
+    axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
