@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -54,7 +55,8 @@ class Reader:
         self.path = path
         self.lines = self.unreadable = 0
         self.tells_languages = False
-        self._words = [word.encode() for word in languages if word != UNKNOWN]
+        words = [re.escape(word.encode()) for word in languages if word != UNKNOWN]
+        self._language = re.compile(b"|".join(words)) if words else None
         self._unknown = UNKNOWN in languages
         self._letters = NUTCHWAX
 
@@ -104,22 +106,20 @@ class Reader:
         self.lines += 1
         try:
             if line.endswith(b"}"):
-                if b'"languages"' in line:
-                    self.tells_languages = True
-                    if self._dropped(line):
-                        return None
-                elif self._words and not self._unknown:
-                    return None
-                return _from_json(line)
+                return None if self._dropped(line) else _from_json(line)
             return self._from_columns(line)
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return None
 
     def _dropped(self, line: bytes) -> bool:
-        """True when a line with languages holds none of the wanted ones (cheaper than its JSON)."""
-        wanted = bool(self._words or self._unknown)
-        return wanted and not any(word in line for word in self._words)
+        """True when the languages of a line are none of the wanted (cheaper than its JSON)."""
+        if b'"languages"' in line:
+            self.tells_languages = True
+            return bool(self._language or self._unknown) and not (
+                self._language and self._language.search(line)
+            )
+        return self._language is not None and not self._unknown
 
     def _from_columns(self, line: bytes) -> tuple[Any, ...]:
         fields = line.decode("utf-8", "replace").split(" ")

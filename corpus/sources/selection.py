@@ -16,6 +16,8 @@ import duckdb
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import dataset
 
 from corpus import storage
 from corpus.config import CcindexSettings
@@ -51,7 +53,7 @@ def write(indexes: list[str], wanted: CcindexSettings, state: Path) -> int:
             rows = database.sql(_query(tables, wanted)).to_arrow_reader(storage.ROWS_PER_GROUP)
             batches = _evenly(_without_repeats(rows, about), storage.ROWS_PER_GROUP)
             _, about["records"] = storage.commit_parquet(state / FILE, SCHEMA, batches)
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
         words = " ".join(str(error).split())[:200]
         raise RunError(f"the index cannot be queried: {words}") from error
     finally:
@@ -71,10 +73,9 @@ def _tables(
         if name.startswith("_"):  # _SUCCESS, _metadata: by-products of Spark
             continue
         (parquet if _is_parquet(path) else others).append(path)
-    for protocol in sorted({p.partition("://")[0] for p in parquet if storage.is_remote(p)}):
-        database.register_filesystem(fsspec.filesystem(protocol))
-    names = [path.removeprefix("file://") for path in parquet]
-    _check_columns(database, names, wanted)
+    tables = [_parquet(database, path, number) for number, path in enumerate(parquet)]
+    for path in parquet:
+        _check_columns(path, wanted)
     for number, path in enumerate(others):
         reader = cdx.Reader(path, wanted.languages)
         file = spill / f"{number:05d}.parquet"
@@ -85,10 +86,19 @@ def _tables(
                 "and let harvest find the Japanese pages"
             )
         about["index_lines_unreadable"] += reader.unreadable
-        names.append(str(file))
-    if not names:
+        tables.append(_parquet(database, str(file), -1))
+    if not tables:
         raise UsageError(f"no index files in {', '.join(indexes)[:200]}")
-    return [f"read_parquet({_sql(name)}, hive_partitioning=false)" for name in names]
+    return tables
+
+
+def _parquet(database: Any, path: str, number: int) -> str:
+    """A table expression: DuckDB reads local files itself, others through Arrow and fsspec."""
+    if not storage.is_remote(path):
+        return f"read_parquet({_sql(path.removeprefix('file://'))}, hive_partitioning=false)"
+    fs, key = fsspec.core.url_to_fs(path)
+    database.register(f"index{number}", dataset.dataset(key, filesystem=fs, format="parquet"))
+    return f"index{number}"
 
 
 def _is_parquet(path: str) -> bool:
@@ -101,7 +111,7 @@ def _is_parquet(path: str) -> bool:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _check_columns(database: Any, paths: list[str], wanted: CcindexSettings) -> None:
+def _check_columns(path: str, wanted: CcindexSettings) -> None:
     """UsageError when an index lacks a column that is read or filtered by."""
     filters = {
         "content_languages": ("languages", wanted.languages),
@@ -110,17 +120,16 @@ def _check_columns(database: Any, paths: list[str], wanted: CcindexSettings) -> 
         "fetch_status": ("status", wanted.status),
         "content_mime_detected": ("mimes", wanted.mimes),
     }
-    for path in paths:
-        query = f"SELECT name FROM parquet_schema({_sql(path)})"
-        there = {row[0] for row in database.execute(query).fetchall()}
-        for name in COLUMNS:
-            if name not in there:
-                raise UsageError(f"{path} is no index of records: it has no column {name}")
-        for name, (key, values) in filters.items():
-            if name not in there and any(values):
-                raise UsageError(
-                    f"{path} has no column {name}: do without that filter, --set ccindex.{key}="
-                )
+    with storage.open_input(path) as file:
+        there = pq.read_schema(file).names
+    for name in COLUMNS:
+        if name not in there:
+            raise UsageError(f"{path} is no index of records: it has no column {name}")
+    for name, (key, values) in filters.items():
+        if name not in there and any(values):
+            raise UsageError(
+                f"{path} has no column {name}: do without that filter, --set ccindex.{key}="
+            )
 
 
 def _query(tables: list[str], wanted: CcindexSettings) -> str:
