@@ -2,6 +2,7 @@
 
 Block probabilities (first forest), then one container: the candidate with the highest predicted
 F1 (second forest) plus EF1_SHARE times its expected F1; inside it the blocks with p >= LOW stay.
+On a page with one `<main>` that holds MAIN_MASS of the probable text, the container lies in it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from corpus.web.containers import container_features, sharpened
 from corpus.web.features import block_features, prefix_sums
 from corpus.web.forest import Forest, probabilities, raw_scores
 
-LOW = 0.2
-EF1_SHARE = 0.3
-EF1_SHARPNESS = 3.0
+LOW = 0.15
+EF1_SHARE = 0.45
+EF1_SHARPNESS = 4.0
+MAIN_MASS = 0.2
 MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features would take 0.5 GB
 CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
+OUTSIDE = 10.0  # more than any score
 NONE, CONTAINER, BLOCKS, LARGEST, RULE = range(5)
 METHODS = ("none", "container", "blocks", "largest", "rule")
 
@@ -34,6 +37,24 @@ def _mask_waste(blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray) -> N
                 5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT])
             if links or elements[e, b.E_OVER] & t.COOKIE:
                 keep[i] = False
+
+
+@njit(cache=True, nogil=True)
+def _main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
+    """Blocks of the page's only `<main>`, or of the whole page where that says too little."""
+    found = -1
+    for e in range(len(elements)):
+        if elements[e, b.E_OWN_LANDMARK] & 64:
+            if found >= 0:
+                return 0, len(blocks)
+            found = e
+    if found < 0:
+        return 0, len(blocks)
+    first, end = elements[found, b.E_FIRST], elements[found, b.E_END]
+    mass = blocks[:, b.B_WEIGHT] * p
+    if mass[first:end].sum() < MAIN_MASS * mass.sum():
+        return 0, len(blocks)
+    return first, end
 
 
 @njit(cache=True, nogil=True)
@@ -60,8 +81,11 @@ def choose(
         weights = prefix_sums(unit)
         mass = prefix_sums(unit * sharpened(p, EF1_SHARPNESS))
         scores = raw_scores(rows, container_forest)
+        main_first, main_end = _main_range(blocks, elements, p)
         for k in range(len(chosen)):
             first, end = elements[chosen[k], b.E_FIRST], elements[chosen[k], b.E_END]
+            if first < main_first or end > main_end:
+                scores[k] -= OUTSIDE
             expected = 2.0 * (mass[end] - mass[first]) / (
                 weights[end] - weights[first] + mass[n] + 1e-9)
             scores[k] += EF1_SHARE * expected

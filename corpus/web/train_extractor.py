@@ -56,6 +56,7 @@ class Example:
         self.blocks, self.elements = document.blocks.copy(), document.elements.copy()
         self.labels, self.total, self.hits = block_labels(
             document.text, self.blocks[:, b.B_START], self.blocks[:, b.B_END], page.gold)
+        self.text = document.text.copy()
         self.gold = int(counted(page.gold)[1].sum())
         self.rows = features.block_features(self.blocks, self.elements)
         self.p = np.zeros(len(self.blocks))
