@@ -1,9 +1,10 @@
 """Clustering by units of work, for a cluster of machines: the same labels as on one machine.
 
-    scatter    a signatures file → its band keys, in a row group per key range
-    candidates a key range of all files → pairs of documents that share a bucket
-    verify     a key range's pairs → edges, by signatures and, near the threshold, by texts
-    components all edges → labels (corpus.dedup.components)
+    scatter     a signatures file → its band keys, in a row group per key range
+    candidates  a key range of all files → pairs of documents that share a bucket
+    ship        a block of documents → signatures and texts that other blocks compare with theirs
+    verify      a block's pairs → edges, by signatures and, near the threshold, by texts
+    components  all edges → labels (corpus.dedup.components)
 
 A key range is the top bits of the key, so that every bucket lies in one range and ranges are of
 equal size. Exact copies travel as one more band whose key is the text's hash. The buckets are
@@ -20,17 +21,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numba import njit
 
 from corpus.dedup.arrow import fixed_rows
 from corpus.dedup.cluster import WINDOW
-from corpus.dedup.components import read_edges, write_edges
-from corpus.dedup.load import Signatures, take_rows
+from corpus.dedup.components import EDGES, write_edges
+from corpus.dedup.jaccard import jaccard_pairs, shingle_sets
+from corpus.dedup.load import take_rows
 from corpus.dedup.minhash import band_keys, banding, pair_similarity
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import DOCUMENTS, check, has_near
-from corpus.dedup.verify import bounds, exact_jaccard
+from corpus.dedup.verify import bounds, open_texts
 from corpus.storage import commit
 
 KEYS = pa.schema(
@@ -42,6 +45,8 @@ KEYS = pa.schema(
     ]
 )
 
+PAIRS = pa.schema([*EDGES, pa.field("copy", pa.bool_())])  # copy: of equal text, an edge at once
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -52,13 +57,22 @@ class Exchange:
     folder: Path
     ranges: int  # a power of two
     settings: DedupSettings
-    memory: int = 1 << 30  # bytes of texts that a unit holds while verifying
 
     def keys(self, file: int) -> Path:
         return self.folder / "keys" / f"{file:06d}.parquet"
 
     def pairs(self, number: int) -> Path:
         return self.folder / "pairs" / f"{number:06d}.parquet"
+
+    def partners(self, number: int) -> Path:
+        return self.folder / "partners" / f"{number:06d}.parquet"
+
+    def shipped(self, number: int) -> Path:
+        return self.folder / "shipped" / f"{number:06d}.parquet"
+
+    def block(self, documents: np.ndarray) -> np.ndarray:
+        """Block of each document (int64): as many blocks as key ranges."""
+        return documents * self.ranges // max(1, self.starts[-1])
 
     def edges(self, number: int) -> Path:
         return self.folder / "edges" / f"{number:06d}.parquet"
@@ -97,14 +111,32 @@ def scatter(unit: tuple[Exchange, int]) -> None:
     places = _range(key[order], exchange.ranges)
     ends = np.searchsorted(places, np.arange(exchange.ranges + 1))
 
-    def write(file: Any) -> None:
-        with pq.ParquetWriter(file, KEYS, compression="none") as writer:
-            for low, high in zip(ends, ends[1:], strict=False):
-                rows = order[low:high]
-                part = [pa.array(c[rows]) for c in (band, key, content, document)]
-                writer.write_table(pa.table(part, KEYS), row_group_size=max(1, len(rows)))
+    _write_groups(
+        exchange.keys(number), KEYS, [c[order] for c in (band, key, content, document)], ends
+    )
 
-    commit(exchange.keys(number), write)
+
+def _write_groups(
+    path: Path, schema: pa.Schema, columns: list[np.ndarray], ends: np.ndarray
+) -> None:
+    """Commit a Parquet file whose row group g holds the rows ends[g]:ends[g + 1]."""
+
+    def write(file: Any) -> None:
+        with pq.ParquetWriter(file, schema, compression="none") as writer:
+            for low, high in zip(ends, ends[1:], strict=False):
+                part = pa.table([pa.array(column[low:high]) for column in columns], schema)
+                writer.write_table(part, row_group_size=max(1, high - low))
+
+    commit(path, write)
+
+
+def _read_group(paths: list[Path], schema: pa.Schema, group: int) -> pa.Table:
+    """Row group `group` of all files."""
+    parts = [schema.empty_table()]
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            parts.append(file.read_row_group(group))
+    return pa.concat_tables(parts)
 
 
 def _range(keys: np.ndarray, ranges: int) -> np.ndarray:
@@ -141,13 +173,14 @@ def _pairs(
 
 
 def candidates(unit: tuple[Exchange, int]) -> None:
-    """Write the pairs of a key range: (a, b) to verify; exact copies go to the edges at once."""
+    """Write the pairs of a key range (PAIRS), a row group per unit that verifies them.
+
+    A pair belongs to the block of documents that its first lies in, so that a pair met in several
+    bands is verified once and the texts of a block are read by one unit.
+    """
     exchange, number = unit
-    parts = []
-    for file in range(len(exchange.signatures)):
-        with pq.ParquetFile(exchange.keys(file)) as keys:
-            parts.append(keys.read_row_group(number))
-    table = pa.concat_tables(parts or [KEYS.empty_table()])
+    files = [exchange.keys(file) for file in range(len(exchange.signatures))]
+    table = _read_group(files, KEYS, number)
     band, key, content, document = (table[name].to_numpy() for name in KEYS.names)
     order = np.lexsort((document, content, key, band))
     band, key, content, document = (c[order] for c in (band, key, content, document))
@@ -158,46 +191,89 @@ def candidates(unit: tuple[Exchange, int]) -> None:
     alone[1:] &= (band[1:] != band[:-1]) | (key[1:] != key[:-1]) | (content[1:] != content[:-1])
     chain = exchange.settings.verify == "none"
     pairs = _pairs(band[alone], key[alone], document[alone], chain, exact_band)
-    write_edges(exchange.pairs(number).with_suffix(".exact.parquet"), np.unique(copies, axis=0))
-    write_edges(exchange.pairs(number), np.unique(pairs, axis=0))
+    both = np.concatenate([copies, pairs])
+    copy = np.arange(len(both)) < len(copies)
+    for side, path in ((0, exchange.pairs(number)), (1, exchange.partners(number))):
+        owner = exchange.block(both[:, side])
+        order = np.lexsort((both[:, 1], both[:, 0], owner))
+        ends = np.searchsorted(owner[order], np.arange(exchange.ranges + 1))
+        columns = [both[order, 0], both[order, 1], copy[order]]
+        _write_groups(path, PAIRS, columns, ends)
+
+
+def ship(unit: tuple[Exchange, int]) -> None:
+    """Write signatures and texts of a block's documents for the other blocks that compare them.
+
+    A row group (SHIPPED) per receiving block. So every documents file is read once, by its block.
+    """
+    exchange, number = unit
+    files = [exchange.partners(r) for r in range(exchange.ranges)]
+    table = _read_group(files, PAIRS, number)
+    table = table.filter(pc.invert(table["copy"]))
+    receiver = exchange.block(table["a"].to_numpy())
+    wanted = np.unique(np.stack([receiver, table["b"].to_numpy()], axis=1), axis=0)
+    wanted = wanted[wanted[:, 0] != number]
+    documents, place = np.unique(wanted[:, 1], return_inverse=True)
+    rows = _rows(exchange, documents)
+    ends = np.searchsorted(wanted[:, 0], np.arange(exchange.ranges + 1))
+
+    def write(file: Any) -> None:
+        with pq.ParquetWriter(file, rows.schema, compression="zstd") as writer:
+            for low, high in zip(ends, ends[1:], strict=False):
+                part = rows.take(pa.array(place[low:high]))
+                writer.write_table(part, row_group_size=max(1, high - low))
+
+    commit(exchange.shipped(number), write)
 
 
 def verify(unit: tuple[Exchange, int]) -> None:
-    """Write the edges of a key range: its exact copies, and pairs at the threshold or above."""
+    """Write the edges of a block of documents: its exact copies, and pairs at the threshold."""
     exchange, number = unit
     settings = exchange.settings
-    copies = read_edges([exchange.pairs(number).with_suffix(".exact.parquet")])
-    pairs = read_edges([exchange.pairs(number)])
+    table = _read_group([exchange.pairs(r) for r in range(exchange.ranges)], PAIRS, number)
+    every = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
+    copy = table["copy"].to_numpy()
+    copies, pairs = (np.unique(every[chosen], axis=0) for chosen in (copy, ~copy))
     if len(pairs) and settings.verify != "none":
         documents = np.unique(pairs)
-        data = _signatures(exchange, documents)
-        left, right = (np.searchsorted(documents, pairs[:, side]) for side in (0, 1))
-        least, sure = bounds(settings)
-        equal = np.rint(pair_similarity(data.signatures, left, right) * settings.num_perm)
-        edge = equal >= sure
-        open_ = np.flatnonzero((equal >= least) & ~edge)
-        exact = exact_jaccard(data, pairs[open_, 0], pairs[open_, 1], settings, exchange.memory)
-        edge[open_] = exact >= settings.threshold
-        pairs = pairs[edge]
+        rows = _rows(exchange, documents[exchange.block(documents) == number])
+        files = [exchange.shipped(r) for r in range(exchange.ranges) if r != number]
+        rows = pa.concat_tables([rows, _read_group(files, rows.schema, number)])
+        rows = rows.take(pc.sort_indices(rows["document"]))
+        assert (rows["document"].to_numpy() == documents).all()
+        pairs = pairs[_edges(rows, np.searchsorted(documents, pairs), settings)]
     write_edges(exchange.edges(number), np.unique(np.concatenate([copies, pairs]), axis=0))
 
 
-def _signatures(exchange: Exchange, documents: np.ndarray) -> Signatures:
-    """Signatures of these documents alone, with what reading their texts needs."""
+def _edges(rows: pa.Table, pairs: np.ndarray, settings: DedupSettings) -> np.ndarray:
+    """Which pairs (int64[m, 2], of rows) reach the threshold: bool[m]."""
+    signatures = fixed_rows(rows["signature"], np.uint32)
+    least, sure = bounds(settings)
+    similarity = pair_similarity(signatures, pairs[:, 0], pairs[:, 1])
+    equal = np.rint(similarity * settings.num_perm)
+    edge = equal >= sure
+    near = np.flatnonzero((equal >= least) & ~edge)
+    open_rows, place = np.unique(pairs[near], return_inverse=True)
+    hashes, starts = shingle_sets(rows["text"].take(pa.array(open_rows)), settings)
+    place = place.reshape(-1, 2)
+    edge[near] = jaccard_pairs(hashes, starts, place[:, 0], place[:, 1]) >= settings.threshold
+    return edge
+
+
+def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
+    """Signature and text of documents (int64[m], ascending): SHIPPED."""
     starts = np.array(exchange.starts, np.int64)
-    sources, rows = [], [np.empty((0, exchange.settings.num_perm), np.uint32)]
-    lengths = np.zeros(int(starts[-1]), np.int32)
+    kind = pa.binary(4 * exchange.settings.num_perm)
+    fields = {"document": pa.int64(), "signature": kind, "text": pa.large_string()}
+    parts = [pa.schema(fields.items()).empty_table()]
     for number, path in enumerate(exchange.signatures):
         low, high = np.searchsorted(documents, starts[number : number + 2])
         chosen = documents[low:high]
-        schema = pq.read_schema(path)
-        sources.append(schema.metadata.get(DOCUMENTS, b"").decode("utf-8", "surrogateescape"))
         if len(chosen):
-            table = take_rows(path, chosen - starts[number], ["n_normal", "signature"])
-            rows.append(fixed_rows(table["signature"], np.uint32))
-            lengths[chosen] = table["n_normal"].to_numpy()
-    none = np.empty(0, np.uint64)
-    signatures = np.concatenate(rows)
-    return Signatures(
-        list(exchange.signatures), sources, starts, none.reshape(0, 2), none, lengths, signatures
-    )
+            signed = take_rows(path, chosen - starts[number], ["signature"])
+            name = pq.read_schema(path).metadata.get(DOCUMENTS, b"")
+            source = path.parent / name.decode("utf-8", "surrogateescape")
+            texts = open_texts(source, chosen - starts[number])
+            columns = [pa.array(chosen), signed["signature"], texts.cast(pa.large_string())]
+            parts.append(pa.table(columns, names=list(fields)))
+    return pa.concat_tables(parts)

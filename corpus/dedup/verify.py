@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -80,13 +81,17 @@ def read_texts(data: Signatures, documents: np.ndarray) -> pa.Array:
         rows = documents[low:high] - data.starts[index]
         if not len(rows):
             continue
-        source = (path.parent / data.documents[index]).resolve()
-        try:
-            texts = take_rows(source, rows, ["text"])["text"]
-        except OSError as error:
-            raise RunError(
-                f"cannot read {source} to verify near-duplicates: put it back, or set "
-                "dedup.verify = estimate"
-            ) from error
+        texts = open_texts(path.parent / data.documents[index], rows)
         parts += texts.cast(pa.large_string()).chunks
     return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
+
+
+def open_texts(documents: Path, rows: np.ndarray) -> pa.ChunkedArray:
+    """Texts of rows (int64[m], ascending) of a documents file; RunError if it is gone."""
+    try:
+        return take_rows(documents, rows, ["text"])["text"]
+    except OSError as error:
+        raise RunError(
+            f"cannot read {documents} to verify near-duplicates: put it back, or set "
+            "dedup.verify = estimate"
+        ) from error

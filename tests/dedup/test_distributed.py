@@ -97,6 +97,7 @@ def test_an_exchange_gives_the_labels_of_one_machine(
     plan = exchange.plan(signed, tmp_path / "exchange", ranges, options)
     list(in_any_order(exchange.scatter, [(plan, k) for k in range(files)]))
     list(in_any_order(exchange.candidates, [(plan, r) for r in range(ranges)]))
+    list(in_any_order(exchange.ship, [(plan, r) for r in range(ranges)]))
     list(in_any_order(exchange.verify, [(plan, r) for r in range(ranges)]))
     edges = [plan.edges(r) for r in range(ranges)]
     found = components.connected_components(edges, tmp_path / "cc", 3, in_any_order)
@@ -116,7 +117,8 @@ def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:
         signed.append(tmp_path / f"s{name}.parquet")
         stage.sign(tmp_path / f"d{name}.parquet", signed[-1], options)
     plan = exchange.plan(signed, tmp_path / "exchange", 16, options)
-    for step, count in ((exchange.scatter, 3), (exchange.candidates, 16), (exchange.verify, 16)):
-        list(in_any_order(step, [(plan, k) for k in range(count)]))
+    list(in_any_order(exchange.scatter, [(plan, k) for k in range(3)]))
+    for step in (exchange.candidates, exchange.ship, exchange.verify):
+        list(in_any_order(step, [(plan, k) for k in range(16)]))
     edges = components.read_edges([plan.edges(r) for r in range(16)])
     assert edges.tolist() == []
