@@ -1,18 +1,22 @@
 """Harvest beside the floor: one worker on one WARC, and what merely reading the file costs.
 
-    python benchmarks/harvest.py [WARC] [--repeat N] [--peers]
+    python benchmarks/harvest.py [WARC] [--mixed] [--repeat N] [--peers] [--workers]
 
 Prints records/s of the whole harvest (gate to signals, written as Parquet), of warcio and of
 FastWARC reading the same file, all in one run on one core, then the share of every step. `--peers`
 also runs what datatrove does with a record (its reader's checks, then trafilatura), where
 installed. Seconds are CPU seconds of this process: other work on the machine does not count.
+`--mixed` makes an archive as a crawl has it: 5 % of the responses are Japanese. `--workers` also
+times one and two workers on the wall clock.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import platform
+import resource
 import statistics
 import tempfile
 import time
@@ -21,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import config, harvest, language, storage
+from corpus.engine.local import LocalEngine
 from corpus.normalize import normalize
 from corpus.schema import DOCUMENT
 from corpus.sources import warc
@@ -40,8 +45,14 @@ def main() -> None:
     arguments.add_argument("warc", nargs="?", type=Path)
     arguments.add_argument("--repeat", type=int, default=3)
     arguments.add_argument("--peers", action="store_true")
+    arguments.add_argument("--mixed", action="store_true")
+    arguments.add_argument("--workers", action="store_true")
     given = arguments.parse_args()
     path = given.warc or (DEV if DEV.exists() else REPO / "tests" / "data" / "sample.warc.gz")
+    if given.mixed:
+        path = mixed(path)
+    if given.workers:
+        return two_workers(path)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     settings = config.Settings()
     unit = Unit(0, "warc", (str(path),))
@@ -66,8 +77,50 @@ def main() -> None:
         documents = f"{counts['documents'] / seconds:,.0f}" if "read" not in name else ""
         print(f"| {name} | {seconds:.2f} | {records / seconds:,.0f} | {documents} | "
               f"{seconds / floor:.2f} |")  # fmt: skip
-    print()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\npeak memory of this process, all of the above: {peak:,.0f} MiB\n")
     shares(unit, settings)
+
+
+def mixed(path: Path) -> Path:
+    """An archive with the records of `path` but 5 % Japanese pages, the others three times."""
+    japanese, others, responses = [], [], 0
+    with Window(str(path)) as window:
+        for item in read(Unit(0, "warc", (str(path),)), config.Settings()):
+            member = window.read(item.offset, item.length)
+            if item.html is not None and gate.is_candidate(gate.evidence(item.html)):
+                japanese.append(member)
+            elif item.skip not in ("request record", "metadata record"):
+                others.append(member)
+                responses += item.html is not None
+    wanted = max(1, round(responses * 3 * 0.05))
+    made = Path(tempfile.mkdtemp()) / "mixed.warc.gz"
+    step = max(1, len(japanese) // wanted)
+    made.write_bytes(b"".join(others * 3 + japanese[::step][:wanted]))
+    return made
+
+
+def two_workers(path: Path) -> None:
+    """Wall seconds of the harvest stage with one worker process and with two."""
+    units = [Unit(i, "warc", (str(path),), *span) for i, span in enumerate(spans(path, 1 << 20))]
+    times = []
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            run = functools.partial(
+                harvest.harvest_unit, settings=config.Settings(), root=Path(folder)
+            )
+            engine = LocalEngine(workers, quiet=True)
+            list(engine._processes(run, units[:workers]))  # starts, compiles, loads
+            start = time.perf_counter()
+            list(engine._processes(run, units))
+            times.append(time.perf_counter() - start)
+    print(f"{path.name}, {len(units)} units: one worker {times[0]:.2f} s, two {times[1]:.2f} s "
+          f"(process start included): {times[0] / times[1]:.2f} times")  # fmt: skip
+
+
+def spans(path: Path, size: int) -> list[tuple[int, int]]:
+    total = path.stat().st_size
+    return [(start, min(total, start + size)) for start in range(0, total, size)]
 
 
 def in_turn(runners: dict[str, Callable[[], int]], repeat: int) -> dict[str, tuple[float, int]]:

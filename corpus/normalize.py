@@ -25,7 +25,7 @@ _CONTROLS = re.compile(
     "\U000f0000-\U0010ffff]"
 )
 _HALF_KANA = re.compile("[\uff61-\uff9f]+")
-_FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]")
+_FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]+")
 _TO_ASCII = {
     code: code - 0xFEE0
     for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
@@ -61,7 +61,7 @@ def halfwidth_kana(text: str) -> str:
 
 
 def fullwidth_ascii(text: str) -> str:
-    return text.translate(_TO_ASCII) if _FULL_ASCII.search(text) else text
+    return _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
 
 
 def punctuation(text: str) -> str:

@@ -19,7 +19,7 @@ from corpus.config import Settings, UrlSettings
 from corpus.errors import UsageError
 from corpus.ledger import Ledger
 from corpus.web.sites import Site, Verdict
-from filters import urls
+from filters import signals, urls
 from filters.profile import Decisions, Profile, load
 
 SELECTED = pa.schema(
@@ -45,7 +45,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     table = pq.read_table(documents, columns=list(COLUMNS)).combine_chunks()
     removed, cluster, size = duplicates_of(root, index, table.num_rows, table["id"])
     profile = load(settings.select.profile)
-    decisions = decide(profile, table)
+    decisions = decide(profile, table, documents)
     candidates = ~removed
     ledger = Ledger("select")
     dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
@@ -80,12 +80,22 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     return counts
 
 
-def decide(profile: Profile, table: pa.Table) -> Decisions:
-    """The profile's decisions on rows with the columns of a documents file."""
-    quality = table["quality"]
-    chunks = quality.combine_chunks() if isinstance(quality, pa.ChunkedArray) else quality
-    if isinstance(chunks, pa.ChunkedArray):  # an empty table combines to no chunk
-        chunks = pa.array([], quality.type)
+def decide(profile: Profile, table: pa.Table, documents: Path) -> Decisions:
+    """The profile's decisions on rows with the columns of a documents file.
+
+    Signals of lazy groups are not stored: where the profile asks for some, texts are read again.
+    """
+    chunks = _one(table["quality"])
+    lazy = frozenset(g for g in profile.groups() if signals.GROUPS[g].lazy)
+    if lazy and table.num_rows:
+        texts = _one(pq.read_table(documents, columns=["text"])["text"])
+        fresh = signals.measure(texts, lazy)
+        fields = list(chunks.type)
+        measured = [
+            fresh.field(f.name) if signals.GROUP_OF[f.name] in lazy else chunks.field(f.name)
+            for f in fields
+        ]
+        chunks = pa.StructArray.from_arrays(measured, fields=fields)
     extra = {
         name: table[name].combine_chunks() for name in ("language_score", "n_chars", "repairs")
     }
@@ -93,7 +103,9 @@ def decide(profile: Profile, table: pa.Table) -> Decisions:
 
 
 def _one(column: Any) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
 
 
 def site_verdicts(root: Path, urls: pa.ChunkedArray, settings: Settings) -> list[Verdict | None]:

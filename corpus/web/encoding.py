@@ -186,11 +186,12 @@ def _strict_cp932(text: str) -> str:
 
 
 # Where JIS X 0208 tables differ, browsers follow Microsoft's (as CP932 does).
+_NOT_WINDOWS = re.compile("[\u301c\u2016\u2212\u00a2\u00a3\u00ac\u2014]+")
 _WINDOWS = str.maketrans("\u301c\u2016\u2212\u00a2\u00a3\u00ac\u2014", "～∥－￠￡￢―")
 
 
 def _as_windows(text: str) -> str:
-    return text.translate(_WINDOWS) if any(c in text for c in "〜‖−¢£¬—") else text
+    return _NOT_WINDOWS.sub(lambda run: run.group().translate(_WINDOWS), text)
 
 
 # IBM extensions where eucJP-ms has them: 8F F3 F3 to 8F F4 FE (The Open Group Japan, 1996).

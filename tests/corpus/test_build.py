@@ -159,6 +159,24 @@ def test_select_decides_again_without_reading_pages(
     assert tree(out / "documents") == harvested
 
 
+def test_a_profile_that_needs_words_measures_them_at_selection(
+    built: Path, run_corpus, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "words"
+    shutil.copytree(built, out)
+    funnel = json.loads(run_corpus("select", out, "--profile", "fineweb2-ja", "--json").stdout)
+    assert 0 < funnel["select"]["out"] < funnel["select"]["in"]
+
+
+def test_an_empty_result_is_still_a_whole_build(run_corpus, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = tmp_path / "page.html"
+    page.write_text("<html><body>Nothing Japanese here.</body></html>")
+    run_corpus("build", page, "--out", tmp_path / "out", "-q")
+    assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
+    assert (tmp_path / "out" / "README.md").exists()
+    run_corpus("card", tmp_path / "out")
+
+
 def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "full"
     run_corpus("harvest", "tests/data/sample.warc.gz", "--out", out, "--ledger", "full", "-q")

@@ -1,0 +1,76 @@
+"""Which Japanese pages are found: the gate per encoding, and the language decision per language.
+
+    python benchmarks/recall.py [--shared FOLDER]
+
+Runs over the labelled pages of the dev sample. Pages with an uncertain label (`lang_conf` low) are
+counted apart; see the data's README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+
+from corpus import config, harvest
+from corpus.sources.item import Unit
+from corpus.sources.web import read
+from corpus.web import gate
+
+REPO = Path(__file__).resolve().parent.parent
+SHARED = REPO.parent / "shared" / "data" / "warc"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--shared", type=Path, default=SHARED)
+    folder = arguments.parse_args().shared
+    with gzip.open(folder / "dev-sample.truth.jsonl.gz", "rt", encoding="utf-8") as lines:
+        truth = {row["offset"]: row for row in map(json.loads, lines) if row["kind"] == "html"}
+    settings = config.load(None, ["harvest.drop_noai=false", "harvest.drop_tdm_reservation=false"])
+    passed: Counter[tuple[str, bool]] = Counter()
+    outcome: Counter[tuple[str, str, str]] = Counter()
+    for item in read(Unit(0, "warc", (str(folder / "dev-sample.warc.gz"),)), settings):
+        row = truth.get(item.offset)
+        if row is None or item.html is None:
+            continue
+        name = row["true_enc"] if row["true_lang"] == "ja" else f"not Japanese: {row['true_lang']}"
+        passed[name, gate.is_candidate(gate.evidence(item.html))] += 1
+        result = harvest.document(item, settings)
+        found = "ja" if isinstance(result, dict) else result.detail or result.rule
+        outcome[row["true_lang"], found, row["lang_conf"]] += 1
+    print_gate(passed)
+    print_language(outcome)
+
+
+def print_gate(passed: Counter[tuple[str, bool]]) -> None:
+    print("| pages | let through | share |")
+    print("|---|---:|---:|")
+    others = [0, 0]
+    for name in sorted({name for name, _ in passed}, key=lambda n: -passed[n, True]):
+        yes, total = passed[name, True], passed[name, True] + passed[name, False]
+        if name.startswith("not Japanese"):
+            others[0] += yes
+            others[1] += total
+        if not name.startswith("not Japanese") or yes:
+            print(f"| {name} | {yes} of {total} | {yes / total:.1%} |")
+    print(f"| all others together | {others[0]} of {others[1]} | {others[0] / others[1]:.1%} |\n")
+
+
+def print_language(outcome: Counter[tuple[str, str, str]]) -> None:
+    for confidence in ("high", "low"):
+        rows = {k[:2]: n for k, n in outcome.items() if (k[2] == "high") == (confidence == "high")}
+        right = sum(n for (true, found), n in rows.items() if true == found == "ja")
+        japanese = sum(n for (true, _), n in rows.items() if true == "ja")
+        called = sum(n for (_, found), n in rows.items() if found == "ja")
+        print(f"labels of {confidence} confidence: recall {right / max(1, japanese):.4f} of "
+              f"{japanese}, precision {right / max(1, called):.4f} of {called}")  # fmt: skip
+        for (true, found), count in sorted(rows.items(), key=lambda pair: -pair[1]):
+            if (true == "ja") != (found == "ja") and (true == "ja" or found == "ja"):
+                print(f"  {count:4} pages in {true} came out as: {found}")
+
+
+if __name__ == "__main__":
+    main()
