@@ -90,7 +90,8 @@ def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:
 def _why_dropped(root: Path, row: dict[str, Any]) -> list[str]:
     stage, rule = row["stage"], row["rule"]
     if row["action"] == "skip":
-        return [f"It was no candidate for the corpus: {rule}."]
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
         kept = _find(root / "documents", row["kept_id"], ["id", "url"])
         where = kept[0]["url"] if kept else row["kept_id"]

@@ -129,7 +129,7 @@ def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
 
 def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     if item.skip:
-        return Reject(item.skip, skip=True)
+        return Reject(item.skip, item.detail, skip=True)
     if item.problem:
         return Reject(item.problem, item.detail, item.value)
     policy = settings.harvest

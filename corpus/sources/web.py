@@ -75,6 +75,10 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
         _page(item, record.block, {"content-type": headers.get("content-type", "")})
     else:
         item.skip = f"{kind or 'untyped'} record"
+        if kind == "revisit":  # no body of its own: say where the original stands
+            original = headers.get("warc-refers-to-target-uri", "") or item.url
+            when = headers.get("warc-refers-to-date", "")
+            item.detail = f"same body as {original} of {when or 'an earlier capture'}"
     if item.html is not None or item.plain is not None:
         item.digest = headers.get("warc-payload-digest", "") or _sha1(
             record.block if item.html is None else item.html

@@ -181,7 +181,10 @@ def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> N
     out = tmp_path / "full"
     run_corpus("harvest", "tests/data/sample.warc.gz", "--out", out, "--ledger", "full", "-q")
     documents = pq.read_table(out / "documents").num_rows
-    assert documents + pq.read_table(out / "ledger").num_rows == 771
+    ledger = pq.read_table(out / "ledger").to_pylist()
+    assert documents + len(ledger) == 771
+    revisits = [row for row in ledger if row["rule"] == "revisit record"]
+    assert len(revisits) == 10 and all("same body as http" in row["detail"] for row in revisits)
 
 
 @pytest.mark.parametrize("kind", ["wet", "warc", "zst", "jsonl.zst", "parquet", "csv", "text"])
