@@ -198,9 +198,8 @@ def duplicates_table(outcome: pa.Table) -> pa.Table:
     return outcome.select(DUPLICATES.names)
 
 
-def ledger_table(outcome: pa.Table, settings: DedupSettings) -> pa.Table:
-    """A ledger row for every removed document, with the reason in words."""
-    removed = outcome.filter(pc.not_equal(outcome["kind"], "kept"))
+def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
+    """Ledger rows of removed documents (rows of `decide`), with the reason in words."""
     n = len(removed)
     kinds = removed["kind"].to_pylist()
     values = removed["similarity"].to_pylist()

@@ -8,9 +8,10 @@ a document; signatures beyond `memory` bytes are mapped from a scratch file.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -92,18 +93,18 @@ def cluster(
     places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))
     outcome = outcome.set_column(outcome.schema.get_field_index("file"), "file", places)
     ours = outcome.filter(pc.greater_equal(places, 0))
-    _write(out_dir / "part-00000.parquet", duplicates_table(ours), DUPLICATES)
-    _write(ledger_dir / "dedup-00000.parquet", ledger_table(ours, settings), LEDGER)
+    _write(out_dir / "part-00000.parquet", ours, DUPLICATES, duplicates_table)
+    removed = ours.filter(pc.not_equal(ours["kind"], "kept"))
+    ledger = ledger_dir / "dedup-00000.parquet"
+    _write(ledger, removed, LEDGER, functools.partial(ledger_table, settings=settings))
     if index and add:
         append(index, signatures, outcome, digest)
-    kinds = ours["kind"].to_pylist()
+    kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
     counts = {
         "documents": data.n - data.indexed,
-        "removed": len(kinds) - kinds.count("kept"),
+        "removed": len(removed),
         "clusters": len(ours["cluster"].unique()),
-        "exact": kinds.count("exact"),
-        "near": kinds.count("near"),
-        "url": kinds.count("url"),
+        **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
         "empty": empty,
     }
     if index:
@@ -129,7 +130,10 @@ def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> di
     return total
 
 
-def _write(path: Path, table: pa.Table, schema: pa.Schema) -> None:
-    """Commit the table, cast batch by batch: a string column may exceed 2 GiB as a whole."""
-    pieces = (table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP))
-    commit_parquet(path, schema, (p.combine_chunks().cast(schema).to_batches()[0] for p in pieces))
+def _write(
+    path: Path, table: pa.Table, schema: pa.Schema, rows: Callable[[pa.Table], pa.Table]
+) -> None:
+    """Commit `rows` of the table, slice by slice: a column may exceed 2 GiB as a whole."""
+    slices = (table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP))
+    parts = (rows(part).combine_chunks().cast(schema).to_batches()[0] for part in slices)
+    commit_parquet(path, schema, parts)

@@ -184,3 +184,14 @@ def test_other_settings_and_other_folders_are_refused_in_one_line(tmp_path: Path
     (tmp_path / "full" / "thesis.txt").write_text("x")
     with pytest.raises(UsageError, match="is no index"):
         open_index(tmp_path / "full", SETTINGS)
+
+
+def test_a_segment_that_was_not_finished_leaves_the_index_as_it_was(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    run(tmp_path / "1", {"a": A}, index)
+    torn = index / "segments" / ".tmp4711"
+    torn.mkdir()
+    (torn / "signatures-00000.parquet").write_bytes(b"half")
+    _, found, _ = run(tmp_path / "2", {"b": A}, index)
+    assert found["b"]["kept_id"] == "a"
+    assert open_index(index, SETTINGS).segments == ("000001", "000002")
