@@ -72,11 +72,11 @@ class _Row:
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """Items of the unit's records, in the order of the selection.
 
-    Raises RunError when the server fails for more than `fetch.max_failed` of them: the unit is
-    then not done, and the next run tries it again.
+    Raises RunError when the server fails for more than `fetch.max_failed` of them, or has none of
+    many: the unit is then not done, and the next run tries it again.
     """
     rows = _rows(unit, settings.ccindex.base)
-    lost = streak = 0
+    failed = lost = streak = 0
     places = [(r.file, r.start, r.stop) for r in rows if not r.problem]
     answers = ranges.fetch_all(places, settings.fetch)
     for row in rows:
@@ -86,6 +86,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             yield from _items(row, answer, settings)
             continue
         yield _failed(row, answer.reason)
+        failed += 1
         if not answer.final:
             lost, streak = lost + 1, streak + (1 if answer.first else 0)
         enough = lost > settings.fetch.max_failed * len(rows) or streak >= OUTAGE
@@ -94,6 +95,11 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
                 f"{lost} of {len(rows)} records could not be fetched ({answer.reason}; "
                 f"{row.file}): run again later, or accept such losses with "
                 "--set fetch.max_failed=1"
+            )
+        if failed == len(rows) >= OUTAGE and settings.fetch.max_failed < 1:
+            raise RunError(
+                f"none of {failed} records is there ({answer.reason}; {row.file}): "
+                "is ccindex.base right? --set fetch.max_failed=1 takes them as lost"
             )
 
 

@@ -175,6 +175,16 @@ def test_a_record_that_is_gone_is_one_item_and_asked_for_once(
     assert len(faulty.log) == 3
 
 
+def test_a_wrong_base_is_said_instead_of_an_empty_corpus(
+    faulty: Faulty, rows: list[dict], tmp_path: Path
+) -> None:
+    index = write_parquet(tmp_path / "i.parquet", rows)
+    sets = [*EVERYTHING, f"ccindex.base={faulty.base}/gone"]
+    with pytest.raises(RunError, match=r"none of 733 records .* is ccindex\.base right\?"):
+        fetched(index, tmp_path, settings(*sets))
+    assert len(fetched(index, tmp_path, settings(*sets, "fetch.max_failed=1"))) == 733
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
