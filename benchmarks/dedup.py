@@ -30,9 +30,11 @@ import pyarrow.parquet as pq
 import xxhash
 from datasketch import MinHash
 
-from corpus.dedup import cluster, jaccard, minhash, normal, stage
-from corpus.dedup.settings import DedupSettings
-from corpus.dedup.verify import bounds
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # filters.py beside this is no package
+
+from corpus.dedup import cluster, jaccard, minhash, normal, stage  # noqa: E402
+from corpus.dedup.settings import DedupSettings  # noqa: E402
+from corpus.dedup.verify import bounds  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SETTINGS = DedupSettings()
