@@ -3,8 +3,8 @@
     measure(texts) -> StructArray of QUALITY_TYPE
 
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
-columns. Signals of one theme form a *group*; a group that is not asked for is null. The group
-`words` needs a morphological analyser and is measured only when asked for by name.
+columns. Signals of one theme form a *group*; a group that is not asked for is null. Two groups
+are lazy, measured only when asked for by name: `words` (a morphological analyser) and `zlib`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .compression import SIGNALS as COMPRESSION_SIGNALS
-from .compression import measure_compression
+from .compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
 from .kernels import lines, ngrams, patterns, phrases, scripts, sentences
 from .kernels.classes import CLASS_TABLE
 from .kernels.decode import decode
@@ -69,8 +68,12 @@ def _phrases(part: Slice, out: Floats) -> None:
     phrases.measure_phrases(part.points, part.starts, MARK_TABLE, CLASS_TABLE, *tables, out)
 
 
-def _compression(part: Slice, out: Floats) -> None:
-    measure_compression(part.data, part.offsets, out)
+def _lz4(part: Slice, out: Floats) -> None:
+    measure_lz4(part.data, part.offsets, out)
+
+
+def _zlib(part: Slice, out: Floats) -> None:
+    measure_zlib(part.data, part.offsets, out)
 
 
 def _words(part: Slice, out: Floats) -> None:
@@ -97,7 +100,8 @@ GROUPS: dict[str, Group] = {
     "ngrams": Group(ngrams.SIGNALS, _ngrams),
     "patterns": Group(patterns.SIGNALS, _patterns),
     "phrases": Group(phrases.SIGNALS, _phrases),
-    "compression": Group(COMPRESSION_SIGNALS, _compression),
+    "lz4": Group(LZ4_SIGNALS, _lz4),
+    "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
     "words": Group(WORD_SIGNALS, _words, lazy=True),
 }

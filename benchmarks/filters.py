@@ -1,0 +1,170 @@
+"""Speed of the filters on one core, beside plain-Python Swallow and HojiChar, in one run.
+
+    python benchmarks/filters.py [--data FOLDER] [--documents N]
+
+Text: the Japanese documents of the shared data, cut into pieces of 1,600 characters (Swallow's
+figures are for that length). Each line is the best of REPEATS runs of process time; ratios compare
+runs of the same invocation, so a busy machine moves both sides. The table is Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
+
+from filter_texts import documents  # noqa: E402
+
+from filters.personal import apply  # noqa: E402
+from filters.profile import load  # noqa: E402
+from filters.signals import GROUPS, measure, slices  # noqa: E402
+from filters.words import load as load_words  # noqa: E402
+
+REPEATS = 5
+SENTENCE = re.compile("[^。．！？!?]+[。．！？!?]?")
+KANJI = re.compile("[々〇〻\u3400-\u9fff\uf900-\ufaff]")
+
+
+def swallow(text: str) -> dict[str, float]:
+    """The work of Swallow's quality.py a document: the same counters over the same strings."""
+    cut = [SENTENCE.findall(line) for line in text.split("\n")]
+    paragraphs = ["".join(c) for c in cut]
+    sentences = [s for c in cut for s in c]
+    out: dict[str, float] = {}
+    for name, items in (("paragraph", paragraphs), ("sentence", sentences)):
+        counts = collections.Counter(items)
+        out[name] = sum(f - 1 for f in counts.values()) / max(len(items), 1)
+        repeated = sum(len(s) * (f - 1) for s, f in counts.items())
+        out[name + "_chars"] = repeated / max(sum(map(len, items)), 1)
+    for n in range(2, 11):
+        counts = collections.Counter([text[i : i + n] for i in range(len(text) - n + 1)])
+        if n < 5:
+            out[f"top{n}"] = counts.most_common(1)[0][1] / sum(counts.values())
+        else:
+            out[f"dup{n}"] = sum(1 for f in counts.values() if f > 1) / len(counts)
+    hiragana = katakana = marks = 0
+    for c in text:
+        o = ord(c)
+        if 0x3041 <= o <= 0x3096:
+            hiragana += 1
+        elif 0x30A1 <= o <= 0x30FA:
+            katakana += 1
+        elif c in "、，" or c in "。．！？":
+            marks += 1
+    kanji = len(KANJI.findall(text))
+    out |= {"hiragana": hiragana, "katakana": katakana, "kanji": kanji, "marks": marks}
+    out["mean"] = sum(map(len, sentences)) / max(len(sentences), 1)
+    out["max"] = max(map(len, sentences), default=0)
+    out["ellipsis"] = sum(s.strip().endswith(("・", "…")) for s in sentences)
+    return out
+
+
+def hojichar() -> Callable[[str], bool] | None:
+    """HojiChar's discarding document filters at their defaults, or None if it is not installed."""
+    try:
+        from hojichar import Document
+        from hojichar.filters import document_filters as f
+    except ImportError:
+        return None
+    stack = [
+        f.AcceptJapanese(), f.DiscardRareKuten(), f.DiscardBBSComments(), f.DiscardAds(),
+        f.DiscardAdultContentJa(), f.DiscardAdultContentEn(), f.DiscardDiscriminationContentJa(),
+        f.DiscardViolenceContentJa(), f.DiscardTooManyNouns(), f.CharRepetitionRatioFilter(),
+        f.WordRepetitionRatioFilter(), f.DiscardTooManySpecialToken(),
+        f.SingleCharacterRepetitionFilter(), f.DiscardTooManyEndingEllipsis(),
+        f.DiscardTooShortLines(),
+    ]  # fmt: skip
+
+    def run(text: str) -> bool:
+        document = Document(text)
+        for step in stack:
+            document = step.apply(document)
+        return document.is_rejected
+
+    return run
+
+
+def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--documents", type=int, default=2000)
+    options = parser.parse_args()
+    whole = "".join(t for genre, t in documents(options.data) if genre != "foreign")
+    pieces = [whole[i : i + 1600] for i in range(0, len(whole) - 1600, 1600)]
+    step = max(1, len(pieces) // options.documents)
+    texts = pieces[::step][: options.documents]
+    array = pa.array(texts)
+    megabytes = sum(len(t.encode()) for t in texts) / 1e6
+    few = texts[:: max(1, len(texts) // 300)]  # enough for what runs a few hundred a second
+
+    measure(array.slice(0, 8), frozenset(GROUPS))  # compile and load before the clock
+    eager = frozenset(name for name, group in GROUPS.items() if not group.lazy)
+    rows: list[tuple[str, float]] = []
+    plain = seconds(lambda: [swallow(t) for t in few], 3) / len(few) * len(texts)
+    rows.append(("Swallow quality.py in plain Python", plain))
+    run = hojichar()
+    stack = None
+    if run is not None:
+        stack = seconds(lambda: [run(t) for t in few], 2) / len(few) * len(texts)
+        rows.append(("HojiChar, its document filters", stack))
+    everything = seconds(lambda: measure(array))
+    rows.append(("**all signals but the lazy ones**", everything))
+    rows += [
+        (f"group `{g}`", seconds(lambda g=g: measure(array, frozenset({g}))))
+        for g in GROUPS
+        if g in eager
+    ]
+    with_zlib = eager | {"zlib"}
+    rows.append(("all of them and zlib", seconds(lambda: measure(array, with_zlib))))
+    lazy = seconds(lambda: measure(pa.array(few), frozenset({"words"})), 2)
+    rows.append(("group `words` (fugashi)", lazy / len(few) * len(texts)))
+    words = load_words()
+    rows.append(("word lists, with boundaries", seconds(
+        lambda: [words.find(part.data, part.offsets) for part in slices(array)])))  # fmt: skip
+    rows.append(("personal data, detect", seconds(lambda: apply(array, "detect"))))
+    quality = measure(array)
+    many = pa.chunked_array([quality] * (200_000 // len(texts) + 1)).combine_chunks()
+    profile = load("web")
+    profile.decide(many)
+    decide = seconds(lambda: profile.decide(many)) / len(many)
+
+    print(f"{len(texts)} documents, {megabytes:.1f} MB, one core\n")
+    print("| what | documents/s | MB/s | × Swallow | × HojiChar |\n|---|--:|--:|--:|--:|")
+    for name, took in rows:
+        other = f"{stack / took:.1f}" if stack else "–"
+        print(f"| {name} | {len(texts) / took:,.0f} | {megabytes / took:.1f} "
+              f"| {plain / took:.1f} | {other} |")  # fmt: skip
+    print(f"| `web` on stored signals | {1 / decide:,.0f} | – | – | – |")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(5):
+        measure(array)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"\nPeak memory {after / 1024:.0f} MiB; five more passes added "
+        f"{(after - before) / 1024:.0f}."
+    )
+    assert np.isfinite(everything)
+
+
+if __name__ == "__main__":
+    main()
