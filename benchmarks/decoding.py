@@ -11,13 +11,16 @@ left out.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from corpus.web import encoding, gate
-
 REPO = Path(__file__).resolve().parent.parent
+sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
+
+from corpus.web import encoding, gate  # noqa: E402
+
 TEXTS = REPO.parent / "shared" / "data" / "text" / "aozora-sjis"
 HEAD, TAIL = "<html><head><title>{}</title></head><body><pre>\n", "\n</pre></body></html>\n"
 Decoder = Callable[[bytes], str | None]

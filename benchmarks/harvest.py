@@ -18,25 +18,28 @@ import os
 import platform
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus import config, harvest, language, storage
-from corpus.engine.local import LocalEngine
-from corpus.normalize import normalize
-from corpus.schema import DOCUMENT
-from corpus.sources import warc
-from corpus.sources.item import Item, Unit
-from corpus.sources.web import read
-from corpus.sources.window import Window
-from corpus.web import encoding, gate, rights
-from corpus.web.extract import extract
-from corpus.web.trees import parse
-
 REPO = Path(__file__).resolve().parent.parent
+sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
+
+from corpus import config, harvest, language, storage  # noqa: E402
+from corpus.engine.local import LocalEngine  # noqa: E402
+from corpus.normalize import normalize  # noqa: E402
+from corpus.schema import DOCUMENT  # noqa: E402
+from corpus.sources import warc  # noqa: E402
+from corpus.sources.item import Item, Unit  # noqa: E402
+from corpus.sources.web import read  # noqa: E402
+from corpus.sources.window import Window  # noqa: E402
+from corpus.web import encoding, gate, rights  # noqa: E402
+from corpus.web.extract import extract  # noqa: E402
+from corpus.web.trees import parse  # noqa: E402
+
 DEV = REPO.parent / "shared" / "data" / "warc" / "dev-sample.warc.gz"
 
 

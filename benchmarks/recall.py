@@ -11,15 +11,18 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
-from corpus import config, harvest
-from corpus.sources.item import Unit
-from corpus.sources.web import read
-from corpus.web import gate
-
 REPO = Path(__file__).resolve().parent.parent
+sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
+
+from corpus import config, harvest  # noqa: E402
+from corpus.sources.item import Unit  # noqa: E402
+from corpus.sources.web import read  # noqa: E402
+from corpus.web import gate  # noqa: E402
+
 SHARED = REPO.parent / "shared" / "data" / "warc"
 
 

@@ -21,8 +21,8 @@ from numba import njit
 
 from corpus.dedup.minhash import band_keys
 
-# A bucket up to this size is compared pair by pair; measured on the gold sets, larger windows
-# find no further edge (benchmarks/dedup.py), because a missed pair meets again in another band.
+# A bucket up to this size is compared pair by pair. In a larger one a pair may be missed, but it
+# meets again in every other band it shares.
 WINDOW = 32
 
 

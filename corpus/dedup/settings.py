@@ -18,10 +18,9 @@ NO_QUALITY = ""
 class DedupSettings:
     """What counts as a duplicate and which copy stays.
 
-    `threshold` 0.8: on the gold pairs (main text, character 5-grams) pages that are versions or
-    mirrors of one another lie at 0.8 and above, while pages of one site that share phrasing but
-    not content lie below 0.75. It is also the value of FineWeb's near-duplicates (14 bands of 8
-    rows find 92 % of the pairs at 0.8) and of most published pipelines, so results compare.
+    `threshold` 0.8 of the Jaccard similarity of character 5-grams is the value of FineWeb's
+    near-duplicates (14 bands of 8 rows find 92 % of the pairs at 0.8) and of most published
+    pipelines, so results compare.
 
     `recall_weight` is datasketch's weight of a false negative in choosing bands and rows. A false
     candidate costs one comparison of signatures, a missed one stays in the corpus, so misses weigh

@@ -15,8 +15,8 @@ from numba import njit
 
 from corpus.dedup.arrow import Texts
 from corpus.dedup.hashes import fmix32, premix, shingle_hashes
-from corpus.dedup.minhash import CHUNK, TILE, permutations, sign_symbols
 from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.permute import CHUNK, TILE, permutations, sign_symbols
 from corpus.dedup.settings import DedupSettings
 
 # MeCab is slow, and once crashed, on very long sentences (HojiChar issue 83).
