@@ -54,7 +54,7 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A model, how texts become its tokens, and the curve 1 / (1 + exp(−slope · logit − offset))."""
+    """A model, how texts become its tokens, and the curve 1 / (1 + exp(−slope·logit − offset))."""
 
     model: Any
     tokens: str

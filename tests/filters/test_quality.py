@@ -31,11 +31,12 @@ def test_encyclopedia_and_literature_are_told_apart(
     report, classifier = train(genres["encyclopedia"], genres["literature"], path, folds=4)
     assert report.auc > 0.9 and report.f1 > 0.8
     assert report.calibration_error < 0.15
-    texts = pa.array([genres["encyclopedia"][0], genres["literature"][0], "", None])
-    scores = load(path).score(texts)
-    assert np.array_equal(scores, classifier.score(texts))
-    assert scores[0] > 0.5 > scores[1]
-    assert scores[2:].tolist() == [0, 0]
+    read = load(path)
+    positive, negative = (pa.array(genres[g]) for g in ("encyclopedia", "literature"))
+    assert np.array_equal(read.score(positive), classifier.score(positive))
+    # The model is quantised after cross-validation; its scores must still tell the two apart.
+    assert np.median(read.score(positive)) > 0.5 > np.median(read.score(negative))
+    assert read.score(pa.array(["", None, " "])).tolist() == [0, 0, 0]
     assert path.stat().st_size < 5_000_000
 
 
