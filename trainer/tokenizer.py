@@ -22,11 +22,10 @@ import pyarrow as pa
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2 as proto
 
+from trainer import tokenizer_hf
 from trainer.config import ConfigError
+from trainer.tokenizer_hf import CHAT, SPACE, SPECIALS
 
-SPACE = "\u2581"
-SPECIALS = ("<unk>", "<s>", "</s>", "<pad>")  # ids 0, 1, 2, 3
-CHAT = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")  # never made from plain text
 LONGEST_RUN = 24  # spaces; llm-jp's tokenizers have the same 24 symbols
 SYMBOLS = ("\n", "\t", *(SPACE * n for n in range(2, LONGEST_RUN + 1)))
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -174,12 +173,10 @@ def sample(files: list[Path], max_bytes: int) -> list[str]:
 
 def save(tokenizer: Tokenizer, folder: str | Path, training: dict[str, Any]) -> None:
     """Write the tokenizer folder: SentencePiece and Hugging Face files, and how it was made."""
-    from trainer.tokenizer_hf import write
-
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     (out / "tokenizer.model").write_bytes(tokenizer.model)
-    write(tokenizer, out)
+    tokenizer_hf.write(tokenizer.model, out)
     training = {**training, "vocab_size": tokenizer.vocab_size, "sha256": tokenizer.hash}
     (out / "training.json").write_text(json.dumps(training, indent=1, ensure_ascii=False) + "\n")
 

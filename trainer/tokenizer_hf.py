@@ -15,8 +15,9 @@ from sentencepiece import sentencepiece_model_pb2 as proto
 from tokenizers import AddedToken, decoders, models, processors
 from tokenizers import Tokenizer as FastTokenizer
 
-from trainer.tokenizer import CHAT, SPACE, SPECIALS, Tokenizer
-
+SPACE = "\u2581"
+SPECIALS = ("<unk>", "<s>", "</s>", "<pad>")  # ids 0, 1, 2, 3
+CHAT = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")  # never made from plain text
 NEVER = -1000.0  # log-probability below any path over real pieces
 
 CHAT_TEMPLATE = (
@@ -26,10 +27,10 @@ CHAT_TEMPLATE = (
 )
 
 
-def fast_tokenizer(tokenizer: Tokenizer) -> FastTokenizer:
-    """A `tokenizers.Tokenizer` equal to `tokenizer`; adds <s> in front unless told not to."""
+def fast_tokenizer(serialized: bytes) -> FastTokenizer:
+    """A `tokenizers.Tokenizer` equal to the SentencePiece model; adds <s> unless told not to."""
     model = proto.ModelProto()  # type: ignore[attr-defined]
-    model.ParseFromString(tokenizer.model)
+    model.ParseFromString(serialized)
     pieces = [p.piece.replace(SPACE, " ") for p in model.pieces]
     normal = [p.type == p.NORMAL for p in model.pieces]
     if model.trainer_spec.model_type == model.trainer_spec.UNIGRAM:
@@ -44,14 +45,14 @@ def fast_tokenizer(tokenizer: Tokenizer) -> FastTokenizer:
     fast.add_special_tokens([AddedToken(s, normalized=False, special=True) for s in special])
     fast.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     fast.post_processor = processors.TemplateProcessing(
-        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", tokenizer.bos)]
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", SPECIALS.index("<s>"))]
     )
     return fast
 
 
-def write(tokenizer: Tokenizer, folder: Path) -> None:
+def write(serialized: bytes, folder: Path) -> None:
     """Write tokenizer.json and tokenizer_config.json, which AutoTokenizer opens."""
-    fast_tokenizer(tokenizer).save(str(folder / "tokenizer.json"), pretty=False)
+    fast_tokenizer(serialized).save(str(folder / "tokenizer.json"), pretty=False)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": "<s>",

@@ -47,7 +47,7 @@ def test_every_string_comes_back_and_hugging_face_agrees(
     ids = any_tokenizer.encode(text)
     assert any_tokenizer.decode(ids) == text
     if not hasattr(any_tokenizer, "fast"):
-        any_tokenizer.fast = fast_tokenizer(any_tokenizer)  # type: ignore[attr-defined]
+        any_tokenizer.fast = fast_tokenizer(any_tokenizer.model)  # type: ignore[attr-defined]
     fast = any_tokenizer.fast  # type: ignore[attr-defined]
     again = fast.encode(text, add_special_tokens=False).ids
     assert fast.decode(again, skip_special_tokens=False) == text
@@ -56,7 +56,7 @@ def test_every_string_comes_back_and_hugging_face_agrees(
 
 
 def test_real_pages_get_the_same_ids_in_hugging_face(any_tokenizer: Tokenizer) -> None:
-    fast = fast_tokenizer(any_tokenizer)
+    fast = fast_tokenizer(any_tokenizer.model)
     for text in texts():
         assert fast.encode(text, add_special_tokens=False).ids == any_tokenizer.encode(text)
 
