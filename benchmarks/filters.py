@@ -1,6 +1,7 @@
 """Speed of the filters on one core, beside plain-Python Swallow and HojiChar, in one run.
 
     python benchmarks/filters.py [--data FOLDER] [--documents N]
+    python benchmarks/filters.py --pass-rates
 
 Text: the Japanese documents of the shared data, cut into pieces of 1,600 characters (Swallow's
 figures are for that length). Each line is the best of REPEATS runs of process time; ratios compare
@@ -26,8 +27,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
 
 from filter_texts import documents  # noqa: E402
 
+from filters.compare import decide_all, pass_rates  # noqa: E402
 from filters.personal import apply  # noqa: E402
-from filters.profile import load  # noqa: E402
+from filters.profile import load, names  # noqa: E402
+from filters.published_words import (  # noqa: E402
+    hojichar_counts,
+    ldnoobw_counts,
+    llmjp_counts,
+    uzushio_counts,
+)
 from filters.signals import GROUPS, measure, slices  # noqa: E402
 from filters.words import load as load_words  # noqa: E402
 
@@ -95,6 +103,33 @@ def hojichar() -> Callable[[str], bool] | None:
     return run
 
 
+def print_pass_rates(data: Path) -> None:
+    """Share of documents that every profile keeps, by genre; written to filters/lists too."""
+    listed = list(documents(data))
+    texts = pa.array([text for _, text in listed])
+    quality = measure(texts, frozenset(GROUPS))
+    lists = data / "wordlists"
+    extra = hojichar_counts(texts, lists / "HojiChar") | uzushio_counts(texts, lists / "HojiChar")
+    extra |= llmjp_counts(texts, lists / "llm-jp-corpus", lists / "HojiChar")
+    extra |= ldnoobw_counts(texts, lists / "LDNOOBW/ja")
+    profiles = [load(name) for name in names() if name != "none"]
+    table = pass_rates(decide_all(profiles, quality, extra), [genre for genre, _ in listed])
+    columns = table.column_names
+    rows = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()]
+            for r in table.to_pylist()]  # fmt: skip
+    lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
+    (ROOT / "filters/lists/pass_rates.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    genres = [row[0] for row in rows]
+    print(
+        "| profile | "
+        + " | ".join(f"{g} ({r[1]})" for g, r in zip(genres, rows, strict=True))
+        + " |"
+    )
+    print("|---|" + "--:|" * len(genres))
+    for i, name in enumerate(columns[2:], 2):
+        print(f"| {name} | " + " | ".join(f"{100 * float(row[i]):.1f}" for row in rows) + " |")
+
+
 def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     best = float("inf")
     for _ in range(repeats):
@@ -108,7 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
     parser.add_argument("--documents", type=int, default=2000)
+    parser.add_argument("--pass-rates", action="store_true", help="genre × profile, and store it")
     options = parser.parse_args()
+    if options.pass_rates:
+        print_pass_rates(options.data)
+        return
     whole = "".join(t for genre, t in documents(options.data) if genre != "foreign")
     pieces = [whole[i : i + 1600] for i in range(0, len(whole) - 1600, 1600)]
     step = max(1, len(pieces) // options.documents)

@@ -165,7 +165,22 @@ class Profile:
             lines.append("No rules: every document is kept.")
         if self.notes:
             lines += ["", self.notes.strip()]
+        if rates := pass_rates(self.name):
+            shares = ", ".join(f"{genre} {kept:.0%} of {n}" for genre, n, kept in rates)
+            lines += ["", f"Measured, share of documents kept: {shares}."]
         return "\n".join(lines)
+
+
+def pass_rates(name: str) -> list[tuple[str, int, float]]:
+    """(genre, documents, share kept) as `benchmarks/filters.py --pass-rates` measured them last."""
+    file = resources.files("filters").joinpath("lists", "pass_rates.tsv")
+    if not file.is_file():
+        return []
+    head, *rows = [row.split("\t") for row in file.read_text(encoding="utf-8").splitlines()]
+    if name not in head:
+        return []
+    column = head.index(name)
+    return [(row[0], int(row[1]), float(row[column])) for row in rows]
 
 
 def names() -> list[str]:
