@@ -93,8 +93,9 @@ def held_out(
         nll, _ = model(tokens, targets, mask)
         meter.add(mine, nll, sources)
     model.train(was_training)
-    if isinstance(model, FSDPModule):
-        model.reshard()  # the root keeps its parameters gathered after a forward pass alone
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()  # a forward pass alone may leave parameters gathered
     return meter.read(world)
 
 

@@ -155,8 +155,15 @@ def shard(model: CausalLM, config: ParallelConfig, world: World) -> None:
     if config.cpu_offload and world.device.type != "cuda":
         raise ConfigError("parallel.cpu_offload needs a GPU to offload from")
     offload = CPUOffloadPolicy() if config.cpu_offload else OffloadPolicy()
+    alone = world.mesh.size(world.mesh.ndim - 1) == 1  # nothing to free: gather once, not twice
     for layer in model.model.layers:
-        fully_shard(layer, mesh=world.mesh, mp_policy=precision, offload_policy=offload)
+        fully_shard(
+            layer,
+            mesh=world.mesh,
+            mp_policy=precision,
+            offload_policy=offload,
+            reshard_after_forward=not alone,
+        )
     if model.lm_head is not None:
         fully_shard(
             model.model.embed_tokens,
