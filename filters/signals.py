@@ -64,8 +64,9 @@ def _patterns(part: Slice, out: Floats) -> None:
 
 
 def _phrases(part: Slice, out: Floats) -> None:
-    tables = (phrases.FIRST, phrases.BOUNDS, phrases.LETTERS, phrases.SPANS)
-    phrases.measure_phrases(part.points, part.starts, MARK_TABLE, CLASS_TABLE, *tables, out)
+    p = phrases
+    tables = (MARK_TABLE, CLASS_TABLE, p.FIRST, p.BOUNDS, p.SECONDS, p.LETTERS, p.SPANS)
+    phrases.measure_phrases(part.points, part.starts, *tables, out)
 
 
 def _lz4(part: Slice, out: Floats) -> None:

@@ -12,7 +12,7 @@ from numba import njit
 from .classes import KANJI
 from .marks import KANA, SENTENCE_END, WHITESPACE, Marks, marks_of
 from .phrase_lists import KYUJITAI, PHRASES, SIMPLIFIED
-from .spec import Bytes, Floats, Ints, Offsets, Points, Scalar, Signal, number, share
+from .spec import Bytes, Floats, Hashes, Ints, Offsets, Points, Scalar, Signal, number, share
 
 PER_MILLE = "per 1,000 characters"
 
@@ -37,23 +37,20 @@ SIGNALS: tuple[Signal, ...] = (
 )
 N_SIGNALS = len(SIGNALS)
 CLASSES: tuple[str, ...] = (
-    "old_kana",
-    "classical",
-    "translation",
-    "shop",
-    "menu",
-    "markup",
-    "law",
-    "minutes",
+    *("old_kana", "classical", "translation", "shop", "menu", "markup", "law", "minutes"),
+    "function_word",
 )
-CLASSES += ("function_word",)
 N_CLASSES = len(CLASSES)
 
 KYU, SIMPLE, PARTICLE = 1, 2, 4  # bits of a character; the phrase group begins at bit 8
 
 
-def _build() -> tuple[Ints, Ints, Points, Ints]:
-    """(first int32[0x10000], group bounds, code points, spans): the phrases by first character."""
+def _build() -> tuple[Ints, Ints, Hashes, Points, Ints]:
+    """(first int32[0x10000], group bounds, second characters, code points, spans).
+
+    A group holds the phrases with one first character. Bit c mod 64 of its second characters is
+    set when a phrase goes on with c, so most positions of a frequent first character end there.
+    """
     first = np.zeros(0x10000, np.int32)
     for characters, bit in ((KYUJITAI, KYU), (SIMPLIFIED, SIMPLE), ("のにはをがとでも", PARTICLE)):
         for character in characters:
@@ -65,21 +62,26 @@ def _build() -> tuple[Ints, Ints, Points, Ints]:
     bounds: list[int] = [0]
     spans: list[tuple[int, int, int]] = []
     letters: list[int] = []
+    seconds: list[int] = []
     for group, (start, phrases) in enumerate(sorted(by_start.items()), 1):
         first[start] |= group << 8
         for phrase, index in sorted(phrases):
             spans.append((len(letters), len(phrase) - 1, index))
             letters.extend(ord(ch) for ch in phrase[1:])
         bounds.append(len(spans))
+        single = any(len(phrase) == 1 for phrase, _ in phrases)
+        bits = {1 << (ord(phrase[1]) % 64) for phrase, _ in phrases if len(phrase) > 1}
+        seconds.append(2**64 - 1 if single else sum(bits))
     return (
         first,
         np.array(bounds, np.int32),
+        np.array(seconds, np.uint64),
         np.array(letters, np.uint32),
         np.array(spans, np.int32),
     )
 
 
-FIRST, BOUNDS, LETTERS, SPANS = _build()
+FIRST, BOUNDS, SECONDS, LETTERS, SPANS = _build()
 
 
 @njit(cache=True, nogil=True)
@@ -90,6 +92,7 @@ def measure_phrases(
     kinds: Bytes,
     first: Ints,
     bounds: Ints,
+    seconds: Hashes,
     letters: Points,
     spans: Ints,
     out: Floats,
@@ -127,7 +130,10 @@ def measure_phrases(
                 kyu += (entry & KYU) != 0
                 simple += (entry & SIMPLE) != 0
                 group = entry >> 8
-                if group:
+                after = text[i + 1] if i + 1 < len(text) else np.uint32(0)
+                if group and (seconds[group - 1] >> np.uint64(after & np.uint32(63))) & np.uint64(
+                    1
+                ):
                     _count_group(text, i, bounds[group - 1], bounds[group], letters, spans, counts)
             if (
                 (marks[point] & SENTENCE_END) != 0
