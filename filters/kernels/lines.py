@@ -85,6 +85,10 @@ def measure_lines(points: Points, starts: Offsets, marks: Marks, out: Floats) ->
         repeats, characters = count_repeats(text, begins, ends, hashes, n_filled, table)
         if len(text) > n_breaks:
             row[14] = characters / (len(text) - n_breaks)
+        if n_filled == n_breaks + 1:  # no blank line: the lines are the pieces, and one block
+            row[15] = repeats / n_filled
+            row[16] = characters / len(text)
+            continue
         n = _pieces(text, begins, ends, hashes)
         repeats, characters = count_repeats(text, begins, ends, hashes, n, table)
         row[15] = repeats / n

@@ -225,8 +225,17 @@ def _frequent_share(total: Scalar, occurrences: Scalar, sizes: Points) -> Scalar
     wanted: Scalar = min(np.int64(np.sqrt(distinct)), len(sizes))
     if wanted == len(sizes):
         return occurrences / total
-    sizes.sort()
-    taken = 0
-    for i in range(len(sizes) - wanted, len(sizes)):
-        taken += sizes[i]
+    bins = np.zeros(64, np.int64)  # how many 5-grams occur 0 … 62 times; the last bin is the rest
+    for size in sizes:
+        bins[min(size, np.uint32(63))] += 1
+    taken = np.int64(0)
+    if bins[63]:
+        sizes.sort()
+        for i in range(len(sizes) - wanted, len(sizes)):
+            taken += sizes[i]
+        return taken / total
+    for size in range(62, 1, -1):
+        part = min(bins[size], wanted)
+        taken += part * size
+        wanted -= part
     return taken / total
