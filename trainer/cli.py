@@ -222,9 +222,9 @@ def ablate(
 
 
 def _main_process() -> bool:
-    import os
+    from trainer.parallel import place
 
-    return os.environ.get("RANK", "0") == "0"
+    return place("RANK") == 0
 
 
 cli_reports.register(app)

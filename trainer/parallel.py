@@ -70,10 +70,8 @@ class World:
 
 def start(config: ParallelConfig) -> World:
     """Join the group that torchrun, Slurm or MPI describes; alone, make one of size 1."""
-    for key, (alone_value, *others) in ENVIRONMENT.items():
-        found = [os.environ[o] for o in others if o in os.environ and "MASTER_ADDR" in os.environ]
-        os.environ.setdefault(key, found[0] if found else alone_value)
-    size, cuda = int(os.environ["WORLD_SIZE"]), torch.cuda.is_available()
+    rank, size, local = (place(key) for key in ENVIRONMENT)
+    cuda = torch.cuda.is_available()
     if config.replicate < 1 or size % config.replicate:
         raise ConfigError(
             f"parallel.replicate = {config.replicate} does not divide {size} processes"
@@ -82,21 +80,30 @@ def start(config: ParallelConfig) -> World:
         torch.set_num_threads(config.threads)
     device = torch.device("cpu")
     if cuda:
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", local)
         torch.cuda.set_device(device)
         torch.backends.cuda.matmul.fp32_precision = "tf32"
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         alone = size == 1 and "MASTER_ADDR" not in os.environ
         store = dist.HashStore() if alone else None
-        rank = int(os.environ["RANK"]) if alone else -1
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size if alone else -1)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     shape: tuple[int, ...] = (size,)
     names: tuple[str, ...] = ("shard",)
     if config.replicate > 1:
         shape, names = (config.replicate, size // config.replicate), ("replicate", "shard")
     mesh = init_device_mesh(device.type, shape, mesh_dim_names=names)
     return World(dist.get_rank(), dist.get_world_size(), device, mesh)
+
+
+def place(key: str) -> int:
+    """RANK, WORLD_SIZE or LOCAL_RANK of this process, without touching the environment."""
+    value, *others = ENVIRONMENT[key]
+    if key in os.environ:
+        return int(os.environ[key])
+    if "MASTER_ADDR" in os.environ:
+        value = next((os.environ[o] for o in others if o in os.environ), value)
+    return int(value)
 
 
 def stop(world: World) -> None:
@@ -117,7 +124,7 @@ def leave() -> None:
     With them about 1 in 3 runs of two gloo processes aborted at exit ("terminate called without an
     active exception", pytorch issue 190489), which torchrun reports as a failed run.
     """
-    if os.environ.get("WORLD_SIZE", "1") != "1":
+    if place("WORLD_SIZE") > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
