@@ -82,6 +82,7 @@ class HarvestSettings:
     max_ratio: int = 1000  # a body that unpacks to more than this multiple is a bomb
     min_chars: int = 1  # shorter texts are dropped as empty
     ruby: str = "drop"  # drop, inline, keep: what happens to furigana
+    site_boilerplate: bool = True  # remove lines that most pages of a host in a unit repeat
     gate: bool = True  # look for Japanese bytes before parsing
     language: str = "ja"
     min_language_score: float = 0.5

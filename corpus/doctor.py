@@ -21,6 +21,7 @@ PARTS = (
      "pip install --force-reinstall --no-deps fasttext-community"),
     ("duckdb", "duckdb", True, "data card, grouping", "pip install inaho"),
     ("datasketch", "datasketch", True, "MinHash parameters", "pip install inaho"),
+    ("ahocorasick_rs", "ahocorasick_rs", True, "word lists", "pip install inaho"),
     ("fugashi", "fugashi", True, "words", "pip install inaho"),
     ("unidic_lite", "unidic-lite", True, "dictionary for fugashi", "pip install inaho"),
     ("s3fs", "s3fs", False, "input from s3://", "pip install 'inaho[s3]'"),

@@ -27,6 +27,7 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.plan import READERS
 from corpus.web import encoding, gate, rights, sites
 from corpus.web.extract import extract
+from corpus.web.repeated import site_boilerplate
 from corpus.web.trees import parse
 from filters import signals
 
@@ -66,12 +67,7 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
                 site_files.append(item.site)
             result = document(item, settings)
             if isinstance(result, dict):
-                counts["documents"] += 1
-                counts["characters"] += result["n_chars"]
                 rows.append(result)
-                if len(rows) == BATCH_ROWS:
-                    yield _batch(rows)
-                    rows.clear()
                 continue
             if result.skip:
                 skipped[result.rule] += 1
@@ -89,8 +85,12 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
                     threshold=result.threshold,
                     detail=result.detail,
                 )
-        if rows:
-            yield _batch(rows)
+        if settings.harvest.site_boilerplate:
+            _remove_site_boilerplate(rows)
+        counts["documents"] = len(rows)
+        counts["characters"] = sum(row["n_chars"] for row in rows)
+        for start in range(0, len(rows), BATCH_ROWS):
+            yield _batch(rows[start : start + BATCH_ROWS])
 
     documents = root / "documents" / f"{unit.index:07d}.parquet"
     rows_file = root / "ledger" / f"harvest-{unit.index:07d}.parquet"
@@ -108,6 +108,16 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     receipt = root / "state" / "harvest" / f"{unit.index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
+
+
+def _remove_site_boilerplate(rows: list[dict[str, Any]]) -> None:
+    """Drop what most pages of a host in this unit repeat (rule: corpus/web/repeated.py)."""
+    pages = [row for row in rows if row["host"]]
+    cleaned = site_boilerplate([row["host"] for row in pages], [row["text"] for row in pages])
+    for row, text in zip(pages, cleaned, strict=True):
+        if text != row["text"]:
+            row["text"], row["n_chars"] = text, len(text)
+            row["n_bytes"] = len(text.encode("utf-8"))
 
 
 def _make_utf8(item: Item) -> None:

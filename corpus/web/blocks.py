@@ -16,25 +16,84 @@ OTHER_WEIGHT = 4
 # Block columns (int32). Weights in tenths of a CJK character; LINKED is the weight inside links;
 # STOPS counts 。！？!? and a full stop at a word's end; LAST is 1 after a stop, 2 after 」』）,
 # else 0; DATES counts 年月日 and colons between digits.
-(B_START, B_END, B_ELEMENT, B_WEIGHT, B_LINKED, B_KANA, B_HAN, B_STOPS, B_COMMAS, B_DIGITS,
- B_BREAKS, B_PRE, B_LINKS, B_CHARS, B_LAST, B_BARS, B_INLINE, B_BOLD, B_DATES, B_COPYRIGHT,
- B_WIDTH) = range(21)
+(
+    B_START,
+    B_END,
+    B_ELEMENT,
+    B_WEIGHT,
+    B_LINKED,
+    B_KANA,
+    B_HAN,
+    B_STOPS,
+    B_COMMAS,
+    B_DIGITS,
+    B_BREAKS,
+    B_PRE,
+    B_LINKS,
+    B_CHARS,
+    B_LAST,
+    B_BARS,
+    B_INLINE,
+    B_BOLD,
+    B_DATES,
+    B_COPYRIGHT,
+    B_WIDTH,
+) = range(21)
 
 # Element columns (int32). Blocks [E_FIRST, E_END) lie inside the element. E_FLAGS holds the kinds
 # of its class, id and role; E_OVER those of its ancestors and itself; E_BAD and E_GOOD count the
 # ancestors-or-self named like boilerplate and like content; E_LANDMARK is a bit set:
 # 1 nav/aside/footer, 2 header, 4 article/main, 8 itemprop=articleBody, 16 form, 32 aria-hidden,
 # 64 main.
-(E_TAG, E_PARENT, E_FIRST, E_END, E_DEPTH, E_FLAGS, E_OVER, E_BAD, E_GOOD, E_LANDMARK, E_TABLES,
- E_LISTS, E_ITEMS, E_PROPS, E_LAST_CHILD, E_MEDIA, E_HEADING, E_CHILDREN, E_OWN_LANDMARK,
- E_WIDTH) = range(20)
+(
+    E_TAG,
+    E_PARENT,
+    E_FIRST,
+    E_END,
+    E_DEPTH,
+    E_FLAGS,
+    E_OVER,
+    E_BAD,
+    E_GOOD,
+    E_LANDMARK,
+    E_TABLES,
+    E_LISTS,
+    E_ITEMS,
+    E_PROPS,
+    E_LAST_CHILD,
+    E_MEDIA,
+    E_HEADING,
+    E_CHILDREN,
+    E_OWN_LANDMARK,
+    E_WIDTH,
+) = range(20)
 
 # Marks (int32 [k, 3]: kind, start, end): spans of the source, or for M_H1 and M_AUTHOR of the text.
 M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR = range(7)
 
 # State of the walk and its writer (int64).
-(S_OUT, S_BLOCKS, S_OPEN, S_SPACE, S_BREAKS, S_WIDE, S_ELEMENT, S_LINK, S_PRE, S_PENDING, S_LAST,
- S_BOLD, S_INLINE, S_DEPTH, S_SKIPPING, S_COUNT, S_CURRENT, S_MARKS, S_MEDIA, S_WIDTH) = range(20)
+(
+    S_OUT,
+    S_BLOCKS,
+    S_OPEN,
+    S_SPACE,
+    S_BREAKS,
+    S_WIDE,
+    S_ELEMENT,
+    S_LINK,
+    S_PRE,
+    S_PENDING,
+    S_LAST,
+    S_BOLD,
+    S_INLINE,
+    S_DEPTH,
+    S_SKIPPING,
+    S_COUNT,
+    S_CURRENT,
+    S_MARKS,
+    S_MEDIA,
+    S_WIDTH,
+) = range(20)
 SPACE, NEWLINE = 1, 2
 BASE_MARK, OPEN_ROUND, OPEN_DOUBLE = 1, 2, 3  # pending ruby marks: ｜ （ 《
 
@@ -219,8 +278,9 @@ def put_text(
                 | np.int64(src[i + 2] & 0x3F)
             )
             i += 3
-            if code == 0x3000 and (not state[S_OPEN] or state[S_BREAKS] or (
-                    pre == 0 and state[S_SPACE] != 0)):
+            if code == 0x3000 and (
+                not state[S_OPEN] or state[S_BREAKS] or (pre == 0 and state[S_SPACE] != 0)
+            ):
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE
                 continue

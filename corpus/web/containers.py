@@ -18,16 +18,66 @@ CANDIDATES = 16  # elements kept, best EF1 first
 SHARPNESS = (1.0, 2.0, 4.0)
 
 NAMES = (
-    *("ef1", "ef2", "ef4", "precision", "recall", "rank", "behind", "weight", "share",
-      "sentence_share", "sentence_density", "link_density", "blocks", "block_share", "before",
-      "after", "depth", "bad", "good", "landmark", "article", "header"),
+    *(
+        "ef1",
+        "ef2",
+        "ef4",
+        "precision",
+        "recall",
+        "rank",
+        "behind",
+        "weight",
+        "share",
+        "sentence_share",
+        "sentence_density",
+        "link_density",
+        "blocks",
+        "block_share",
+        "before",
+        "after",
+        "depth",
+        "bad",
+        "good",
+        "landmark",
+        "article",
+        "header",
+    ),
     *(f"own{k}" for k in range(16)),
-    *("body", "section", "cell", "item", "paragraph", "heading", "children", "siblings",
-      "of_parent", "mass_of_parent", "parent_bad", "parent_links"),
+    *(
+        "body",
+        "section",
+        "cell",
+        "item",
+        "paragraph",
+        "heading",
+        "children",
+        "siblings",
+        "of_parent",
+        "mass_of_parent",
+        "parent_bad",
+        "parent_links",
+    ),
     *("is_best", "has_best", "in_best", "has90", "has70", "has40", "is70", "is40"),
-    *("has_h1", "from_h1", "first", "last", "outside_before", "outside_after", "low_inside",
-      "high_outside", "largest", "media", "page_blocks", "page_weight", "page_links", "page_mean",
-      "articles", "is_main", "in_main", "page_main"),
+    *(
+        "has_h1",
+        "from_h1",
+        "first",
+        "last",
+        "outside_before",
+        "outside_after",
+        "low_inside",
+        "high_outside",
+        "largest",
+        "media",
+        "page_blocks",
+        "page_weight",
+        "page_links",
+        "page_mean",
+        "articles",
+        "is_main",
+        "in_main",
+        "page_main",
+    ),
 )
 COUNT = len(NAMES)
 
@@ -61,8 +111,9 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
         if end <= first:
             continue
         parent = elements[e, b.E_PARENT]
-        if parent >= 0 and (elements[parent, b.E_FIRST] == first
-                            and elements[parent, b.E_END] == end):
+        if parent >= 0 and (
+            elements[parent, b.E_FIRST] == first and elements[parent, b.E_END] == end
+        ):
             scores[parent] = -1.0
         scores[e] = _ef1(mass, weights, first, end)
     count = 0

@@ -65,5 +65,6 @@ def extract(html: str | bytes | Document, url: str = "", ruby: str = "drop") -> 
     document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
     text, method = main_text(document)
     about = metadata(document, url)
-    return Page(text, about.title, about.date, about.author, about.site, method,
-                len(document.blocks))
+    return Page(
+        text, about.title, about.date, about.author, about.site, method, len(document.blocks)
+    )

@@ -16,23 +16,102 @@ WINDOWS = (1, 2, 4, 8, 16)
 SENTENCE_WEIGHT = 150  # a block of 15 CJK characters with a stop counts as sentence text
 
 NAMES = (
-    *("length", "link_share", "stops", "stop_rate", "comma_rate", "last", "digit_rate", "bar_rate",
-      "breaks", "bold", "links", "dates", "copyright", "pre", "mean_line"),
-    *("block_place", "weight_place", "depth", "bad", "good", "aside", "header", "article",
-      "article_body", "form", "aria_hidden", "tables", "lists", "items"),
-    *("nav", "side", "frame", "share", "related", "advert", "comment", "byline", "form_word",
-      "content", "body_text", "wrap", "hidden", "notice", "author", "listing"),
-    *("inline_bad", "inline_byline", "own_bad", "own_good", "heading", "is_p", "is_li", "is_cell",
-      "is_definition", "is_div", "siblings"),
+    *(
+        "length",
+        "link_share",
+        "stops",
+        "stop_rate",
+        "comma_rate",
+        "last",
+        "digit_rate",
+        "bar_rate",
+        "breaks",
+        "bold",
+        "links",
+        "dates",
+        "copyright",
+        "pre",
+        "mean_line",
+    ),
+    *(
+        "block_place",
+        "weight_place",
+        "depth",
+        "bad",
+        "good",
+        "aside",
+        "header",
+        "article",
+        "article_body",
+        "form",
+        "aria_hidden",
+        "tables",
+        "lists",
+        "items",
+    ),
+    *(
+        "nav",
+        "side",
+        "frame",
+        "share",
+        "related",
+        "advert",
+        "comment",
+        "byline",
+        "form_word",
+        "content",
+        "body_text",
+        "wrap",
+        "hidden",
+        "notice",
+        "author",
+        "listing",
+    ),
+    *(
+        "inline_bad",
+        "inline_byline",
+        "own_bad",
+        "own_good",
+        "heading",
+        "is_p",
+        "is_li",
+        "is_cell",
+        "is_definition",
+        "is_div",
+        "siblings",
+    ),
     *(f"{name}{size}" for size in WINDOWS for name in ("text", "links", "sentences")),
-    *(f"{name}{offset}" for offset in ("-2", "-1", "+1", "+2")
-      for name in ("length", "link_share", "sentence", "same_element")),
-    *(f"{name}_up{level}" for level in (1, 2, 3, 4)
-      for name in ("weight", "share", "links", "sentences", "blocks")),
+    *(
+        f"{name}{offset}"
+        for offset in ("-2", "-1", "+1", "+2")
+        for name in ("length", "link_share", "sentence", "same_element")
+    ),
+    *(
+        f"{name}_up{level}"
+        for level in (1, 2, 3, 4)
+        for name in ("weight", "share", "links", "sentences", "blocks")
+    ),
     *("page_blocks", "page_weight", "page_links", "page_sentences"),
-    *("in_best", "best_share", "in90", "in70", "in40", "in20", "share70", "share40", "place70",
-      "place40", "after_h1", "from_h1", "from_peak", "best_links", "articles", "in_main",
-      "page_main", "only_article"),
+    *(
+        "in_best",
+        "best_share",
+        "in90",
+        "in70",
+        "in40",
+        "in20",
+        "share70",
+        "share40",
+        "place70",
+        "place40",
+        "after_h1",
+        "from_h1",
+        "from_peak",
+        "best_links",
+        "articles",
+        "in_main",
+        "page_main",
+        "only_article",
+    ),
 )
 COUNT = len(NAMES)
 
@@ -75,8 +154,9 @@ def deepest(elements: np.ndarray, sums: np.ndarray, share: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def readable(blocks: np.ndarray, elements: np.ndarray, weights: np.ndarray,
-             linked: np.ndarray) -> int:
+def readable(
+    blocks: np.ndarray, elements: np.ndarray, weights: np.ndarray, linked: np.ndarray
+) -> int:
     """The element a Readability-like score prefers: paragraphs pass points up, links reduce them.
 
     After mozilla/readability's `_grabArticle`: 1 + commas + length/100 (at most 3) to the parent,
@@ -219,8 +299,11 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
                 x[j + 2] = sentence[k] > 0
                 other = blocks[k, b.B_ELEMENT]
                 x[j + 3] = other == e or (
-                    e >= 0 and other >= 0 and elements[other, b.E_PARENT] == element[b.E_PARENT]
-                    and elements[other, b.E_TAG] == element[b.E_TAG])
+                    e >= 0
+                    and other >= 0
+                    and elements[other, b.E_PARENT] == element[b.E_PARENT]
+                    and elements[other, b.E_TAG] == element[b.E_TAG]
+                )
             else:
                 x[j] = -1.0
             j += 4

@@ -46,8 +46,11 @@ def raw_scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
             node = 0
             while node >= 0:
                 k = first + node
-                node = forest.left[k] if row[forest.feature[k]] <= forest.threshold[k] else (
-                    forest.right[k])
+                node = (
+                    forest.left[k]
+                    if row[forest.feature[k]] <= forest.threshold[k]
+                    else (forest.right[k])
+                )
             total += forest.value[forest.leaves[tree] + ~node]
         out[i] = total
     return out

@@ -80,8 +80,15 @@ def dev_sample(warc_folder: Path) -> Iterator[GoldPage]:
             body = _body(raw[row["offset"] : row["offset"] + row["length"]])
             codec = _CODECS.get(row["true_enc"], row["true_enc"])
             html = body.decode(codec, "replace").encode("utf-8", "replace")
-            yield GoldPage("dev", row["fam"], row["genre"], gold["true_lang"] or "", gold["url"],
-                           html, gold["gold"])
+            yield GoldPage(
+                "dev",
+                row["fam"],
+                row["genre"],
+                gold["true_lang"] or "",
+                gold["url"],
+                html,
+                gold["gold"],
+            )
 
 
 def wcxb(folder: Path, split: str) -> Iterator[GoldPage]:
@@ -93,8 +100,15 @@ def wcxb(folder: Path, split: str) -> Iterator[GoldPage]:
         if len(gold) >= 20 and page.exists():
             genre = row["_internal"]["page_type"]["primary"]
             host = urlsplit(row.get("url", "")).netloc or path.stem
-            yield GoldPage("wcxb-" + split, host, genre, "en", row.get("url", ""),
-                           _utf8(gzip.decompress(page.read_bytes())), gold)
+            yield GoldPage(
+                "wcxb-" + split,
+                host,
+                genre,
+                "en",
+                row.get("url", ""),
+                _utf8(gzip.decompress(page.read_bytes())),
+                gold,
+            )
 
 
 def scrapinghub(folder: Path) -> Iterator[GoldPage]:
@@ -102,8 +116,9 @@ def scrapinghub(folder: Path) -> Iterator[GoldPage]:
     for key, row in json.loads((folder / "ground-truth.json").read_text()).items():
         html = gzip.decompress((folder / "html" / (key + ".html.gz")).read_bytes())
         host = urlsplit(row["url"]).netloc or key
-        yield GoldPage("scrapinghub", host, "news", "en", row["url"], _utf8(html),
-                       row["articleBody"])
+        yield GoldPage(
+            "scrapinghub", host, "news", "en", row["url"], _utf8(html), row["articleBody"]
+        )
 
 
 def readability(folder: Path) -> Iterator[GoldPage]:
@@ -111,8 +126,15 @@ def readability(folder: Path) -> Iterator[GoldPage]:
     for path in sorted((folder / "test" / "test-pages").glob("*/source.html")):
         gold = _text_of((path.parent / "expected.html").read_text())
         if len(gold) >= 50:
-            yield GoldPage("readability", path.parent.name, "mixed", "", path.parent.name,
-                           path.read_bytes(), gold)
+            yield GoldPage(
+                "readability",
+                path.parent.name,
+                "mixed",
+                "",
+                path.parent.name,
+                path.read_bytes(),
+                gold,
+            )
 
 
 def daniel(folder: Path) -> Iterator[GoldPage]:
@@ -124,8 +146,15 @@ def daniel(folder: Path) -> Iterator[GoldPage]:
         gold = _text_of((corpus / "reference" / path.name).read_text(errors="replace"))
         host = path.name.split("_")[1]
         if len(gold) >= 50:
-            yield GoldPage("daniel", host, "news", codes.get(languages.get(path.name, ""), ""),
-                           path.name, _utf8(path.read_bytes()), gold)
+            yield GoldPage(
+                "daniel",
+                host,
+                "news",
+                codes.get(languages.get(path.name, ""), ""),
+                path.name,
+                _utf8(path.read_bytes()),
+                gold,
+            )
 
 
 def segments(folder: Path) -> Iterator[tuple[GoldPage, list[str], list[str]]]:
@@ -138,8 +167,9 @@ def segments(folder: Path) -> Iterator[tuple[GoldPage, list[str], list[str]]]:
         for place in ("eval", "cache"):
             path = folder / "tests" / place / row.get("file", "")
             if row.get("file") and path.is_file():
-                page = GoldPage("segments", urlsplit(url).netloc, "mixed", "", url,
-                                _utf8(path.read_bytes()), "")
+                page = GoldPage(
+                    "segments", urlsplit(url).netloc, "mixed", "", url, _utf8(path.read_bytes()), ""
+                )
                 yield page, row.get("with", []), row.get("without", [])
                 break
 
@@ -149,8 +179,9 @@ def chinese(folder: Path) -> Iterator[GoldPage]:
     for path in sorted((folder / "original").glob("*.html")):
         gold = (folder / "cleaned" / (path.stem + ".txt")).read_text(errors="replace")
         if len(gold) >= 50:
-            yield GoldPage("chinese", path.stem, "mixed", "zh", path.stem,
-                           _utf8(path.read_bytes()), gold)
+            yield GoldPage(
+                "chinese", path.stem, "mixed", "zh", path.stem, _utf8(path.read_bytes()), gold
+            )
 
 
 _KORON = "koron+java-extractarticle/src/test/resources/0000"
@@ -160,10 +191,20 @@ _TAKAHIRO = "takahiroid+takahiroid.sakura.ne.jp/"
 SITE_RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("yahoo", "news", _KORON + "0[1-6].html", ".article_body", ""),
     ("sankei", "news", _KORON + "1[5-8].html", ".article-body", ""),
-    ("mainichi-premier", "news", _KORON + "19.html", ".article-container .main-column",
-     ".related-article"),
-    ("mainichi-premier", "news", _KORON + "20.html", ".article-container .main-column",
-     ".related-article"),
+    (
+        "mainichi-premier",
+        "news",
+        _KORON + "19.html",
+        ".article-container .main-column",
+        ".related-article",
+    ),
+    (
+        "mainichi-premier",
+        "news",
+        _KORON + "20.html",
+        ".article-container .main-column",
+        ".related-article",
+    ),
     ("mainichi", "news", _KORON + "2[12].html", ".articledetail-body", ""),
     ("nikkei", "news", _KORON + "2[3-6].html", "article section[class^=container_]", ""),
     ("fc2-blog", "blog", _KORON + "2[7-9].html", ".ently_text", ""),
@@ -173,18 +214,32 @@ SITE_RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("exblog", "blog", _KORON + "39.html", ".POST_BODY", ""),
     ("exblog", "blog", _KORON + "4[01].html", ".post-main", ""),
     ("nhk", "news", "ykpythemind+extractcontent/testdata/test01.html", ".module--content", ""),
-    ("wikipedia", "reference", "ykpythemind+extractcontent/testdata/test02*.html",
-     ".mw-parser-output", ".navbox,.mw-editsection,.reference,.metadata,#toc"),
-    ("qiita", "blog", "u6k+extract-content/tests/data/ok.html", "section.markdownContent",
-     ".hidden"),
+    (
+        "wikipedia",
+        "reference",
+        "ykpythemind+extractcontent/testdata/test02*.html",
+        ".mw-parser-output",
+        ".navbox,.mw-editsection,.reference,.metadata,#toc",
+    ),
+    (
+        "qiita",
+        "blog",
+        "u6k+extract-content/tests/data/ok.html",
+        "section.markdownContent",
+        ".hidden",
+    ),
     ("bft", "company", "MasaruFukazawa+www.bfts.co.jp/dist/*/index.html", "main.contents", ""),
     ("bft", "company", "MasaruFukazawa+www.bfts.co.jp/dist/*/*/index.html", "main.contents", ""),
     ("gyouzadaiou", "personal", _TAKAHIRO + "gyouzadaiou.com/*/index.html", "#main", ""),
     ("rumi-shishido", "personal", _TAKAHIRO + "rumi-shishido/[dp]*.html", "#contents", ""),
     ("turtles", "personal", _TAKAHIRO + "turtles_web/profile.html", "#Right", ""),
-    ("psychology", "school",
-     "development-psychology-hiroshima+development.hiroshima-u.ac.jp/research*.html",
-     ".container-main-content", ""),
+    (
+        "psychology",
+        "school",
+        "development-psychology-hiroshima+development.hiroshima-u.ac.jp/research*.html",
+        ".container-main-content",
+        "",
+    ),
 )
 
 
@@ -195,8 +250,9 @@ def japanese_sites(material: Path) -> Iterator[GoldPage]:
             html = _utf8(path.read_bytes())
             gold = _selected(html.decode(), [selector], [waste] if waste else [], every=True)
             if len(re.sub(r"\s", "", gold)) >= 100:
-                yield GoldPage("japanese", family, genre, "ja", str(path.relative_to(material)),
-                               html, gold)
+                yield GoldPage(
+                    "japanese", family, genre, "ja", str(path.relative_to(material)), html, gold
+                )
 
 
 def _js_array(source: str, name: str) -> list:
@@ -236,8 +292,15 @@ def media(folder: Path) -> Iterator[GoldPage]:
             continue
         gold = _selected(html, selectors, clean)
         if len(re.sub(r"\s", "", gold)) >= 100:
-            yield GoldPage("media", domain, "media", "ja", "https://" + domain + "/",
-                           html.encode("utf-8", "replace"), gold)
+            yield GoldPage(
+                "media",
+                domain,
+                "media",
+                "ja",
+                "https://" + domain + "/",
+                html.encode("utf-8", "replace"),
+                gold,
+            )
 
 
 def _selected(html: str, selectors: list, clean: list[str], every: bool = False) -> str:

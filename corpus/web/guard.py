@@ -22,9 +22,11 @@ MAX_REBUILT = 2_000_000  # start tags times open formatting elements
 
 _IGNORED, _FORMATTING, _RAW = 1, 2, 3
 # End tags of these may be left out, or they have none: they say nothing about depth.
-_NO_END = ("a p li dt dd tr td th thead tbody tfoot option optgroup rt rp rb rtc colgroup caption "
-           "area base basefont bgsound br col embed frame hr img input keygen link meta param "
-           "source track wbr html head body")
+_NO_END = (
+    "a p li dt dd tr td th thead tbody tfoot option optgroup rt rp rb rtc colgroup caption "
+    "area base basefont bgsound br col embed frame hr img input keygen link meta param "
+    "source track wbr html head body"
+)
 _BOLD = "b big code em font i nobr s small strike strong tt u"
 KINDS = open_table(
     {name: _IGNORED for name in _NO_END.split()}
@@ -67,7 +69,11 @@ def _after(src: np.ndarray, i: int, a: int, b: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _scan(
-    src: np.ndarray, hashes: np.ndarray, kinds: np.ndarray, depth_limit: int, bold_limit: int,
+    src: np.ndarray,
+    hashes: np.ndarray,
+    kinds: np.ndarray,
+    depth_limit: int,
+    bold_limit: int,
     out: np.ndarray,
 ) -> tuple[int, int, int, int, int]:
     """Measure a page, and copy it to `out` (unless empty) without the tags over the limits.
@@ -137,8 +143,11 @@ def harmless(html: bytes) -> bytes:
     starts, deepest, boldest, most, _ = _scan(src, *KINDS, huge, huge, nothing)
     depth_limit = MAX_DEPTH if starts < MANY_TAGS else MANY_DEPTH
     rebuilt = starts * max(boldest, 1)
-    if deepest <= depth_limit and most <= MAX_ATTRIBUTES and (
-            rebuilt <= MAX_REBUILT or boldest <= 8):
+    if (
+        deepest <= depth_limit
+        and most <= MAX_ATTRIBUTES
+        and (rebuilt <= MAX_REBUILT or boldest <= 8)
+    ):
         return html
     out = np.empty(len(src), dtype=np.uint8)
     bold_limit = huge if rebuilt <= MAX_REBUILT else 0

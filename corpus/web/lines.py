@@ -53,12 +53,14 @@ _PHRASES = (
 )
 _PHRASE = re.compile(f"{_DECORATION}(?:{'|'.join(_PHRASES)}){_DECORATION}")
 _CRUMBS = re.compile(
-    r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*")
+    r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*"
+)
 _COPYRIGHT = re.compile(
     r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
     r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
     r"|.*\ball rights reserved\b.{0,40}"
-    r"|.{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}")
+    r"|.{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}"
+)
 
 
 def is_boilerplate(line: str) -> bool:

@@ -16,17 +16,58 @@ MAX_AUTHOR = 60
 MAX_JSONLD = 200_000  # bytes of JSON-LD read per script
 FIRST_YEAR = 1990  # the web's first; earlier dates are about the subject, not the page
 
-_PUBLISHED = ("article:published_time", "og:published_time", "datepublished", "date",
-              "dc.date.issued", "dcterms.issued", "dc.date", "dcterms.date", "dcterms.created",
-              "dc.date.created", "pubdate", "publishdate", "publication_date", "article:published",
-              "parsely-pub-date", "sailthru.date", "cxenseparse:recs:publishtime",
-              "citation_publication_date", "creation_date", "created", "article_date_original")
-_MODIFIED = ("article:modified_time", "og:updated_time", "datemodified", "last-modified",
-             "dcterms.modified", "dc.date.modified", "revised", "lastmod")
-_AUTHORS = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author",
-            "sailthru.author", "citation_author", "creator", "twitter:data1")
-_SITES = ("og:site_name", "application-name", "dc.publisher", "dcterms.publisher", "publisher",
-          "twitter:site")
+_PUBLISHED = (
+    "article:published_time",
+    "og:published_time",
+    "datepublished",
+    "date",
+    "dc.date.issued",
+    "dcterms.issued",
+    "dc.date",
+    "dcterms.date",
+    "dcterms.created",
+    "dc.date.created",
+    "pubdate",
+    "publishdate",
+    "publication_date",
+    "article:published",
+    "parsely-pub-date",
+    "sailthru.date",
+    "cxenseparse:recs:publishtime",
+    "citation_publication_date",
+    "creation_date",
+    "created",
+    "article_date_original",
+)
+_MODIFIED = (
+    "article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "last-modified",
+    "dcterms.modified",
+    "dc.date.modified",
+    "revised",
+    "lastmod",
+)
+_AUTHORS = (
+    "author",
+    "article:author",
+    "dc.creator",
+    "dcterms.creator",
+    "parsely-author",
+    "sailthru.author",
+    "citation_author",
+    "creator",
+    "twitter:data1",
+)
+_SITES = (
+    "og:site_name",
+    "application-name",
+    "dc.publisher",
+    "dcterms.publisher",
+    "publisher",
+    "twitter:site",
+)
 _SEPARATOR = re.compile(r"\s*[|｜»«:：/／·•―—–‐＜＞<>【】\[\]]\s*|\s+[-‐−ー-]\s+")
 _ISO = re.compile(r"(?<!\d)((?:19|20)\d\d)[-/.年]\s?(\d{1,2})[-/.月]\s?(\d{1,2})(?!\d)")
 _COMPACT = re.compile(r"(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)")
@@ -34,13 +75,15 @@ _ERA = re.compile(r"(令和|平成)\s?(元|\d{1,2})年\s?(\d{1,2})月\s?(\d{1,2}
 _ERA_START = {"令和": 2018, "平成": 1988}
 _ENGLISH = re.compile(
     r"(?i)(?:(\d{1,2})\s+)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+"
-    r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s+)?((?:19|20)\d\d)")
+    r"(?:(\d{1,2})(?:st|nd|rd|th)?,?\s+)?((?:19|20)\d\d)"
+)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _URL_DATE = re.compile(r"/((?:19|20)\d\d)[/_-]?(\d\d)[/_-]?(\d\d)(?=[/_.-]|\D|$)")
 _BYLINE = re.compile(
     r"(?i)^(?:by|written by|author|posted by|著者?|文|筆者|執筆者?|記者|ライター|投稿者|作成者"
     r"|取材・文|文責)"
-    r"\s*[:：/／・]?\s*|\s*(?:著|記者|さん|氏)$")
+    r"\s*[:：/／・]?\s*|\s*(?:著|記者|さん|氏)$"
+)
 
 
 class Metadata(NamedTuple):
@@ -103,9 +146,23 @@ def _jsonld_objects(scripts: list[str]) -> list[dict[str, Any]]:
 def _is_work(item: dict[str, Any]) -> bool:
     kind = item.get("@type")
     names = kind if isinstance(kind, list) else [kind]
-    return any(isinstance(n, str) and n.endswith(("Article", "Posting", "WebPage", "Report",
-                                                  "Product", "Recipe", "Event", "Course", "Book"))
-               for n in names)
+    return any(
+        isinstance(n, str)
+        and n.endswith(
+            (
+                "Article",
+                "Posting",
+                "WebPage",
+                "Report",
+                "Product",
+                "Recipe",
+                "Event",
+                "Course",
+                "Book",
+            )
+        )
+        for n in names
+    )
 
 
 def _name(value: Any) -> str:
@@ -125,8 +182,11 @@ def _title(document: Document, works: list[dict[str, Any]], site: str) -> str:
     """Headline: what og:title, JSON-LD or `<h1>` confirm in `<title>`, without the site."""
     whole = document.title
     headings = document.marked_text(b.M_H1)
-    confirmed = [" ".join(document.meta.get("og:title", [""])[0].split()),
-                 *(_name(w.get("headline")) for w in works), *headings]
+    confirmed = [
+        " ".join(document.meta.get("og:title", [""])[0].split()),
+        *(_name(w.get("headline")) for w in works),
+        *headings,
+    ]
     for candidate in confirmed:
         if candidate and whole and len(candidate) >= 2 and whole.startswith(candidate):
             return _without_site(candidate, site)
@@ -167,14 +227,21 @@ def metadata(document: Document, url: str = "") -> Metadata:
     objects = _jsonld_objects(document.jsonld)
     works = [item for item in objects if _is_work(item)]
     site = _first(meta, _SITES) or next(
-        (_name(w.get("publisher")) or _name(w.get("isPartOf")) for w in works
-         if w.get("publisher") or w.get("isPartOf")),
-        next((_name(o) for o in objects if o.get("@type") == "WebSite"), ""))
+        (
+            _name(w.get("publisher")) or _name(w.get("isPartOf"))
+            for w in works
+            if w.get("publisher") or w.get("isPartOf")
+        ),
+        next((_name(o) for o in objects if o.get("@type") == "WebSite"), ""),
+    )
     site = " ".join(site.removeprefix("@").split())
-    dates = [*(v for k in _PUBLISHED for v in meta.get(k, ())),
-             *(_name(w.get("datePublished")) for w in works), *document.times[:3],
-             *(v for k in _MODIFIED for v in meta.get(k, ())),
-             *(_name(w.get("dateModified")) for w in works)]
+    dates = [
+        *(v for k in _PUBLISHED for v in meta.get(k, ())),
+        *(_name(w.get("datePublished")) for w in works),
+        *document.times[:3],
+        *(v for k in _MODIFIED for v in meta.get(k, ())),
+        *(_name(w.get("dateModified")) for w in works),
+    ]
     day = next((d for d in map(read_date, dates) if d), "")
     if not day:
         in_url = _URL_DATE.search(urlsplit(unquote(url)).path if _is_url(url) else "")

@@ -42,8 +42,11 @@ def without_lines(text: str, repeated: frozenset[str]) -> str:
     flags = [line.strip() in repeated for line in lines]
     first = next((i for i, flag in enumerate(flags) if not flag), len(lines))
     last = len(lines) - next((i for i, flag in enumerate(reversed(flags)) if not flag), len(lines))
-    kept = [line for i, line in enumerate(lines)
-            if not flags[i] or (first <= i < last and len(line.strip()) < LONG)]
+    kept = [
+        line
+        for i, line in enumerate(lines)
+        if not flags[i] or (first <= i < last and len(line.strip()) < LONG)
+    ]
     size = sum(map(len, lines))
     return text if sum(map(len, kept)) < (1 - MAX_LOSS) * size else "\n".join(kept)
 
@@ -58,5 +61,7 @@ def site_boilerplate(hosts: Sequence[str], texts: Sequence[str]) -> list[str]:
         by_host[host].append(text)
     repeated = {host: repeated_lines(group) for host, group in by_host.items() if host}
     nothing: frozenset[str] = frozenset()
-    return [without_lines(text, repeated.get(host, nothing))
-            for host, text in zip(hosts, texts, strict=True)]
+    return [
+        without_lines(text, repeated.get(host, nothing))
+        for host, text in zip(hosts, texts, strict=True)
+    ]

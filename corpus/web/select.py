@@ -34,7 +34,8 @@ def _mask_waste(blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray) -> N
         e = blocks[i, b.B_ELEMENT]
         if e >= 0:
             links = elements[e, b.E_LANDMARK] & 1 and (
-                5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT])
+                5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT]
+            )
             if links or elements[e, b.E_OVER] & t.COOKIE:
                 keep[i] = False
 
@@ -70,7 +71,8 @@ def choose(
         for i in range(n):
             e = blocks[i, b.B_ELEMENT]
             keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
-                e < 0 or not elements[e, b.E_LANDMARK] & 1)
+                e < 0 or not elements[e, b.E_LANDMARK] & 1
+            )
         _mask_waste(blocks, elements, keep)
         return keep, RULE
     p = probabilities(block_features(blocks, elements), block_forest)
@@ -86,8 +88,9 @@ def choose(
             first, end = elements[chosen[k], b.E_FIRST], elements[chosen[k], b.E_END]
             if first < main_first or end > main_end:
                 scores[k] -= OUTSIDE
-            expected = 2.0 * (mass[end] - mass[first]) / (
-                weights[end] - weights[first] + mass[n] + 1e-9)
+            expected = (
+                2.0 * (mass[end] - mass[first]) / (weights[end] - weights[first] + mass[n] + 1e-9)
+            )
             scores[k] += EF1_SHARE * expected
         best = chosen[np.argmax(scores)]
         for i in range(elements[best, b.E_FIRST], elements[best, b.E_END]):
@@ -102,7 +105,8 @@ def choose(
         largest = 0
         for i in range(n):
             if blocks[i, b.B_WEIGHT] - blocks[i, b.B_LINKED] > (
-                    blocks[largest, b.B_WEIGHT] - blocks[largest, b.B_LINKED]):
+                blocks[largest, b.B_WEIGHT] - blocks[largest, b.B_LINKED]
+            ):
                 largest = i
         keep[largest] = True
         _mask_waste(blocks, elements, keep)
@@ -127,11 +131,16 @@ def joined(
         if o:
             e, before = blocks[i, b.B_ELEMENT], blocks[last, b.B_ELEMENT]
             same_row = (
-                last == i - 1 and e >= 0 and before >= 0 and e != before
-                and elements[e, b.E_PROPS] & t.CELL and elements[before, b.E_PROPS] & t.CELL
+                last == i - 1
+                and e >= 0
+                and before >= 0
+                and e != before
+                and elements[e, b.E_PROPS] & t.CELL
+                and elements[before, b.E_PROPS] & t.CELL
                 and elements[e, b.E_PARENT] == elements[before, b.E_PARENT]
                 and blocks[i, b.B_WEIGHT] <= CELL_WEIGHT
-                and blocks[last, b.B_WEIGHT] <= CELL_WEIGHT)
+                and blocks[last, b.B_WEIGHT] <= CELL_WEIGHT
+            )
             out[o] = 9 if same_row else 10
             o += 1
         start, end = blocks[i, b.B_START], blocks[i, b.B_END]

@@ -21,11 +21,35 @@ def _bytes(text: str) -> np.ndarray:
 
 
 _CLASS, _ID, _ROLE, _STYLE, _HIDDEN_NAME, _HREF, _REL, _ITEMPROP, _TYPE, _ARIA = (
-    _hash(name) for name in ("class", "id", "role", "style", "hidden", "href", "rel", "itemprop",
-                             "type", "aria-hidden"))
+    _hash(name)
+    for name in (
+        "class",
+        "id",
+        "role",
+        "style",
+        "hidden",
+        "href",
+        "rel",
+        "itemprop",
+        "type",
+        "aria-hidden",
+    )
+)
 _NAV, _ASIDE, _FOOTER, _HEADER, _ARTICLE, _MAIN, _FORM_TAG, _B, _STRONG, _DIALOG = (
-    _hash(name) for name in ("nav", "aside", "footer", "header", "article", "main", "form", "b",
-                             "strong", "dialog"))
+    _hash(name)
+    for name in (
+        "nav",
+        "aside",
+        "footer",
+        "header",
+        "article",
+        "main",
+        "form",
+        "b",
+        "strong",
+        "dialog",
+    )
+)
 _ARTICLE_BODY = _hash("articlebody")
 _AUTHOR_NAME = _hash("author")
 _TRUE = _hash("true")

@@ -19,20 +19,60 @@ BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION = (
 )
 
 # Element ids the kernels name; every other element gets the next free number.
-NAMED = ("a", "br", "rt", "rp", "ruby", "meta", "link", "title", "script", "time", "h1", "p",
-         "body", "hr", "noframes", "rtc", "html", "head", "rb", "img")
-(A, BR, RT, RP, RUBY, META, LINK, TITLE, SCRIPT, TIME, H1, P,
- BODY, HR, NOFRAMES, RTC, HTML, HEAD, RB, IMG) = range(1, len(NAMED) + 1)
+NAMED = (
+    "a",
+    "br",
+    "rt",
+    "rp",
+    "ruby",
+    "meta",
+    "link",
+    "title",
+    "script",
+    "time",
+    "h1",
+    "p",
+    "body",
+    "hr",
+    "noframes",
+    "rtc",
+    "html",
+    "head",
+    "rb",
+    "img",
+)
+(
+    A,
+    BR,
+    RT,
+    RP,
+    RUBY,
+    META,
+    LINK,
+    TITLE,
+    SCRIPT,
+    TIME,
+    H1,
+    P,
+    BODY,
+    HR,
+    NOFRAMES,
+    RTC,
+    HTML,
+    HEAD,
+    RB,
+    IMG,
+) = range(1, len(NAMED) + 1)
 
 _KINDS: dict[int, str] = {
     BLOCK: "address article aside blockquote body center dd details dialog dir div dl dt fieldset "
-           "figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend "
-           "li listing main menu nav ol p plaintext pre section summary table caption tbody thead "
-           "tfoot tr td th ul xmp search noframes colgroup optgroup marquee",
+    "figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend "
+    "li listing main menu nav ol p plaintext pre section summary table caption tbody thead "
+    "tfoot tr td th ul xmp search noframes colgroup optgroup marquee",
     SKIP: "script style noscript template button select option textarea input iframe svg math "
-          "object embed canvas audio video head title datalist meter progress applet map",
+    "object embed canvas audio video head title datalist meter progress applet map",
     VOID: "area base basefont bgsound br col embed frame hr img input keygen link meta param "
-          "source track wbr",
+    "source track wbr",
     RAW: "script style xmp iframe noembed noframes plaintext",
     PRE: "pre listing xmp plaintext",
     HEADING: "h1 h2 h3 h4 h5 h6",
@@ -42,68 +82,97 @@ _KINDS: dict[int, str] = {
     CELL: "td th",
     ROW: "tr",
     SECTION: "article main section div td body html center blockquote form table tbody tr dl ul "
-             "ol span font header aside footer nav",
+    "ol span font header aside footer nav",
 }
 
 # Kinds of class and id words (bits). Japanese sites romanise: pankuzu, honbun, kiji, oshirase.
-(NAV, SIDE, FRAME, SHARE, RELATED, ADVERT, COMMENT, BYLINE, FORM, CONTENT, BODYTEXT, WRAP,
- HIDDEN, NOTICE, AUTHOR, LISTING, COOKIE) = (1 << i for i in range(17))
+(
+    NAV,
+    SIDE,
+    FRAME,
+    SHARE,
+    RELATED,
+    ADVERT,
+    COMMENT,
+    BYLINE,
+    FORM,
+    CONTENT,
+    BODYTEXT,
+    WRAP,
+    HIDDEN,
+    NOTICE,
+    AUTHOR,
+    LISTING,
+    COOKIE,
+) = (1 << i for i in range(17))
 BOILERPLATE = NAV | SIDE | FRAME | SHARE | RELATED | ADVERT | COMMENT | FORM | NOTICE | COOKIE
 
 WORDS: dict[int, str] = {
     NAV: "nav navi navbar navigation navigations gnav gnavi lnav lnavi snav gmenu menu menus "
-         "submenu globalnav globalnavi localnav localnavi breadcrumb breadcrumbs crumb crumbs "
-         "pankuzu topicpath topic_path toc sitemap pager pagination paginate paging pagenavi "
-         "prev previous next pagetop totop skip jump anchor tab tabs toolbar drawer hamburger "
-         "dropdown language lang quickview navheader navfooter wpnavi pan",
+    "submenu globalnav globalnavi localnav localnavi breadcrumb breadcrumbs crumb crumbs "
+    "pankuzu topicpath topic_path toc sitemap pager pagination paginate paging pagenavi "
+    "prev previous next pagetop totop skip jump anchor tab tabs toolbar drawer hamburger "
+    "dropdown language lang quickview navheader navfooter wpnavi pan",
     SIDE: "side sidebar aside sub subcontent subcontents subcolumn secondary tertiary rail right "
-          "left widget widgets complementary sidemenu sidenav column gadget module parts leftnav "
-          "rightnav menubar sidebox",
+    "left widget widgets complementary sidemenu sidenav column gadget module parts leftnav "
+    "rightnav menubar sidebox",
     FRAME: "header head footer foot bottom copyright copy copyrights masthead banner contentinfo "
-           "hd ft globalheader globalfooter siteheader sitefooter logo brand credit legal footnavi "
-           "siteinfo topbar",
+    "hd ft globalheader globalfooter siteheader sitefooter logo brand credit legal footnavi "
+    "siteinfo topbar",
     SHARE: "share shares sharing sns social socials twitter tweet facebook fb hatena hatebu line "
-           "pocket bookmark bookmarks like likes follow button buttons btn btns addthis sharebar "
-           "sharedaddy socialbutton feedly rss mail print tool tools pinterest linkedin icon icons "
-           "instagram youtube mixi",
+    "pocket bookmark bookmarks like likes follow button buttons btn btns addthis sharebar "
+    "sharedaddy socialbutton feedly rss mail print tool tools pinterest linkedin icon icons "
+    "instagram youtube mixi",
     RELATED: "related relate relation relations relative recommend recommends recommended "
-             "recommendation ranking rankings rank popular trending latest recent recently new "
-             "news newest pickup more also similar archive archives backnumber other others link "
-             "links readmore special feature features topics topic series osusume kanren calendar "
-             "carousel slider slick swiper outbrain taboola thumbnail thumb thumbs",
+    "recommendation ranking rankings rank popular trending latest recent recently new "
+    "news newest pickup more also similar archive archives backnumber other others link "
+    "links readmore special feature features topics topic series osusume kanren calendar "
+    "carousel slider slick swiper outbrain taboola thumbnail thumb thumbs",
     ADVERT: "ad ads adv advert advertisement advertising adsense adsbygoogle dfp gpt sponsor "
-            "sponsored sponsors bnr banners pr promo promotion promotions campaign affiliate "
-            "shopping rectangle adbox adarea adspace infeed cm",
+    "sponsored sponsors bnr banners pr promo promotion promotions campaign affiliate "
+    "shopping rectangle adbox adarea adspace infeed cm",
     COMMENT: "comment comments commentlist reply replies respond response disqus trackback "
-             "trackbacks pingback review reviews discussion",
+    "trackbacks pingback review reviews discussion",
     BYLINE: "date time datetime published updated update timestamp byline meta metadata info "
-            "information tag tags category categories cat cats postmeta entrymeta posted pubdate "
-            "day label labels keyword keywords profile prof writer status count",
+    "information tag tags category categories cat cats postmeta entrymeta posted pubdate "
+    "day label labels keyword keywords profile prof writer status count",
     FORM: "search searchbox login signin signup register form forms modal popup cookie cookies "
-          "consent gdpr newsletter subscribe subscription overlay dialog contact inquiry cart "
-          "member paywall magazine",
+    "consent gdpr newsletter subscribe subscription overlay dialog contact inquiry cart "
+    "member paywall magazine",
     COOKIE: "cookie cookies consent gdpr onetrust cookiebanner cookiebar cookieconsent",
     CONTENT: "article articles entry post posts story hentry single newsarticle blogpost "
-             "blogentry kiji articledetail newsdetail detail details item product document doc",
+    "blogentry kiji articledetail newsdetail detail details item product document doc",
     BODYTEXT: "articlebody articletext articlecontent entrybody entrycontent entrytext honbun "
-              "postbody postcontent storybody bodytext maintext body text txt content contents "
-              "maincontent maincontents main description desc explanation paragraph lead read "
-              "markdown prose wysiwyg editor honmon naiyou naiyo richtext rte wikitext",
+    "postbody postcontent storybody bodytext maintext body text txt content contents "
+    "maincontent maincontents main description desc explanation paragraph lead read "
+    "markdown prose wysiwyg editor honmon naiyou naiyo richtext rte wikitext",
     WRAP: "wrap wrapper container inner outer page base layout site root app row col grid contener "
-          "box block area section",
+    "box block area section",
     HIDDEN: "hidden hide invisible none visuallyhidden screenreader offscreen sronly collapse "
-            "noprint noscript",
+    "noprint noscript",
     NOTICE: "alert notice attention caution warning disclaimer message messages browser "
-            "javascript note notes information important",
+    "javascript note notes information important",
     AUTHOR: "author writer byline vcard",
     LISTING: "list lists index lst listing items menu cards card tile tiles table archive archives "
-             "categories",
+    "categories",
 }
 ROLES: dict[str, int] = {
-    "navigation": NAV, "banner": FRAME, "contentinfo": FRAME, "complementary": SIDE,
-    "search": FORM, "dialog": FORM, "alertdialog": FORM, "menu": NAV, "menubar": NAV,
-    "tablist": NAV, "toolbar": NAV, "directory": NAV, "main": BODYTEXT, "article": CONTENT,
-    "alert": NOTICE, "form": FORM,
+    "navigation": NAV,
+    "banner": FRAME,
+    "contentinfo": FRAME,
+    "complementary": SIDE,
+    "search": FORM,
+    "dialog": FORM,
+    "alertdialog": FORM,
+    "menu": NAV,
+    "menubar": NAV,
+    "tablist": NAV,
+    "toolbar": NAV,
+    "directory": NAV,
+    "main": BODYTEXT,
+    "article": CONTENT,
+    "alert": NOTICE,
+    "form": FORM,
 }
 
 

@@ -30,8 +30,14 @@ from corpus.web.scoring import block_labels, counted
 from corpus.web.trees import parse
 
 # How much a page of each set counts. Documentation families look alike, so few of each are used.
-SET_WEIGHT = {"dev": 1.0, "daniel": 0.8, "scrapinghub": 1.5, "readability": 1.5, "chinese": 1.0,
-              "japanese": 3.0}
+SET_WEIGHT = {
+    "dev": 1.0,
+    "daniel": 0.8,
+    "scrapinghub": 1.5,
+    "readability": 1.5,
+    "chinese": 1.0,
+    "japanese": 3.0,
+}
 GENRE_WEIGHT = {"article": 1.0, "documentation": 0.6, "forum": 0.4}  # of wcxb; the others:
 OTHER_WEIGHT = 0.4
 FAMILY_PAGES = {"dev": 12, "daniel": 10}
@@ -41,9 +47,17 @@ LOW = 0.2  # blocks below this probability are dropped inside the container
 BLOCK_TREES = {"trees": 120, "learning_rate": 0.1}
 CONTAINER_TREES = {"trees": 100, "learning_rate": 0.1}
 _PARAMETERS = {
-    "num_leaves": 15, "min_data_in_leaf": 100, "feature_fraction": 0.5, "bagging_fraction": 0.7,
-    "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 63, "verbose": -1, "num_threads": 2,
-    "deterministic": True, "force_row_wise": True,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 63,
+    "verbose": -1,
+    "num_threads": 2,
+    "deterministic": True,
+    "force_row_wise": True,
 }
 
 
@@ -55,7 +69,8 @@ class Example:
         self.page = page
         self.blocks, self.elements = document.blocks.copy(), document.elements.copy()
         self.labels, self.total, self.hits = block_labels(
-            document.text, self.blocks[:, b.B_START], self.blocks[:, b.B_END], page.gold)
+            document.text, self.blocks[:, b.B_START], self.blocks[:, b.B_END], page.gold
+        )
         self.text = document.text.copy()
         self.gold = int(counted(page.gold)[1].sum())
         self.rows = features.block_features(self.blocks, self.elements)
@@ -89,6 +104,7 @@ def half(family: str) -> int:
 
 def examples(material: Path, warc_folder: Path) -> list[Example]:
     """All training pages, in a fixed order."""
+
     def pages() -> Iterator[goldsets.GoldPage]:
         yield from goldsets.dev_sample(warc_folder)
         wcxb = material / "Murrough-Foley+web-content-extraction-benchmark"
@@ -97,7 +113,8 @@ def examples(material: Path, warc_folder: Path) -> list[Example]:
         yield from goldsets.readability(material / "mozilla+readability")
         yield from goldsets.daniel(material / "rundimeco+waddle")
         yield from goldsets.chinese(
-            material / "immortal-autumn+Chinese-Web-Content-Extraction-Dataset")
+            material / "immortal-autumn+Chinese-Web-Content-Extraction-Dataset"
+        )
         yield from goldsets.japanese_sites(material)
 
     seen: Counter[tuple[str, bool]] = Counter()
@@ -146,12 +163,15 @@ def fit_blocks(pages: list[Example], extra: tuple[np.ndarray, ...], seed: int) -
         unit = page.blocks[:, b.B_WEIGHT]
         rows.append(page.rows[some])
         labels.append(page.labels[some])
-        weights.append(
-            page.weight(1.5) * (unit[some] / max(unit.sum(), 1)) ** 0.7 * n / len(some))
-    data = lightgbm.Dataset(np.concatenate(rows), np.concatenate(labels),
-                            weight=np.concatenate(weights))
-    parameters = _PARAMETERS | {"objective": "cross_entropy", "seed": seed,
-                                "learning_rate": BLOCK_TREES["learning_rate"]}
+        weights.append(page.weight(1.5) * (unit[some] / max(unit.sum(), 1)) ** 0.7 * n / len(some))
+    data = lightgbm.Dataset(
+        np.concatenate(rows), np.concatenate(labels), weight=np.concatenate(weights)
+    )
+    parameters = _PARAMETERS | {
+        "objective": "cross_entropy",
+        "seed": seed,
+        "learning_rate": BLOCK_TREES["learning_rate"],
+    }
     return lightgbm.train(parameters, data, num_boost_round=int(BLOCK_TREES["trees"]))
 
 
@@ -167,17 +187,20 @@ def fit_containers(pages: list[Example], seed: int) -> lightgbm.Booster:
             labels.append(page.f1(keep))
         rows.append(x)
         weights.append(np.full(len(chosen), page.weight(1.15)))
-    data = lightgbm.Dataset(np.concatenate(rows), np.array(labels),
-                            weight=np.concatenate(weights))
-    parameters = _PARAMETERS | {"objective": "regression", "seed": seed,
-                                "learning_rate": CONTAINER_TREES["learning_rate"]}
+    data = lightgbm.Dataset(np.concatenate(rows), np.array(labels), weight=np.concatenate(weights))
+    parameters = _PARAMETERS | {
+        "objective": "regression",
+        "seed": seed,
+        "learning_rate": CONTAINER_TREES["learning_rate"],
+    }
     return lightgbm.train(parameters, data, num_boost_round=int(CONTAINER_TREES["trees"]))
 
 
 def flat(booster: lightgbm.Booster, name: str) -> dict[str, np.ndarray]:
     """A booster as the arrays `corpus.web.forest` describes."""
-    columns: dict[str, list] = {k: [] for k in ("feature", "threshold", "left", "right", "value",
-                                                "nodes", "leaves")}
+    columns: dict[str, list] = {
+        k: [] for k in ("feature", "threshold", "left", "right", "value", "nodes", "leaves")
+    }
     for tree in booster.dump_model()["tree_info"]:
         columns["nodes"].append(len(columns["feature"]))
         columns["leaves"].append(len(columns["value"]))
@@ -188,20 +211,30 @@ def flat(booster: lightgbm.Booster, name: str) -> dict[str, np.ndarray]:
             if "leaf_value" in node:
                 leaves[node.get("leaf_index", 0)] = node["leaf_value"]
                 return ~node.get("leaf_index", 0)
-            splits[node["split_index"]] = (node["split_feature"], node["threshold"],
-                                           child(node["left_child"]), child(node["right_child"]))
+            splits[node["split_index"]] = (
+                node["split_feature"],
+                node["threshold"],
+                child(node["left_child"]),
+                child(node["right_child"]),
+            )
             return node["split_index"]
 
         child(tree["tree_structure"])
         if not splits:  # a tree of one leaf: an always-left split keeps the walk uniform
             splits[0] = (0, np.inf, -1, -1)
         for k in range(len(splits)):
-            for field, value in zip(("feature", "threshold", "left", "right"), splits[k],
-                                    strict=True):
+            for field, value in zip(
+                ("feature", "threshold", "left", "right"), splits[k], strict=True
+            ):
                 columns[field].append(value)
         columns["value"].extend(leaves[k] for k in range(len(leaves)))
-    kinds = {"feature": np.int16, "left": np.int16, "right": np.int16, "nodes": np.int32,
-             "leaves": np.int32}
+    kinds = {
+        "feature": np.int16,
+        "left": np.int16,
+        "right": np.int16,
+        "nodes": np.int32,
+        "leaves": np.int32,
+    }
     return {f"{name}_{k}": np.array(v, dtype=kinds.get(k, np.float32)) for k, v in columns.items()}
 
 

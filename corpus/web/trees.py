@@ -62,17 +62,23 @@ class Document:
     def block_texts(self) -> list[str]:
         """Text of every block."""
         raw = self.text.tobytes()
-        return [raw[row[b.B_START] : row[b.B_END]].decode("utf-8", "replace")
-                for row in self.blocks]
+        return [
+            raw[row[b.B_START] : row[b.B_END]].decode("utf-8", "replace") for row in self.blocks
+        ]
 
     def _spans(self, kind: int) -> list[str]:
         """Source spans of the marks of one kind."""
-        return [self.source[s:e].decode("utf-8", "replace")
-                for k, s, e in self.marks.tolist() if k == kind]
+        return [
+            self.source[s:e].decode("utf-8", "replace")
+            for k, s, e in self.marks.tolist()
+            if k == kind
+        ]
 
     def _tags(self, kind: int) -> list[dict[str, str]]:
-        return [{name.lower(): _plain(value) for name, value in _ATTRIBUTE.findall(span)}
-                for span in self._spans(kind)]
+        return [
+            {name.lower(): _plain(value) for name, value in _ATTRIBUTE.findall(span)}
+            for span in self._spans(kind)
+        ]
 
     @cached_property
     def meta(self) -> dict[str, list[str]]:
@@ -94,8 +100,11 @@ class Document:
     def links(self) -> list[tuple[str, str]]:
         """(rel, href) of every `<link>`, of `<a>` with a licence or author rel, and of `<a>`
         to creativecommons.org, in document order; rel lower-cased, "" where there is none."""
-        return [(" ".join(tag.get("rel", "").lower().split()), tag.get("href", "").strip())
-                for tag in self._tags(b.M_LINK) if "href" in tag]
+        return [
+            (" ".join(tag.get("rel", "").lower().split()), tag.get("href", "").strip())
+            for tag in self._tags(b.M_LINK)
+            if "href" in tag
+        ]
 
     @cached_property
     def jsonld(self) -> list[str]:
@@ -115,8 +124,11 @@ class Document:
 
     def marked_text(self, kind: int) -> list[str]:
         """Texts of the marks M_H1 or M_AUTHOR."""
-        return [" ".join(self.text[s:e].tobytes().decode("utf-8", "replace").split())
-                for k, s, e in self.marks.tolist() if k == kind]
+        return [
+            " ".join(self.text[s:e].tobytes().decode("utf-8", "replace").split())
+            for k, s, e in self.marks.tolist()
+            if k == kind
+        ]
 
 
 def parse(html: str | bytes, ruby: str = "drop") -> Document:

@@ -93,8 +93,13 @@ def _new_element(
 
 @njit(cache=True, nogil=True, inline="always")
 def _close_element(
-    top: np.ndarray, ruby: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray,
-    elements: np.ndarray, marks: np.ndarray,
+    top: np.ndarray,
+    ruby: int,
+    out: np.ndarray,
+    state: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    marks: np.ndarray,
 ) -> None:
     """What the end of a visible element means for the text, its row and the marks."""
     props, tag, name = top[K_PROPS], top[K_TAG], top[K_NAME]
@@ -127,8 +132,14 @@ def _close_element(
 
 @njit(cache=True, nogil=True, inline="always")
 def _end_tag(
-    name: np.uint32, ruby: int, stack: np.ndarray, out: np.ndarray, state: np.ndarray,
-    blocks: np.ndarray, elements: np.ndarray, marks: np.ndarray,
+    name: np.uint32,
+    ruby: int,
+    stack: np.ndarray,
+    out: np.ndarray,
+    state: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    marks: np.ndarray,
 ) -> None:
     """Close the open elements down to the one named; a stray end tag closes none."""
     depth = state[b.S_DEPTH]
@@ -148,8 +159,16 @@ def _end_tag(
 
 @njit(cache=True, nogil=True, inline="always")
 def _open_element(
-    name: np.uint32, tag: int, props: int, ruby: int, found: np.ndarray, top: np.ndarray,
-    out: np.ndarray, state: np.ndarray, blocks: np.ndarray, elements: np.ndarray,
+    name: np.uint32,
+    tag: int,
+    props: int,
+    ruby: int,
+    found: np.ndarray,
+    top: np.ndarray,
+    out: np.ndarray,
+    state: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
     marks: np.ndarray,
 ) -> None:
     """What the start of a visible element means for the text, the tables and the marks."""
@@ -182,9 +201,18 @@ def _open_element(
 
 @njit(cache=True, nogil=True, inline="always")
 def _start_tag(
-    src: np.ndarray, i: int, tables: t.Tables, ruby: int, frames: bool, found: np.ndarray,
-    stack: np.ndarray, out: np.ndarray, state: np.ndarray, blocks: np.ndarray,
-    elements: np.ndarray, marks: np.ndarray,
+    src: np.ndarray,
+    i: int,
+    tables: t.Tables,
+    ruby: int,
+    frames: bool,
+    found: np.ndarray,
+    stack: np.ndarray,
+    out: np.ndarray,
+    state: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    marks: np.ndarray,
 ) -> int:
     """Read the start tag whose name begins at `i`; returns the index after it.
 
@@ -296,11 +324,16 @@ def walk(
             name = span_hash(src, start, max(start, i - 1), _ZERO)
             _end_tag(name, ruby, stack, out, state, blocks, elements, marks)
         else:
-            i = _start_tag(src, i + 1, tables, ruby, frames, found, stack, out, state, blocks,
-                           elements, marks)
+            i = _start_tag(
+                src, i + 1, tables, ruby, frames, found, stack, out, state, blocks, elements, marks
+            )
     close_block(out, state, blocks)
     for depth in range(state[b.S_DEPTH]):
         if stack[depth, K_ELEMENT] >= 0:
             elements[stack[depth, K_ELEMENT], b.E_END] = state[b.S_BLOCKS]
-    return (out[: state[b.S_OUT]], blocks[: state[b.S_BLOCKS]], elements[: state[b.S_COUNT]],
-            marks[: state[b.S_MARKS]])
+    return (
+        out[: state[b.S_OUT]],
+        blocks[: state[b.S_BLOCKS]],
+        elements[: state[b.S_COUNT]],
+        marks[: state[b.S_MARKS]],
+    )
