@@ -44,15 +44,38 @@ def squeezed(text: str) -> str:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(
-    st.sampled_from([
-        "<div>", "</div>", "<p>", "</p>", "<table><tr><td>", "</table>", "<br>", "<b>", "</b>",
-        "<ruby>漢<rp>(</rp><rt>かん</rt></ruby>", "<script>x<y</script>", "<p hidden>", "<select>",
-        "<a href='?a=1&b=\"2\"'>", "</a>", "<svg><p>", "<!-- > -->", "&amp;&lt;&nbsp;&#12354;",
-        "<ul>", "<li>",
-    ]),
-    st.text(st.characters(codec="utf-8", exclude_characters="<&\0\r"), max_size=20),
-), max_size=30))
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [
+                    "<div>",
+                    "</div>",
+                    "<p>",
+                    "</p>",
+                    "<table><tr><td>",
+                    "</table>",
+                    "<br>",
+                    "<b>",
+                    "</b>",
+                    "<ruby>漢<rp>(</rp><rt>かん</rt></ruby>",
+                    "<script>x<y</script>",
+                    "<p hidden>",
+                    "<select>",
+                    "<a href='?a=1&b=\"2\"'>",
+                    "</a>",
+                    "<svg><p>",
+                    "<!-- > -->",
+                    "&amp;&lt;&nbsp;&#12354;",
+                    "<ul>",
+                    "<li>",
+                ]
+            ),
+            st.text(st.characters(codec="utf-8", exclude_characters="<&\0\r"), max_size=20),
+        ),
+        max_size=30,
+    )
+)
 def test_the_walk_reads_what_the_dom_shows(parts: list[str]) -> None:
     html = "".join(parts)
     body = LexborHTMLParser(html.encode()).body
@@ -99,8 +122,15 @@ def test_forest_scores_equal_trees_walked_by_hand(seed: int) -> None:
         right[k] = [*range(1, splits), ~splits]
     value = draw.normal(size=(trees, splits + 1)).astype(np.float32)
     starts = np.arange(trees, dtype=np.int32)
-    forest = Forest(feature.ravel(), threshold.ravel(), left.ravel(), right.ravel(),
-                    value.ravel(), starts * splits, starts * (splits + 1))
+    forest = Forest(
+        feature.ravel(),
+        threshold.ravel(),
+        left.ravel(),
+        right.ravel(),
+        value.ravel(),
+        starts * splits,
+        starts * (splits + 1),
+    )
     rows = draw.normal(size=(50, 4)).astype(np.float32)
 
     def by_hand(row: np.ndarray) -> float:
