@@ -25,12 +25,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install  ## A corpus from real pages, a small model trained on it, a sentence it wrote
 	$(BIN)/corpus build tests/data/sample.warc.gz --out $(DEMO)/corpus --profile $(DEMO_PROFILE)
 	$(BIN)/corpus explain $(DEMO)/corpus http://httpd.apache.org/docs/2.4/ja/bind.html
-	$(BIN)/trainer tokenizer $(DEMO)/corpus --out $(DEMO)/tokenizer --vocab-size 4000
-	$(BIN)/trainer prepare $(DEMO)/corpus --tokenizer $(DEMO)/tokenizer --out $(DEMO)/tokens
+	$(BIN)/trainer tokenizer $(DEMO)/corpus --out $(DEMO)/tokenizer --vocab-size 4096
+	$(BIN)/trainer prepare $(DEMO)/corpus --tokenizer $(DEMO)/tokenizer --out $(DEMO)/tokens --held-out 0.05
 	$(BIN)/torchrun --nproc-per-node 1 -m trainer train --config trainer/configs/demo.toml \
 	  --data.tokens=$(DEMO)/tokens --out=$(DEMO)/run
 	$(BIN)/trainer export $(DEMO)/run --out $(DEMO)/model
-	$(BIN)/trainer generate $(DEMO)/run --prompt "この設定を変更するには、" --max-tokens 60
+	$(BIN)/trainer generate $(DEMO)/run --prompt "この設定を" --temperature 0.6 --max-tokens 60
 
 test: install lint  ## All tests but the slow ones, ruff, mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
