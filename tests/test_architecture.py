@@ -12,7 +12,7 @@ ROOMS = (
     ("cli",),
     ("cli_reports",),
     ("explain", "doctor"),
-    ("build",),
+    ("build", "compare"),
     ("harvest", "select", "publish", "funnel", "report"),
     ("card",),
     ("dedup", "engine"),

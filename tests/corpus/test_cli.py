@@ -134,3 +134,21 @@ def test_version_help_and_completion(run_corpus) -> None:  # type: ignore[no-unt
     for verb in ("build", "harvest", "dedup", "select", "publish", "explain", "stats", "doctor"):
         assert verb in said
     assert "--install-completion" in said
+
+
+def test_compare_shows_what_other_profiles_keep(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    found = json.loads(run_corpus("compare", built, "--profiles", "web,technical", "--json").stdout)
+    assert 0 < found["kept"]["web"]["documents"] < found["kept"]["technical"]["documents"]
+    said = run_corpus("compare", built, "--profiles", "web,technical").stdout
+    assert "they agree on" in said and "dup_5gram" in said
+    assert "did you mean" in fails(run_corpus, 2, "compare", built, "--profiles", "wep")
+
+
+def test_sweep_counts_both_sides_of_a_threshold(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+    args = ("sweep", built, "--signal", "n_chars", "--from", "0", "--to", "10000")
+    rows = json.loads(run_corpus(*args, "--json").stdout)
+    kept = [row["at_least"] for row in rows]
+    assert kept == sorted(kept, reverse=True) and kept[0] > kept[-1]
+    assert "unknown signal" in fails(
+        run_corpus, 2, "sweep", built, "--signal", "x", "--from", 0, "--to", 1
+    )
