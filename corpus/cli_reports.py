@@ -102,7 +102,7 @@ def compare(
     for name, kept in found["kept"].items():
         share = kept["documents"] / found["documents"]
         print(
-            f"\n{name}: keeps {kept['documents']:,} ({share:.1%}), {kept['characters']:,} characters"
+            f"\n{name}: keeps {kept['documents']:,} ({share:.1%}), {kept['characters']:,}"
         )
         for row in found["rules"][name]:
             if row["fails"]:
