@@ -101,9 +101,7 @@ def compare(
     print(f"{found['documents']:,} documents before dedup and selection")
     for name, kept in found["kept"].items():
         share = kept["documents"] / found["documents"]
-        print(
-            f"\n{name}: keeps {kept['documents']:,} ({share:.1%}), {kept['characters']:,}"
-        )
+        print(f"\n{name}: keeps {kept['documents']:,} ({share:.1%}), {kept['characters']:,} chars")
         for row in found["rules"][name]:
             if row["fails"]:
                 print(f"  {row['rule']:28} fails {row['fails']:7,}  first {row['first']:7,}  "
