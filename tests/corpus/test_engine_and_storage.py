@@ -84,6 +84,8 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_leaves_no_process(
         [sys.executable, "-m", "corpus", "build", "tests/data/sample.warc.gz", "--out", str(out),
          "--workers", "2", "--set", "input.unit_mib=1", "-q"],
         cwd=repo, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # a shell's background job ignores SIGINT, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )  # fmt: skip
     while not (out / "state" / "plan.json").exists():  # the workers are just starting
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
