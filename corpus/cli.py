@@ -90,47 +90,41 @@ def _root(
 # building -----------------------------------------------------------------------------------------
 
 
-@app.command()
-def build(
-    inputs: Inputs,
-    out: Out = None,
-    config: ConfigFile = None,
-    profile: ProfileName = None,
-    dedup: Dedup = None,
-    workers: Workers = 0,
-    engine: EngineName = "local",
-    source: Source = None,
-    set_: Sets = None,
-    ledger: LedgerKind = None,
-    as_json: cli_reports.Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Build a corpus: harvest, dedup, select, publish. Run again after a crash: it goes on."""
-    settings = _settings(config, profile, dedup, source, set_, ledger)
-    _run(_out(out), settings, inputs, workers, engine, "publish", as_json, quiet)
+def _from_input(name: str, last: str, help_text: str) -> None:
+    """A verb that starts from the input and runs the stages up to `last`."""
+
+    @app.command(name, help=help_text)
+    def run(
+        inputs: Inputs,
+        out: Out = None,
+        config: ConfigFile = None,
+        profile: ProfileName = None,
+        dedup: Dedup = None,
+        workers: Workers = 0,
+        engine: EngineName = "local",
+        source: Source = None,
+        set_: Sets = None,
+        ledger: LedgerKind = None,
+        as_json: cli_reports.Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        settings = _settings(config, profile, dedup, source, set_, ledger)
+        _run(_out(out), settings, inputs, workers, engine, last, as_json, quiet)
 
 
-@app.command()
-def harvest(
-    inputs: Inputs,
-    out: Out = None,
-    config: ConfigFile = None,
-    profile: ProfileName = None,
-    dedup: Dedup = None,
-    workers: Workers = 0,
-    engine: EngineName = "local",
-    source: Source = None,
-    set_: Sets = None,
-    ledger: LedgerKind = None,
-    as_json: cli_reports.Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Stage 1: read the input, extract Japanese text, measure signals."""
-    settings = _settings(config, profile, dedup, source, set_, ledger)
-    _run(_out(out), settings, inputs, workers, engine, "harvest", as_json, quiet)
+_from_input(
+    "build",
+    "publish",
+    "Build a corpus: harvest, dedup, select, publish. Run again after a crash: it goes on.",
+)
+_from_input(
+    "harvest", "harvest", "Stage 1: read the input, extract Japanese text, measure signals."
+)
 
 
 def _stage(name: str, help_text: str) -> None:
+    """A verb that goes on from a build folder and runs the stages up to its own."""
+
     @app.command(name, help=help_text)
     def run(
         folder: Folder = None,
