@@ -62,3 +62,12 @@ def test_every_flag_the_readme_names_exists(run_corpus) -> None:  # type: ignore
     said = run_corpus("build", "--help").stdout
     for flag in ("--workers", "--profile", "--dedup", "--config", "--set", "--ledger", "--json"):
         assert flag in said
+
+
+def test_the_demo_card_is_the_one_a_build_writes(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "demo"
+    run_corpus("build", "tests/data/sample.warc.gz", "--out", out, "--profile", "technical", "-q",
+               "--set", "publish.name=Inaho demo corpus")  # fmt: skip
+    assert (out / "README.md").read_text("utf-8") == (REPO / "data_cards" / "demo.md").read_text(
+        "utf-8"
+    )
