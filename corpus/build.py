@@ -33,7 +33,7 @@ from corpus.sources.item import Unit
 from corpus.sources.plan import units as plan_units
 from filters import profile
 
-STAGES = ("harvest", "dedup", "select", "publish")
+STAGES = funnel.STAGES
 # What a stage owns in the build folder: cleared when the stage is done anew.
 OWNED = {
     "harvest": (("documents", "*"), ("ledger", "harvest-*"), ("state/harvest", "*")),
@@ -233,11 +233,6 @@ def load_settings(root: Path) -> tuple[Settings, tuple[str, ...]]:
         for key, value in keys.items():
             settings = config.set_key(settings, section, key, value, str(path))
     return settings, inputs
-
-
-def is_complete(root: Path) -> bool:
-    """True when the folder holds a finished build."""
-    return (root / "manifest.json").is_file()
 
 
 def _state_of(lists: tuple[str, ...]) -> list[list[Any]]:

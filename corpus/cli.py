@@ -167,13 +167,7 @@ def _settings(
     if base is None or config_file:
         settings = config.load(config_file, sets)
     else:
-        settings = base
-        for override in sets or []:
-            name, equals, value = override.partition("=")
-            section, dot, key = name.partition(".")
-            if not (equals and dot):
-                raise UsageError(f"--set {override}: write it as section.key=value")
-            settings = config.set_key(settings, section, key, value, f"--set {override}")
+        settings = config.override_keys(base, sets or [])
     flags = (
         ("select", "profile", profile, "--profile"),
         ("dedup", "mode", dedup, "--dedup"),

@@ -182,13 +182,19 @@ def load(config_file: str | None = None, overrides: list[str] | None = None) -> 
             raise UsageError(f"no such settings file: {config_file}") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"{config_file} is not readable TOML: {error}") from error
+        table.pop("inputs", None)  # a build's corpus.toml also names its inputs
         for section, keys in table.items():
             _check_name(section, _sections(), f"section in {config_file}")
             if not isinstance(keys, dict):
                 raise UsageError(f"{config_file}: [{section}] must be a table of keys")
             for key, value in keys.items():
                 settings = set_key(settings, section, key, value, config_file)
-    for override in overrides or []:
+    return override_keys(settings, overrides or [])
+
+
+def override_keys(settings: Settings, overrides: list[str]) -> Settings:
+    """A copy of `settings` with `section.key=value` texts applied in order."""
+    for override in overrides:
         name, equals, text = override.partition("=")
         section, dot, key = name.partition(".")
         if not (equals and dot):

@@ -32,7 +32,6 @@ from corpus.web.trees import parse
 from filters import signals
 
 BATCH_ROWS = 512
-ROBOTS_NO = ("noai", "noimageai")
 
 
 class Reject(NamedTuple):

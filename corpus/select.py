@@ -110,12 +110,16 @@ def _one(column: Any) -> pa.Array:
 
 def site_verdicts(root: Path, urls: pa.ChunkedArray, settings: Settings) -> list[Verdict | None]:
     """What robots.txt and ai.txt of the archive say about each URL; None where there is no file."""
+    site = _site(root, settings.rights.agents)
+    return [site.lookup(url) if site else None for url in urls.to_pylist()]
+
+
+@functools.lru_cache(maxsize=1)
+def _site(root: Path, agents: tuple[str, ...]) -> Site | None:
+    """The robots.txt and ai.txt files of the whole harvest, read once a process."""
     found = sorted((root / "state" / "harvest").glob("sites-*.parquet"))
-    if not found:
-        return [None] * len(urls)
     rows = [row for path in found for row in pq.read_table(path).to_pylist()]
-    site = Site.load(rows, settings.rights.agents)
-    return [site.lookup(url) for url in urls.to_pylist()]
+    return Site.load(rows, agents) if rows else None
 
 
 def robots_columns(verdicts: list[Verdict | None], rows: np.ndarray) -> list[pa.Array]:

@@ -24,6 +24,7 @@ def test_corpus_toml_reads_back_to_the_same_settings(tmp_path: Path) -> None:
     inputs = ['odd "name".warc.gz', "s3://bucket/a b"]
     (tmp_path / "corpus.toml").write_text(config.to_toml(settings, inputs), "utf-8")
     assert load_settings(tmp_path) == (settings, tuple(inputs))
+    assert config.load(str(tmp_path / "corpus.toml")) == settings  # as the README says
 
 
 @pytest.mark.parametrize(
