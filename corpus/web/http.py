@@ -17,6 +17,7 @@ from zlib_ng import zlib_ng
 _STATUS = re.compile(rb"(?:HTTP/\d(?:\.\d)?|ICY) +(\d{3})(?:[^\d]|$)")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 MAX_HEAD = 1 << 18
+MAX_CODINGS = 8  # of one body; browsers and curl stop at five
 
 
 ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
@@ -48,7 +49,7 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
     if bare >= 0:
         stop, gap = bare, 2
     if stop < 0:
-        stop, gap = len(message), 0
+        stop, gap = min(len(message), MAX_HEAD), 0
     headers = _fields(message[:stop])
     body = message[stop + gap :]
     cut, problem = False, ""
@@ -56,9 +57,9 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
     codings = f"{headers.get('content-encoding', '')},{transfer}".lower()
     if "chunked" in codings:
         body, cut = dechunk(body)
-    for coding in reversed([c.strip() for c in codings.split(",")]):
-        if coding in ("", "chunked", "identity", "none"):
-            continue
+    named = [c.strip() for c in codings.split(",")]
+    undone = [c for c in reversed(named) if c not in ("", "chunked", "identity", "none")]
+    for coding in undone[:MAX_CODINGS]:
         packed = len(body)
         plain, more = _uncode(coding, body, max_body)
         if plain is None:  # the header lies: take the bytes as they are
