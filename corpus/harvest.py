@@ -10,6 +10,8 @@ A document that breaks a step costs one ledger row, never its neighbours.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,13 +144,14 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     if item.problem:
         return Reject(item.problem, item.detail, item.value)
     policy = settings.harvest
-    row = _empty_row(item, settings)
     body = item.html if item.html is not None else item.plain
+    evidence = gate.evidence(body) if body is not None else None
+    if evidence is not None and policy.gate and not gate.is_candidate(evidence):
+        return Reject("not Japanese (gate)", skip=True)
+    row = _empty_row(item, settings)
     text = item.text or ""
     if body is not None:
-        evidence = gate.evidence(body)
-        if policy.gate and not gate.is_candidate(evidence):
-            return Reject("not Japanese (gate)", skip=True)
+        row["source_digest"] = item.digest or _sha1(body)
         if item.charset:
             text, repairs = encoding.decode_as(body, item.charset)
             row.update(charset=item.charset, charset_from="given", repairs=repairs)
@@ -211,6 +214,11 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "source_length": item.length,
         "source_digest": item.digest,
     }
+
+
+def _sha1(data: bytes) -> str:
+    """As WARC-Payload-Digest has it (WARC 1.1, 5.9)."""
+    return "sha1:" + base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
 def _source_name(item: Item) -> str:

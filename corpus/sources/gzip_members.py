@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from zlib_ng import zlib_ng
 
-from corpus.sources.records import Feed, Gap, Record, parse_member
+from corpus.sources.records import (
+    Feed,
+    Gap,
+    Record,
+    content_length,
+    parse_headers,
+    parse_member,
+)
 from corpus.sources.window import Window
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -52,7 +59,13 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
     position = start if start == 0 else _next_gzip_member(window, start, end)
     while position < end:
         unpack = _Unpacker(window, position)
-        records = parse_member(_whole_member(unpack, max_block), position, max_block)
+        feed = _whole_member(unpack, max_block)
+        usual = _one_record(feed.data, position, unpack.end - position)
+        if usual is not None and window.read(unpack.end, 3) in (GZIP_MAGIC, b""):
+            yield usual
+            position = unpack.end
+            continue
+        records = parse_member(feed, position, max_block)
         found = 0
         held: Record | None = None  # one behind: the last record learns whether its member broke
         for record in records:
@@ -81,6 +94,20 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
             following = _next_gzip_member(window, position, window.size)
             yield Gap(position, following - position, "no gzip member where one should start")
             position = following
+
+
+def _one_record(member: bytes, offset: int, length: int) -> Record | None:
+    """The usual case, in one step: the member ended (`length` > 0) and holds one whole record with
+    the two line ends behind it. None for anything else.
+    """
+    parsed = parse_headers(member, 0) if length > 0 else None
+    if parsed is None:
+        return None
+    headers, start = parsed
+    stop = start + content_length(headers)
+    if stop < start or member[stop:] != b"\r\n\r\n":
+        return None
+    return Record(offset, length, 0, headers, member[start:stop], False)
 
 
 def _whole_member(unpack: _Unpacker, max_block: int) -> Feed:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from corpus.web import http
+
 MAX_HEADER_BYTES = 1 << 18  # of a WARC header block; the longest seen in the wild is below 20 kB
 
 
@@ -110,7 +112,7 @@ def parse_headers(data: bytes, start: int) -> tuple[dict[str, str], int] | None:
     """Named fields of the WARC header block at `start`, and the offset of the content behind it.
 
     None when there is no complete header block. Field names are lower-cased, folded lines joined,
-    the last of repeated fields wins, except that WARC-Protocol-like lists are of no interest here.
+    the last of repeated fields wins: the fields that may repeat are of no interest here.
     """
     if not data.startswith(b"WARC/", start):
         return None
@@ -121,18 +123,7 @@ def parse_headers(data: bytes, start: int) -> tuple[dict[str, str], int] | None:
         gap = 2
         if stop < 0:
             return None
-    headers: dict[str, str] = {}
-    name = ""
-    for line in data[start:stop].decode("utf-8", "replace").split("\n")[1:]:
-        if line[:1] in " \t" and name:
-            headers[name] += " " + line.strip()
-            continue
-        name, colon, value = line.partition(":")
-        if colon:
-            name = name.strip().lower()
-            headers[name] = value.strip()
-        else:
-            name = ""
+    headers = http.fields(data[start:stop].decode("utf-8", "replace"), join=False)
     return headers, stop + gap
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
 
 from corpus.config import MIB, Settings
@@ -80,9 +78,7 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
             when = headers.get("warc-refers-to-date", "")
             item.detail = f"same body as {original} of {when or 'an earlier capture'}"
     if item.html is not None or item.plain is not None:
-        item.digest = headers.get("warc-payload-digest", "") or _sha1(
-            record.block if item.html is None else item.html
-        )
+        item.digest = headers.get("warc-payload-digest", "")
         if record.cut or "warc-truncated" in headers:
             item.detail = f"truncated ({headers.get('warc-truncated', 'record is cut')})"
     return item
@@ -140,6 +136,3 @@ def _looks_like_html(head: bytes) -> bool:
     low = head.lower()
     return low.startswith((b"<!doctype html", b"<html")) or b"<html" in low or b"<body" in low
 
-
-def _sha1(data: bytes) -> str:
-    return "sha1:" + base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()

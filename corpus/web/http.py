@@ -18,6 +18,16 @@ _STATUS = re.compile(rb"(?:HTTP/\d(?:\.\d)?|ICY) +(\d{3})(?:[^\d]|$)")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 MAX_HEAD = 1 << 18
 MAX_CODINGS = 8  # of one body; browsers and curl stop at five
+_USUAL = """Accept-Ranges Age Cache-Control Connection Content-Encoding Content-Language
+Content-Length Content-Security-Policy Content-Type Date ETag Expires Keep-Alive Last-Modified Link
+P3P Pragma Server Set-Cookie Strict-Transport-Security Transfer-Encoding Vary Via
+X-Content-Type-Options X-Crawler-Transfer-Encoding X-Crawler-Content-Encoding
+X-Crawler-Content-Length X-Frame-Options X-Powered-By X-Robots-Tag X-XSS-Protection WARC-Type
+WARC-Date WARC-Record-ID WARC-Warcinfo-ID WARC-Concurrent-To WARC-IP-Address WARC-Target-URI
+WARC-Payload-Digest WARC-Block-Digest WARC-Identified-Payload-Type WARC-Truncated
+WARC-Refers-To WARC-Refers-To-Target-URI WARC-Refers-To-Date WARC-Profile WARC-Protocol
+WARC-Cipher-Suite"""
+_LOWER = {n: n.lower() for name in _USUAL.split() for n in (name, name.lower())}  # saves a third
 
 
 ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
@@ -50,7 +60,7 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
         stop, gap = bare, 2
     if stop < 0:
         stop, gap = min(len(message), MAX_HEAD), 0
-    headers = _fields(message[:stop])
+    headers = fields(message[:stop].decode("latin-1"), join=True)
     body = message[stop + gap :]
     cut, problem = False, ""
     transfer = headers.get("transfer-encoding", "")
@@ -72,18 +82,24 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
     return Response(int(match.group(1)), headers, body, cut, problem)
 
 
-def _fields(head: bytes) -> dict[str, str]:
+def fields(head: str, join: bool) -> dict[str, str]:
+    """Named fields behind the first line of a header block, names in lower case, folded lines
+    joined. A repeated field is appended with ", " (`join`), or its last value wins.
+    """
     headers: dict[str, str] = {}
     name = ""
-    for line in head.decode("latin-1").splitlines()[1:]:
-        if line[:1] in " \t" and name:
-            headers[name] += " " + line.strip()
-            continue
-        name, colon, value = line.partition(":")
-        name = name.strip().lower() if colon else ""
+    for line in head.split("\n")[1:]:
+        raw, colon, value = line.partition(":")
+        known = _LOWER.get(raw, "")
+        if not known:
+            if line[:1] in " \t" and name:
+                headers[name] += " " + line.strip()
+                continue
+            known = raw.strip().lower() if colon else ""
+        name = known
         if name:
             value = value.strip()
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            headers[name] = f"{headers[name]}, {value}" if join and name in headers else value
     return headers
 
 

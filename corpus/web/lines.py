@@ -58,8 +58,10 @@ _CRUMBS = re.compile(
 _COPYRIGHT = re.compile(
     r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
     r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
-    r"|.*\ball rights reserved\b.{0,40}"
-    r"|.{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}"
+)
+_RESERVED = re.compile(r"(?i).*\ball rights reserved\b.{0,40}")
+_FORBIDDEN = re.compile(
+    r".{0,30}無断(?:転載|複製|引用|使用)(?:[・、及びと]*(?:転載|複製|引用|使用))*(?:を|は)?.{0,6}禁.{0,12}"
 )
 
 
@@ -70,7 +72,13 @@ def is_boilerplate(line: str) -> bool:
         return True
     if n <= 80 and _CRUMBS.fullmatch(line):
         return True
-    return n <= MAX_COPYRIGHT and _COPYRIGHT.fullmatch(line) is not None
+    if n > MAX_COPYRIGHT:
+        return False
+    return (  # the plain searches spare most lines the costly patterns
+        _COPYRIGHT.fullmatch(line) is not None
+        or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
+        or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
+    )
 
 
 def clean_lines(text: str) -> str:

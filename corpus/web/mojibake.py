@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import re
 
-# Kana lead bytes as they look after Windows-1252 (undefined bytes as C1 controls) and after CP932.
-_WESTERN = re.compile(rb"\xc3\xa3(?:\xc2[\x81-\x83]|\xe2\x80\x9a|\xc6\x92)")
-_CP932 = re.compile(rb"\xe7\xb8\xba|\xe7\xb9\xa7|\xe7\xb9\x9d")  # 縺 繧 繝
 _WESTERN_CHARS = {
     bytes([b]).decode("cp1252", "ignore") or chr(b): bytes([b]) for b in range(0x80, 0x100)
 }
@@ -20,16 +17,6 @@ _WESTERN_CHARS |= {chr(b): bytes([b]) for b in range(0x80, 0xA0)}
 _WESTERN_RUN = re.compile("[" + "".join(re.escape(c) for c in _WESTERN_CHARS) + "]{3,}")
 _CP932_RUN = re.compile("[^\x00-\x7f]{2,}")
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
-
-
-def count(body: bytes) -> int:
-    """Kana that stand in `body` as mojibake of either kind."""
-    found = 0
-    if body.count(b"\xc3\xa3") >= 4:
-        found += len(_WESTERN.findall(body))
-    if b"\xe7\xb8\xba" in body or b"\xe7\xb9\xa7" in body or b"\xe7\xb9\x9d" in body:
-        found += len(_CP932.findall(body))
-    return found
 
 
 def undo(text: str) -> tuple[str, int]:
