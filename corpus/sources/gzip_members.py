@@ -28,8 +28,13 @@ class _Unpacker:
 
     def __init__(self, window: Window, start: int) -> None:
         self._window = window
+        self._start = start
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again at the first byte of the member."""
         self._stream = zlib_ng.decompressobj(31)
-        self._next = start
+        self._next = self._start
         self._read = FIRST_READ
         self.end = -1  # offset behind the member, once known
         self.error = ""

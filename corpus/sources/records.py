@@ -24,7 +24,7 @@ class Record:
     part: int  # number of the record within its member
     headers: dict[str, str]
     block: bytes  # HTTP message of a response, or the content itself; at most max_block bytes
-    cut: bool  # the block is shorter than Content-Length says
+    cut: bool  # the block is not as long as Content-Length says
 
     @property
     def type(self) -> str:
@@ -46,6 +46,9 @@ class Unpacker(Protocol):
     def next(self) -> bytes:
         """The next unpacked bytes; b"" when there are no more."""
 
+    def restart(self) -> None:
+        """Go back to the first byte of the member."""
+
 
 class Feed:
     """Bytes of a member as they are unpacked: `data` grows by `more()` until that returns False."""
@@ -54,6 +57,29 @@ class Feed:
         self.data = data
         self.position = 0
         self._unpack = unpack
+        self._base = 0  # bytes of the member before `data`
+        self.rewound = False
+
+    def tell(self) -> int:
+        """Bytes of the member before `position`."""
+        return self._base + self.position
+
+    def rewind(self, offset: int) -> bool:
+        """Unpack the member again as far as `offset`; only once, so that the cost is bounded."""
+        if self.rewound or self._unpack is None:
+            return False
+        self.rewound = True
+        self._unpack.restart()
+        self.data, self.position, self._base = b"", 0, 0
+        while self.more() and self.tell() + len(self.data) < offset:
+            self.position = len(self.data)
+        self.position = min(len(self.data), offset - self._base)
+        return True
+
+    def put_back(self, block: bytes) -> None:
+        """Undo a `take` of bytes that all were kept."""
+        self._base = self.tell() - len(block)
+        self.data, self.position = block + self.data[self.position :], 0
 
     def more(self) -> bool:
         if self._unpack is None:
@@ -61,6 +87,7 @@ class Feed:
         chunk = self._unpack.next()
         if not chunk:
             return False
+        self._base += self.position
         self.data = self.data[self.position :] + chunk
         self.position = 0
         return True
@@ -74,7 +101,7 @@ class Feed:
         missing = count - (len(self.data) - self.position)
         self.position = min(len(self.data), self.position + count)
         while missing > 0:
-            self.data, self.position = b"", 0
+            self._base, self.data, self.position = self.tell(), b"", 0
             if not self.more():
                 return kept, True
             self.position = min(len(self.data), missing)
@@ -83,29 +110,98 @@ class Feed:
 
 
 def parse_member(feed: Feed, offset: int, max_block: int) -> Iterator[Record]:
-    """The records inside one unpacked member."""
+    """The records inside one unpacked member, also of those whose Content-Length lies.
+
+    A length that ends neither before a record nor with the member is not believed: the block goes
+    on, or stops, where the next record starts.
+    """
     part = 0
-    while True:
-        while True:  # blank lines between records
-            while feed.position < len(feed.data) and feed.data[feed.position] in b"\r\n":
-                feed.position += 1
-            if feed.position < len(feed.data) or not feed.more():
-                break
-        parsed = parse_headers(feed.data, feed.position)
-        while parsed is None and len(feed.data) - feed.position < MAX_HEADER_BYTES:
-            if not feed.more():
-                return
-            parsed = parse_headers(feed.data, feed.position)
-        if parsed is None:
-            return
+    parsed = _next_headers(feed)
+    while parsed is not None:
         headers, feed.position = parsed
-        length = content_length(headers)
-        if length < 0:  # no length: the rest of the member is the block
-            block, cut = feed.take(max_block, max_block)[0], True
+        length, start = content_length(headers), feed.tell()
+        if length < 0 or (feed.rewound and length > max_block):
+            block, cut = b"", True
         else:
             block, cut = feed.take(length, max_block)
+        parsed = None if cut else _next_headers(feed)
+        if cut or (parsed is None and feed.position < len(feed.data)):
+            longer, parsed = _until_record(feed, start, block, max_block)
+            if cut or parsed or longer[len(block) :].strip(b"\0\t\r\n "):  # no mere padding
+                block, cut = longer, True
         yield Record(offset, 0, part, headers, block, cut)
         part += 1
+
+
+def _next_headers(feed: Feed) -> tuple[dict[str, str], int] | None:
+    """Headers of the record that follows here, behind blank lines. None: there is none; `feed`
+    then has bytes left if it is not the end.
+    """
+    at = feed.position
+    while True:
+        while at < len(feed.data) and feed.data[at] in b"\r\n":
+            at += 1
+        if at < len(feed.data):
+            break
+        if at - feed.position > MAX_HEADER_BYTES:
+            feed.position = at
+        at -= feed.position
+        if not feed.more():
+            feed.position = len(feed.data)
+            return None
+    while True:
+        parsed = parse_headers(feed.data, at)
+        if parsed is not None or not b"WARC/".startswith(feed.data[at : at + 5]):
+            return parsed
+        at -= feed.position
+        if len(feed.data) - at > MAX_HEADER_BYTES or not feed.more():
+            return None
+
+
+def _until_record(
+    feed: Feed, start: int, block: bytes, max_block: int
+) -> tuple[bytes, tuple[dict[str, str], int] | None]:
+    """The block that began at byte `start` of the member, up to the next record or the end of the
+    member and at most `max_block` bytes long; and the headers of that record.
+    """
+    kept: bytes | None = None
+    if feed.tell() - start == len(block):
+        feed.put_back(block)
+    elif not feed.rewind(start):  # another length far beyond: only what follows can be saved
+        kept = block
+    at = max(0, feed.position - 1)
+    while True:
+        at, parsed = find_record(feed.data, at)
+        if kept is None and (parsed or at - feed.position > max_block):
+            kept = feed.data[feed.position : min(at, feed.position + max_block)]
+        if parsed:
+            return (kept or b"").removesuffix(b"\r\n\r\n"), parsed
+        if kept is not None:
+            feed.position = max(feed.position, at)
+        at -= feed.position
+        if not feed.more():
+            rest = feed.data[feed.position :][:max_block] if kept is None else kept
+            feed.position = len(feed.data)
+            return rest.removesuffix(b"\r\n\r\n"), None
+
+
+def find_record(data: bytes, at: int) -> tuple[int, tuple[dict[str, str], int] | None]:
+    """Offset and headers of the first believable record at a line start behind `at`.
+
+    Without one: (offset from which to search again when there are more bytes, None).
+    """
+    while True:
+        at = data.find(b"\nWARC/", at)
+        if at < 0:
+            return max(0, len(data) - 5), None
+        behind = data.find(b"\nWARC/", at + 1, at + MAX_HEADER_BYTES)  # no header holds that
+        stop = behind + 1 if behind >= 0 else at + MAX_HEADER_BYTES
+        parsed = parse_headers(data[at + 1 : stop], 0)
+        if parsed and "warc-type" in parsed[0]:
+            return at + 1, (parsed[0], at + 1 + parsed[1])
+        if not parsed and behind < 0 and len(data) - at < MAX_HEADER_BYTES:
+            return at, None
+        at += 1
 
 
 def parse_headers(data: bytes, start: int) -> tuple[dict[str, str], int] | None:
@@ -117,12 +213,11 @@ def parse_headers(data: bytes, start: int) -> tuple[dict[str, str], int] | None:
     if not data.startswith(b"WARC/", start):
         return None
     stop = data.find(b"\r\n\r\n", start, start + MAX_HEADER_BYTES)
-    gap = 4
+    bare = data.find(b"\n\n", start, start + MAX_HEADER_BYTES if stop < 0 else stop)
+    gap = 4 if bare < 0 else 2
+    stop = stop if bare < 0 else bare
     if stop < 0:
-        stop = data.find(b"\n\n", start, start + MAX_HEADER_BYTES)
-        gap = 2
-        if stop < 0:
-            return None
+        return None
     headers = http.fields(data[start:stop].decode("utf-8", "replace"), join=False)
     return headers, stop + gap
 
