@@ -2,12 +2,13 @@
 
 RFC 8878; dictionaries as in the .warc.zst draft of IIPC: a skippable frame with magic 0x184D2A5D
 that holds the dictionary, itself packed or not. The end of a frame is found by walking its block
-headers, so damage is noticed before anything is unpacked.
+headers, so a worker can start anywhere and a frame of any size is unpacked piece by piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import IO, cast
 
 import zstandard
 
@@ -16,7 +17,8 @@ from corpus.sources.window import Window
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 DICTIONARY_MAGIC = 0x184D2A5D
-NEXT_READ = 1 << 16
+READ = 1 << 16
+PIECE = 1 << 20  # at most so much is unpacked at once
 MAX_DICTIONARY = 1 << 26
 
 
@@ -26,74 +28,90 @@ def starts_zstd(head: bytes) -> bool:
 
 
 def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
-    dictionary = _zstd_dictionary(window)
-    position = start
-    if start:
-        position = _next_zstd_frame(window, start, end, dictionary)
+    unpacker = _unpacker(window)
+    position = _next_zstd_frame(window, start, end, unpacker) if start else 0
     while position < end:
         after, reason = _zstd_frame_end(window, position)
-        if after < 0:
-            cut = reason == "cut"
-            following = (
-                window.size
-                if cut
-                else _next_zstd_frame(window, position + 1, window.size, dictionary)
-            )
-            records = list(_unpack_frame(window, position, following, dictionary, max_block))
-            if cut and records:
-                records[-1].cut = True
-                yield from records
-            else:
-                yield Gap(position, following - position, f"zstd frame is damaged ({reason})")
-            position = following
+        if reason == "skippable":
+            position = after
             continue
-        if reason != "skippable":
-            records = list(_unpack_frame(window, position, after, dictionary, max_block))
-            if len(records) == 1:
-                records[0].length = after - position
-            yield from records
-            if not records:
-                yield Gap(position, after - position, "zstd frame holds no WARC record")
+        unpack = None
+        held: Record | None = None  # one behind: the last record learns whether its frame broke
+        found = 0
+        if after >= 0 or reason == "cut":
+            unpack = _Frame(window, position, after if after >= 0 else window.size, unpacker)
+            for record in parse_member(Feed(unpack), position, max_block):
+                if held is not None:
+                    yield held
+                held, found = record, found + 1
+            while unpack.next():  # to its checksum
+                pass
+            reason = unpack.error or reason
+        if unpack is None or unpack.error or (after < 0 and not found):
+            after = _next_zstd_frame(window, position + 1, window.size, unpacker)
+            yield Gap(position, after - position, f"zstd frame is damaged ({reason})")
+        elif held is None:
+            yield Gap(position, after - position, "zstd frame holds no WARC record")
+        else:
+            held.cut = held.cut or after < 0
+            after = window.size if after < 0 else after
+            held.length = after - position if found == 1 else 0
+            yield held
         position = after
 
 
-def _unpack_frame(
-    window: Window,
-    position: int,
-    after: int,
-    dictionary: zstandard.ZstdCompressionDict | None,
-    max_block: int,
-) -> Iterator[Record]:
-    unpacker = zstandard.ZstdDecompressor(dict_data=dictionary) if dictionary else _PLAIN_ZSTD
-    reader = unpacker.stream_reader(window.read(position, after - position))
-    yield from parse_member(Feed(_ZstdChunks(reader)), position, max_block)
+class _Frame:
+    """Unpacks the frame in [start, stop) of a file step by step; knows what went wrong."""
 
+    def __init__(
+        self, window: Window, start: int, stop: int, unpacker: zstandard.ZstdDecompressor
+    ) -> None:
+        self._window, self._start, self._stop = window, start, stop
+        self._unpacker = unpacker
+        self.restart()
 
-_PLAIN_ZSTD = zstandard.ZstdDecompressor()
-
-
-class _ZstdChunks:
-    def __init__(self, reader: zstandard.ZstdDecompressionReader) -> None:
-        self._reader = reader
+    def restart(self) -> None:
+        """Begin again at the first byte of the frame."""
+        self.error = ""
+        source = cast(IO[bytes], _Bytes(self._window, self._start, self._stop))
+        self._reader = self._unpacker.stream_reader(source, read_size=READ)
 
     def next(self) -> bytes:
+        """The next unpacked bytes; b"" at the end of the frame or at an error."""
+        if self.error:
+            return b""
         try:
-            return self._reader.read(NEXT_READ)
-        except zstandard.ZstdError:
+            return self._reader.read1(PIECE)
+        except (zstandard.ZstdError, MemoryError) as error:
+            self.error = " ".join(str(error).split())[:80]
             return b""
 
 
-def _zstd_dictionary(window: Window) -> zstandard.ZstdCompressionDict | None:
+class _Bytes:
+    """[start, stop) of a file as a stream to read from."""
+
+    def __init__(self, window: Window, start: int, stop: int) -> None:
+        self._window, self._next, self._stop = window, start, stop
+
+    def read(self, count: int) -> bytes:
+        data = self._window.read(self._next, min(count, self._stop - self._next))
+        self._next += len(data)
+        return data
+
+
+def _unpacker(window: Window) -> zstandard.ZstdDecompressor:
+    """A decompressor with the dictionary of the file's first frame, if there is one."""
+    plain = zstandard.ZstdDecompressor()
     head = window.read(0, 8)
     if len(head) < 8 or u32(head) != DICTIONARY_MAGIC:
-        return None
+        return plain
     data = window.read(8, min(u32(head[4:]), MAX_DICTIONARY))
     if data[:4] == ZSTD_MAGIC:
         try:
-            data = _PLAIN_ZSTD.stream_reader(data).read(MAX_DICTIONARY)
+            data = plain.stream_reader(data).read(MAX_DICTIONARY)
         except zstandard.ZstdError:
-            return None
-    return zstandard.ZstdCompressionDict(data)
+            return plain
+    return zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(data))
 
 
 def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
@@ -122,16 +140,20 @@ def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
         if at > window.size:
             return -1, "cut"
         if last:
-            return at + (4 if descriptor >> 2 & 1 else 0), ""
+            at += 4 if descriptor >> 2 & 1 else 0
+            return (at, "") if at <= window.size else (-1, "cut")
 
 
 def _next_zstd_frame(
-    window: Window, start: int, stop: int, dictionary: zstandard.ZstdCompressionDict | None
+    window: Window, start: int, stop: int, unpacker: zstandard.ZstdDecompressor
 ) -> int:
+    """Offset of the first frame in [start, stop) that begins with a WARC record, else `stop`."""
     position = window.find(ZSTD_MAGIC, start, stop)
     while position >= 0:
-        after, _ = _zstd_frame_end(window, position)
-        if after > 0 and any(_unpack_frame(window, position, after, dictionary, 1 << 16)):
-            return position
+        after, reason = _zstd_frame_end(window, position)
+        if after > 0 or reason == "cut":
+            frame = _Frame(window, position, after if after > 0 else window.size, unpacker)
+            if frame.next().startswith(b"WARC/"):
+                return position
         position = window.find(ZSTD_MAGIC, position + 1, stop)
     return stop
