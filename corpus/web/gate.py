@@ -49,7 +49,7 @@ class Evidence(NamedTuple):
     iso2022: int  # escapes to a Japanese double-byte set
     entities: int  # numeric entities for kana
     cjk_entities: int  # numeric entities for kanji, hanzi, hangul
-    nuls: int  # zero bytes among the first 512: UTF-16 without a mark
+    nuls: int  # zero bytes among the first 512: UTF-16; 512 where its mark says so
     mojibake: int = 0  # kana that stand there as UTF-8 read with a wrong table
 
 
@@ -95,9 +95,10 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
             i += 1
             if (i & 7) == 0:
                 w = i >> 3
-                while w + 3 < words.size and (
-                    (words[w] | words[w + 1] | words[w + 2] | words[w + 3]) & _HIGH_BITS
-                ) == 0:
+                while (
+                    w + 3 < words.size
+                    and ((words[w] | words[w + 1] | words[w + 2] | words[w + 3]) & _HIGH_BITS) == 0
+                ):
                     w += 4
                 while w < words.size and (words[w] & _HIGH_BITS) == 0:
                     w += 1
@@ -121,6 +122,11 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 size = 2
                 if b == 0xC3 and data[i + 1] == 0xA3:
                     garbled += 1 if _western_kana(data, i + 2) else 0
+                elif b == 0xC3 and data[i + 1] == 0x83:  # Ã£Â, Ã£â, Ã£Æ: the same, twice over
+                    if i + 5 < n and data[i + 2] == 0xC2 and data[i + 3] == 0xA3:
+                        c = data[i + 5]
+                        known = c == 0x82 or c == 0xA2 or c == 0x86
+                        garbled += 1 if data[i + 4] == 0xC3 and known else 0
         elif 0xF0 <= b <= 0xF4:
             if i + 3 < n and (data[i + 1] & 0xC0) == 0x80 and (data[i + 2] & 0xC0) == 0x80:
                 size = 4 if (data[i + 3] & 0xC0) == 0x80 else 0
@@ -199,7 +205,8 @@ def evidence(body: bytes) -> Evidence:
         kana = len(_ENTITY.findall(body))
         cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
     *counts, garbled = out.tolist()
-    return Evidence(*counts, escapes, kana, cjk, body.count(b"\0", 0, 512), garbled)  # type: ignore[call-arg]
+    nuls = 512 if body[:2] in (b"\xff\xfe", b"\xfe\xff") else body.count(b"\0", 0, 512)
+    return Evidence(*counts, escapes, kana, cjk, nuls, garbled)  # type: ignore[call-arg]
 
 
 def is_candidate(e: Evidence) -> bool:

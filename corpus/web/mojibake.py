@@ -2,52 +2,78 @@
 
 The page is well-formed UTF-8, but its Japanese was decoded with the wrong table and encoded again:
 「こ」 stands there as ã\\x81“ or 縺・. The lead bytes E3 81, E3 82, E3 83 of kana become telling
-pairs, so a page is recognised from its bytes. A run is undone only when its bytes, put back by the
-wrong table, are well-formed UTF-8 with kana or kanji; what was lost on the way stays as it is.
+pairs, so a page is recognised from its bytes. A run is undone when its bytes, put back by the wrong
+table, are UTF-8 with kana or kanji. What the wrong table could not hold is lost and becomes U+FFFD,
+in a run where KEPT times as many characters come back. Some pages went through it
+twice.
 """
 
 from __future__ import annotations
 
 import re
 
+ROUNDS = 2  # times a page may have been garbled
+KEPT = 4  # kana and kanji that must come back for each that is lost
+# A kana's first two bytes after one more round of Windows-1252: then a run is on its way there.
+_WESTERN = re.compile("ã[\x81-\x83‚ƒ\ufffd]|Ã£(?:Â|â€|Æ)")
 _WESTERN_CHARS = {
     bytes([b]).decode("cp1252", "ignore") or chr(b): bytes([b]) for b in range(0x80, 0x100)
 }
-_WESTERN_CHARS |= {chr(b): bytes([b]) for b in range(0x80, 0xA0)}
+_WESTERN_CHARS |= {chr(b): bytes([b]) for b in range(0x80, 0xA0)} | {"\ufffd": b"\xff"}
 _WESTERN_RUN = re.compile("[" + "".join(re.escape(c) for c in _WESTERN_CHARS) + "]{3,}")
-_CP932_RUN = re.compile("[^\x00-\x7f]{2,}")
+_CP932_RUN = re.compile(r"(?:[^\x00-\x7f]|(?<=[^\x00-\x7f])\?(?=[^\x00-\x7f])){2,}")
+_LOST = re.compile("[\ufffd?・]")  # what stands for a character that CP932 does not have
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_GAPS = re.compile("\ufffd+")
 
 
 def undo(text: str) -> tuple[str, int]:
-    """(text with certain mojibake undone, number of runs undone)."""
+    """(text with certain mojibake undone, number of runs undone in all rounds)."""
+    total = 0
+    for _ in range(ROUNDS):
+        text, fixed = _undo_once(text)
+        if not fixed:
+            break
+        total += fixed
+    return text, total
+
+
+def _undo_once(text: str) -> tuple[str, int]:
     fixed = 0
 
     def western(run: re.Match[str]) -> str:
         nonlocal fixed
-        plain = _as_utf8(b"".join(_WESTERN_CHARS[c] for c in run.group()))
+        data = b"".join(_WESTERN_CHARS[c] for c in run.group())
+        # After E3 only 81 is a byte of kana that Windows-1252 does not have.
+        plain = _as_utf8(data.replace(b"\xe3\xff", b"\xe3\x81"))
         fixed += plain is not None
         return run.group() if plain is None else plain
 
     def japanese(run: re.Match[str]) -> str:
         nonlocal fixed
-        try:
-            plain = _as_utf8(run.group().encode("cp932"))
-        except UnicodeEncodeError:
-            plain = None
+        plain = _as_utf8(_cp932_bytes(run.group()))
         fixed += plain is not None
         return run.group() if plain is None else plain
 
-    if "ã" in text:
+    if "ã" in text or "Ã" in text:
         text = _WESTERN_RUN.sub(western, text)
     if any(mark in text for mark in "縺繧繝"):
         text = _CP932_RUN.sub(japanese, text)
     return text, fixed
 
 
+def _cp932_bytes(run: str) -> bytes:
+    """Bytes of a run by CP932; FF, which is in no UTF-8, where a character was lost."""
+    parts = [part.encode("cp932", "ignore") for part in _LOST.split(run)]
+    return b"\xff".join(parts)
+
+
 def _as_utf8(data: bytes) -> str | None:
-    try:
-        plain = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return plain if _JAPANESE.search(plain) else None
+    """The text of these bytes, when it is Japanese or on its way there and little was lost."""
+    plain = _GAPS.sub("\ufffd", data.decode("utf-8", "replace"))
+    lost = plain.count("\ufffd")
+    if not lost:
+        better = _JAPANESE.search(plain) or _WESTERN.search(plain)
+        return plain if better else None
+    japanese = len(_JAPANESE.findall(plain))
+    return plain if japanese >= 3 and japanese >= KEPT * lost else None

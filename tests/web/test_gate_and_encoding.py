@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from corpus.sources import warc
 from corpus.sources.window import Window
-from corpus.web import encoding, gate, http, mojibake
+from corpus.web import encoding, gate, http, jis, mojibake
 
 KANA = [chr(c) for c in [*range(0x3042, 0x3094), *range(0x30A2, 0x30F4)]]
 CODECS = ["utf-8", "cp932", "euc_jp", "iso2022_jp"]
@@ -178,7 +178,7 @@ def encode_ms(text: str, charset: str) -> bytes:
         if row > 94:  # IBM rows: their NEC twins in rows 89 to 92 are what EUC uses
             twin = next(
                 (a, b) for a in range(89, 93) for b in range(1, 95)
-                if encoding._euc_pair_as_cp932(a + 0xA0, b + 0xA0) == char
+                if jis._euc_pair_as_cp932(a + 0xA0, b + 0xA0) == char
             )  # fmt: skip
             row, cell = twin
         code = bytes([row + 0xA0, cell + 0xA0])
