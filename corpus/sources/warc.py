@@ -64,8 +64,9 @@ def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterato
         position += blank
         if position >= end:
             return
-        head = window.read(position, MAX_HEADER_BYTES)
-        parsed = parse_headers(head, 0)
+        parsed = parse_headers(window.read(position, PROBE_BYTES), 0)
+        if parsed is None:
+            parsed = parse_headers(window.read(position, MAX_HEADER_BYTES), 0)
         if parsed is None:
             following = _next_plain_record(window, position + 1, window.size)
             yield Gap(position, following - position, "no WARC header")
@@ -74,12 +75,10 @@ def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterato
         headers, behind = parsed
         length = content_length(headers)
         block_at, block_end = position + behind, position + behind + max(length, 0)
-        if length < 0 or (block_end < window.size and not _record_follows(window, block_end)):
-            following = _next_plain_record(window, block_at, window.size)
-            length, block_end, wrong = max(0, following - block_at), following, True
-        else:
-            wrong = block_end > window.size
-            block_end = min(block_end, window.size)
+        wrong = length < 0 or block_end > window.size or not _record_follows(window, block_end)
+        if wrong:  # the block ends where the next record starts, or with the file
+            block_end = _next_plain_record(window, block_at, window.size)
+            length = max(0, block_end - block_at)
         block = window.read(block_at, min(length, max_block))
         yield Record(position, block_end - position, 0, headers, block, wrong)
         position = block_end
@@ -93,7 +92,10 @@ def _record_follows(window: Window, position: int) -> bool:
 def _next_plain_record(window: Window, start: int, stop: int) -> int:
     position = window.find(b"\nWARC/", max(0, start - 1), stop)
     while position >= 0:
-        parsed = parse_headers(window.read(position + 1, MAX_HEADER_BYTES), 0)
+        # no header holds the needle, so that a file full of them is still read once
+        behind = window.find(b"\nWARC/", position + 1, position + MAX_HEADER_BYTES)
+        count = MAX_HEADER_BYTES if behind < 0 else behind - position
+        parsed = parse_headers(window.read(position + 1, count), 0)
         if parsed is not None and "warc-type" in parsed[0]:
             return position + 1
         position = window.find(b"\nWARC/", position + 1, stop)

@@ -60,7 +60,7 @@ class Window:
         if self._map is not None:
             return self._map.find(needle, start, min(self.size, stop + len(needle) - 1))
         while start < min(stop, self.size):
-            chunk = self.read(start, SEARCH_STEP + len(needle) - 1)
+            chunk = self.read(start, min(SEARCH_STEP, stop - start) + len(needle) - 1)
             at = chunk.find(needle)
             if at >= 0:
                 return start + at if start + at < stop else -1
