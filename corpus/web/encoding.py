@@ -132,12 +132,13 @@ def decode_as(body: bytes, charset: str) -> tuple[str, int]:
 
     A last character that the crawler cut is dropped; it counts as a repair like every U+FFFD.
     """
-    known = body.count(b"\xef\xbf\xbd") if charset == UTF8 else 0  # replaced by somebody before us
-    return _counted(_decoded(body, charset), known)
+    return _counted(_decoded(body, charset), body, charset)
 
 
-def _counted(text: str, known: int) -> tuple[str, int]:
-    repairs = text.count("\ufffd") - known
+def _counted(text: str, body: bytes, charset: str) -> tuple[str, int]:
+    repairs = text.count("\ufffd")
+    if repairs and charset == UTF8:
+        repairs -= body.count(b"\xef\xbf\xbd")  # replaced by somebody before us
     return (text[:-1] if text.endswith("\ufffd") else text), repairs
 
 
@@ -167,7 +168,7 @@ def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
     """(text, repairs) with every piece between tags and line ends in its own charset; None where
     no piece asks for another one than the page's, or there are too many."""
     parts: list[str] = []
-    known = done = foreign = 0
+    done = foreign = 0
     other = ""
     for count, match in enumerate(_PIECE.finditer(body)):
         if count == MAX_PIECES:
@@ -182,8 +183,7 @@ def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
     if not foreign:
         return None
     parts.append(_decoded(body[done:], charset))
-    known = body.count(b"\xef\xbf\xbd") if charset == UTF8 else 0
-    text, repairs = _counted("".join(parts), known)
+    text, repairs = _counted("".join(parts), body, charset)
     return text, repairs + foreign
 
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 import codecs
 import re
 
-# Single bytes that are no characters in Shift_JIS, but get one from Python's table.
-_NO_CP932 = str.maketrans("\xa0\uf8f0\uf8f1\uf8f2\uf8f3", "\ufffd" * 5)
-
 
 def strict_cp932(text: str) -> str:
-    """Text that Python read as cp932, as browsers read Shift_JIS."""
-    return text.translate(_NO_CP932) if re.search("[\xa0\uf8f0-\uf8f3]", text) else text
+    """Text that Python read as cp932, as browsers read Shift_JIS: without the characters that
+    Python has for the single bytes A0 and FD to FF."""
+    for mark in "\xa0\uf8f0\uf8f1\uf8f2\uf8f3":  # a search for one character is ten times faster
+        if mark in text:
+            text = text.replace(mark, "\ufffd")
+    return text
 
 
 # Where JIS X 0208 tables differ, browsers follow Microsoft's (as CP932 does).
-_NOT_WINDOWS = re.compile("[\u301c\u2016\u2212\u00a2\u00a3\u00ac\u2014]+")
-_WINDOWS = str.maketrans("\u301c\u2016\u2212\u00a2\u00a3\u00ac\u2014", "～∥－￠￡￢―")
+_WINDOWS = tuple(zip("\u301c\u2016\u2212\u00a2\u00a3\u00ac\u2014", "～∥－￠￡￢―", strict=True))
 
 
 def as_windows(text: str) -> str:
     """JIS X 0208 by Microsoft's table: 〜 becomes ～."""
-    return _NOT_WINDOWS.sub(lambda run: run.group().translate(_WINDOWS), text)
+    for theirs, ours in _WINDOWS:
+        if theirs in text:
+            text = text.replace(theirs, ours)
+    return text
 
 
 # IBM extensions where eucJP-ms has them: 8F F3 F3 to 8F F4 FE (The Open Group Japan, 1996).
@@ -54,16 +57,29 @@ def _euc_pair_as_cp932(first: int, second: int) -> str:
     row, cell = first - 0xA0, second - 0xA0
     lead = (row + 1) // 2 + (0x80 if row <= 62 else 0xC0)
     trail = cell + (0x9E if row % 2 == 0 else 0x3F if cell <= 63 else 0x40)
-    return bytes((lead, trail)).decode("cp932", "ignore")
+    try:
+        return bytes((lead, trail)).decode("cp932")
+    except UnicodeDecodeError:
+        return ""
 
 
 codecs.register_error("inaho-eucjp-ms", _euc_error)
 
+# What Python's codec reads otherwise than pages mean it: a line end, markup or SO in a double-byte
+# run, JIS X 0201 kana, other sets.
+_UNUSUAL = re.compile(
+    rb"\x1b\$[@B][^\x1b]*(?:[\x00-\x1a\x1c-\x20]|</|<[bB][rR])|\x0e|\x1b\(I|\x1b\$\("
+)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([@BDOPQ]|\([BJIH]|&@\x1b\$B)")
 
 
 def decode_iso2022jp(body: bytes) -> str:
     """ISO-2022-JP with JIS X 0201 kana, JIS X 0212 and NEC characters (CP50221)."""
+    if not _UNUSUAL.search(body):
+        try:
+            return as_windows(body.replace(b"\x1b(J", b"\x1b(B").decode("iso2022_jp"))
+        except UnicodeDecodeError:  # NEC characters, damage
+            pass
     parts: list[str] = []
     mode, position = b"(B", 0
     for match in [*_ESCAPE.finditer(body), None]:

@@ -275,3 +275,21 @@ def test_a_page_about_mojibake_stays() -> None:
     assert decode(PAGE.format(text).encode()).text == PAGE.format(text)
     for text in ("糸が縺れる。縺れた繧繝の織物。", "GARÇÃO NÃO SÃO JOÃO, não coração SÃ£o"):
         assert mojibake.undo(text) == (text, 0)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"\x1b$B", b"\x1b(B", b"\x1b(J", b"\x1b$@", b"$3$l", b"F|K\\", b"abc", b"\\~", b" \n"]
+        ),
+        max_size=12,
+    )
+)
+def test_the_fast_way_reads_iso_2022_jp_as_the_careful_one_does(parts: list[bytes]) -> None:
+    body = b"".join(parts)
+    assert jis.decode_iso2022jp(body) == jis.decode_iso2022jp(body + b"\x1b(I")  # never fast
+
+
+def test_user_defined_and_unassigned_euc_cells_are_one_repair_each() -> None:
+    assert encoding.decode_as(b"\xa4\xa2\xf5\xa1\xa4\xa2", "euc-jp") == ("あ\ufffdあ", 1)
+    assert encoding.decode_as(b"\xa4\xa2\x8f\xf5\xa1\xa4\xa2", "euc-jp") == ("あ\ufffdあ", 1)
