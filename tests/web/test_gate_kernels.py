@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from corpus.web import gate
 
-
 # Kana as UTF-8 shows them after Windows-1252 (undefined bytes as C1 controls) and after CP932.
 _MOJIBAKE = re.compile(
     rb"\xc3\xa3(?:\xc2[\x81-\x83]|\xe2\x80\x9a|\xc6\x92)|\xe7\xb8\xba|\xe7\xb9\xa7|\xe7\xb9\x9d"
