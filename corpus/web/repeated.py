@@ -40,6 +40,8 @@ def without_lines(text: str, repeated: frozenset[str]) -> str:
         return text
     lines = text.split("\n")
     flags = [line.strip() in repeated for line in lines]
+    if not any(flags):
+        return text
     first = next((i for i, flag in enumerate(flags) if not flag), len(lines))
     last = len(lines) - next((i for i, flag in enumerate(reversed(flags)) if not flag), len(lines))
     kept = [
