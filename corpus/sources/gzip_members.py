@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from zlib_ng import zlib_ng
 
+from corpus.sources.boundaries import range_start
 from corpus.sources.records import (
     Feed,
     Gap,
@@ -18,6 +20,7 @@ from corpus.sources.window import Window
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 PROBE_BYTES = 1 << 12
+FEXTRA = 4  # flag of a header with a field of up to 64 KiB
 FIRST_READ = 1 << 14  # most members are smaller: one read, one inflate
 NEXT_READ = 1 << 16
 ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
@@ -61,7 +64,10 @@ class _Unpacker:
 
 
 def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
-    position = start if start == 0 else _next_gzip_member(window, start, end)
+    position = 0
+    if start:
+        find = partial(_next_gzip_member, window)
+        position = range_start(start, end, find, partial(_member_end, window))
     while position < end:
         unpack = _Unpacker(window, position)
         feed = _whole_member(unpack, max_block)
@@ -137,9 +143,20 @@ def _next_gzip_member(window: Window, start: int, stop: int) -> int:
     return stop
 
 
+def _member_end(window: Window, position: int) -> int:
+    unpack = _Unpacker(window, position)
+    while unpack.next():
+        pass
+    return unpack.end
+
+
 def gzip_member_at(window: Window, position: int) -> bool:
+    """True when a gzip member stands at `position` whose content starts like a WARC record."""
+    head = window.read(position, 12)
+    extra = int.from_bytes(head[10:12], "little") if head[3:4] and head[3] & FEXTRA else 0
     try:
         stream = zlib_ng.decompressobj(31)
-        return stream.decompress(window.read(position, PROBE_BYTES), 64).startswith(b"WARC/")
+        plain = stream.decompress(window.read(position, PROBE_BYTES + extra), 64)
+        return plain.lstrip(b"\r\n").startswith(b"WARC/")
     except ZlibError:
         return False

@@ -10,7 +10,9 @@ yields a `Gap` for the bytes lost.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from corpus.sources.boundaries import range_start
 from corpus.sources.gzip_members import GZIP_MAGIC, gzip_member_at, read_gzip
 from corpus.sources.records import (
     MAX_HEADER_BYTES,
@@ -52,7 +54,10 @@ def looks_like_warc(window: Window) -> bool:
 
 
 def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
-    position = start if start == 0 else _next_plain_record(window, start, end)
+    position = 0
+    if start:
+        find = partial(_next_plain_record, window)
+        position = range_start(start, end, find, partial(_behind_plain_record, window))
     while position < end:
         head = window.read(position, PROBE_BYTES)
         blank = len(head) - len(head.lstrip(b"\r\n"))
@@ -64,24 +69,40 @@ def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterato
         position += blank
         if position >= end:
             return
-        parsed = parse_headers(window.read(position, PROBE_BYTES), 0)
-        if parsed is None:
-            parsed = parse_headers(window.read(position, MAX_HEADER_BYTES), 0)
+        parsed = _headers_at(window, position)
         if parsed is None:
             following = _next_plain_record(window, position + 1, window.size)
             yield Gap(position, following - position, "no WARC header")
             position = following
             continue
         headers, behind = parsed
-        length = content_length(headers)
-        block_at, block_end = position + behind, position + behind + max(length, 0)
-        wrong = length < 0 or block_end > window.size or not _record_follows(window, block_end)
-        if wrong:  # the block ends where the next record starts, or with the file
-            block_end = _next_plain_record(window, block_at, window.size)
-            length = max(0, block_end - block_at)
-        block = window.read(block_at, min(length, max_block))
+        block_at = position + behind
+        block_end, wrong = _block_end(window, block_at, content_length(headers))
+        block = window.read(block_at, min(block_end - block_at, max_block))
+        if wrong:  # without the line ends that stand between records
+            block = block.removesuffix(b"\r\n\r\n")
         yield Record(position, block_end - position, 0, headers, block, wrong)
         position = block_end
+
+
+def _headers_at(window: Window, position: int) -> tuple[dict[str, str], int] | None:
+    parsed = parse_headers(window.read(position, PROBE_BYTES), 0)
+    return parsed or parse_headers(window.read(position, MAX_HEADER_BYTES), 0)
+
+
+def _block_end(window: Window, start: int, length: int) -> tuple[int, bool]:
+    """Offset behind the block at `start`; True when that is not what its Content-Length says."""
+    end = start + length
+    if length >= 0 and end <= window.size and _record_follows(window, end):
+        return end, False
+    return max(start, _next_plain_record(window, start, window.size)), True
+
+
+def _behind_plain_record(window: Window, position: int) -> int:
+    parsed = _headers_at(window, position)
+    if parsed is None:
+        return -1
+    return _block_end(window, position + parsed[1], content_length(parsed[0]))[0]
 
 
 def _record_follows(window: Window, position: int) -> bool:

@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import zstandard
 
+from corpus.sources.boundaries import range_start
 from corpus.sources.records import Feed, Gap, Record, parse_member, u32
 from corpus.sources.window import Window
 
@@ -29,7 +30,12 @@ def starts_zstd(head: bytes) -> bool:
 
 def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
     unpacker = _unpacker(window)
-    position = _next_zstd_frame(window, start, end, unpacker) if start else 0
+    position = 0
+    if start:
+        position = range_start(
+            start, end, lambda a, b: _next_zstd_frame(window, a, b, unpacker),
+            lambda at: _zstd_frame_end(window, at)[0],
+        )  # fmt: skip
     while position < end:
         after, reason = _zstd_frame_end(window, position)
         if reason == "skippable":
