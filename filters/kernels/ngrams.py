@@ -1,7 +1,7 @@
 """Repetition of character n-grams, n = 2 … 10, from one sort of the positions.
 
-The positions of a document are sorted by the ten characters that begin there (radix sort, one
-counting pass a character over the document's own alphabet). Neighbours in that order share their
+The positions of a document are sorted by the ten characters that begin there (radix sort: two
+counting passes over the document's own alphabet number its pairs, five over the pairs). Neighbours in that order share their
 longest common prefix, so one scan of the prefix lengths tells for every n how many n-grams occur
 more than once, how many distinct ones, and how often the most frequent one does. No hash, so no
 n-gram is taken for another, and the time is linear for every text.
@@ -62,6 +62,7 @@ def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
     letter_of = np.zeros(0x110000, np.uint32)  # only the pages of characters in use are touched
     alphabet = np.empty(longest + 1, np.uint32)
     letters = np.empty(longest + LONGEST, np.uint32)
+    pairs = np.empty(longest + LONGEST, np.uint32)
     counts = np.empty(longest + 2, np.uint32)
     offsets = np.empty(longest + 2, np.uint32)
     order = np.empty(longest, np.uint32)
@@ -70,7 +71,7 @@ def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
     for doc in range(len(starts) - 1):
         text = points[starts[doc] : starts[doc + 1]]
         n_letters = _spell(text, letter_of, alphabet, letters, counts)
-        ranked = _sort(len(text), n_letters, letters, counts, offsets, order, spare)
+        ranked = _sort(len(text), n_letters, letters, pairs, counts, offsets, order, spare)
         free = order if ranked is spare else spare
         _scan(letters, ranked[: len(text)], triples, free, out[doc])
 
@@ -102,34 +103,69 @@ def _sort(
     length: Scalar,
     n_letters: Scalar,
     letters: Points,
+    pairs: Points,
     counts: Points,
     offsets: Points,
     order: Points,
     spare: Points,
 ) -> Points:
-    """Positions sorted by their next LONGEST letters; either `order` or `spare` is returned."""
+    """Positions sorted by their next LONGEST letters; either `order` or `spare` is returned.
+
+    Two passes sort by two letters and number the pairs; five passes over pairs do the rest.
+    """
     for i in range(length):
         order[i] = i
-    for k in range(LONGEST - 1, -1, -1):
-        # At distance k the first k letters are never seen, and k positions see beyond the end.
-        beyond = min(k, length)
-        for i in range(beyond):
-            counts[letters[i]] -= 1
-        at = np.uint32(beyond)
-        offsets[0] = 0
-        for letter in range(1, n_letters + 1):
-            offsets[letter] = at
-            at += counts[letter]
-        for i in range(beyond):
-            counts[letters[i]] += 1
-        seen = letters[k:]
-        for i in range(length):
-            position = order[i]
-            letter = seen[position]
-            spare[offsets[letter]] = position
-            offsets[letter] += np.uint32(1)
+    _pass(1, length, n_letters, letters, counts, offsets, order, spare)
+    _pass(0, length, n_letters, letters, counts, offsets, spare, order)
+    n_pairs = np.uint32(0)
+    first = second = np.uint32(0)
+    for rank in range(length):
+        i = order[rank]
+        if letters[i] != first or letters[i + 1] != second:
+            first, second = letters[i], letters[i + 1]
+            n_pairs += np.uint32(1)
+            counts[n_pairs] = 0
+        pairs[i] = n_pairs
+        counts[n_pairs] += np.uint32(1)
+    pairs[length : length + LONGEST] = 0
+    for k in range(LONGEST - 2, -1, -2):
+        _pass(k, length, n_pairs, pairs, counts, offsets, order, spare)
         order, spare = spare, order
     return order
+
+
+@njit(cache=True, nogil=True)
+def _pass(
+    k: Scalar,
+    length: Scalar,
+    n_keys: Scalar,
+    keys: Points,
+    counts: Points,
+    offsets: Points,
+    order: Points,
+    spare: Points,
+) -> None:
+    """One counting pass: `spare` becomes `order`, sorted stably by keys[position + k].
+
+    Keys are 1 … n_keys, `counts` says how often each occurs in keys[:length].
+    """
+    # At distance k the first k keys are never seen, and k positions see beyond the end.
+    beyond = min(k, length)
+    for i in range(beyond):
+        counts[keys[i]] -= np.uint32(1)
+    at = np.uint32(beyond)
+    offsets[0] = 0
+    for key in range(1, n_keys + 1):
+        offsets[key] = at
+        at += counts[key]
+    for i in range(beyond):
+        counts[keys[i]] += np.uint32(1)
+    seen = keys[k:]
+    for i in range(length):
+        position = order[i]
+        key = seen[position]
+        spare[offsets[key]] = position
+        offsets[key] += np.uint32(1)
 
 
 @njit(cache=True, nogil=True)
