@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError, UsageError
-from corpus.sources import ccindex, files, web
+from corpus.sources import ccindex, files, record_index, web
 from corpus.sources.item import Item, Unit
 from corpus.storage import input_size, is_remote, open_input
 
@@ -171,6 +171,8 @@ def _ranges(path: str, kind: str, size: int) -> list[tuple[int, int]]:
         return [(0, -1)]
     count = max(1, round(total / size))
     cuts = [total * i // count for i in range(count + 1)]
+    if kind == "warc":
+        cuts = record_index.cuts(path, cuts)
     return list(zip(cuts, cuts[1:], strict=False))
 
 

@@ -53,6 +53,17 @@ def looks_like_warc(window: Window) -> bool:
     return head.startswith(b"WARC/")
 
 
+def record_at(window: Window, offset: int) -> bool:
+    """True when a record, or the member that holds it, starts at `offset`."""
+    head = window.read(offset, 16)
+    if head[:3] == GZIP_MAGIC:
+        return gzip_member_at(window, offset)
+    if starts_zstd(head):
+        found = next(read_zstd(window, offset, offset + 1, 1 << 16), None)
+        return isinstance(found, Record) and found.offset == offset
+    return _headers_at(window, offset) is not None
+
+
 def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
     position = 0
     if start:
