@@ -1,10 +1,10 @@
 """Repetition of character n-grams, n = 2 … 10, from one sort of the positions.
 
 The positions of a document are sorted by the ten characters that begin there (radix sort: two
-counting passes over the document's own alphabet number its pairs, five over the pairs). Neighbours in that order share their
-longest common prefix, so one scan of the prefix lengths tells for every n how many n-grams occur
-more than once, how many distinct ones, and how often the most frequent one does. No hash, so no
-n-gram is taken for another, and the time is linear for every text.
+counting passes over the document's own alphabet number its pairs, five over the pairs). Neighbours
+in that order share their longest common prefix, so one scan of the prefix lengths tells for every n
+how many n-grams occur more than once, how many distinct ones, and how often the most frequent one
+does. No hash, so no n-gram is taken for another, and the time is linear for every text.
 
 n-grams run over the whole document, line breaks included, as in Swallow's `quality.py`.
 """
