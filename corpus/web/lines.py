@@ -51,7 +51,12 @@ _PHRASES = (
     r"現在(の)?位置",
     r"パンくず(リスト)?",
 )
-_PHRASE = re.compile(f"{_DECORATION}(?:{'|'.join(_PHRASES)}){_DECORATION}")
+# Every phrase starts with one of these: looking for them first spares most lines the alternatives.
+_FIRST = (
+    "このペト先T上PｐpBbGg続もさ記全RrCcVvMm元次前一シツポSsſIiıİLlFfHhXxNnTtはい"
+    "リUＵフメAaあ合人お最新関注アコ現パス本共"
+)
+_PHRASE = re.compile(f"{_DECORATION}+(?=[{_FIRST}])(?:{'|'.join(_PHRASES)}){_DECORATION}")
 _CRUMBS = re.compile(
     r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*"
 )
@@ -65,24 +70,32 @@ _FORBIDDEN = re.compile(
 )
 
 
-def is_boilerplate(line: str) -> bool:
+# No line of a text without any of these marks is one of copyright.
+_MARKS = ("©", "ⓒ", "copyright", "(c)", "（c）", "(c）", "（c)", "rights reserved", "無断")
+
+
+def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     """Whether a line of text is a boilerplate phrase as a whole."""
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
     if n <= 80 and _CRUMBS.fullmatch(line):
         return True
-    if n > MAX_COPYRIGHT:
-        return False
-    return (  # the plain searches spare most lines the costly patterns
-        _COPYRIGHT.fullmatch(line) is not None
-        or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
-        or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
+    return (
+        may_be_copyright
+        and n <= MAX_COPYRIGHT
+        and (
+            _COPYRIGHT.fullmatch(line) is not None
+            or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
+            or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
+        )
     )
 
 
 def clean_lines(text: str) -> str:
     """A text without boilerplate lines, empty ends and indents of full-width spaces."""
+    low = text.lower()
+    marked = any(mark in low for mark in _MARKS)
     lines = [line.rstrip().lstrip("　") for line in text.split("\n")]
-    kept = [line for line in lines if len(line) > MAX_COPYRIGHT or not is_boilerplate(line)]
+    kept = [line for line in lines if len(line) > MAX_COPYRIGHT or not is_boilerplate(line, marked)]
     return "\n".join(kept).strip("\n")
