@@ -1,4 +1,4 @@
-"""Byte ranges of files on a web server, in S3 or on disk, with patience for servers that fail.
+"""Byte ranges of files on web servers, in stores or on disk, with patience for servers that fail.
 
 Near ranges are joined into one request, a few requests run at the same time, answers come back in
 the order asked. A request that fails is tried again after an exponential back-off with jitter, or
@@ -22,7 +22,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import fsspec
 import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -36,8 +35,7 @@ from urllib3.exceptions import (
 
 from corpus import __version__
 from corpus.config import MIB, FetchSettings
-from corpus.errors import RunError
-from corpus.storage import is_remote
+from corpus.sources.stores import FetchError, read_range
 
 AGENT = f"inaho/{__version__} (+https://github.com/inaho/inaho)"
 MAX_SPAN = 8 * MIB  # of one request for several ranges
@@ -61,15 +59,6 @@ class Failure:
     reason: str
     final: bool  # asking again is of no use (404), not a server in trouble
     first: bool = True  # of the ranges that one request asked for
-
-
-class FetchError(Exception):
-    """One attempt failed. `pause`: seconds the server asks us to wait."""
-
-    def __init__(self, reason: str, final: bool = False, pause: float = 0.0) -> None:
-        super().__init__(reason)
-        self.final = final
-        self.pause = pause
 
 
 def fetch_all(places: list[Place], settings: FetchSettings) -> Iterator[bytes | Failure]:
@@ -173,22 +162,7 @@ class _Fetcher:
     def _once(self, file: str, start: int, stop: int) -> bytes:
         if file.startswith(("http://", "https://")):
             return self._http(file, start, stop)
-        try:
-            if is_remote(file):
-                fs, key = fsspec.core.url_to_fs(file)
-                return bytes(fs.cat_file(key, start=start, end=stop))
-            with open(file.removeprefix("file://"), "rb") as stream:
-                stream.seek(start)
-                return stream.read(stop - start)
-        except ImportError as error:
-            raise RunError(f"{file}: {error}") from error
-        except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
-            raise FetchError(error.strerror or "no such file", final=True) from error
-        except ValueError as error:
-            raise FetchError(f"no usable address: {error}", final=True) from error
-        except Exception as error:  # of fsspec's many back ends
-            words = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            raise FetchError(" ".join(words.split())[:120]) from error
+        return read_range(file, start, stop, self._settings.timeout_s)
 
     # HTTP -----------------------------------------------------------------------------------------
 
