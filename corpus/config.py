@@ -21,6 +21,7 @@ from typing import Any
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import UsageError
 from corpus.normalize import STEPS
+from corpus.web.rights import KNOWN_DIRECTIVES
 from corpus.web.robots import AI_CRAWLERS
 
 MIB = 1 << 20
@@ -98,6 +99,14 @@ class RightsSettings:
     agents: tuple[str, ...] = AI_CRAWLERS  # whose robots.txt rules are looked up
     obey_robots_txt: bool = False  # drop pages that robots.txt or ai.txt forbids any of the agents
     obey_usage: bool = False  # drop pages whose robots.txt refuses training (Content-Signal)
+    drop_directives: tuple[str, ...] = ()  # robots directives that drop a page, e.g. noarchive
+    drop_reserved: bool = False  # drop pages with a phrase such as 無断転載を禁ず
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.drop_directives if name not in KNOWN_DIRECTIVES]
+        if unknown:
+            known = ", ".join(sorted(KNOWN_DIRECTIVES))
+            raise ValueError(f"no robots directive {unknown[0]!r}; there are {known}")
 
 
 @dataclass(frozen=True)

@@ -159,15 +159,15 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
             found = encoding.decode(body, item.headers.get("content-type", ""), evidence)
             text = found.text
             row.update(charset=found.charset, charset_from=found.how, repairs=found.repairs)
-    visible = text
     if item.html is not None:
         tree = parse(text)
         page = extract(tree, item.url, policy.ruby)
         text = page.text
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
+        visible = tree.text.tobytes().decode("utf-8", "replace")
         row["rights"] = rights.read(item.headers, tree.meta, tree.links, tree.jsonld, visible)
     else:
-        row["rights"] = rights.read(item.headers, {}, (), (), visible)
+        row["rights"] = rights.read(item.headers, {}, (), (), text)
     row["licence"] = settings.input.licence or rights.licence_class(row["rights"]["licence_url"])
     row["text"] = text = normalize(text, settings.normalize.steps)
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:500]

@@ -18,6 +18,7 @@ from corpus import storage
 from corpus.config import Settings, UrlSettings
 from corpus.errors import UsageError
 from corpus.ledger import Ledger
+from corpus.web.rights import directives_for_all
 from corpus.web.sites import Site, Verdict
 from filters import signals, urls
 from filters.profile import Decisions, Profile, load
@@ -50,7 +51,8 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     ledger = Ledger("select")
     dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
     verdicts = site_verdicts(root, table["url"], settings)
-    refused = _refuse(ledger, table, candidates & decisions.keep, verdicts, settings, dropped)
+    said = _page_rights(documents, settings)
+    refused = _refuse(ledger, table, candidates & decisions.keep, verdicts, said, settings, dropped)
     keep = candidates & decisions.keep & ~refused
     keep &= ~_blocked(ledger, table, keep, settings, root, dropped)
     rows = np.flatnonzero(keep).astype(np.int32)
@@ -135,26 +137,57 @@ def robots_columns(verdicts: list[Verdict | None], rows: np.ndarray) -> list[pa.
 
 def _refuse(
     ledger: Ledger, table: pa.Table, kept: np.ndarray, verdicts: list[Verdict | None],
-    settings: Settings, dropped: Counter[str],
+    said: list[dict[str, Any]] | None, settings: Settings, dropped: Counter[str],
 ) -> np.ndarray:  # fmt: skip
     """Rows that the rights policy drops, with their ledger rows."""
     refused = np.zeros(len(kept), bool)
     for row in np.flatnonzero(kept).tolist():
-        verdict = verdicts[row]
-        if verdict is None:
-            continue
-        if settings.rights.obey_robots_txt and verdict.disallowed:
-            rule, detail = "robots_txt", f"disallowed for {', '.join(verdict.disallowed[:5])}"
-        elif settings.rights.obey_usage and verdict.trains is False:
-            rule, detail = "robots_usage", "robots.txt refuses training"
-        else:
+        why = _site_refusal(verdicts[row], settings) or _page_refusal(said, row, settings)
+        if why is None:
             continue
         refused[row] = True
-        dropped[rule] += 1
+        dropped[why[0]] += 1
         about = {name: table[name][row].as_py() for name in ABOUT}
-        detail += f" ({verdict.robots_captured or verdict.ai_captured})"
-        ledger.add(rule, *about.values(), detail=detail)
+        ledger.add(why[0], *about.values(), detail=why[1])
     return refused
+
+
+def _site_refusal(verdict: Verdict | None, settings: Settings) -> tuple[str, str] | None:
+    """(rule, reason) where a file of the site drops the page."""
+    if verdict is None:
+        return None
+    copy = f"({verdict.robots_captured or verdict.ai_captured})"
+    if settings.harvest.drop_tdm_reservation and verdict.tdm_reserved:
+        policy = f" {verdict.tdm_policy}" if verdict.tdm_policy else ""
+        return "tdm_reservation", f"tdmrep.json reserves it{policy} ({verdict.tdm_captured})"
+    if settings.rights.obey_robots_txt and verdict.disallowed:
+        return "robots_txt", f"disallowed for {', '.join(verdict.disallowed[:5])} {copy}"
+    if settings.rights.obey_usage and verdict.trains is False:
+        return "robots_usage", f"robots.txt refuses training {copy}"
+    return None
+
+
+def _page_rights(documents: Path, settings: Settings) -> list[dict[str, Any]] | None:
+    """Column `rights` of a documents file, where the policy asks for it."""
+    if not settings.rights.drop_directives and not settings.rights.drop_reserved:
+        return None
+    rows: list[dict[str, Any]] = pq.read_table(documents, columns=["rights"])["rights"].to_pylist()
+    return rows
+
+
+def _page_refusal(
+    said: list[dict[str, Any]] | None, row: int, settings: Settings
+) -> tuple[str, str] | None:
+    """(rule, reason) where the page itself, or its headers, drop it."""
+    if said is None:
+        return None
+    stated = directives_for_all(said[row]["robots"])
+    named = [name for name in settings.rights.drop_directives if name in stated]
+    if named:
+        return "robots_directive", f"robots directive {named[0]}: {', '.join(said[row]['robots'])}"
+    if settings.rights.drop_reserved and said[row]["reserved"]:
+        return "reserved", "a phrase on the page reserves all rights"
+    return None
 
 
 def _blocked(

@@ -15,7 +15,6 @@ from corpus.web import encoding, http, sites
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
 HEAD_SEARCHED = 1024
-SITE_FILES = ("/robots.txt", "/ai.txt")
 
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
@@ -93,7 +92,7 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
     )
     if response is None:
         item.problem, item.detail = "no_http", "the block of this response holds no HTTP message"
-    elif item.url.endswith(SITE_FILES):
+    elif item.url.endswith(sites.FILES):
         item.skip = item.url.rpartition("/")[2]
         item.site = sites.row(item.url, item.captured, response.body, response.status)
     elif response.status != 200:
@@ -135,4 +134,3 @@ def _text(item: Item, record: warc.Record) -> None:
 def _looks_like_html(head: bytes) -> bool:
     low = head.lower()
     return low.startswith((b"<!doctype html", b"<html")) or b"<html" in low or b"<body" in low
-

@@ -1,4 +1,4 @@
-"""The robots.txt and ai.txt rows of a harvest, and what they say about each page later.
+"""The robots.txt, ai.txt and tdmrep.json rows of a harvest, and what they say about each page.
 
 A unit of work sees the files of some hosts and the pages of others. So each unit stores its files
 as rows, and `Site` joins the rows of all units: the latest copy of an origin decides.
@@ -6,6 +6,7 @@ as rows, and `Site` joins the rows of all units: the latest copy of an origin de
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -15,19 +16,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.url_forms import split
+from filters.url_forms import Pattern, percent, split
 
 from .robots import AI_CRAWLERS, MAX_BYTES, TRAINING, Policy, parse
 
 ROW = pa.schema(
     [
         pa.field("origin", pa.string(), metadata={"unit": "scheme://host[:port], RFC 6454"}),
-        pa.field("kind", pa.string(), metadata={"unit": "robots or ai"}),
+        pa.field("kind", pa.string(), metadata={"unit": "robots, ai or tdm"}),
         pa.field("captured", pa.string(), metadata={"unit": "UTC, ISO 8601 with microseconds"}),
         pa.field("body", pa.binary(), metadata={"unit": f"at most {MAX_BYTES} bytes"}),
     ]
 )
-_NAMES = {"/robots.txt": "robots", "/ai.txt": "ai", "/.well-known/ai.txt": "ai"}
+_NAMES = {
+    "/robots.txt": "robots", "/ai.txt": "ai", "/.well-known/ai.txt": "ai",
+    "/.well-known/tdmrep.json": "tdm",
+}  # fmt: skip
+FILES = ("/robots.txt", "/ai.txt", "/.well-known/tdmrep.json")  # how their addresses end
+MAX_RULES = 10_000  # of a tdmrep.json
 
 
 def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, Any] | None:
@@ -68,6 +74,9 @@ class Verdict:
     media: list[str]
     robots_captured: str
     ai_captured: str
+    tdm_reserved: bool | None = None  # by tdmrep.json; None: it says nothing of this page
+    tdm_policy: str = ""
+    tdm_captured: str = ""
 
     @property
     def trains(self) -> bool | None:
@@ -83,6 +92,7 @@ class Site:
         self._files = files
         self._agents = agents
         self._parsed: OrderedDict[bytes, Policy] = OrderedDict()
+        self._reservations: OrderedDict[bytes, list[Reservation]] = OrderedDict()
 
     @classmethod
     def load(cls, rows: Iterable[Mapping[str, Any]], agents: tuple[str, ...] = AI_CRAWLERS) -> Site:
@@ -103,7 +113,8 @@ class Site:
             return None
         robots = self._files.get((parts.origin, "robots"))
         ai = self._files.get((parts.origin, "ai"))
-        if robots is None and ai is None:
+        tdm = self._files.get((parts.origin, "tdm"))
+        if robots is None and ai is None and tdm is None:
             return None
         policies = [self._policy(found[1]) for found in (robots, ai) if found]
         refused = {agent for policy in policies for agent in policy.disallowed(url)}
@@ -111,12 +122,18 @@ class Site:
         for policy in policies:
             for label, yes in policy.usage(url).items():
                 usage[label] = usage.get(label, True) and yes
+        reserved, policy_url = self._reservation(tdm[1], parts.path) if tdm else (None, "")
+        if reserved is not None:
+            usage["tdm"] = usage.get("tdm", True) and not reserved
         return Verdict(
             [agent for agent in self._agents if agent in refused],
             dict(sorted(usage.items())),
             policies[-1].media() if ai else [],
             robots[0] if robots else "",
             ai[0] if ai else "",
+            reserved,
+            policy_url,
+            tdm[0] if tdm else "",
         )
 
     def _policy(self, body: bytes) -> Policy:
@@ -126,3 +143,40 @@ class Site:
         if len(self._parsed) > 1000:
             self._parsed.popitem(last=False)
         return policy
+
+    def _reservation(self, body: bytes, path: bytes) -> tuple[bool | None, str]:
+        """(reserved, policy) of the first rule of a tdmrep.json that matches the path."""
+        rules = self._reservations.pop(body, None)
+        if rules is None:
+            rules = tdm_rules(body)
+        self._reservations[body] = rules
+        if len(self._reservations) > 1000:
+            self._reservations.popitem(last=False)
+        return next(
+            ((reserved, policy) for rule, reserved, policy in rules if rule.matches(path or b"/")),
+            (None, ""),
+        )
+
+
+Reservation = tuple[Pattern, bool, str]
+
+
+def tdm_rules(body: bytes) -> list[Reservation]:
+    """(path pattern, reserved, policy) of the rules of a tdmrep.json, in their order; what is no
+    rule is left out. W3C TDMRep community report 2024, section 6.1; any bytes are accepted."""
+    try:
+        found = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return []
+    rules: list[Reservation] = []
+    for entry in found[:MAX_RULES] if isinstance(found, list) else [found]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("location"), str):
+            continue
+        claim, policy = entry.get("tdm-reservation"), entry.get("tdm-policy")
+        if str(claim) not in ("0", "1"):
+            continue
+        location = percent(entry["location"].encode("utf-8", "replace"))
+        rules.append(
+            (Pattern(location), str(claim) == "1", policy if isinstance(policy, str) else "")
+        )
+    return rules

@@ -96,3 +96,58 @@ def test_url_lists_keep_pages_out(run_corpus, archives, tmp_path: Path) -> None:
     result = run_corpus("build", *archives, "--out", tmp_path / "o2", *FLAGS,
                         "--set", "urls.block=nowhere", check=False)  # fmt: skip
     assert result.returncode == 2 and "nowhere" in result.stderr
+
+
+def test_every_claim_of_a_page_is_recorded_and_the_policy_decides(
+    run_corpus, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    """Headers and tdmrep.json, through the command line, with a ledger row for each drop."""
+    archive = tmp_path / "claims.warc.gz"
+    pages = {
+        "noai": ({"X-Robots-Tag": "googlebot: noindex, noai"}, "noai"),
+        "tdm": ({"TDM-Reservation": "1"}, "tdm_reservation"),
+        "reserved/x": ({}, "tdm_reservation"),
+        "archive": ({"X-Robots-Tag": "noarchive"}, "robots_directive"),
+        "gone": ({"X-Robots-Tag": "unavailable_after: 25 Jun 2010 15:00:00 PST"},
+                 "robots_directive"),
+        "phrase": ({}, "reserved"),
+        "free": ({}, ""),
+    }  # fmt: skip
+    with open(archive, "wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for number, (path, (headers, _)) in enumerate(pages.items()):
+            foot = "<footer>無断転載を禁じます。</footer>" if path == "phrase" else ""
+            html = f"<html><body><main><p>{number}番目。{TEXT[number * 40 :]}</p></main>{foot}"
+            writer.write_record(
+                writer.create_warc_record(
+                    f"http://claims.example/{path}", "response", payload=io.BytesIO(html.encode()),
+                    http_headers=StatusAndHeaders(
+                        "200 OK", [("Content-Type", "text/html"), *headers.items()],
+                        protocol="HTTP/1.1",
+                    ),
+                )
+            )  # fmt: skip
+        rule = b'[{"location": "/reserved/", "tdm-reservation": 1, "tdm-policy": "https://p/"}]'
+        response(writer, "http://claims.example/.well-known/tdmrep.json", rule,
+                 "application/json", "2024-05-01T00:00:00Z")  # fmt: skip
+    plain, strict = tmp_path / "plain", tmp_path / "strict"
+    run_corpus("build", archive, "--out", plain, *FLAGS)
+    kept = pq.read_table(plain / "corpus", columns=["url", "rights"]).to_pylist()
+    said = {row["url"].partition("example/")[2]: row["rights"] for row in kept}
+    assert set(said) == {"archive", "gone", "phrase", "free"}
+    assert said["gone"]["robots"] == ["unavailable_after: 2010-06-25"]
+    assert said["phrase"]["reserved"] and not said["free"]["reserved"]
+    run_corpus("build", archive, "--out", strict, *FLAGS,
+               "--set", "rights.drop_directives=noarchive,unavailable_after",
+               "--set", "rights.drop_reserved=true")  # fmt: skip
+    assert pq.read_table(strict / "corpus", columns=["url"]).num_rows == 1
+    for path, (_, rule_name) in pages.items():
+        explained = run_corpus("explain", strict, f"http://claims.example/{path}").stdout
+        assert rule_name in explained, (path, explained)
+    loose = tmp_path / "loose"
+    run_corpus("build", archive, "--out", loose, *FLAGS, "--set", "harvest.drop_noai=false",
+               "--set", "harvest.drop_tdm_reservation=false")  # fmt: skip
+    assert pq.read_table(loose / "corpus").num_rows == len(pages)
+    wrong = run_corpus("build", archive, "--out", tmp_path / "o", *FLAGS,
+                       "--set", "rights.drop_directives=noarchiv", check=False)  # fmt: skip
+    assert wrong.returncode == 2 and "noarchiv" in wrong.stderr

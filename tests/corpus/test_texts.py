@@ -82,7 +82,8 @@ def test_robots_directives_of_headers_and_meta() -> None:
         (),
         "",
     )
-    assert found["robots"] == ["noai", "noarchive", "noimageai"] and found["noai"]
+    assert found["robots"] == ["googlebot: noindex", "noai", "noarchive", "noimageai"]
+    assert found["noai"]
 
 
 def test_tdm_reservation_licence_and_phrases() -> None:
