@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,8 +20,12 @@ from ccindex_sample import (
 )
 from s3_server import Proxy, s3_server
 
+from corpus.build import Build
+from corpus.config import Settings
+from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
-from corpus.sources import ranges
+from corpus.sources import ranges, web
+from corpus.sources.item import Unit
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
 pytest.importorskip("s3fs", reason="NO S3FS (pip install inaho[s3]): S3 was not tested")
@@ -57,29 +61,42 @@ def crawl(server: Proxy, data: Path) -> Proxy:
     return server
 
 
-def wanted(*sets: str) -> object:
+def wanted(*sets: str) -> Settings:
     return settings(*EVERYTHING, f"ccindex.base={BASE}", "fetch.gap_kib=0", *sets)
 
 
 def test_a_build_from_an_index_and_records_in_s3_is_that_of_a_local_build(
-    crawl: Proxy, run_corpus: Callable[..., subprocess.CompletedProcess[str]],
-    built: Path, data: Path, tmp_path: Path,
-) -> None:  # fmt: skip
+    crawl: Proxy, harvested: Path, data: Path, tmp_path: Path
+) -> None:
     import fsspec
 
     index = write_parquet(tmp_path / "index.parquet", truth(data))
     fsspec.filesystem("s3").pipe("crawl/index/part-0.parquet", index.read_bytes())
     crawl.fault = "503"
-    sets = [arg for name in [*EVERYTHING, f"ccindex.base={BASE}", "fetch.backoff_s=0.01"]
-            for arg in ("--set", name)]  # fmt: skip
-    args = ["harvest", "s3://crawl/index/", "--source", "ccindex", *sets, "--workers", 1, "-q"]
-    run_corpus(*args, "--out", tmp_path / "out")
+    whole = settings(*EVERYTHING, f"ccindex.base={BASE}")
+    Build(tmp_path / "out", whole, ("s3://crawl/index/",), LocalEngine(1, quiet=True)).run(
+        "harvest"
+    )
     ours = pq.read_table(tmp_path / "out" / "documents")
-    local = pq.read_table(built / "documents")
-    same = [name for name in ours.column_names if name not in ("id", "source_file")]
+    local = pq.read_table(harvested / "documents")
+    same = [n for n in ours.column_names if n not in ("id", "source_file")]
     assert ours.select(same).equals(local.select(same)) and ours.num_rows > 450
     assert set(ours["source_file"].to_pylist()) == {f"{BASE}/{WARC}"}
     assert {status for *_, status in crawl.log} >= {206, 503}
+
+
+def test_an_archive_in_s3_is_read_by_units_as_a_local_one(
+    crawl: Proxy, data: Path, tmp_path: Path
+) -> None:
+    name = f"{BASE}/{WARC}"
+    size = (data / WARC).stat().st_size
+    cuts = [0, size // 3, size // 2, size]
+    units = [Unit(n, "warc", (name,), *span) for n, span in enumerate(pairwise(cuts))]
+    ours = [item for unit in units for item in web.read(unit, Settings())]
+    local = list(web.read(Unit(0, "warc", (str(data / WARC),)), Settings()))
+    for item in local:
+        item.file = name
+    assert ours == local
 
 
 @pytest.mark.parametrize("fault", ["", "503", "500", "cut", "short", "stall"])

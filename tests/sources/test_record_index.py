@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +13,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
+from corpus.build import Build
 from corpus.config import load
+from corpus.engine.local import LocalEngine
 from corpus.sources import record_index, warc
 from corpus.sources.plan import units
 from corpus.sources.window import Window
@@ -122,12 +123,13 @@ def test_an_index_of_other_archives_is_passed_over(archive: Path) -> None:
 
 
 def test_documents_have_the_same_bytes_with_and_without_an_index(
-    run_corpus: Callable, archive: Path, tmp_path: Path
+    archive: Path, tmp_path: Path
 ) -> None:
-    flags = ["--set", "input.unit_mib=1", "--workers", 1, "-q"]
-    run_corpus("harvest", archive, "--out", tmp_path / "without", *flags)
-    write_index(archive.with_name("X.warc.gz.cdxj"), starts(archive), archive.name)
-    run_corpus("harvest", archive, "--out", tmp_path / "with", *flags)
+    for name in ("without", "with"):
+        if name == "with":
+            write_index(archive.with_name("X.warc.gz.cdxj"), starts(archive), archive.name)
+        engine = LocalEngine(1, quiet=True)
+        Build(tmp_path / name, SETTINGS, (str(archive),), engine).run("harvest")
     for kind in ("documents", "ledger"):
         parts = [sorted((tmp_path / name / kind).iterdir()) for name in ("without", "with")]
         assert [p.read_bytes() for p in parts[0]] == [p.read_bytes() for p in parts[1]]
