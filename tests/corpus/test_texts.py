@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +104,96 @@ def test_tdm_reservation_licence_and_phrases() -> None:
 def test_a_text_about_reserved_rights_is_no_reservation() -> None:
     text = "無断転載という言葉の意味を説明する。"
     assert not rights.read({}, {}, (), (), text)["reserved"]
+
+
+SENTENCES = {
+    "ja": "この文書は二つの言語で書かれています。前半は日本語で、後半は英語です。",
+    "en": "This document is written in two languages, and the second half is English.",
+    "zh": "本文件以两种语言写成，前半部分是日语，后半部分是中文，请各位读者注意阅读并给出意见。",
+    "ko": "이 문서는 두 언어로 작성되었으며 전반부는 일본어이고 후반부는 한국어입니다.",
+    "fr": "Ce document est rédigé en deux langues, la seconde moitié est en français, merci.",
+    "ru": "Этот документ написан на двух языках, вторая половина на русском языке.",
+}
+
+
+@pytest.mark.parametrize("order", ["in turn", "one after the other"])
+@pytest.mark.parametrize("codes", [("ja", "en"), ("ja", "zh"), ("ja", "ko"), tuple(SENTENCES)])
+def test_every_language_of_a_page_gets_its_share(codes: tuple[str, ...], order: str) -> None:
+    lines = [SENTENCES[code] for code in codes] * 10
+    if order != "in turn":
+        lines.sort()
+    shares = language.identify("\n".join(lines)).shares
+    total = sum(len(SENTENCES[code]) for code in codes)
+    assert set(shares) == set(codes) and abs(sum(shares.values()) - 1) < 0.01
+    for code in codes:
+        assert abs(shares[code] - len(SENTENCES[code]) / total) < 0.11, (code, shares)
+
+
+def test_kanji_headings_of_a_japanese_page_are_japanese() -> None:
+    text = "東京都千代田区霞が関\n主要都市気象情報一覧\n" + SENTENCES["ja"]
+    assert language.identify("\n".join([text] * 10)).shares == {"ja": 1.0}
+
+
+def scripts(text: str) -> list[tuple[int, int]]:
+    """Reference of the kernel: (script, code points) of every line."""
+    found = []
+    for line in text.split("\n"):
+        counts = dict.fromkeys(("kana", "han", "hangul", "latin", "other"), 0)
+        in_word = False
+        for char in line:
+            c = ord(char)
+            latin = char.isascii() and char.isalpha()
+            accented = 0xC0 <= c < 0x250 and c not in (0xD7, 0xF7)
+            if latin or accented:
+                counts["latin"] += not in_word
+                in_word = True
+                continue
+            if (c >= 0x80 and (c >= 0x250)) or c < 0x80:
+                in_word = False
+            if 0x3041 <= c <= 0x3096 or (0x30A1 <= c <= 0x30FC and c != 0x30FB):
+                counts["kana"] += 1
+            elif 0x3400 <= c <= 0x9FFF or 0xF900 <= c <= 0xFAFF or c == 0x3005 or (
+                0x20000 <= c < 0x40000
+            ):  # fmt: skip
+                counts["han"] += 1
+            elif 0xAC00 <= c <= 0xD7A3 or 0x1100 <= c <= 0x11FF:
+                counts["hangul"] += 1
+            elif 0x250 <= c < 0x2000 or 0xA000 <= c < 0xAC00:
+                counts["other"] += 1
+        units = sum(counts.values())
+        order = ("han", "hangul", "latin", "other")
+        top = max(order, key=lambda name: counts[name])
+        if not units:
+            kind = language.NONE
+        elif counts["kana"] >= language.KANA_DECIDES * units:
+            kind = language.JAPANESE
+        elif top == "han":
+            many = counts["han"] >= language.HAN_LINE
+            kind = language.HAN if many else language.SHORT_HAN
+        else:
+            kind = {"hangul": language.HANGUL, "latin": language.LATIN}.get(top, language.OTHER)
+        found.append((kind, len(line)))
+    return found
+
+
+@given(
+    st.text(
+        alphabet=st.one_of(
+            st.sampled_from("aé \nかカ漢字々한Яก、。・ー😀𠮟"), st.characters(codec="utf-8")
+        ),
+        max_size=120,
+    )
+)
+def test_the_script_kernel_equals_its_reference(text: str) -> None:
+    data = np.frombuffer(text.encode(), np.uint8)
+    lines = text.count("\n") + 1
+    script, chars = np.empty(lines, np.uint8), np.empty(lines, np.int32)
+    language._scripts(data, script, chars)
+    assert list(zip(script.tolist(), chars.tolist(), strict=True)) == scripts(text)
+
+
+@given(st.text())
+def test_any_text_has_a_language(text: str) -> None:
+    found = language.identify(text * 3)
+    assert 0 <= found.score <= 1
+    assert not found.shares or abs(sum(found.shares.values()) - 1) < 0.01
