@@ -10,6 +10,8 @@ none of that can be undone. Each step below is idempotent and so is their sequen
     fullwidth-ascii  Ａ and ３ become A and 3; full-width punctuation stays
     punctuation      ，． become 、。 in documents that use them as Japanese punctuation (Swallow)
     spaces           runs of blanks become one, lines are trimmed, blank lines go
+
+Most texts need few of them: one pass over the bytes finds which.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+
+import numba
+import numpy as np
 
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -101,9 +106,88 @@ STEPS: dict[str, Callable[[str], str]] = {
 }
 
 
+# What `_needed` finds, a bit each.
+_HAS_CONTROL, _HAS_HALF, _HAS_FULL, _HAS_BLANK, _HAS_NEWLINE = 1, 2, 4, 8, 16
+# A step does nothing when none of these bits is set. Removing a character may join two blanks.
+_WHEN = {
+    "newlines": _HAS_NEWLINE,
+    "controls": _HAS_CONTROL,
+    "halfwidth-kana": _HAS_HALF,
+    "fullwidth-ascii": _HAS_FULL,
+    "spaces": _HAS_BLANK | _HAS_CONTROL | _HAS_NEWLINE,
+}
+
+
+@numba.njit(cache=True, nogil=True)
+def _needed(data: np.ndarray) -> int:
+    """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those."""
+    found = 0
+    blank = True  # the last character was one, or a line begins
+    i = 0
+    n = data.size
+    while i < n:
+        b = data[i]
+        if b < 0x80:
+            if b == 0x20 or b == 0x0A:
+                found |= _HAS_BLANK if blank else 0
+                blank = True
+            else:
+                blank = False
+                if b < 0x20:
+                    ends = b == 0x0B or b == 0x0C or b == 0x0D
+                    found |= _HAS_BLANK if b == 0x09 else _HAS_NEWLINE if ends else _HAS_CONTROL
+                elif b == 0x7F:
+                    found |= _HAS_CONTROL
+            i += 1
+            continue
+        size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        if i + size > n:
+            return 31
+        c = data[i + 1]
+        wide = False
+        if b == 0xC2:
+            if c == 0x85:
+                found |= _HAS_NEWLINE
+            elif c == 0xA0:
+                found |= _HAS_BLANK
+            elif c < 0xA0 or c == 0xAD:
+                found |= _HAS_CONTROL
+        elif b == 0xE2:
+            d = data[i + 2]
+            if c == 0x80:
+                if d == 0xA8 or d == 0xA9:
+                    found |= _HAS_NEWLINE
+                elif d <= 0x8A or d == 0xAF:
+                    found |= _HAS_BLANK
+                elif d <= 0x8F or 0xAA <= d <= 0xAE:
+                    found |= _HAS_CONTROL
+            elif c == 0x81 and d >= 0x9F:
+                found |= _HAS_BLANK | _HAS_CONTROL
+        elif b == 0xE3:
+            wide = c == 0x80 and data[i + 2] == 0x80
+            if wide and blank:
+                found |= _HAS_BLANK
+        elif b == 0xEF:
+            d = data[i + 2]
+            if c == 0xBC:
+                found |= _HAS_FULL if 0x90 <= d <= 0x99 or 0xA1 <= d <= 0xBA else 0
+            elif c == 0xBD:
+                found |= _HAS_FULL if d <= 0x9A else _HAS_HALF if d >= 0xA1 else 0
+            elif c == 0xBE:
+                found |= _HAS_HALF if d <= 0x9F else 0
+            elif c < 0xA4 or c == 0xB7 or c == 0xBB or c == 0xBF:
+                found |= _HAS_CONTROL
+        elif b == 0xEE or (b == 0xED and c >= 0xA0) or b >= 0xF3:
+            found |= _HAS_CONTROL
+        blank = wide
+        i += size
+    return found | (_HAS_BLANK if blank and n else 0)
+
+
 def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> str:
     """Apply the named steps in the order of STEPS."""
+    found = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
     for name, step in STEPS.items():
-        if name in steps:
+        if name in steps and (name not in _WHEN or found & _WHEN[name]):
             text = step(text)
     return text

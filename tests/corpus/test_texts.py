@@ -22,6 +22,28 @@ def test_every_step_and_their_sequence_are_idempotent(text: str, steps: tuple[st
     assert normalize(once, steps) == once
 
 
+SPECIAL = (
+    "ab1 \n\t\r\x00\x0b\x0c\x1c\x7f\x85\x90\xa0\xad\u2000\u200a\u200b\u200f\u2028\u202a\u202f\u205f"
+    "\u2060\u3000\ufeff\ufffd\ue000\ufdd0\ud800\U000e0001\U0010ffff\uf900か\u3099ガｶﾞｰ｡Ａ９ｚ！，．"
+)
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from(SPECIAL), st.characters()), max_size=40))
+def test_a_step_that_is_left_out_would_have_done_nothing(text: str) -> None:
+    expected = text
+    for step in STEPS.values():
+        expected = step(expected)
+    assert normalize(text) == expected
+
+
+def test_every_character_is_treated_alike_with_and_without_the_look_ahead() -> None:
+    for code in [*range(0x3000), *range(0xA000, 0x10000, 3), *range(0x10000, 0x110000, 509)]:
+        text = expected = f"漢{chr(code)}字 {chr(code)}"
+        for step in STEPS.values():
+            expected = step(expected)
+        assert normalize(text) == expected, hex(code)
+
+
 def test_what_cannot_be_got_back_survives() -> None:
     assert normalize("①㍿㎡～…㈱髙﨑！？（）") == "①㍿㎡～…㈱髙﨑！？（）"
 
