@@ -1,26 +1,39 @@
-"""ARC files, the forerunner of WARC, through warcio: they are old, rare and small."""
+"""ARC files, the forerunner of WARC, through warcio: they are old, rare and small.
+
+Where warcio gives up, e.g. behind a record whose length is wrong, it is started again at the next
+line that looks like the head of a record; what lies between is a gap.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from corpus.sources.warc import GZIP_MAGIC, Gap, Record
+from corpus.sources.records import Gap, Record, content_length
+from corpus.sources.warc import GZIP_MAGIC
 from corpus.sources.window import Window
 from corpus.storage import open_input
 
 MAX_BLOCK = 8 << 20
+SEARCHED = 1 << 20
+# URL, IP address, archive date, content type, length: ArcFileFormat of the Internet Archive, v1
+_LINE = rb"[a-z][a-z0-9+.-]*:[^\r\n]+ [0-9a-fA-F.:]+ \d{14} \S+ \d{1,12}\r?\n"
+_HEAD = re.compile(_LINE)
+_NEXT_HEAD = re.compile(rb"\n(?=" + _LINE + rb")")
+_BROKEN = (ArchiveLoadFailed, ValueError, AttributeError, UnicodeDecodeError, zlib.error)
 
 
 def looks_like_arc(window: Window) -> bool:
     """True when the file starts with an ARC version block, packed or not."""
     head = window.read(0, 4096)
     if head.startswith(GZIP_MAGIC):
-        import zlib
-
         try:
             head = zlib.decompressobj(31).decompress(head, 64)
         except zlib.error:
@@ -29,25 +42,64 @@ def looks_like_arc(window: Window) -> bool:
 
 
 def read(file: str) -> Iterator[Record | Gap]:
-    """Records of an ARC file; what warcio cannot read on becomes one gap to the end of the file."""
-    with open_input(file) as stream:
-        yield from _read(stream)
+    """Records of an ARC file, and a gap for what lies between the readable ones."""
+    with open_input(file) as raw:
+        stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
+        stream.seek(0, io.SEEK_END)
+        size = stream.tell()
+        start = 0
+        while start < size:
+            stream.seek(start)
+            behind = start
+            reason = "not an ARC record"
+            try:
+                for record in _records(stream):
+                    yield record
+                    behind = max(behind + 1, record.offset + record.length)
+                return
+            except _BROKEN as error:
+                reason = " ".join(str(error).split())[:200]
+            stream.seek(behind)
+            if behind > start and _HEAD.match(stream.read(4096)):
+                start = behind  # records without a line end between them
+                continue
+            start = _next_head(stream, behind, size)
+            if start > behind:
+                yield Gap(behind, start - behind, f"ARC: {reason}")
 
 
-def _read(stream: IO[bytes]) -> Iterator[Record | Gap]:
+def _records(stream: IO[bytes]) -> Iterator[Record]:
     archive = ArchiveIterator(stream, no_record_parse=True, arc2warc=True)
-    offset = 0
-    try:
-        for record in archive:
-            offset = archive.get_record_offset()
-            headers = {name.lower(): value for name, value in record.rec_headers.headers}
-            block = record.raw_stream.read(MAX_BLOCK)
-            if not headers.get("warc-type"):
-                headers["warc-type"] = "warcinfo"
-            archive.read_to_end(record)
-            yield Record(offset, archive.get_record_length() or 0, 0, headers, block, False)
-    except (ArchiveLoadFailed, ValueError, AttributeError, UnicodeDecodeError) as error:
-        stream.seek(0, 2)
-        yield Gap(
-            offset, max(0, stream.tell() - offset), f"ARC: {' '.join(str(error).split())[:200]}"
-        )
+    while True:
+        with contextlib.redirect_stderr(io.StringIO()):  # it warns there; we have a ledger
+            record = _record(archive)
+        if record is None:
+            return
+        yield record
+
+
+def _record(archive: ArchiveIterator) -> Record | None:
+    record = next(archive, None)
+    if record is None:
+        return None
+    headers = {name.lower(): value for name, value in record.rec_headers.headers}
+    if not headers.get("warc-type"):
+        headers["warc-type"] = "warcinfo"
+    block = record.raw_stream.read(MAX_BLOCK)  # before the place is asked for: that reads on
+    offset, length = archive.get_record_offset(), archive.get_record_length() or 0
+    cut = len(block) < min(content_length(headers), MAX_BLOCK)
+    return Record(offset, length, 0, headers, block, cut)
+
+
+def _next_head(stream: IO[bytes], start: int, size: int) -> int:
+    """Offset of the next record head, or gzip member, behind `start`; `size` when there is none."""
+    position = start
+    while position < size:
+        stream.seek(position)
+        data = stream.read(SEARCHED + 4096)  # a head may straddle the step
+        head = _NEXT_HEAD.search(data)
+        places = [head.end() if head else -1, data.find(GZIP_MAGIC, 1 if position == start else 0)]
+        if max(places) >= 0:
+            return position + min(at for at in places if at >= 0)
+        position += SEARCHED
+    return size
