@@ -96,6 +96,25 @@ def cut(text: str) -> Page:
     return (HEAD.format("題名") + text).encode()[:-1], text[:-1]
 
 
+def halves(text: str, first: str, second: str) -> Page:
+    head, tail = text[: len(text) // 2], text[len(text) // 2 :]
+    body = HEAD.format("題名") + head + "\n</pre><pre>"
+    return body.encode(first) + (tail + TAIL).encode(second), head + "\ufffd" + tail
+
+
+def garbled(text: str, table: str, rounds: int = 1) -> Page:
+    """UTF-8 that somebody read with another table and encoded again."""
+    out = text
+    for _ in range(rounds):
+        out = "".join(bytes([b]).decode(table, "ignore") or chr(b) for b in out.encode())
+    return (HEAD.format("題名") + out + TAIL).encode(), text
+
+
+def in_gb(text: str) -> Page:
+    body = ('<meta charset="gb2312">' + HEAD.format("題名") + text + TAIL).encode("gb18030")
+    return body, text
+
+
 def in_entities(text: str) -> Page:
     body = "".join(c if ord(c) < 128 else f"&#{ord(c)};" for c in HEAD.format("題") + text + TAIL)
     return body.encode("ascii"), "&#"  # markup stays for the parser: only the bytes must survive
@@ -111,6 +130,16 @@ CASES: dict[str, Callable[[str], Page | None]] = {
     "ISO-2022-JP": lambda t: page("".join(c for c in t if holds(c, "iso2022_jp")), "iso2022_jp"),
     "UTF-8 + one bad byte": lambda t: bad_byte(t, "utf-8"),
     "UTF-8 cut mid-character": cut,
+    "UTF-16 with a mark": lambda t: page("\ufeff" + t, "utf-16-le"),
+    "UTF-16 without": lambda t: page(t, "utf-16-be"),
+    "half UTF-8, half CP932": lambda t: halves(t, "utf-8", "cp932"),
+    "half EUC-JP, half UTF-8": lambda t: halves(t, "euc_jp", "utf-8"),
+    "half ISO-2022-JP, half CP932": lambda t: halves(
+        "".join(c for c in t if holds(c, "iso2022_jp")), "iso2022_jp", "cp932"
+    ),
+    "UTF-8 read as Windows-1252": lambda t: garbled(t, "cp1252"),
+    "UTF-8 read as Windows-1252 twice": lambda t: garbled(t, "cp1252", 2),
+    "Japanese in GB 18030": in_gb,
     "numeric entities": in_entities,
 }
 
@@ -154,10 +183,13 @@ def nemo_curator(body: bytes) -> str | None:
 
 
 def resiliparse(body: bytes) -> str | None:
-    """resiliparse.parse.encoding: detect, WHATWG mapping, replace."""
+    """resiliparse.parse.encoding: detect, WHATWG mapping with CP932 for Shift_JIS, replace."""
     from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-    return str(bytes_to_str(body, detect_encoding(body)))
+    name = detect_encoding(body)
+    if name in ("shift_jis", "shift-jis", "sjis"):
+        return body.decode("cp932", "replace")
+    return str(bytes_to_str(body, name))
 
 
 def available() -> dict[str, Decoder]:

@@ -62,17 +62,32 @@ def print_gate(passed: Counter[tuple[str, bool]]) -> None:
     print(f"| all others together | {others[0]} of {others[1]} | {others[0] / others[1]:.1%} |\n")
 
 
+def detected(found: str) -> str:
+    """Language code that an outcome names: "ja", or the one the reason gives, or the reason."""
+    return found.removeprefix("the text is ").partition(",")[0] if "the text is" in found else found
+
+
 def print_language(outcome: Counter[tuple[str, str, str]]) -> None:
+    """Recall and precision of Japanese, and a row for every language it was confused with."""
     for confidence in ("high", "low"):
-        rows = {k[:2]: n for k, n in outcome.items() if (k[2] == "high") == (confidence == "high")}
-        right = sum(n for (true, found), n in rows.items() if true == found == "ja")
+        rows: Counter[tuple[str, str]] = Counter()
+        for (true, found, sure), count in outcome.items():
+            if (sure == "high") == (confidence == "high"):
+                rows[true, detected(found)] += count
+        right = rows["ja", "ja"]
         japanese = sum(n for (true, _), n in rows.items() if true == "ja")
         called = sum(n for (_, found), n in rows.items() if found == "ja")
         print(f"labels of {confidence} confidence: recall {right / max(1, japanese):.4f} of "
-              f"{japanese}, precision {right / max(1, called):.4f} of {called}")  # fmt: skip
-        for (true, found), count in sorted(rows.items(), key=lambda pair: -pair[1]):
-            if (true == "ja") != (found == "ja") and (true == "ja" or found == "ja"):
-                print(f"  {count:4} pages in {true} came out as: {found}")
+              f"{japanese}, precision {right / max(1, called):.4f} of {called}\n")  # fmt: skip
+        print("| language | pages | of them called Japanese | Japanese pages called it |")
+        print("|---|---:|---:|---:|")
+        names = {n for pair in rows for n in pair} - {"ja", "not Japanese (gate)"}
+        for name in sorted(
+            names, key=lambda n: (-sum(c for (t, _), c in rows.items() if t == n), n)
+        ):
+            pages = sum(count for (true, _), count in rows.items() if true == name)
+            print(f"| {name} | {pages} | {rows[name, 'ja']} | {rows['ja', name]} |")
+        print()
 
 
 if __name__ == "__main__":

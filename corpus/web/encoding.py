@@ -11,6 +11,7 @@ between tags are read each in its own, and each such piece counts as a repair.
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -167,19 +168,26 @@ _JIS_RUN = re.compile("\x1b\\$[@B][\t -~\r\n]*?(?:\x1b\\([BJ]|(?=[^\t -~\r\n])|\
 def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
     """(text, repairs) with every piece between tags and line ends in its own charset; None where
     no piece asks for another one than the page's, or there are too many."""
+    pieces = list(itertools.islice(_PIECE.finditer(body), MAX_PIECES))
+    if len(pieces) == MAX_PIECES:
+        return None
+    said = [_reading(piece.group()) for piece in pieces]
+    # A piece that could be in several is in the charset of the piece before it, if it can be.
+    near = next((name for name, _ in said if name), charset)
     parts: list[str] = []
     done = foreign = 0
-    other = ""
-    for count, match in enumerate(_PIECE.finditer(body)):
-        if count == MAX_PIECES:
-            return None
-        name = _reading(match.group(), charset, other)
-        if name == charset:
+    before = charset
+    for piece, (name, possible) in zip(pieces, said, strict=True):
+        near = name or near
+        chosen = name or (near if near in possible else charset)
+        if chosen != before and chosen != charset:
+            foreign += 1
+        before = chosen
+        if chosen == charset:
             continue
-        foreign += 1
-        other = name
-        parts += (_decoded(body[done : match.start()], charset), _decoded(match.group(), name))
-        done = match.end()
+        parts.append(_decoded(body[done : piece.start()], charset))
+        parts.append(_decoded(piece.group(), chosen))
+        done = piece.end()
     if not foreign:
         return None
     parts.append(_decoded(body[done:], charset))
@@ -187,19 +195,20 @@ def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
     return text, repairs + foreign
 
 
-def _reading(piece: bytes, charset: str, other: str) -> str:
-    """The charset a piece of a page is in: that of the page, unless another reads it without a
-    fault and finds more kana. A piece without kana may follow the last such piece (`other`)."""
+def _reading(piece: bytes) -> tuple[str, list[str]]:
+    """(the charset that a piece of a page must be in, "" where that is open; those it can be in)"""
     e = evidence(piece)
     kana = {UTF8: e.utf8_kana, CP932: e.sjis_kana, EUCJP: e.euc_kana}
-    bad = {UTF8: e.utf8_bad, CP932: e.sjis_bad, EUCJP: e.euc_bad}
     if not e.utf8_bad:
-        return UTF8 if kana[UTF8] or bad[charset] else charset
-    clean = [name for name in _MIXABLE if not bad[name]]
-    best = max(clean, key=lambda name: kana[name], default=charset)
-    if best != charset and (kana[best] > kana[charset] or (bad[charset] and kana[best])):
-        return best
-    return other if bad[charset] and other in clean else charset
+        # No other charset makes two such sequences by chance.
+        certain = e.high == 3 * e.utf8 and (e.utf8 > 1 or e.utf8_kana)
+        return (UTF8 if certain else ""), list(_MIXABLE)
+    bad = {UTF8: e.utf8_bad, CP932: e.sjis_bad, EUCJP: e.euc_bad}
+    possible = [name for name in _MIXABLE if not bad[name]]
+    best = max(possible, key=lambda name: kana[name], default="")
+    if not best or not kana[best] or sum(kana[name] == kana[best] for name in possible) > 1:
+        return "", possible
+    return best, possible
 
 
 # Japanese pages on Chinese servers: GB 2312 has kana where EUC-JP has them, but other kanji.

@@ -23,6 +23,7 @@ MIN_SHARE_UTF8 = 0.03
 MIN_SHARE_LEGACY = 0.08
 MANY_KANA = 120  # so many kana are a Japanese passage, whatever surrounds it
 CLEAN_UTF8 = 0.02  # no more bad bytes than this share of the characters: plainly UTF-8
+MIXED_KANA = 0.3
 MAX_BAD = 0.12  # share of undecodable lead bytes a legacy reading may have
 _ENTITY = re.compile(
     rb"&#(?:[xX]0*30[4-9a-fA-F][0-9a-fA-F](?![0-9a-fA-F])|0*12(?:3[5-9]|4\d|5[0-4])\d(?!\d))"
@@ -228,7 +229,7 @@ def sjis_plausible(e: Evidence) -> bool:
     return (
         e.sjis_kana + min(e.sjis_half, e.sjis) >= MIN_KANA
         and e.sjis_kana >= MIN_SHARE_LEGACY * total
-        and e.sjis_bad <= MAX_BAD * total
+        and (e.sjis_bad <= MAX_BAD * total or _is_mixed(e.sjis_kana, total, e.sjis_bad))
     )
 
 
@@ -237,5 +238,11 @@ def euc_plausible(e: Evidence) -> bool:
     return (
         e.euc_kana >= MIN_KANA
         and e.euc_kana >= MIN_SHARE_LEGACY * e.euc
-        and e.euc_bad <= MAX_BAD * e.euc
+        and (e.euc_bad <= MAX_BAD * e.euc or _is_mixed(e.euc_kana, e.euc, e.euc_bad))
     )
+
+
+def _is_mixed(kana: int, total: int, bad: int) -> bool:
+    """So many kana are Japanese even where much contradicts the reading: a part of the page is in
+    another charset, or it is Japanese in GBK, whose kana stand where EUC-JP has them."""
+    return kana >= MIXED_KANA * total and bad <= total

@@ -14,8 +14,6 @@ import re
 
 ROUNDS = 2  # times a page may have been garbled
 KEPT = 4  # kana and kanji that must come back for each that is lost
-# A kana's first two bytes after one more round of Windows-1252: then a run is on its way there.
-_WESTERN = re.compile("ã[\x81-\x83‚ƒ\ufffd]|Ã£(?:Â|â€|Æ)")
 _WESTERN_CHARS = {
     bytes([b]).decode("cp1252", "ignore") or chr(b): bytes([b]) for b in range(0x80, 0x100)
 }
@@ -24,6 +22,7 @@ _WESTERN_RUN = re.compile("[" + "".join(re.escape(c) for c in _WESTERN_CHARS) + 
 _CP932_RUN = re.compile(r"(?:[^\x00-\x7f]|(?<=[^\x00-\x7f])\?(?=[^\x00-\x7f])){2,}")
 _LOST = re.compile("[\ufffd?・]")  # what stands for a character that CP932 does not have
 _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_FAR = re.compile("[\u2000-\uffef]")
 _GAPS = re.compile("\ufffd+")
 
 
@@ -69,11 +68,19 @@ def _cp932_bytes(run: str) -> bytes:
 
 
 def _as_utf8(data: bytes) -> str | None:
-    """The text of these bytes, when it is Japanese or on its way there and little was lost."""
+    """The text of these bytes, when it is none that Latin text could be, and little was lost."""
     plain = _GAPS.sub("\ufffd", data.decode("utf-8", "replace"))
     lost = plain.count("\ufffd")
     if not lost:
-        better = _JAPANESE.search(plain) or _WESTERN.search(plain)
-        return plain if better else None
+        return plain if _FAR.search(plain) or _is_garbled(plain) else None
     japanese = len(_JAPANESE.findall(plain))
     return plain if japanese >= 3 and japanese >= KEPT * lost else None
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether a run is UTF-8 read as Windows-1252 once more."""
+    try:
+        again = b"".join(_WESTERN_CHARS[c] for c in text if c >= "\x80").decode("utf-8")
+    except (KeyError, UnicodeDecodeError):
+        return False
+    return _FAR.search(again) is not None

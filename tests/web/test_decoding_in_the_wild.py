@@ -293,3 +293,29 @@ def test_the_fast_way_reads_iso_2022_jp_as_the_careful_one_does(parts: list[byte
 def test_user_defined_and_unassigned_euc_cells_are_one_repair_each() -> None:
     assert encoding.decode_as(b"\xa4\xa2\xf5\xa1\xa4\xa2", "euc-jp") == ("あ\ufffdあ", 1)
     assert encoding.decode_as(b"\xa4\xa2\x8f\xf5\xa1\xa4\xa2", "euc-jp") == ("あ\ufffdあ", 1)
+
+
+def test_real_texts_survive_every_accident(shared_data: Path) -> None:
+    """Short lines without kana, runs of full-width blanks: what made-up sentences do not have."""
+    seen = 0
+    for path in sorted((shared_data / "text" / "aozora-sjis").rglob("*.txt"))[:30]:
+        text = path.read_bytes().decode("cp932", "ignore").replace("\r\n", "\n")[:4000]
+        text = text.encode("euc_jp", "ignore").decode("euc_jp").replace("〜", "～")
+        lines = text.split("\n")
+        head, tail = "\n".join(lines[: len(lines) // 2]), "\n".join(lines[len(lines) // 2 :])
+        if "は" not in head or "は" not in tail:
+            continue
+        accidents = {
+            "twice": western(western(text.encode()).encode()).encode(),
+            "once": western(text.encode()).encode(),
+            "half CP932": f"{head}\n".encode() + tail.encode("cp932", "ignore"),
+            "GB": b'<meta charset="gb2312">' + text.encode("gb18030"),
+        }
+        for name, body in accidents.items():
+            assert gate.is_candidate(gate.evidence(body)), (name, path.name)
+            found = decode(body).text.removeprefix('<meta charset="gb2312">')
+            wanted = text if name != "half CP932" else text.replace("〜", "～")
+            same = sum(a == b for a, b in zip(found, wanted, strict=False))
+            assert same >= 0.99 * len(wanted) and len(found) == len(wanted), (name, path.name)
+        seen += 1
+    assert seen >= 20
