@@ -24,9 +24,10 @@ from corpus.storage import open_input
 MAX_BLOCK = 8 << 20
 SEARCHED = 1 << 20
 # URL, IP address, archive date, content type, length: ArcFileFormat of the Internet Archive, v1
-_LINE = rb"[a-z][a-z0-9+.-]*:[^\r\n]+ [0-9a-fA-F.:]+ \d{14} \S+ \d{1,12}\r?\n"
+_LINE = rb"[a-zA-Z][a-zA-Z0-9+.-]*:[^\r\n]+ [0-9a-fA-F.:]+ \d{14} \S+ \d{1,12}\r?\n"
 _HEAD = re.compile(_LINE)
 _NEXT_HEAD = re.compile(rb"\n(?=" + _LINE + rb")")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _BROKEN = (ArchiveLoadFailed, ValueError, AttributeError, UnicodeDecodeError, zlib.error)
 
 
@@ -83,8 +84,10 @@ def _record(archive: ArchiveIterator) -> Record | None:
     if record is None:
         return None
     headers = {name.lower(): value for name, value in record.rec_headers.headers}
-    if not headers.get("warc-type"):
-        headers["warc-type"] = "warcinfo"
+    kind = headers.get("warc-type", "")
+    if not kind or (kind == "response" and not _SCHEME.match(headers.get("warc-target-uri", ""))):
+        # it takes any line for a head
+        raise ValueError("not the head of an ARC record")
     block = record.raw_stream.read(MAX_BLOCK)  # before the place is asked for: that reads on
     offset, length = archive.get_record_offset(), archive.get_record_length() or 0
     cut = len(block) < min(content_length(headers), MAX_BLOCK)
@@ -92,14 +95,27 @@ def _record(archive: ArchiveIterator) -> Record | None:
 
 
 def _next_head(stream: IO[bytes], start: int, size: int) -> int:
-    """Offset of the next record head, or gzip member, behind `start`; `size` when there is none."""
+    """Offset of the next record head, plain or packed, behind `start`; `size`: there is none."""
     position = start
     while position < size:
         stream.seek(position)
         data = stream.read(SEARCHED + 4096)  # a head may straddle the step
         head = _NEXT_HEAD.search(data)
-        places = [head.end() if head else -1, data.find(GZIP_MAGIC, 1 if position == start else 0)]
-        if max(places) >= 0:
-            return position + min(at for at in places if at >= 0)
+        places = [head.end()] if head else []
+        magic = data.find(GZIP_MAGIC, 1 if position == start else 0)
+        while magic >= 0:
+            if _packed_head(data[magic : magic + 4096]):
+                places.append(magic)
+                break
+            magic = data.find(GZIP_MAGIC, magic + 1)
+        if places:
+            return position + min(places)
         position += SEARCHED
     return size
+
+
+def _packed_head(data: bytes) -> bool:
+    try:
+        return bool(_HEAD.match(zlib.decompressobj(31).decompress(data, 4096)))
+    except zlib.error:
+        return False

@@ -84,7 +84,7 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
 
 
 def _response(item: Item, record: warc.Record, settings: Settings) -> None:
-    if not item.url.startswith(("http:", "https:")) and ":" in item.url:
+    if not item.url[:6].lower().startswith(("http:", "https:")) and ":" in item.url:
         item.skip = f"{item.url.partition(':')[0].lower()[:20]} response"
         return
     response = http.parse(
@@ -109,8 +109,13 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
 
 def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
     """Take the body as a page or a plain text, or say why it is neither."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    declared = headers.get("content-type", "").lower()
+    kind = declared.partition(";")[0].strip()
     head = body[:HEAD_SEARCHED].lstrip()
+    if "," in kind:  # the field came twice: a page if one of them says so and the body, too
+        kinds = [name.partition(";")[0].strip() for name in declared.split(",")]
+        pages = [name for name in kinds if name in PAGE_TYPES]
+        kind = pages[0] if pages and (len({*kinds}) == 1 or _looks_like_html(head)) else kind
     if not head:
         item.skip = "empty body"
     elif kind not in PAGE_TYPES and not (kind in VAGUE_TYPES and _looks_like_html(head)):
