@@ -162,6 +162,7 @@ def _settings(
 ) -> Any:
     """Settings from file and flags; `base` is what a folder already has."""
     from corpus import config
+    from corpus.select import check_url_lists
     from filters.profile import ProfileError, load
 
     if base is None or config_file:
@@ -181,9 +182,7 @@ def _settings(
         load(settings.select.profile)
     except ProfileError as error:
         raise UsageError(str(error)) from error
-    for path in (*settings.urls.block, *settings.urls.allow):
-        if not Path(path).exists():
-            raise UsageError(f"no such URL list: {path}")
+    check_url_lists(settings.urls)
     return settings
 
 

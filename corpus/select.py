@@ -215,15 +215,29 @@ def url_rules(settings: UrlSettings, cache: Path) -> urls.Rules | None:
     """The URL lists of the settings, loaded once a process; UsageError names a bad list."""
     if not settings.block:
         return None
+    try:
+        return urls.load(_url_sources(settings), cache)
+    except urls.UrlListError as error:
+        raise UsageError(str(error)) from error
+
+
+def check_url_lists(settings: UrlSettings) -> None:
+    """UsageError for a missing list or an unknown category, before hours of harvest."""
+    try:
+        urls.check(_url_sources(settings))
+    except urls.UrlListError as error:
+        raise UsageError(str(error)) from error
+
+
+def _url_sources(settings: UrlSettings) -> list[urls.Source]:
+    """The lists of the settings; their categories choose among those of UT1 forms only."""
     categories = settings.categories or None
     if settings.categories == ("swallow",):
         categories = tuple(urls.SWALLOW_CATEGORIES)
-    sources = [urls.Source(Path(path), categories) for path in settings.block]
-    sources += [urls.Source(Path(path), None, allow=True) for path in settings.allow]
-    try:
-        return urls.load(sources, cache)
-    except urls.UrlListError as error:
-        raise UsageError(str(error)) from error
+    return [
+        urls.Source(path, categories if urls.has_categories(path) else None)
+        for path in map(Path, settings.block)
+    ] + [urls.Source(Path(path), None, allow=True) for path in settings.allow]
 
 
 def duplicates_of(

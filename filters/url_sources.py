@@ -72,12 +72,22 @@ def members(sources: Iterable[Source]) -> Iterator[Member]:
             yield _given(source)
         elif not source.path.exists():
             raise UrlListError(f"URL list {source.path}: no such file or folder")
-        elif source.path.is_dir():
-            yield from _chosen(source, source.path, _folders(source.path))
-        elif source.path.name.endswith(_TAR):
-            yield from _chosen(source, source.path, _archived(source.path))
+        elif has_categories(source.path):
+            files = _folders if source.path.is_dir() else _archived
+            yield from _chosen(source, source.path, files(source.path))
         else:
             yield _plain(source, source.path)
+
+
+def has_categories(path: Path) -> bool:
+    """Whether a list is a UT1 folder or archive; a plain list is one category."""
+    return path.is_dir() or path.name.endswith(_TAR)
+
+
+def check(sources: Iterable[Source]) -> None:
+    """Raise UrlListError as reading these lists would, for what is missing; lines are not read."""
+    for _ in members(sources):
+        pass
 
 
 def _given(source: Source) -> Member:

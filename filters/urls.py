@@ -33,9 +33,12 @@ import xxhash
 
 from . import url_table as table
 from .url_forms import Pattern, host, percent, split
-from .url_sources import Member, Source, UrlListError, contents, members
+from .url_sources import Member, Source, UrlListError, check, contents, has_categories, members
 
-__all__ = ["SWALLOW_CATEGORIES", "SWALLOW_HOSTS", "Match", "Source", "UrlListError", "load"]
+__all__ = [
+    "SWALLOW_CATEGORIES", "SWALLOW_HOSTS", "Match", "Source", "UrlListError", "check",
+    "has_categories", "load",
+]  # fmt: skip
 
 # Swallow Corpus v1, ngurl.py, set NG: these categories of UT1 are blocked (audio-video, blog and
 # radio are not). The set also holds "mixed adult" with a space, which UT1 calls mixed_adult, so

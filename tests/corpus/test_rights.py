@@ -151,3 +151,25 @@ def test_every_claim_of_a_page_is_recorded_and_the_policy_decides(
     wrong = run_corpus("build", archive, "--out", tmp_path / "o", *FLAGS,
                        "--set", "rights.drop_directives=noarchiv", check=False)  # fmt: skip
     assert wrong.returncode == 2 and "noarchiv" in wrong.stderr
+
+
+def test_url_lists_are_checked_before_the_harvest(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for category, host in (("adult", "bad.example"), ("blog", "site.example")):
+        (tmp_path / "ut1" / category).mkdir(parents=True)
+        (tmp_path / "ut1" / category / "domains").write_text(f"{host}\n")
+    own, allow = tmp_path / "own.txt", tmp_path / "allow.txt"
+    own.write_text("# ours\nsite.example/secret\n")
+    allow.write_text("site.example/open\n")
+    lists = ("--set", f"urls.block={tmp_path}/ut1,{own}", "--set", f"urls.allow={allow}")
+    wrong = run_corpus("build", *archives, "--out", tmp_path / "o1", *FLAGS, *lists,
+                       "--set", "urls.categories=adlt", check=False)  # fmt: skip
+    assert wrong.returncode == 2 and "did you mean adult" in wrong.stderr
+    assert not (tmp_path / "o1" / "documents").exists()
+    out = tmp_path / "o2"  # categories choose among those of the folder; a plain list is whole
+    run_corpus(
+        "build", *archives, "--out", out, *FLAGS, *lists, "--set", "urls.categories=adult,blog"
+    )
+    urls = pq.read_table(out / "corpus", columns=["url"])["url"].to_pylist()
+    assert urls == ["http://site.example/open/b"]
+    said = run_corpus("explain", out, "http://site.example/secret/a").stdout
+    assert "own: site.example/secret (own.txt)" in said
