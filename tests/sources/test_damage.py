@@ -8,8 +8,10 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import brotli
 import pytest
 import zstandard
 from hypothesis import given
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from corpus.sources import warc
 from corpus.sources.boundaries import LOOK_BACK
 from corpus.sources.window import Window
+from corpus.web import http
 
 LIMIT = 8 << 20
 PACKINGS = {
@@ -254,3 +257,50 @@ def test_memory_stays_bounded_on_a_gigabyte_of_zeros(packing: str, tmp_path: Pat
 def test_a_member_longer_than_its_32_bit_size_field_can_say(tmp_path: Path) -> None:
     sizes, grown = peak(zeros(tmp_path / "wrap", (4 << 30) + (1 << 20), "gzip"))
     assert sizes == f"[{LIMIT}, 4]" and grown < 250
+
+
+# HTTP messages meant to cost time -----------------------------------------------------------------
+
+
+def parsed(head: bytes, body: bytes) -> http.Response:
+    found = http.parse(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + body, LIMIT, 1000)
+    assert found is not None and len(found.body) <= LIMIT
+    return found
+
+
+def test_a_head_without_an_end_is_read_as_far_as_its_limit() -> None:
+    found = http.parse(b"HTTP/1.1 200 OK\r\n" + b"A:b\r\n" * 1_600_000, LIMIT, 1000)
+    assert found is not None and len(found.headers["a"]) < http.MAX_HEAD
+
+
+def test_codings_are_undone_to_a_depth_of_eight() -> None:
+    body = b"page" * 100
+    layers = [body]
+    for _ in range(10):
+        layers.append(gzip.compress(layers[-1]))
+    named = b"Content-Encoding: " + b", ".join([b"gzip"] * 8)
+    assert parsed(named, layers[8]).body == body
+    many = b"Content-Encoding: " + b",".join([b"gzip"] * 40_000)
+    assert parsed(many, layers[10]).body == layers[2]
+    assert parsed(b"Content-Encoding: " + b"deflate," * 20_000, bytes(LIMIT)).body == bytes(LIMIT)
+
+
+@pytest.mark.parametrize("inner", [brotli.compress, gzip.compress, zlib.compress])
+def test_a_bomb_inside_a_coding_is_named(inner: Callable[[bytes], bytes]) -> None:
+    name = {brotli.compress: b"br", gzip.compress: b"gzip", zlib.compress: b"deflate"}[inner]
+    bomb = gzip.compress(inner(bytes(30 << 20)))
+    found = http.parse(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: " + name + b", gzip\r\n\r\n" + bomb, LIMIT, 10
+    )
+    assert found is not None and found.problem == "bomb" and len(found.body) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    "size", [b"FFFFFFFF", b"7fffffffffffffff", b"-5", b"0x10", b"1" + b"0" * 300]
+)
+def test_absurd_chunk_sizes_leave_what_is_there(size: bytes) -> None:
+    page = b"<html>page</html>"
+    whole = b"11\r\n" + page + b"\r\n" + size + b"\r\n" + page
+    assert parsed(b"Transfer-Encoding: chunked", whole).body.startswith(page)
+    first = size + b"\r\n" + page
+    assert page in parsed(b"Transfer-Encoding: chunked", first).body
