@@ -150,7 +150,7 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         return Reject("not Japanese (gate)", skip=True)
     row = _empty_row(item, settings)
     text = item.text or ""
-    if body is not None:
+    if body is not None and evidence is not None:
         row["source_digest"] = item.digest or _sha1(body)
         if item.charset:
             text, repairs = encoding.decode_as(body, item.charset)

@@ -56,7 +56,7 @@ def decode(body: bytes, content_type: str, e: Evidence) -> Decoded:
     text, repairs = decode_as(body, charset)
     if repairs >= MANY_REPAIRS and charset in _MIXABLE:
         text, repairs = _decode_pieces(body, charset) or (text, repairs)
-    if e.iso2022 and charset in _MIXABLE:
+    if 0 < e.iso2022 < MAX_PIECES and charset in _MIXABLE:
         text, runs = _JIS_RUN.subn(lambda run: decode_iso2022jp(run.group().encode()), text)
         repairs += runs
     if charset == UTF8 and e.mojibake >= MIN_KANA:
@@ -161,7 +161,7 @@ MANY_REPAIRS = 4  # fewer are damage; a sentence of UTF-8 read as CP932 has abou
 MAX_PIECES = 20_000  # of a page; with more it is noise, and reading each would take seconds
 _MIXABLE = (UTF8, CP932, EUCJP)
 # No second byte of these charsets is < > or a line feed.
-_PIECE = re.compile(rb"[^<>\n\x80-\xff]{0,999}[\x80-\xff][^<>\n]*")
+_PIECE = re.compile(rb"(?<![^<>\n])[^<>\n\x80-\xff]*[\x80-\xff][^<>\n]*")
 _JIS_RUN = re.compile("\x1b\\$[@B][\t -~\r\n]*?(?:\x1b\\([BJ]|(?=[^\t -~\r\n])|\\Z)")
 
 

@@ -178,6 +178,9 @@ def test_random_bytes_in_a_page_are_no_other_charset() -> None:
 
 def test_noise_costs_no_time() -> None:
     assert TEXT in decode(PAGE.format(TEXT).encode() + b"\xff<" * 2_000_000).text
+    one_line = b"x" * 4_000_000 + TEXT.encode("cp932")
+    assert TEXT in decode(PAGE.format(TEXT * 9).encode() + one_line).text
+    assert TEXT in decode(PAGE.format(TEXT).encode("iso2022_jp") + b"\x1b$B" * 300_000).text
 
 
 def test_japanese_in_gb_2312_keeps_its_kanji_and_a_lie_about_euc_jp_loses(
