@@ -98,5 +98,5 @@ def clean_lines(text: str) -> str:
     marked = any(mark in low for mark in _MARKS)
     lines = [line.rstrip().lstrip("　") for line in text.split("\n")]
     distinct = set(lines)  # a page of a million lines repeats them
-    gone = {line for line in distinct if len(line) <= MAX_COPYRIGHT and is_boilerplate(line, marked)}
+    gone = {line for line in distinct if is_boilerplate(line, marked)}
     return "\n".join(line for line in lines if line not in gone).strip("\n")
