@@ -162,8 +162,7 @@ def _settings(
 ) -> Any:
     """Settings from file and flags; `base` is what a folder already has."""
     from corpus import config
-    from corpus.select import check_url_lists
-    from filters.profile import ProfileError, load
+    from corpus.select import check_profile, check_url_lists
 
     if base is None or config_file:
         settings = config.load(config_file, sets)
@@ -178,10 +177,7 @@ def _settings(
     for section, key, flag_value, flag in flags:
         if flag_value is not None:
             settings = config.set_key(settings, section, key, flag_value, flag)
-    try:
-        load(settings.select.profile)
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
+    check_profile(settings.select)
     check_url_lists(settings.urls)
     return settings
 

@@ -13,11 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.build import load_settings
 from corpus.errors import UsageError
 from corpus.select import COLUMNS, decide
 from filters import compare as tables
 from filters.profile import Decisions, Profile, ProfileError
+from filters.published_words import check
 from filters.signals import SIGNALS
+from filters.words import WordError
 
 
 def compare(root: Path, profiles: list[Profile]) -> dict[str, Any]:
@@ -26,7 +29,8 @@ def compare(root: Path, profiles: list[Profile]) -> dict[str, Any]:
     Returns {documents, kept: name → {documents, characters}, matrix, rules: name → rows}.
     """
     lengths = _column(root, "n_chars")
-    decisions = {p.name: _decide(root, p) for p in profiles}
+    lists = load_settings(root)[0].select.word_lists
+    decisions = {p.name: _decide(root, p, lists) for p in profiles}
     return {
         "documents": len(lengths),
         "kept": {
@@ -72,9 +76,15 @@ def _column(root: Path, name: str) -> np.ndarray:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _decide(root: Path, profile: Profile) -> Decisions:
+def _decide(root: Path, profile: Profile, lists: str) -> Decisions:
+    try:
+        check(profile.extra_signals(), Path(lists) if lists else None)
+    except WordError as error:
+        raise UsageError(
+            f"profile {profile.name}: {error} (corpus select --set select.word_lists=FOLDER first)"
+        ) from error
     parts = [
-        decide(profile, pq.read_table(path, columns=list(COLUMNS)).combine_chunks(), path)
+        decide(profile, pq.read_table(path, columns=list(COLUMNS)).combine_chunks(), path, lists)
         for path in _documents(root)
     ]
     names = ("keep", "rule", "value", "threshold", "failures")

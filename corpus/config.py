@@ -135,6 +135,7 @@ class SelectSettings:
     """Which profile decides."""
 
     profile: str = "web"
+    word_lists: str = ""  # folder with the published word lists that some -compat profiles count
 
 
 @dataclass(frozen=True)

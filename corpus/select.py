@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus import storage
-from corpus.config import Settings, UrlSettings
+from corpus.config import SelectSettings, Settings, UrlSettings
 from corpus.errors import UsageError
 from corpus.ledger import Ledger
 from corpus.web.rights import directives_for_all
 from corpus.web.sites import Site, Verdict
 from filters import signals, urls
-from filters.profile import Decisions, Profile, load
+from filters.profile import Decisions, Profile, ProfileError, load
+from filters.published_words import check, measure_extra
+from filters.words import WordError
 
 SELECTED = pa.schema(
     [
@@ -46,7 +48,7 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     table = pq.read_table(documents, columns=list(COLUMNS)).combine_chunks()
     removed, cluster, size = duplicates_of(root, index, table.num_rows, table["id"])
     profile = load(settings.select.profile)
-    decisions = decide(profile, table, documents)
+    decisions = decide(profile, table, documents, settings.select.word_lists)
     candidates = ~removed
     ledger = Ledger("select")
     dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
@@ -82,15 +84,21 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     return counts
 
 
-def decide(profile: Profile, table: pa.Table, documents: Path) -> Decisions:
+def decide(profile: Profile, table: pa.Table, documents: Path, word_lists: str = "") -> Decisions:
     """The profile's decisions on rows with the columns of a documents file.
 
-    Signals of lazy groups are not stored: where the profile asks for some, texts are read again.
+    Signals of lazy groups and counts of published word lists are not stored: where the profile
+    asks for some, texts are read again. word_lists: the folder of `[select] word_lists`.
     """
     chunks = _one(table["quality"])
+    extra = {name: _one(table[name]) for name in ("language_score", "n_chars", "repairs")}
     lazy = frozenset(g for g in profile.groups() if signals.GROUPS[g].lazy)
-    if lazy and table.num_rows:
+    missing = [name for name in profile.extra_signals() if name not in extra]
+    texts = pa.array([], pa.string())
+    if (lazy or missing) and table.num_rows:
         texts = _one(pq.read_table(documents, columns=["text"])["text"])
+    extra |= measure_extra(missing, texts, _folder(word_lists))
+    if lazy and table.num_rows:
         fresh = signals.measure(texts, lazy)
         fields = list(chunks.type)
         measured = [
@@ -98,10 +106,25 @@ def decide(profile: Profile, table: pa.Table, documents: Path) -> Decisions:
             for f in fields
         ]
         chunks = pa.StructArray.from_arrays(measured, fields=fields)
-    extra = {
-        name: table[name].combine_chunks() for name in ("language_score", "n_chars", "repairs")
-    }
-    return profile.decide(chunks, {k: _one(v) for k, v in extra.items()})
+    return profile.decide(chunks, extra)
+
+
+def check_profile(settings: SelectSettings) -> Profile:
+    """The profile; UsageError if it or the lists and packages it needs are unusable."""
+    try:
+        profile = load(settings.profile)
+        check(profile.extra_signals(), _folder(settings.word_lists))
+    except ProfileError as error:
+        raise UsageError(str(error)) from error
+    except WordError as error:
+        raise UsageError(
+            f"profile {settings.profile}: {error} (--set select.word_lists=FOLDER)"
+        ) from error
+    return profile
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path) if path else None
 
 
 def _one(column: Any) -> pa.Array:

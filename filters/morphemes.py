@@ -10,13 +10,14 @@ fugashi. Here it is UniDic's short units throughout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from .kernels.charsets import FINEWEB_PUNCTUATION, code_points
-from .kernels.spec import Bytes, Floats, Offsets, Signal, count, number, share
+from .kernels.spec import Bytes, Floats, Ints, Offsets, Points, Signal, count, number, share
 from .kernels.wordgrams import duplicate_characters, repeated_share, top_ngram_characters
 
 CHUNK = 100_000  # HojiChar's max_parse_chars
@@ -27,7 +28,8 @@ STOP_WORDS = frozenset("のにをはたてがとで年し・月れさ")
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
 
-SIGNALS: tuple[Signal, ...] = (
+# What Gopher's rules ask, as datatrove counts it, in the order of `gopher_numbers`.
+GOPHER_SIGNALS: tuple[Signal, ...] = (
     count("n_words", "words", "words that are more than punctuation", GOPHER),
     number("mean_word_length", "code points", "mean length of those words", GOPHER),
     share("alpha_word_share", "of all words", "words with a letter of any script", GOPHER),
@@ -37,8 +39,6 @@ SIGNALS: tuple[Signal, ...] = (
     number("ellipses_per_word", "per word", "… and ... for each word", GOPHER),
     share("dash_line_share", "of lines", "lines that begin with • or -", GOPHER),
     share("dots_line_share", "of lines", "lines that end in … or ...", GOPHER),
-    share("noun_share", "of words", "nouns among all words but 補助記号", HOJICHAR),
-    share("dup_word_7gram_share", "of 7-grams", "word 7-grams that occur more than once", HOJICHAR),
     *(
         share(
             f"top_word_{n}gram_share", "of n_chars", f"characters of the top word {n}-gram", GOPHER
@@ -49,6 +49,13 @@ SIGNALS: tuple[Signal, ...] = (
         share(f"dup_word_{n}gram_char_share", "of n_chars", f"in repeated word {n}-grams", GOPHER)
         for n in DUPLICATE_SIZES
     ),
+)
+N_PLAIN = 9  # of them come before the n-grams
+SIGNALS: tuple[Signal, ...] = (
+    *GOPHER_SIGNALS[:N_PLAIN],
+    share("noun_share", "of words", "nouns among all words but 補助記号", HOJICHAR),
+    share("dup_word_7gram_share", "of 7-grams", "word 7-grams that occur more than once", HOJICHAR),
+    *GOPHER_SIGNALS[N_PLAIN:],
 )
 PUNCTUATION = frozenset(map(chr, code_points(FINEWEB_PUNCTUATION)))
 
@@ -91,37 +98,60 @@ def _measure_one(text: str) -> list[float]:
     words, kinds, chunks = analyse(text)
     if not words:
         return [0.0] * len(SIGNALS)
+    marks = kinds.count("補助記号")
+    numbers = gopher_numbers(text, words, STOP_WORDS)
+    nouns = kinds.count("名詞") / (len(words) - marks) if len(words) > marks else 0.0
+    sevens = _repeated_sevens(words, chunks)
+    return [*numbers[:N_PLAIN], nouns, sevens, *numbers[N_PLAIN:]]
+
+
+def gopher_numbers(text: str, words: Sequence[str], stop_words: frozenset[str]) -> list[float]:
+    """The values of GOPHER_SIGNALS for a text and its words; zeros for a text without words."""
+    if not words:
+        return [0.0] * len(GOPHER_SIGNALS)
     content = [w for w in words if not PUNCTUATION.issuperset(w)]
     lines = text.splitlines()
-    marks = kinds.count("補助記号")
     return [
         len(content),
         sum(map(len, content)) / len(content) if content else 0.0,
         sum(any(c.isalpha() for c in w) for w in words) / len(words),
-        len(STOP_WORDS.intersection(words)),
+        len(stop_words.intersection(words)),
         text.count("\n") / len(words),
         text.count("#") / len(words),
         (text.count("...") + text.count("…")) / len(words),
         sum(line.lstrip().startswith(("•", "-")) for line in lines) / len(lines),
         sum(line.rstrip().endswith(("...", "…")) for line in lines) / len(lines),
-        kinds.count("名詞") / (len(words) - marks) if len(words) > marks else 0.0,
-        *_ngram_shares(words, chunks, len(text)),
+        *_ngram_shares(words, len(text)),
     ]
 
 
-def _ngram_shares(words: list[str], chunks: list[int], length: int) -> list[float]:
+Room = tuple[Ints, Ints]  # for wordgrams: counts int32[words + 1], first int32[4 · words + 4]
+
+
+def _room(words: Sequence[str]) -> Room:
+    return np.empty(len(words) + 1, np.int32), np.empty(4 * len(words) + 4, np.int32)
+
+
+def _spans(words: Sequence[str], between: str) -> tuple[Points, Offsets, Offsets]:
+    """(code points, begins, ends): the words joined by `between`, as wordgrams takes them."""
+    points = np.frombuffer(between.join(words).encode("utf-32-le", "replace"), np.uint32)
     lengths = np.array([len(w) for w in words], np.int64)
-    joined = np.frombuffer("".join(words).encode("utf-32-le", "replace"), np.uint32)
-    spaced = np.frombuffer(" ".join(words).encode("utf-32-le", "replace"), np.uint32)
-    ends = np.cumsum(lengths)
-    begins = ends - lengths
-    shift = np.arange(len(words))
-    counts = np.empty(len(words) + 1, np.int32)
-    first = np.empty(4 * len(words) + 4, np.int32)
-    chunk_of = np.array(chunks, np.int32)
-    spans = (spaced, begins + shift, ends + shift)
+    ends = np.cumsum(lengths + len(between)) - len(between)
+    return points, ends - lengths, ends
+
+
+def _ngram_shares(words: Sequence[str], length: int) -> list[float]:
+    counts, first = _room(words)
+    spaced, joined = _spans(words, " "), _spans(words, "")
     return [
-        repeated_share(*spans, chunk_of, 7, counts, first),
-        *(top_ngram_characters(*spans, n, counts, first) / length for n in TOP_SIZES),
-        *(duplicate_characters(joined, begins, ends, n, first) / length for n in DUPLICATE_SIZES),
+        *(top_ngram_characters(*spaced, n, counts, first) / length for n in TOP_SIZES),
+        *(duplicate_characters(*joined, n, first) / length for n in DUPLICATE_SIZES),
     ]
+
+
+def _repeated_sevens(words: Sequence[str], chunks: Sequence[int]) -> float:
+    counts, first = _room(words)
+    share_: float = repeated_share(
+        *_spans(words, " "), np.array(chunks, np.int32), 7, counts, first
+    )
+    return share_

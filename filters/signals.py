@@ -10,7 +10,7 @@ are lazy, measured only when asked for by name: `words` (a morphological analyse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,8 @@ from .kernels.classes import CLASS_TABLE
 from .kernels.decode import decode
 from .kernels.marks import MARK_TABLE
 from .kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
+from .morphemes import GOPHER_SIGNALS, measure_words
 from .morphemes import SIGNALS as WORD_SIGNALS
-from .morphemes import measure_words
 from .words import SIGNALS as HARM_SIGNALS
 from .words import measure_harm
 
@@ -132,6 +132,13 @@ EXTRA_SIGNALS: dict[str, Signal] = {
                 ("ldnoobw", "C4 and LDNOOBW", ("ja",)),
             )
             for topic in topics
+        ),
+        *(
+            replace(s, name=f"sudachi_{s.name}", description=f"{s.description}; Sudachi's words")
+            for s in (
+                *GOPHER_SIGNALS,
+                count("english_stop_words", "of 8 words", "how many of the be to of and … occur"),
+            )
         ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
         count("cluster_size", "documents", "documents of the near-duplicate cluster"),
