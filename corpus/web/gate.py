@@ -23,7 +23,10 @@ MIN_SHARE_UTF8 = 0.03
 MIN_SHARE_LEGACY = 0.08
 MANY_KANA = 120  # so many kana are a Japanese passage, whatever surrounds it
 CLEAN_UTF8 = 0.02  # no more bad bytes than this share of the characters: plainly UTF-8
-MIXED_KANA = 0.3
+MIXED_KANA, MIXED_BAD = 0.3, 0.5
+# A Japanese sentence in a large page of another language: kana in a row (Chinese uses の alone).
+PASSAGE_KANA = 20
+PASSAGE_PAIRS = 12
 MAX_BAD = 0.12  # share of undecodable lead bytes a legacy reading may have
 _ENTITY = re.compile(
     rb"&#(?:[xX]0*30[4-9a-fA-F][0-9a-fA-F](?![0-9a-fA-F])|0*12(?:3[5-9]|4\d|5[0-4])\d(?!\d))"
@@ -52,6 +55,9 @@ class Evidence(NamedTuple):
     cjk_entities: int  # numeric entities for kanji, hanzi, hangul
     nuls: int  # zero bytes among the first 512: UTF-16; 512 where its mark says so
     mojibake: int = 0  # kana that stand there as UTF-8 read with a wrong table
+    utf8_pairs: int = 0  # kana behind kana, in each reading
+    sjis_pairs: int = 0
+    euc_pairs: int = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,13 +88,14 @@ def _western_kana(data: np.ndarray, i: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8), and out[11]
-    with kana that stand there as mojibake: ã and what followed E3, or 縺 繧 繝.
+    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8), out[11] with
+    kana that stand there as mojibake (ã and what followed E3, or 縺 繧 繝), out[12] with pairs.
 
     `words` is the same buffer as uint64, for skipping ASCII eight bytes at a time.
     """
     n = data.size
-    high = utf8 = kana = bad = garbled = 0
+    high = utf8 = kana = bad = garbled = pairs = 0
+    behind_kana = -1
     i = 0
     while i < n:
         b = data[i]
@@ -117,7 +124,10 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                         garbled += 1 if c == 0xA7 or c == 0x9D else 0
                 # U+3040 to U+30FA: without ・ and ー, which stand in Chinese names too
                 if b == 0xE3 and 0x81 <= data[i + 1] <= 0x83:
-                    kana += 0 if data[i + 1] == 0x83 and data[i + 2] >= 0xBB else 1
+                    if not (data[i + 1] == 0x83 and data[i + 2] >= 0xBB):
+                        kana += 1
+                        pairs += 1 if i == behind_kana else 0
+                        behind_kana = i + 3
         elif 0xC2 <= b <= 0xDF:
             if i + 1 < n and (data[i + 1] & 0xC0) == 0x80:
                 size = 2
@@ -139,15 +149,17 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
             bad += 1
             high += 1
             i += 1
-    out[0], out[1], out[2], out[3], out[11] = high, utf8, kana, bad, garbled
+    out[0], out[1], out[2], out[3] = high, utf8, kana, bad
+    out[11], out[12] = garbled, pairs
 
 
 @numba.njit(cache=True, nogil=True)
 def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """Fill out[4:11] with the Shift_JIS and the EUC-JP reading of `data`, side by side."""
+    """Fill out[4:11] and out[13:15] with the Shift_JIS and the EUC-JP reading, side by side."""
     n = data.size
-    sjis = sjis_kana = sjis_half = sjis_bad = 0
-    euc = euc_kana = euc_bad = 0
+    sjis = sjis_kana = sjis_half = sjis_bad = sjis_pairs = 0
+    euc = euc_kana = euc_bad = euc_pairs = 0
+    behind_sjis_kana = behind_euc_kana = -1
     next_sjis = next_euc = 0  # first byte not yet covered in each reading
     i = 0
     while i < n:
@@ -169,6 +181,8 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 sjis += 1
                 if (b == 0x82 and 0x9F <= b1 <= 0xF1) or (b == 0x83 and b1 <= 0x96):
                     sjis_kana += 1
+                    sjis_pairs += 1 if i == behind_sjis_kana else 0
+                    behind_sjis_kana = i + 2
                 next_sjis = i + 2
             else:
                 sjis_bad += 1
@@ -178,6 +192,8 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 euc += 1
                 if (b == 0xA4 and b1 <= 0xF3) or (b == 0xA5 and b1 <= 0xF6):
                     euc_kana += 1
+                    euc_pairs += 1 if i == behind_euc_kana else 0
+                    behind_euc_kana = i + 2
             elif b == 0x8E and 0xA1 <= b1 <= 0xDF:
                 euc += 1
             elif b == 0x8F and 0xA1 <= b1 <= 0xFE and i + 2 < n and data[i + 2] >= 0xA1:
@@ -189,11 +205,12 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
         i += 1
     out[4], out[5], out[6], out[7] = sjis, sjis_kana, sjis_half, sjis_bad
     out[8], out[9], out[10] = euc, euc_kana, euc_bad
+    out[13], out[14] = sjis_pairs, euc_pairs
 
 
 def evidence(body: bytes) -> Evidence:
     """Count the evidence in `body`."""
-    out = np.zeros(12, np.int64)
+    out = np.zeros(15, np.int64)
     data = np.frombuffer(body, np.uint8)
     words = np.frombuffer(body, np.uint64, len(body) >> 3)
     _count_utf8(data, words, out)
@@ -205,9 +222,10 @@ def evidence(body: bytes) -> Evidence:
     if marks & 2:
         kana = len(_ENTITY.findall(body))
         cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
-    *counts, garbled = out.tolist()
+    *counts, garbled, utf8_pairs, sjis_pairs, euc_pairs = out.tolist()
     nuls = 512 if body[:2] in (b"\xff\xfe", b"\xfe\xff") else body.count(b"\0", 0, 512)
-    return Evidence(*counts, escapes, kana, cjk, nuls, garbled)  # type: ignore[call-arg]
+    more = (escapes, kana, cjk, nuls, garbled, utf8_pairs, sjis_pairs, euc_pairs)
+    return Evidence(*counts, *more)  # type: ignore[call-arg]
 
 
 def is_candidate(e: Evidence) -> bool:
@@ -218,9 +236,19 @@ def is_candidate(e: Evidence) -> bool:
         return True
     if e.utf8_kana >= MANY_KANA and e.utf8_bad < e.utf8:
         return True
+    if _is_passage(e.utf8_kana, e.utf8_pairs):
+        return True
     if e.utf8_kana >= MIN_KANA and e.utf8_bad < e.utf8:
         return e.utf8_kana >= MIN_SHARE_UTF8 * e.utf8
-    return sjis_plausible(e) or euc_plausible(e)
+    if sjis_plausible(e) or euc_plausible(e):
+        return True
+    return (_is_passage(e.sjis_kana, e.sjis_pairs) and e.sjis_bad <= MAX_BAD * e.sjis) or (
+        _is_passage(e.euc_kana, e.euc_pairs) and e.euc_bad <= MAX_BAD * e.euc
+    )
+
+
+def _is_passage(kana: int, pairs: int) -> bool:
+    return kana >= PASSAGE_KANA and pairs >= PASSAGE_PAIRS
 
 
 def sjis_plausible(e: Evidence) -> bool:
@@ -229,7 +257,10 @@ def sjis_plausible(e: Evidence) -> bool:
     return (
         e.sjis_kana + min(e.sjis_half, e.sjis) >= MIN_KANA
         and e.sjis_kana >= MIN_SHARE_LEGACY * total
-        and (e.sjis_bad <= MAX_BAD * total or _is_mixed(e.sjis_kana, total, e.sjis_bad))
+        and (
+            e.sjis_bad <= MAX_BAD * total
+            or _is_mixed(e.sjis_kana, total, e.sjis_bad, max(e.utf8_kana, e.euc_kana))
+        )
     )
 
 
@@ -238,11 +269,16 @@ def euc_plausible(e: Evidence) -> bool:
     return (
         e.euc_kana >= MIN_KANA
         and e.euc_kana >= MIN_SHARE_LEGACY * e.euc
-        and (e.euc_bad <= MAX_BAD * e.euc or _is_mixed(e.euc_kana, e.euc, e.euc_bad))
+        and (
+            e.euc_bad <= MAX_BAD * e.euc
+            or _is_mixed(e.euc_kana, e.euc, e.euc_bad, max(e.utf8_kana, e.sjis_kana))
+        )
     )
 
 
-def _is_mixed(kana: int, total: int, bad: int) -> bool:
+def _is_mixed(kana: int, total: int, bad: int, other: int) -> bool:
     """So many kana are Japanese even where much contradicts the reading: a part of the page is in
-    another charset, or it is Japanese in GBK, whose kana stand where EUC-JP has them."""
-    return kana >= MIXED_KANA * total and bad <= total
+    another charset and has `other` kana there, or it is Japanese in GBK, whose kana stand where
+    EUC-JP has them. (Big5 has its commonest characters there too, but contradicts EUC-JP more.)"""
+    allowed = total if other >= MIN_KANA else MIXED_BAD * total
+    return kana >= MIXED_KANA * total and bad <= allowed
