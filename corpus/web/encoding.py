@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from corpus.web import mojibake
 from corpus.web.gate import MIN_KANA, Evidence, evidence
-from corpus.web.jis import as_windows, decode_iso2022jp, strict_cp932
+from corpus.web.jis import decode_eucjp, decode_iso2022jp, strict_cp932
 from corpus.web.labels import CP932, EUCJP, ISO2022JP, PYTHON, UTF8, whatwg_name
 
 HEAD_BYTES = 8192  # browsers look at 1,024; real pages put the declaration later
@@ -149,7 +149,7 @@ def _decoded(body: bytes, charset: str) -> str:
     if charset == CP932:
         return strict_cp932(body.decode("cp932", "replace"))
     if charset == EUCJP:
-        return as_windows(body.decode("euc_jp", "inaho-eucjp-ms"))
+        return decode_eucjp(body)
     if charset == ISO2022JP:
         return decode_iso2022jp(body)
     return body.decode(PYTHON.get(charset, charset), "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -322,3 +323,24 @@ def test_real_texts_survive_every_accident(shared_data: Path) -> None:
             assert same >= 0.99 * len(wanted) and len(found) == len(wanted), (name, path.name)
         seen += 1
     assert seen >= 20
+
+
+def test_a_body_that_is_mostly_damage_costs_bounded_time() -> None:
+    """By the work done, not the clock: the error handler is not called for every byte."""
+    calls = 0
+
+    def counting(error: UnicodeError) -> tuple[str | bytes, int]:
+        nonlocal calls
+        calls += 1
+        return handler(error)
+
+    handler = codecs.lookup_error("inaho-eucjp-ms")
+    codecs.register_error("inaho-eucjp-ms", counting)
+    try:
+        damaged = "あいう".encode("euc_jp") * 50 + b"\x8f\xff" * 1_000_000
+        assert encoding.decode_as(damaged, "euc-jp")[0].startswith("あいう")
+        escapes = "あ\x1b$B".encode() * 300_000
+        assert encoding.decode_as(escapes, "iso-2022-jp")[1] > 0
+    finally:
+        codecs.register_error("inaho-eucjp-ms", handler)
+    assert calls < 100_000
