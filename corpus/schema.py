@@ -24,7 +24,7 @@ def _field(name: str, kind: pa.DataType, about: str) -> pa.Field:
 RIGHTS_TYPE = pa.struct(
     [
         _field("robots", pa.list_(pa.string()), "robots directives of the page and its headers"),
-        _field("noai", pa.bool_(), "an explicit noai/noimageai directive"),
+        _field("noai", pa.bool_(), "an explicit noai directive (noimageai concerns images)"),
         _field(
             "tdm_reservation", pa.bool_(), "TDMRep reservation (header or meta tdm-reservation=1)"
         ),
