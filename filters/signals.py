@@ -3,8 +3,9 @@
     measure(texts) -> StructArray of QUALITY_TYPE
 
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
-columns. Signals of one theme form a *group*; a group that is not asked for is null. Two groups
-are lazy, measured only when asked for by name: `words` (a morphological analyser) and `zlib`.
+columns. Signals of one theme form a *group*; a group that is not asked for is null. Lazy groups
+are measured only when asked for by name: `words` (a morphological analyser), `perplexity` (a
+language model), `zlib`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .kernels.marks import MARK_TABLE
 from .kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
 from .morphemes import GOPHER_SIGNALS, measure_words
 from .morphemes import SIGNALS as WORD_SIGNALS
+from .perplexity import SIGNALS as PERPLEXITY_SIGNALS
+from .perplexity import measure_perplexity
 from .words import SIGNALS as HARM_SIGNALS
 from .words import measure_harm
 
@@ -81,6 +84,10 @@ def _words(part: Slice, out: Floats) -> None:
     measure_words(part.data, part.offsets, out)
 
 
+def _perplexity(part: Slice, out: Floats) -> None:
+    measure_perplexity(part.points, part.starts, out)
+
+
 def _harm(part: Slice, out: Floats) -> None:
     measure_harm(part.data, part.offsets, out)
 
@@ -105,6 +112,7 @@ GROUPS: dict[str, Group] = {
     "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
     "words": Group(WORD_SIGNALS, _words, lazy=True),
+    "perplexity": Group(PERPLEXITY_SIGNALS, _perplexity, lazy=True),
 }
 SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
 GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in g.signals}
