@@ -15,11 +15,11 @@ from filters.personal import (
     KINDS,
     PLACEHOLDERS,
     apply,
-    card_checks,
     find,
     mask,
-    my_number_checks,
+    policies,
 )
+from filters.personal_rules import card_checks, my_number_checks
 
 WIDE = str.maketrans("0123456789-()", "０１２３４５６７８９－（）")
 
@@ -37,7 +37,8 @@ def phone(r: random.Random) -> str:
         f"0800-{digits(r, 3)}-{digits(r, 4)}", f"+81-90-{local}-{digits(r, 4)}",
         f"+81 3-{local}-{digits(r, 4)}", f"075-{local[:3]}-{digits(r, 4)}",
         f"0166-{local[:2]}-{digits(r, 4)}", f"電話 03{local}{digits(r, 4)}",
-        f"（03）{local}－{digits(r, 4)}",
+        f"（03）{local}－{digits(r, 4)}", f"TEL 06.{local}.{digits(r, 4)}",
+        f"0570-{digits(r, 3)}-{digits(r, 3)}", f"+81(0)3-{local}-{digits(r, 4)}",
     ]  # fmt: skip
     form = r.choice(forms)
     return form.translate(WIDE) if r.random() < 0.3 and form[0] == "0" else form
@@ -50,7 +51,7 @@ def my_number(r: random.Random) -> str:
             return (
                 f"個人番号は{number}"
                 if r.random() < 0.5
-                else f"{number[:4]} {number[4:8]} {number[8:]}"
+                else f"マイナンバーカードの番号 {number[:4]} {number[4:8]} {number[8:]}"
             )
 
 
@@ -149,14 +150,16 @@ def test_policies_detect_mask_and_drop() -> None:
     texts = pa.array(["電話 03-1234-5678", "ただの文", None], pa.large_string())
     detected, masked, dropped = (apply(texts, p) for p in ("detect", "mask", "drop"))
     assert detected.texts.equals(texts) and detected.counts[:, 0].tolist() == [1, 0, 0]
-    assert masked.texts.to_pylist() == ["電話 [電話番号]", "ただの文", None]
+    assert masked.texts.to_pylist() == ["電話 〈電話番号〉", "ただの文", None]
     assert masked.texts.type == pa.large_string()
     assert dropped.keep.tolist() == [False, True, True]
-    assert apply(texts, "mask", frozenset({"email"})).texts.equals(texts)
+    assert apply(texts, {"email": "mask"}).texts.equals(texts)
+    off = apply(texts, "off")
+    assert off.texts.equals(texts) and not off.counts.any() and off.keep.all()
     with pytest.raises(ValueError, match="unknown policy 'hide'"):
         apply(texts, "hide")
     with pytest.raises(ValueError, match="unknown kind 'telephone'"):
-        apply(texts, "mask", frozenset({"telephone"}))
+        policies("mask", {"telephone": "off"})
 
 
 @settings(max_examples=300, deadline=None)
