@@ -12,9 +12,11 @@ saw its site. Sets marked "report" had no part in training or in any choice.
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +47,58 @@ def trafilatura(html: bytes) -> str:
     return peer(html.decode(), deduplicate=False) or ""
 
 
+def _js_array(source: str, name: str) -> list:
+    """The array literal `name: [...]` of a JavaScript source (strings and nested arrays)."""
+    found = re.search(r"\b" + name + r"\s*:\s*\[", source)
+    if not found:
+        return []
+    start = end = found.end() - 1
+    depth, quote = 0, ""
+    while end < len(source):
+        c = source[end]
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "'\"`":
+            quote = c
+        elif c in "[]":
+            depth += 1 if c == "[" else -1
+            if depth == 0:
+                break
+        end += 1
+    return ast.literal_eval(re.sub(r"(?m)(^|[\s,])//[^\n]*", "", source[start : end + 1]))
+
+
+def media(folder: Path) -> Iterator[goldsets.GoldPage]:
+    """Japanese pages of postlight/parser with its content selectors. Only ever measured on."""
+    for rule in sorted((folder / "src" / "extractors" / "custom").glob("*/index.js")):
+        source = rule.read_text()
+        content = re.search(r"\n  content\s*:\s*\{", source)
+        domain = rule.parent.name
+        pages = sorted((folder / "fixtures").glob(domain + ".html"))
+        if not content or not pages:
+            continue
+        selectors = _js_array(source[content.end() :], "selectors")
+        clean = _js_array(source[content.end() :], "clean")
+        html = pages[0].read_text(errors="replace")
+        if len(re.findall("[ぁ-ヿ]", goldsets.text_of(html))) < 100:
+            continue
+        gold = goldsets.selected(html, selectors, clean)
+        if len(re.sub(r"\s", "", gold)) >= 100:
+            yield goldsets.GoldPage(
+                "media",
+                domain,
+                "media",
+                "ja",
+                "https://" + domain + "/",
+                html.encode("utf-8", "replace"),
+                gold,
+            )
+
+
 def pages(options: argparse.Namespace) -> Iterable[tuple[str, goldsets.GoldPage]]:
     """(role, page): role "report" for sets that are only measured, else "trained"."""
     if options.media:
-        yield from (("report", page) for page in goldsets.media(options.media))
+        yield from (("report", page) for page in media(options.media))
     if options.shared:
         yield from (("trained", page) for page in goldsets.dev_sample(options.shared))
     if options.material:
@@ -59,6 +109,7 @@ def pages(options: argparse.Namespace) -> Iterable[tuple[str, goldsets.GoldPage]
             ("trained", page)
             for page in goldsets.scrapinghub(m / "scrapinghub+article-extraction-benchmark")
         )
+        yield from (("trained", page) for page in goldsets.fundus(m / "flairNLP+fundus"))
         yield from (("trained", page) for page in goldsets.japanese_sites(m))
 
 

@@ -1,4 +1,7 @@
-"""Candidate containers: the elements that may hold the main text, and what speaks for each.
+"""Options for the main text: an element with a threshold, and what speaks for each.
+
+An option keeps the blocks of probability p >= threshold inside a candidate element: news pages are
+cut best at a high threshold, forums and lists at a low one.
 
 With p the probability that a block is content and u its weight, an element's expected F1 is
 EF1 = 2 sum(p u, inside) / (sum(u, inside) + sum(p u, page)). Probabilities are sharpened first,
@@ -15,6 +18,7 @@ from corpus.web import tags as t
 from corpus.web.features import deepest, prefix_sums, readable, sentence_weights
 
 CANDIDATES = 16  # elements kept, best EF1 first
+THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
 SHARPNESS = (1.0, 2.0, 4.0)
 
 NAMES = (
@@ -78,8 +82,11 @@ NAMES = (
         "in_main",
         "page_main",
     ),
+    *("threshold", "kept", "kept_share", "kept_mean", "kept_ef1", "kept_recall", "kept_blocks"),
 )
 COUNT = len(NAMES)
+SHARP_EF1 = NAMES.index("ef4")
+_OWN = COUNT - 7  # columns that do not depend on the threshold
 
 
 @njit(cache=True, nogil=True)
@@ -129,10 +136,70 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
 
 
 @njit(cache=True, nogil=True)
-def container_features(
+def waste(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
+    """Blocks that never stay (bool [n]): cookie banners, and links in nav, aside and footer."""
+    n = len(blocks)
+    out = np.zeros(n, dtype=np.bool_)
+    for i in range(n):
+        e = blocks[i, b.B_ELEMENT]
+        if e >= 0:
+            links = elements[e, b.E_LANDMARK] & 1 and (
+                5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT]
+            )
+            out[i] = links or elements[e, b.E_OVER] & t.COOKIE
+    return out
+
+
+@njit(cache=True, nogil=True)
+def options(
+    blocks: np.ndarray, elements: np.ndarray, p: np.ndarray, dropped: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Element (int64 [k]), threshold (float64 [k]) and features (float32 [k, COUNT]) of options.
+
+    `dropped` is what `waste` returns. A threshold that keeps what a lower one keeps is left out.
+    """
+    chosen, own = _container_features(blocks, elements, p)
+    unit = blocks[:, b.B_WEIGHT].astype(np.float64)
+    weights = prefix_sums(unit)
+    page = (unit * p).sum()
+    most = len(chosen) * len(THRESHOLDS)
+    element = np.empty(most, dtype=np.int64)
+    threshold = np.empty(most, dtype=np.float64)
+    out = np.empty((most, COUNT), dtype=np.float32)
+    last = np.full(len(chosen), -1.0)
+    k = 0
+    for low in THRESHOLDS:
+        stays = (p >= low) & ~dropped
+        number = prefix_sums(stays)
+        kept = prefix_sums(unit * stays)
+        mass = prefix_sums(unit * p * stays)
+        for c in range(len(chosen)):
+            first, end = elements[chosen[c], b.E_FIRST], elements[chosen[c], b.E_END]
+            count = number[end] - number[first]
+            if count == last[c]:
+                continue
+            last[c] = count
+            w, m = kept[end] - kept[first], mass[end] - mass[first]
+            x = out[k]
+            x[:_OWN] = own[c]
+            x[_OWN] = low
+            x[_OWN + 1] = np.log1p(w)
+            x[_OWN + 2] = w / max(weights[end] - weights[first], 1.0)
+            x[_OWN + 3] = m / max(w, 1e-9)
+            x[_OWN + 4] = 2.0 * m / (w + page + 1e-9)
+            x[_OWN + 5] = m / max(page, 1e-9)
+            x[_OWN + 6] = count / max(end - first, 1)
+            element[k] = chosen[c]
+            threshold[k] = low
+            k += 1
+    return element[:k], threshold[:k], out[:k]
+
+
+@njit(cache=True, nogil=True)
+def _container_features(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidate elements (int64 [k]) and their features (float32 [k, COUNT])."""
+    """Candidate elements (int64 [k]) and the features that hold for every threshold."""
     n = len(blocks)
     unit = blocks[:, b.B_WEIGHT].astype(np.float64)
     weights = prefix_sums(unit)
@@ -145,7 +212,7 @@ def container_features(
     low = prefix_sums(unit * (p < 0.2))
     high = prefix_sums(unit * (p > 0.7))
     chosen = candidates(elements, mass, weights)
-    out = np.zeros((len(chosen), COUNT), dtype=np.float32)
+    out = np.zeros((len(chosen), _OWN), dtype=np.float32)
     best = readable(blocks, elements, weights, linked)
     at90, at70 = deepest(elements, sentences, 0.9), deepest(elements, sentences, 0.7)
     at40 = deepest(elements, sentences, 0.4)

@@ -6,7 +6,6 @@ Used by the training script and by `benchmarks/extraction.py`; nothing of these 
 
 from __future__ import annotations
 
-import ast
 import gzip
 import io
 import json
@@ -18,6 +17,8 @@ from urllib.parse import urlsplit
 
 from fastwarc.warc import ArchiveIterator
 from selectolax.lexbor import LexborHTMLParser
+
+from corpus.web.scoring import grams
 
 _INVISIBLE = "script,style,noscript,template,iframe,select,textarea,button,svg,head,rt,rp"
 _CODECS = {"shift_jis": "cp932", "sjis": "cp932", "windows-31j": "cp932", "gb2312": "gb18030"}
@@ -46,7 +47,7 @@ def _utf8(raw: bytes) -> bytes:
     return raw.decode("utf-8", "replace").encode()
 
 
-def _text_of(html: str, selector: str = "body") -> str:
+def text_of(html: str, selector: str = "body") -> str:
     tree = LexborHTMLParser(html)
     for node in tree.css(_INVISIBLE):
         node.decompose()
@@ -124,7 +125,7 @@ def scrapinghub(folder: Path) -> Iterator[GoldPage]:
 def readability(folder: Path) -> Iterator[GoldPage]:
     """mozilla/readability (Apache-2.0): 130 pages with the text a reader view keeps."""
     for path in sorted((folder / "test" / "test-pages").glob("*/source.html")):
-        gold = _text_of((path.parent / "expected.html").read_text())
+        gold = text_of((path.parent / "expected.html").read_text())
         if len(gold) >= 50:
             yield GoldPage(
                 "readability",
@@ -143,7 +144,7 @@ def daniel(folder: Path) -> Iterator[GoldPage]:
     languages = json.loads((corpus / "doc_lg.json").read_text())
     codes = {"Chinese": "zh", "Greek": "el", "Polish": "pl", "Russian": "ru", "English": "en"}
     for path in sorted((corpus / "html").iterdir()):
-        gold = _text_of((corpus / "reference" / path.name).read_text(errors="replace"))
+        gold = text_of((corpus / "reference" / path.name).read_text(errors="replace"))
         host = path.name.split("_")[1]
         if len(gold) >= 50:
             yield GoldPage(
@@ -184,6 +185,41 @@ def chinese(folder: Path) -> Iterator[GoldPage]:
             )
 
 
+def fundus(folder: Path) -> Iterator[GoldPage]:
+    """flairNLP/fundus (MIT): 255 news pages in some 30 languages, text by one parser a publisher.
+
+    Where a publisher has versions of its parser, the gold text is that which the page holds most.
+    """
+    for meta in sorted((folder / "tests/resources/parser/test_data").glob("*/meta.info")):
+        for name, about in sorted(json.loads(meta.read_text()).items()):
+            publisher = re.sub(r"(_\d{4}_\d\d_\d\d.*)?\.html\.gz$", "", name)
+            saved, truth = meta.parent / name, meta.parent / (publisher + ".json")
+            url = about["url"]
+            reserved = any(site in urlsplit(url).netloc for site in _RESERVED)
+            if reserved or not (saved.exists() and truth.exists()):
+                continue
+            html = _utf8(gzip.decompress(saved.read_bytes()))
+            page = set(grams(text_of(html.decode())).tolist())
+            texts = [_fundus_text(row) for row in json.loads(truth.read_text()).values()]
+            held = [len(page & set(grams(text).tolist())) for text in texts]
+            gold = texts[held.index(max(held))]
+            if len(gold) >= 100:
+                family = _SAME.get(publisher, publisher)
+                language = "ja" if re.search("[ぁ-ん]", gold) else meta.parent.name
+                yield GoldPage("fundus", family, "news", language, url, html, gold)
+
+
+def _fundus_text(row: dict) -> str:
+    body = row.get("body") or {}
+    parts = list(body.get("summary", ()))
+    for section in body.get("sections", ()):
+        parts += section.get("headline", []) + section.get("paragraphs", [])
+    return "\n".join(parts)
+
+
+# Publishers whose sites are in MEDIA stay out; those also in SITE_RULES share its families.
+_RESERVED = ("asahi.", "yomiuri.", "wired.", "gizmodo.", "zdnet.", "cnet.", "lifehacker.", "infoq.")
+_SAME = {"MainichiShimbun": "mainichi", "Nikkei": "nikkei", "SankeiShimbun": "sankei"}
 _KORON = "koron+java-extractarticle/src/test/resources/0000"
 _TAKAHIRO = "takahiroid+takahiroid.sakura.ne.jp/"
 # Japanese pages in public repositories: family, genre, files, content selectors (all of them
@@ -248,62 +284,14 @@ def japanese_sites(material: Path) -> Iterator[GoldPage]:
     for family, genre, files, selector, waste in SITE_RULES:
         for path in sorted(material.glob(files)):
             html = _utf8(path.read_bytes())
-            gold = _selected(html.decode(), [selector], [waste] if waste else [], every=True)
+            gold = selected(html.decode(), [selector], [waste] if waste else [], every=True)
             if len(re.sub(r"\s", "", gold)) >= 100:
                 yield GoldPage(
                     "japanese", family, genre, "ja", str(path.relative_to(material)), html, gold
                 )
 
 
-def _js_array(source: str, name: str) -> list:
-    """The array literal `name: [...]` of a JavaScript source (strings and nested arrays)."""
-    found = re.search(r"\b" + name + r"\s*:\s*\[", source)
-    if not found:
-        return []
-    start = end = found.end() - 1
-    depth, quote = 0, ""
-    while end < len(source):
-        c = source[end]
-        if quote:
-            quote = "" if c == quote else quote
-        elif c in "'\"`":
-            quote = c
-        elif c in "[]":
-            depth += 1 if c == "[" else -1
-            if depth == 0:
-                break
-        end += 1
-    return ast.literal_eval(re.sub(r"(?m)(^|[\s,])//[^\n]*", "", source[start : end + 1]))
-
-
-def media(folder: Path) -> Iterator[GoldPage]:
-    """Japanese pages of postlight/parser with its content selectors. Only ever measured on."""
-    for rule in sorted((folder / "src" / "extractors" / "custom").glob("*/index.js")):
-        source = rule.read_text()
-        content = re.search(r"\n  content\s*:\s*\{", source)
-        domain = rule.parent.name
-        pages = sorted((folder / "fixtures").glob(domain + ".html"))
-        if not content or not pages:
-            continue
-        selectors = _js_array(source[content.end() :], "selectors")
-        clean = _js_array(source[content.end() :], "clean")
-        html = pages[0].read_text(errors="replace")
-        if len(re.findall("[ぁ-ヿ]", _text_of(html))) < 100:
-            continue
-        gold = _selected(html, selectors, clean)
-        if len(re.sub(r"\s", "", gold)) >= 100:
-            yield GoldPage(
-                "media",
-                domain,
-                "media",
-                "ja",
-                "https://" + domain + "/",
-                html.encode("utf-8", "replace"),
-                gold,
-            )
-
-
-def _selected(html: str, selectors: list, clean: list[str], every: bool = False) -> str:
+def selected(html: str, selectors: list, clean: list[str], every: bool = False) -> str:
     """Text of the first selector that matches, without what the `clean` selectors match.
 
     A selector counts with its first element (`every`: with all), a list of selectors with all.

@@ -1,8 +1,9 @@
 """Choose the blocks of a page that are its main text, and write them out.
 
-Block probabilities (first forest), then one container: the candidate with the highest predicted
-F1 (second forest) plus EF1_SHARE times its expected F1; inside it the blocks with p >= LOW stay.
-On a page with one `<main>` that holds MAIN_MASS of the probable text, the container lies in it.
+Block probabilities (first forest), then one option, an element with a threshold: the one with the
+highest predicted F1 (second forest) plus EF1_SHARE times the expected F1 of its element. Inside it
+the blocks with p >= threshold stay.
+On a page with one `<main>` that holds MAIN_MASS of the probable text, the element lies in it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from numba import njit
 
 from corpus.web import blocks as b
 from corpus.web import tags as t
-from corpus.web.containers import container_features, sharpened
-from corpus.web.features import block_features, prefix_sums
+from corpus.web.containers import SHARP_EF1, options, waste
+from corpus.web.features import block_features
 from corpus.web.forest import Forest, probabilities, raw_scores
 
-LOW = 0.15
-EF1_SHARE = 0.45
-EF1_SHARPNESS = 4.0
+EF1_SHARE = 0.4
 MAIN_MASS = 0.2
 MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features would take 0.5 GB
 CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
@@ -28,20 +27,7 @@ METHODS = ("none", "container", "blocks", "largest", "rule")
 
 
 @njit(cache=True, nogil=True)
-def _mask_waste(blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray) -> None:
-    """Cookie banners never stay, nor do links in nav, aside and footer."""
-    for i in range(len(blocks)):
-        e = blocks[i, b.B_ELEMENT]
-        if e >= 0:
-            links = elements[e, b.E_LANDMARK] & 1 and (
-                5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT]
-            )
-            if links or elements[e, b.E_OVER] & t.COOKIE:
-                keep[i] = False
-
-
-@njit(cache=True, nogil=True)
-def _main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
+def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
     """Blocks of the page's only `<main>`, or of the whole page where that says too little."""
     found = -1
     for e in range(len(elements)):
@@ -67,50 +53,40 @@ def choose(
     keep = np.zeros(n, dtype=np.bool_)
     if n == 0 or len(elements) == 0:
         return keep, NONE
+    dropped = waste(blocks, elements)
     if n > MAX_BLOCKS:
         for i in range(n):
             e = blocks[i, b.B_ELEMENT]
             keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
                 e < 0 or not elements[e, b.E_LANDMARK] & 1
             )
-        _mask_waste(blocks, elements, keep)
-        return keep, RULE
+        return keep & ~dropped, RULE
     p = probabilities(block_features(blocks, elements), block_forest)
-    chosen, rows = container_features(blocks, elements, p)
-    method = CONTAINER
-    if len(chosen):
-        unit = blocks[:, b.B_WEIGHT].astype(np.float64)
-        weights = prefix_sums(unit)
-        mass = prefix_sums(unit * sharpened(p, EF1_SHARPNESS))
+    element, threshold, rows = options(blocks, elements, p, dropped)
+    if len(element):
         scores = raw_scores(rows, container_forest)
-        main_first, main_end = _main_range(blocks, elements, p)
-        for k in range(len(chosen)):
-            first, end = elements[chosen[k], b.E_FIRST], elements[chosen[k], b.E_END]
+        main_first, main_end = main_range(blocks, elements, p)
+        for k in range(len(element)):
+            first, end = elements[element[k], b.E_FIRST], elements[element[k], b.E_END]
+            scores[k] += EF1_SHARE * rows[k, SHARP_EF1]
             if first < main_first or end > main_end:
                 scores[k] -= OUTSIDE
-            expected = (
-                2.0 * (mass[end] - mass[first]) / (weights[end] - weights[first] + mass[n] + 1e-9)
-            )
-            scores[k] += EF1_SHARE * expected
-        best = chosen[np.argmax(scores)]
-        for i in range(elements[best, b.E_FIRST], elements[best, b.E_END]):
-            keep[i] = p[i] >= LOW
-        _mask_waste(blocks, elements, keep)
-    if not keep.any():
-        method = BLOCKS
-        keep[:] = p >= 0.5
-        _mask_waste(blocks, elements, keep)
-    if not keep.any():
-        method = LARGEST
-        largest = 0
-        for i in range(n):
-            if blocks[i, b.B_WEIGHT] - blocks[i, b.B_LINKED] > (
-                blocks[largest, b.B_WEIGHT] - blocks[largest, b.B_LINKED]
-            ):
-                largest = i
-        keep[largest] = True
-        _mask_waste(blocks, elements, keep)
-    return keep, method
+        best = np.argmax(scores)
+        for i in range(elements[element[best], b.E_FIRST], elements[element[best], b.E_END]):
+            keep[i] = p[i] >= threshold[best] and not dropped[i]
+        if keep.any():
+            return keep, CONTAINER
+    keep = (p >= 0.5) & ~dropped
+    if keep.any():
+        return keep, BLOCKS
+    largest = 0
+    for i in range(n):
+        if blocks[i, b.B_WEIGHT] - blocks[i, b.B_LINKED] > (
+            blocks[largest, b.B_WEIGHT] - blocks[largest, b.B_LINKED]
+        ):
+            largest = i
+    keep[largest] = not dropped[largest]
+    return keep, LARGEST
 
 
 @njit(cache=True, nogil=True)

@@ -5,12 +5,12 @@
 MATERIAL holds checkouts named owner+name of the repositories that `corpus.web.goldsets` reads:
 Murrough-Foley/web-content-extraction-benchmark, scrapinghub/article-extraction-benchmark,
 mozilla/readability, rundimeco/waddle, adbar/trafilatura,
-immortal-autumn/Chinese-Web-Content-Extraction-Dataset and those of SITE_RULES.
+immortal-autumn/Chinese-Web-Content-Extraction-Dataset, flairNLP/fundus and those of SITE_RULES.
 postlight/parser is never read here: its pages are reserved for measurement.
 
 1. A forest learns the probability that a block is content (label: share of its 5-grams in gold).
 2. Probabilities for the second step come from two models that each saw the other half of the sites.
-3. A forest learns the F1 each candidate container would give.
+3. A forest learns the F1 each option (an element with a threshold) would give.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 from corpus.web import blocks as b
 from corpus.web import containers, features, goldsets
-from corpus.web.scoring import block_labels, counted
+from corpus.web.scoring import block_labels, counted, matched
 from corpus.web.trees import parse
 
 # How much a page of each set counts. Documentation families look alike, so few of each are used.
@@ -36,16 +36,19 @@ SET_WEIGHT = {
     "scrapinghub": 1.5,
     "readability": 1.5,
     "chinese": 1.0,
+    "fundus": 0.7,
     "japanese": 3.0,
 }
-GENRE_WEIGHT = {"article": 1.0, "documentation": 0.6, "forum": 0.4}  # of wcxb; the others:
-OTHER_WEIGHT = 0.4
+GENRE_WEIGHT = {"article": 1.0, "documentation": 1.0, "forum": 0.8}  # of wcxb; the others:
+OTHER_WEIGHT = 0.5
 FAMILY_PAGES = {"dev": 12, "daniel": 10}
 SEGMENT_WEIGHT = 0.5
+OPTION_FACTOR = {"fundus": 2.14, "documentation": 1.5}  # more weight of a set or genre in step 3
 MIN_COVER = 0.7  # pages whose blocks hold less of the gold text were saved without it
-LOW = 0.2  # blocks below this probability are dropped inside the container
 BLOCK_TREES = {"trees": 120, "learning_rate": 0.1}
-CONTAINER_TREES = {"trees": 100, "learning_rate": 0.1}
+BLOCK_SEEDS = 1  # forests whose mean is taken (2 of 100 trees: no gain, slower)
+CONTAINER_TREES = {"trees": 60, "learning_rate": 0.1}
+CONTAINER_SEEDS = 2
 _PARAMETERS = {
     "num_leaves": 15,
     "min_data_in_leaf": 100,
@@ -55,7 +58,7 @@ _PARAMETERS = {
     "lambda_l2": 5.0,
     "max_bin": 63,
     "verbose": -1,
-    "num_threads": 2,
+    "num_threads": 1,
     "deterministic": True,
     "force_row_wise": True,
 }
@@ -68,33 +71,46 @@ class Example:
         document = parse(page.html)
         self.page = page
         self.blocks, self.elements = document.blocks.copy(), document.elements.copy()
-        self.labels, self.total, self.hits = block_labels(
-            document.text, self.blocks[:, b.B_START], self.blocks[:, b.B_END], page.gold
-        )
+        self.starts, self.ends = self.blocks[:, b.B_START], self.blocks[:, b.B_END]
         self.text = document.text.copy()
-        self.gold = int(counted(page.gold)[1].sum())
+        self.labels, total, hits = block_labels(
+            self.text, self.starts, self.ends, self.blocks[:, b.B_WEIGHT], page.gold
+        )
+        self.known, self.counts = counted(page.gold)
+        self.gold = int(self.counts.sum())
+        self.total, self.hits = int(total.sum()), int(hits.sum())
         self.rows = features.block_features(self.blocks, self.elements)
         self.p = np.zeros(len(self.blocks))
 
+    def matched(self, keep: np.ndarray) -> tuple[int, int]:
+        """5-grams of the blocks chosen by a mask as one text, and those the gold text has too."""
+        total, hits = matched(
+            self.text,
+            self.starts,
+            self.ends,
+            np.flatnonzero(keep),
+            True,
+            self.known,
+            self.counts.copy(),
+        )
+        return int(total.sum()), int(hits.sum())
+
     def cover(self) -> float:
         """Share of the gold text's 5-grams that the page's blocks hold."""
-        return float(self.hits.sum()) / max(self.gold, 1)
+        return self.hits / max(self.gold, 1)
 
     def weight(self, base: float) -> float:
         """Weight of the page: one with much boilerplate teaches more."""
         page = self.page
-        share = min(1.0, self.gold / max(1, int(self.total.sum())))
+        share = min(1.0, self.gold / max(1, self.total))
         if page.source.startswith("wcxb"):
             return GENRE_WEIGHT.get(page.genre, OTHER_WEIGHT) * (base - share)
         return SET_WEIGHT.get(page.source, 1.0) * (base - share)
 
     def f1(self, keep: np.ndarray) -> float:
-        """5-gram F1 of the blocks chosen by a mask (repeated 5-grams counted as they come)."""
-        total, hits = int(self.total[keep].sum()), int(self.hits[keep].sum())
-        if not total or not self.gold:
-            return 0.0
-        precision, recall = hits / total, min(1.0, hits / self.gold)
-        return 2 * precision * recall / (precision + recall) if hits else 0.0
+        """5-gram F1 of the blocks chosen by a mask."""
+        total, hits = self.matched(keep)
+        return 2 * hits / (total + self.gold) if hits else 0.0
 
 
 def half(family: str) -> int:
@@ -116,6 +132,7 @@ def examples(material: Path, warc_folder: Path) -> list[Example]:
             material / "immortal-autumn+Chinese-Web-Content-Extraction-Dataset"
         )
         yield from goldsets.japanese_sites(material)
+        yield from goldsets.fundus(material / "flairNLP+fundus")
 
     seen: Counter[tuple[str, bool]] = Counter()
     out = []
@@ -153,8 +170,10 @@ def segment_rows(material: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights)
 
 
-def fit_blocks(pages: list[Example], extra: tuple[np.ndarray, ...], seed: int) -> lightgbm.Booster:
-    """The block forest; a page's weight is spread over its blocks by length^0.7."""
+def fit_blocks(
+    pages: list[Example], extra: tuple[np.ndarray, ...], seed: int
+) -> list[lightgbm.Booster]:
+    """Block forests, of which the mean counts; a page weighs over its blocks by length^0.7."""
     draw = np.random.default_rng(7)
     rows, labels, weights = [extra[0]], [extra[1]], [extra[2]]
     for page in pages:
@@ -167,41 +186,43 @@ def fit_blocks(pages: list[Example], extra: tuple[np.ndarray, ...], seed: int) -
     data = lightgbm.Dataset(
         np.concatenate(rows), np.concatenate(labels), weight=np.concatenate(weights)
     )
-    parameters = _PARAMETERS | {
-        "objective": "cross_entropy",
-        "seed": seed,
-        "learning_rate": BLOCK_TREES["learning_rate"],
-    }
-    return lightgbm.train(parameters, data, num_boost_round=int(BLOCK_TREES["trees"]))
+    return _boosters(data, "cross_entropy", BLOCK_TREES, BLOCK_SEEDS, seed)
 
 
-def fit_containers(pages: list[Example], seed: int) -> lightgbm.Booster:
-    """The container forest: the F1 of keeping the blocks with p >= LOW inside a candidate."""
+def _boosters(
+    data: lightgbm.Dataset, objective: str, trees: dict[str, float], seeds: int, seed: int
+) -> list[lightgbm.Booster]:
+    parameters = _PARAMETERS | {"objective": objective, "learning_rate": trees["learning_rate"]}
+    return [
+        lightgbm.train(parameters | {"seed": seed + k}, data, num_boost_round=int(trees["trees"]))
+        for k in range(seeds)
+    ]
+
+
+def fit_containers(pages: list[Example], seed: int) -> list[lightgbm.Booster]:
+    """Forests whose mean predicts the F1 of each option."""
     rows, labels, weights = [], [], []
     for page in pages:
-        chosen, x = containers.container_features(page.blocks, page.elements, page.p)
-        for e in chosen:
-            keep = page.p >= LOW
+        dropped = containers.waste(page.blocks, page.elements)
+        chosen, lows, x = containers.options(page.blocks, page.elements, page.p, dropped)
+        for e, low in zip(chosen, lows, strict=True):
+            keep = (page.p >= low) & ~dropped
             keep[: page.elements[e, b.E_FIRST]] = False
             keep[page.elements[e, b.E_END] :] = False
             labels.append(page.f1(keep))
         rows.append(x)
-        weights.append(np.full(len(chosen), page.weight(1.15)))
+        factor = OPTION_FACTOR.get(page.page.source, OPTION_FACTOR.get(page.page.genre, 1.0))
+        weights.append(np.full(len(chosen), factor * page.weight(1.15)))
     data = lightgbm.Dataset(np.concatenate(rows), np.array(labels), weight=np.concatenate(weights))
-    parameters = _PARAMETERS | {
-        "objective": "regression",
-        "seed": seed,
-        "learning_rate": CONTAINER_TREES["learning_rate"],
-    }
-    return lightgbm.train(parameters, data, num_boost_round=int(CONTAINER_TREES["trees"]))
+    return _boosters(data, "regression", CONTAINER_TREES, CONTAINER_SEEDS, seed)
 
 
-def flat(booster: lightgbm.Booster, name: str) -> dict[str, np.ndarray]:
-    """A booster as the arrays `corpus.web.forest` describes."""
+def flat(boosters: list[lightgbm.Booster], name: str) -> dict[str, np.ndarray]:
+    """The mean of boosters as the arrays `corpus.web.forest` describes."""
     columns: dict[str, list] = {
         k: [] for k in ("feature", "threshold", "left", "right", "value", "nodes", "leaves")
     }
-    for tree in booster.dump_model()["tree_info"]:
+    for tree in [tree for booster in boosters for tree in booster.dump_model()["tree_info"]]:
         columns["nodes"].append(len(columns["feature"]))
         columns["leaves"].append(len(columns["value"]))
         splits: dict[int, tuple] = {}
@@ -227,7 +248,7 @@ def flat(booster: lightgbm.Booster, name: str) -> dict[str, np.ndarray]:
                 ("feature", "threshold", "left", "right"), splits[k], strict=True
             ):
                 columns[field].append(value)
-        columns["value"].extend(leaves[k] for k in range(len(leaves)))
+        columns["value"].extend(leaves[k] / len(boosters) for k in range(len(leaves)))
     kinds = {
         "feature": np.int16,
         "left": np.int16,
@@ -241,10 +262,11 @@ def flat(booster: lightgbm.Booster, name: str) -> dict[str, np.ndarray]:
 def fill_held_out(pages: list[Example], extra: tuple[np.ndarray, ...], seed: int) -> None:
     """Give every page block probabilities from a model that has not seen its site's half."""
     for k in (0, 1):
-        model = fit_blocks([p for p in pages if half(p.page.family) != k], extra, seed)
+        models = fit_blocks([p for p in pages if half(p.page.family) != k], extra, seed)
         for page in pages:
             if half(page.page.family) == k:
-                page.p = np.asarray(model.predict(page.rows))
+                raw = [np.asarray(model.predict(page.rows, raw_score=True)) for model in models]
+                page.p = 1.0 / (1.0 + np.exp(-np.mean(raw, axis=0)))
 
 
 def main() -> None:
