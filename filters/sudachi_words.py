@@ -32,7 +32,9 @@ def tokenizer() -> Any:
     """Sudachi in mode A; WordError, one line, where it is not installed."""
     try:
         sudachipy = import_module("sudachipy")
-        return sudachipy.Dictionary(dict="core").create(mode=sudachipy.SplitMode.A)
+        dictionary = sudachipy.Dictionary(dict="core")
+        make = getattr(dictionary, "tokenizer", dictionary.create)  # `create` until 0.6
+        return make(mode=sudachipy.SplitMode.A)
     except ImportError:
         raise WordError(
             "words as datatrove cuts them need SudachiPy, which is not installed: "

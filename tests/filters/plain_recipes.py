@@ -6,14 +6,18 @@ import re
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import fugashi
 from plain_signals import BBS, KANA, SPECIAL, lines, ngrams, ratio, scripts
 
-from filters.kernels.charsets import FINEWEB_PUNCTUATION, code_points
+from filters.kernels.charsets import FINEWEB_PUNCTUATION, FINEWEB_TERMINAL, code_points
 from filters.morphemes import STOP_WORDS
 
 TAGGER = fugashi.Tagger("-Owakati")
+ENGLISH = {"the", "be", "to", "of", "and", "that", "have", "with"}
+SUDACHI: Any = None  # made by the first caller: its dictionary takes a moment
+TERMINAL = {chr(p) for p in code_points(FINEWEB_TERMINAL)}
 PUNCTUATION = {chr(p) for p in code_points(FINEWEB_PUNCTUATION)}
 
 
@@ -150,3 +154,102 @@ def words(text: str) -> dict[str, float]:
             seen.add(gram)
         out[f"dup_word_{n}gram_char_share"] = ratio(characters, len(text))
     return out
+
+
+class Datatrove:
+    """GopherRepetitionFilter, FineWebQualityFilter and GopherQualityFilter on given words."""
+
+    def __init__(self, japanese: bool) -> None:
+        """japanese: FineWeb-2's jpn_Jpan.yml; otherwise Gopher's two filters at their defaults."""
+        self.japanese = japanese
+        self.top = (0.239, 0.196, 0.172) if japanese else (0.20, 0.18, 0.16)
+        self.dup = (
+            (0.243, 0.225, 0.207, 0.19, 0.175, 0.159)
+            if japanese
+            else (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
+        )
+
+    def keeps(self, text: str, cut: list[str]) -> bool:
+        if not text or not cut:
+            return False  # the original divides by zero
+        lines = re.split("\n+", text)
+        repeated, characters = repeats(lines)
+        if repeated / len(lines) > (0.328 if self.japanese else 0.3):
+            return False
+        blocks = re.split("\n{2,}", text.strip())
+        if not self.japanese and (
+            characters / len(text) > 0.2
+            or repeats(blocks)[0] / len(blocks) > 0.3
+            or repeats(blocks)[1] / len(text) > 0.2
+        ):
+            return False
+        return (
+            self._repetition(text, cut)
+            and (not self.japanese or self._fineweb(text, cut))
+            and self._quality(text, cut)
+        )
+
+    def _repetition(self, text: str, cut: list[str]) -> bool:
+        for n, limit in enumerate(self.top, 2):
+            grams = Counter(" ".join(cut[i : i + n]) for i in range(len(cut) - n + 1))
+            if grams:
+                gram, count = grams.most_common(1)[0]
+                if len(gram) * count / len(text) > limit:
+                    return False
+        for n, limit in enumerate(self.dup, 5):
+            seen: set[str] = set()
+            characters = i = 0
+            while i + n <= len(cut):
+                gram = "".join(cut[i : i + n])
+                characters += len(gram) if gram in seen else 0
+                i += n if gram in seen else 1
+                seen.add(gram)
+            if characters / len(text) > limit:
+                return False
+        return True
+
+    def _fineweb(self, text: str, cut: list[str]) -> bool:
+        filled = [line for line in text.split("\n") if line.strip()]
+        ends = sum(line[-1] in TERMINAL for line in filled) / len(filled)
+        repeated = repeats(filled)[1] / len(text.replace("\n", ""))
+        return ends >= 0.096 and repeated <= 0.1 and text.count("\n") / len(cut) <= 0.13
+
+    def _quality(self, text: str, cut: list[str]) -> bool:
+        shortest, longest, letters = (1, 6, 0.759) if self.japanese else (3, 10, 0.8)
+        stops = (
+            STOP_WORDS
+            if self.japanese
+            else set(["the", "be", "to", "of", "and", "that", "have", "with"])
+        )
+        content = [w for w in cut if any(c not in PUNCTUATION for c in w)]
+        lines = text.splitlines()
+        bullets = sum(line.lstrip()[:1] in ("•", "-") for line in lines if line.strip())
+        dots = sum(line.rstrip().endswith(("...", "…")) for line in lines)
+        return (
+            50 <= len(content) <= 100_000
+            and shortest <= sum(map(len, content)) / len(content) <= longest
+            and text.count("#") / len(cut) <= 0.1
+            and (text.count("...") + text.count("…")) / len(cut) <= 0.1
+            and bullets / len(lines) <= 0.9
+            and dots / len(lines) <= 0.3
+            and sum(any(map(str.isalpha, w)) for w in cut) / len(cut) >= letters
+            and len(stops & set(cut)) >= 2
+        )
+
+
+def repeats(items: list[str]) -> tuple[int, int]:
+    """(items, characters) that stand after an equal item."""
+    counts = Counter(items)
+    return sum(f - 1 for f in counts.values()), sum(len(s) * (f - 1) for s, f in counts.items())
+
+
+def sudachi(text: str, piece: int = 40_000) -> list[str]:
+    """Sudachi's words without white space; texts of more than `piece` bytes are not for this."""
+    import sudachipy
+
+    global SUDACHI
+    if SUDACHI is None:
+        dictionary = sudachipy.Dictionary(dict="core")
+        SUDACHI = getattr(dictionary, "tokenizer", dictionary.create)(sudachipy.SplitMode.A)
+    assert len(text.encode()) < piece
+    return [m.surface() for m in SUDACHI.tokenize(text) if m.surface().strip()]

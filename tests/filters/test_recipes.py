@@ -10,12 +10,32 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from filter_texts import documents
-from plain_recipes import HojiChar, LlmJp, any_word, word_lines, word_types, words
+from plain_recipes import (
+    Datatrove,
+    HojiChar,
+    LlmJp,
+    any_word,
+    sudachi,
+    word_lines,
+    word_types,
+    words,
+)
 from plain_signals import lines, ratio
 
-from filters.profile import load
-from filters.published_words import hojichar_counts, ldnoobw_counts, llmjp_counts, uzushio_counts
+from filters.profile import load, names
+from filters.published_words import (
+    check as check_lists,
+)
+from filters.published_words import (
+    hojichar_counts,
+    ldnoobw_counts,
+    llmjp_counts,
+    measure_extra,
+    uzushio_counts,
+)
 from filters.signals import GROUPS, measure
+from filters.sudachi_words import cut, pieces
+from filters.words import WordError
 
 
 @cache
@@ -96,6 +116,33 @@ def test_c4_compat_decides_as_the_original(shared_data: Path, step: int) -> None
     )
 
 
+@EVERY
+@pytest.mark.parametrize("name", ["fineweb2-ja-compat", "gopher-compat"])
+def test_datatrove_compat_decides_as_the_original(shared_data: Path, name: str, step: int) -> None:
+    pytest.importorskip("sudachipy", reason="SUDACHIPY IS ABSENT: datatrove's words not compared")
+    texts, quality = everything(shared_data, step)
+    short = [i for i, text in enumerate(texts) if len(text.encode()) < 40_000]
+    texts = [texts[i] for i in short]
+    original = Datatrove(japanese=name == "fineweb2-ja-compat")
+    expected = [original.keeps(text, sudachi(text)) for text in texts]
+    extra = measure_extra(load(name).extra_signals(), pa.array(texts))
+    check(load(name).decide(quality.take(pa.array(short)), extra).keep, expected)
+
+
+def test_long_texts_are_cut_into_words_as_datatrove_cuts_them(shared_data: Path) -> None:
+    tokens = pytest.importorskip(
+        "datatrove.utils.word_tokenizers", reason="DATATROVE IS ABSENT: its pieces not compared"
+    )
+    texts = [text for _, text in documents(shared_data) if len(text.encode()) > 39_000][::3]
+    mixed = "".join(texts)[:30_000] + "abc\n" * 9_000 + "𠮷野家" * 5_000
+    for text in [*texts[:10], mixed, "あ", "あ" * 13_333, "あ" * 13_334, "a" * 80_001]:
+        assert pieces(text) == tokens.chunk_text_on_bytes(text, 40_000)
+    split = pytest.importorskip("datatrove.utils.text").split_into_words
+    pytest.importorskip("spacy", reason="SPACY IS ABSENT: datatrove's words not compared")
+    for text in [*texts[:2], mixed, " 　\n", "全角　空白と\tタブ\n…！？"]:
+        assert cut(text) == split(text, "ja")
+
+
 def test_word_signals_equal_plain_python_on_real_documents(shared_data: Path) -> None:
     texts, quality = everything(shared_data)
     sample = list(range(0, len(texts), 3))  # plain word n-grams take a tenth of a second each
@@ -134,3 +181,28 @@ def test_hojichar_package_rejects_what_the_compat_profile_rejects(shared_data: P
     extra = hojichar_counts(pa.array(texts))
     keep = load("hojichar-compat").decide(quality, extra).keep
     check(keep[list(sample)], expected)
+
+
+def test_lists_that_a_profile_needs_are_asked_for_in_one_line(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    for name in names():
+        check_lists(load(name).extra_signals(), shared_data / "wordlists")
+    for name, lists, message in (
+        ("c4-ja-compat", None, "LDNOOBW"),
+        ("llm-jp-v1-compat", tmp_path, "ja_adult_keywords.txt is not below it"),
+        ("web", tmp_path / "absent", "no such folder"),
+    ):
+        with pytest.raises(WordError, match=message) as caught:
+            check_lists(load(name).extra_signals(), lists)
+        assert "\n" not in str(caught.value)
+
+
+def test_extra_columns_are_those_asked_for_and_equal_the_single_counts(shared_data: Path) -> None:
+    texts = pa.array(["アスパラガスとリュックサック", None, "of the 死ね"])
+    lists = shared_data / "wordlists"
+    wanted = ["hojichar_violence", "ldnoobw_ja", "cluster_size"]
+    found = measure_extra(wanted, texts, lists)
+    assert list(found) == ["hojichar_violence", "ldnoobw_ja"]
+    assert found["hojichar_violence"] == hojichar_counts(texts, lists)["hojichar_violence"]
+    assert found["ldnoobw_ja"] == ldnoobw_counts(texts, lists / "LDNOOBW/ja")["ldnoobw_ja"]
