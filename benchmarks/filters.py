@@ -40,6 +40,7 @@ from filters.signals import GROUPS, measure, slices  # noqa: E402
 from filters.words import load as load_words  # noqa: E402
 
 REPEATS = 5
+EAGER = frozenset(name for name, group in GROUPS.items() if not group.lazy)
 SENTENCE = re.compile("[^。．！？!?]+[。．！？!?]?")
 KANJI = re.compile("[々〇〻\u3400-\u9fff\uf900-\ufaff]")
 
@@ -107,7 +108,7 @@ def print_pass_rates(data: Path) -> None:
     """Share of documents that every profile keeps, by genre; written to filters/lists too."""
     listed = list(documents(data))
     texts = pa.array([text for _, text in listed])
-    quality = measure(texts, frozenset(GROUPS))
+    quality = measure(texts, EAGER | {"zlib", "words"})
     lists = data / "wordlists"
     extra = hojichar_counts(texts, lists / "HojiChar") | uzushio_counts(texts, lists / "HojiChar")
     extra |= llmjp_counts(texts, lists / "llm-jp-corpus", lists / "HojiChar")
@@ -157,7 +158,6 @@ def main() -> None:
     few = texts[:: max(1, len(texts) // 300)]  # enough for what runs a few hundred a second
 
     measure(array.slice(0, 8), frozenset(GROUPS))  # compile and load before the clock
-    eager = frozenset(name for name, group in GROUPS.items() if not group.lazy)
     rows: list[tuple[str, float]] = []
     plain = seconds(lambda: [swallow(t) for t in few], 3) / len(few) * len(texts)
     rows.append(("Swallow quality.py in plain Python", plain))
@@ -171,9 +171,9 @@ def main() -> None:
     rows += [
         (f"group `{g}`", seconds(lambda g=g: measure(array, frozenset({g}))))
         for g in GROUPS
-        if g in eager
+        if g in EAGER
     ]
-    with_zlib = eager | {"zlib"}
+    with_zlib = EAGER | {"zlib"}
     rows.append(("all of them and zlib", seconds(lambda: measure(array, with_zlib))))
     lazy = seconds(lambda: measure(pa.array(few), frozenset({"words"})), 2)
     rows.append(("group `words` (fugashi)", lazy / len(few) * len(texts)))
