@@ -21,20 +21,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from corpus.engine.units import ATTEMPTS, Failure, collect, one_line, report
 from corpus.errors import RunError
-
-ATTEMPTS = 2
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A unit that failed for good: its error in one line and the traceback of the last attempt."""
-
-    unit: Any
-    error: str
-    trace: str
 
 
 @dataclass
@@ -46,6 +35,8 @@ class _Worker:
 
 class LocalEngine:
     """Runs units on `workers` local processes (1: in this process)."""
+
+    distributed = False
 
     def __init__(self, workers: int = 1, quiet: bool = False) -> None:
         self.workers = max(1, workers)
@@ -59,34 +50,8 @@ class LocalEngine:
         `function` and the units must be picklable. The first line of each failure goes to stderr
         at once.
         """
-        failures: list[Failure] = []
-        bar = Progress(
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
         run = self._inline if self.workers == 1 or len(units) == 1 else self._processes
-        with bar:
-            task = bar.add_task(label, total=len(units))
-            for unit, result in run(function, units):
-                bar.advance(task)
-                if isinstance(result, Failure):
-                    failures.append(result)
-                else:
-                    yield unit, result
-        if failures:
-            first = failures[0]
-            more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
-            error = RunError(
-                f"{label} failed on {first.unit}: {first.error}{more}; "
-                "what is done is kept: run the same command again to retry the rest"
-            )
-            error.add_note(first.trace)
-            raise error
+        yield from collect(run(function, units), len(units), label, self.console)
 
     def _inline(
         self, function: Callable[[Any], Any], units: Sequence[Any]
@@ -96,10 +61,10 @@ class LocalEngine:
                 try:
                     result = function(unit)
                 except Exception as error:
-                    result = Failure(unit, _one_line(error), traceback.format_exc())
+                    result = Failure(unit, one_line(error), traceback.format_exc())
                     if isinstance(error, RunError):
                         break
-                    self._report(unit, result.error, attempt)
+                    report(self.console, unit, result.error, attempt + 1 < ATTEMPTS)
                 else:
                     break
             yield unit, result
@@ -133,8 +98,9 @@ class LocalEngine:
                     else:
                         worker.index = -1
                     if isinstance(result, Failure):
-                        self._report(unit, result.error, attempts[index] - 1)
-                        if attempts[index] < ATTEMPTS:
+                        again = attempts[index] < ATTEMPTS
+                        report(self.console, unit, result.error, again)
+                        if again:
                             queue.append(index)
                             continue
                     open_units -= 1
@@ -154,10 +120,6 @@ class LocalEngine:
         theirs.close()
         return _Worker(process, ours)
 
-    def _report(self, unit: Any, error: str, attempt: int) -> None:
-        fate = "trying once more" if attempt + 1 < ATTEMPTS else "given up"
-        self.console.print(f"warning: {unit}: {error}; {fate}", markup=False, highlight=False)
-
 
 def _work(function: Callable[[Any], Any], pipe: Connection, parent: int) -> None:
     """Body of a worker: units in, results out, until the pipe closes."""
@@ -171,7 +133,7 @@ def _work(function: Callable[[Any], Any], pipe: Connection, parent: int) -> None
         try:
             result = function(unit)
         except Exception as error:
-            result = Failure(unit, _one_line(error), traceback.format_exc())
+            result = Failure(unit, one_line(error), traceback.format_exc())
         try:
             pipe.send(result)
         except (BrokenPipeError, OSError):
@@ -185,12 +147,6 @@ def _die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    name = type(error).__name__
-    return text if isinstance(error, RunError) else f"{name}: {text}" if text else name
 
 
 def _exit_text(code: int | None) -> str:

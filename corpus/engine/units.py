@@ -1,0 +1,86 @@
+"""What every engine does with the units of a stage: progress, reports, and the failures at the end.
+
+An engine has `map(function, units, label)`, which yields (unit, result) in any order, and
+`workers`, the most units it has in flight. How a unit is run, and tried again, is the engine's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from corpus.errors import RunError
+
+ATTEMPTS = 2
+
+
+class Engine(Protocol):
+    """What a build needs of an engine; `distributed`: its workers are on several machines."""
+
+    workers: int
+    distributed: bool
+
+    def map(
+        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield (unit, result) as units finish. Raises RunError at the end if units failed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit that failed for good: its error in one line and the traceback of the last attempt."""
+
+    unit: Any
+    error: str
+    trace: str
+
+
+def collect(
+    results: Iterator[tuple[Any, Any]], total: int, label: str, console: Console
+) -> Iterator[tuple[Any, Any]]:
+    """Pass results on under a progress bar; RunError after the last one if there were Failures."""
+    failures: list[Failure] = []
+    bar = Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(label, total=total)
+        for unit, result in results:
+            bar.advance(task)
+            if isinstance(result, Failure):
+                failures.append(result)
+            else:
+                yield unit, result
+    if failures:
+        first = failures[0]
+        more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
+        error = RunError(
+            f"{label} failed on {first.unit}: {first.error}{more}; "
+            "what is done is kept: run the same command again to retry the rest"
+        )
+        error.add_note(first.trace)
+        raise error
+
+
+def report(console: Console, unit: Any, error: str, again: bool) -> None:
+    """Say at once that a unit failed, and whether it is tried again."""
+    fate = "trying once more" if again else "given up"
+    console.print(f"warning: {unit}: {error}; {fate}", markup=False, highlight=False)
+
+
+def one_line(error: BaseException) -> str:
+    """The error in one line; its class too, unless it was written for users."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return text if isinstance(error, RunError) else f"{name}: {text}" if text else name
