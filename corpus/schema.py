@@ -10,11 +10,12 @@ import hashlib
 
 import pyarrow as pa
 
+from filters.personal import KINDS
 from filters.signals import QUALITY_TYPE
 
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
-TEXT_VERSION = 1
+TEXT_VERSION = 2
 
 
 def _field(name: str, kind: pa.DataType, about: str) -> pa.Field:
@@ -44,6 +45,10 @@ LANGUAGES_TYPE = pa.list_(
     pa.struct([pa.field("language", pa.string()), pa.field("share", pa.float32())])
 )
 
+PERSONAL_TYPE = pa.struct(
+    [_field(kind, pa.int32(), f"places with personal data of the class {kind}") for kind in KINDS]
+)
+
 DOCUMENT = pa.schema(
     [
         _field("id", pa.string(), "24 hex digits: BLAKE2b of source file, offset, text version"),
@@ -70,6 +75,9 @@ DOCUMENT = pa.schema(
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
         _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
         _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
+        _field(
+            "personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"
+        ),
         _field("quality", QUALITY_TYPE, "signals, measured once; see filters/signals.py"),
     ]
 )
@@ -78,14 +86,15 @@ DOCUMENT = pa.schema(
 CLUSTER_FIELDS = [
     _field("cluster", pa.string(), "id of the kept document of the duplicate cluster"),
     _field("cluster_size", pa.int32(), "documents in that cluster, 1 when unique"),
+    _field("weight", pa.float32(), "how often to see it: [dedup] rehydrate, paragraph_rule"),
 ]
 SHARD = pa.schema([*DOCUMENT, *CLUSTER_FIELDS])
 
 LEDGER = pa.schema(
     [
-        _field("stage", pa.string(), "harvest, dedup or select"),
+        _field("stage", pa.string(), "harvest, remove, dedup, select, trim, decontaminate"),
         _field("rule", pa.string(), "rule that decided"),
-        _field("action", pa.string(), "drop or alter"),
+        _field("action", pa.string(), "drop, alter, mark or skip"),
         _field("id", pa.string(), "document id; of a record without text: id of the record"),
         _field("url", pa.string(), "address as recorded"),
         _field("source_file", pa.string(), "input file"),
@@ -109,6 +118,8 @@ DUPLICATES = pa.schema(
         _field("cluster_size", pa.int32(), "documents in the cluster"),
         _field("file", pa.int32(), "index of the documents file"),
         _field("row", pa.int32(), "row in that file"),
+        _field("kept_url", pa.string(), "address of the copy that is kept"),
+        _field("generation", pa.int32(), "segment of the index it stands in; null: this build"),
     ]
 )
 

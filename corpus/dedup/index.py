@@ -69,19 +69,34 @@ NOTHING_BEFORE = Before(np.empty((0, 2), np.int64), np.empty(0, np.int64))
 
 @dataclass(frozen=True)
 class Index:
-    """An open index: its folder and the names of its segments, oldest first."""
+    """An open index: its folder and the names of its segments, oldest first.
+
+    `segments` are those a crawl is compared with; `every` also has the ones behind them, of which
+    only takedowns count: they concern the past.
+    """
 
     path: Path
     segments: tuple[str, ...]
+    every: tuple[str, ...] = ()
 
     def files(self, name: str) -> list[Path]:
         """Files called `name` (a glob) of all segments, oldest segment first."""
         folders = [self.path / "segments" / segment for segment in self.segments]
         return [path for folder in folders for path in sorted(folder.glob(name))]
 
+    @property
+    def generation(self) -> int:
+        """Number of the newest segment, 0 when there is none."""
+        return int(self.segments[-1]) if self.segments else 0
 
-def open_index(path: Path, settings: DedupSettings) -> Index:
-    """Open an index; an empty or absent folder becomes a new one.
+    def takedowns(self) -> list[Path]:
+        """Takedown files of all segments, oldest first."""
+        folders = [self.path / "segments" / segment for segment in self.every or self.segments]
+        return [path for folder in folders for path in sorted(folder.glob("removed.parquet"))]
+
+
+def open_index(path: Path, settings: DedupSettings, generation: int = 0) -> Index:
+    """Open an index, as it was at a generation (0: now); an absent folder becomes a new one.
 
     Raises UsageError if the folder holds something else or an index of other settings.
     """
@@ -102,7 +117,8 @@ def open_index(path: Path, settings: DedupSettings) -> Index:
         )
     folder = path / "segments"
     names = sorted(p.name for p in folder.glob("[0-9]*")) if folder.is_dir() else []
-    return Index(path, tuple(names))
+    first = [name for name in names if not generation or int(name) <= generation]
+    return Index(path, tuple(first), tuple(names))
 
 
 def crawl_digest(signatures: list[Path]) -> str:
@@ -113,12 +129,17 @@ def crawl_digest(signatures: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def holds_crawl(index: Index, digest: str) -> bool:
+    """Whether the crawl of that digest was appended."""
+    return without_crawl(index, digest).segments != index.segments
+
+
 def without_crawl(index: Index, digest: str) -> Index:
     """The index as it was before the crawl of that digest, for a run that is repeated."""
     for place, segment in enumerate(index.segments):
         about = index.path / "segments" / segment / "segment.json"
         if about.exists() and json.loads(about.read_bytes())["digest"] == digest:
-            return Index(index.path, index.segments[:place])
+            return Index(index.path, index.segments[:place], index.every)
     return index
 
 
@@ -129,8 +150,10 @@ def append(index: Index, signatures: list[Path], outcome: pa.Table, digest: str)
     crawl is in the index already.
     """
     current = tuple(sorted(p.name for p in (index.path / "segments").glob("[0-9]*")))
-    if without_crawl(Index(index.path, current), digest).segments != current:
+    if holds_crawl(Index(index.path, current), digest):
         return
+    if index.segments != current:  # its positions and clusters would be wrong
+        raise RunError(f"{index.path} has grown meanwhile: compare with its newest state again")
     new = pc.unique(outcome.filter(pc.greater_equal(outcome["file"], 0))["cluster"])
     touched = outcome.filter(pc.is_in(outcome["cluster"], new))
     members = touched.append_column("kept", pc.equal(touched["kind"], "kept"))
@@ -180,13 +203,20 @@ def membership(index: Index) -> pa.Table:
     gone = takedowns["document"].combine_chunks()
     table = table.filter(pc.invert(pc.is_in(table["document"], gone)))
     promoted = takedowns["promoted"].combine_chunks().drop_null()
+    promoted = promoted.filter(pc.less(promoted, _size(index)))
     kept = pc.or_(table["kept"], pc.is_in(table["document"], promoted))
     return table.set_column(table.schema.get_field_index("kept"), "kept", kept)
 
 
 def _takedowns(index: Index) -> pa.Table:
-    parts = [pq.read_table(path) for path in index.files("removed.parquet")]
-    return pa.concat_tables(parts) if parts else REMOVED.empty_table()
+    parts = [pq.read_table(path) for path in index.takedowns()]
+    table = pa.concat_tables(parts) if parts else REMOVED.empty_table()
+    return table.filter(pc.less(table["document"], _size(index)))
+
+
+def _size(index: Index) -> int:
+    """Documents of the segments."""
+    return sum(pq.read_metadata(path).num_rows for path in index.files("signatures-*.parquet"))
 
 
 def before(index: Index) -> Before:

@@ -48,10 +48,12 @@ def load(
     memory: int,
     scratch: Path,
     index_files: int = 0,
+    taken: dict[int, np.ndarray] | None = None,
 ) -> Signatures:
     """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`.
 
-    The first `index_files` of them come from an index (corpus.dedup.index).
+    The first `index_files` of them come from an index (corpus.dedup.index). taken: rows of each
+    further file (by its place among them) that match nothing, as they were taken down.
     """
     sizes, documents = [], []
     for path in paths:
@@ -85,6 +87,11 @@ def load(
                 if has_near(settings):
                     signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
                 at = to
+    for file, rows in (taken or {}).items():
+        out = starts[index_files + file] + rows
+        lengths[out] = 0
+        if len(keys):
+            keys[out] = 0
     indexed = int(starts[index_files])
     return Signatures(paths, documents, starts, exact, keys, lengths, signatures, indexed)
 

@@ -142,6 +142,8 @@ def decide(
             "file": members["file"],
             "row": members["row"],
             "measured": exact,
+            "kept_url": members["url"].cast(pa.large_string()).combine_chunks().take(pa.array(kept_row)),
+            "kept_file": members["file"].combine_chunks().take(pa.array(kept_row)),
         }
     )
     for name in ("document", *MEMBER_COLUMNS[1:]):
@@ -205,9 +207,13 @@ def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
     values = removed["similarity"].to_pylist()
     sizes = removed["cluster_size"].to_pylist()
     measured = removed["measured"].to_pylist()
+    urls = removed["kept_url"].to_pylist()
+    generations = removed["generation"].to_pylist()
     policy = policy_text(settings)
     details = []
-    for kind, value, exact, size in zip(kinds, values, measured, sizes, strict=True):
+    for kind, value, exact, size, url, generation in zip(
+        kinds, values, measured, sizes, urls, generations, strict=True
+    ):
         if kind == "exact":
             reason = "same text as the kept copy up to width, case, punctuation and spaces"
         elif kind == "url":
@@ -217,7 +223,10 @@ def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
             reason = f"near-duplicate of the kept copy, {name} {value:.3f}"
             if value < np.float32(settings.threshold):
                 reason += " (linked through other copies of its cluster)"
-        details.append(f"{reason}; cluster of {size}; kept by: {policy}")
+        kept = f"kept by: {policy}"
+        if generation is not None:
+            kept = f"kept in generation {generation} of the index: {url or 'no address'}"
+        details.append(f"{reason}; cluster of {size}; {kept}")
     bound = {"near": settings.threshold, "exact": 1.0, "url": None}
     columns = {
         "stage": pa.array(["dedup"] * n, pa.string()),

@@ -8,6 +8,9 @@ MODES = ("near", "exact", "url", "none")
 SHINGLES = ("char", "word")
 VERIFY = ("exact", "estimate", "none")
 KEEP = ("best", "first", "longest", "newest")
+PARAGRAPH = ("none", "host", "corpus")
+PARAGRAPH_MATCH = ("exact", "near")
+PARAGRAPH_RULES = ("count", "remove", "weight")
 KEEP_KEYS = ("source", "rights", "quality", "length", "date", "captured", "order", "id")
 
 # Signals are read as `quality.<name>`; a larger value is a better document.
@@ -40,11 +43,22 @@ class DedupSettings:
     seed: int = 1
     verify: str = "exact"  # exact (by the texts, near the threshold), estimate, none (LSH)
     mask_digits: bool = False  # a run of digits counts as one 0: dates, prices, counters
+    mask_dates: bool = False  # numbers before 年月日時分秒, 漢数字 too; era names and weekdays go
+    mask_prices: bool = False  # numbers before 円, ドル, ユーロ, 元, ウォン
     keep: str = "best"  # best: the order below; or first, longest, newest
     keep_order: tuple[str, ...] = ("source", "rights", "quality", "length", "date", "id")
     keep_n: int = 1  # copies kept of a cluster
     sources: tuple[str, ...] = ()  # source names, best first, for the key `source`
     quality: str = NO_QUALITY  # the signal that the key `quality` compares; empty: none
+    rehydrate: str = "none"  # column `weight` by cluster size: none, fineweb2 or 1:1,2:2,100:8
+    against: str = ""  # folder of an index of earlier crawls (corpus dedup --against)
+    generation: int = 0  # so many segments of that index count; 0: all there are
+    paragraph: str = "none"  # paragraphs frequent within their host, or over the corpus
+    paragraph_match: str = "near"  # near: also with every run of digits masked; exact
+    paragraph_least: int = 10  # frequent: in so many documents
+    paragraph_rule: str = "remove"  # remove them, weight (1 / count), or only count
+    substring: int = 0  # cut passages of so many letters that an earlier document has; 0: none
+    memory_mib: int = 4096  # of signatures and texts held in memory; more is mapped or refused
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, with a ValueError of one line."""
@@ -52,6 +66,10 @@ class DedupSettings:
         _choice("shingle", self.shingle, SHINGLES)
         _choice("verify", self.verify, VERIFY)
         _choice("keep", self.keep, KEEP)
+        _choice("paragraph", self.paragraph, PARAGRAPH)
+        _choice("paragraph_match", self.paragraph_match, PARAGRAPH_MATCH)
+        _choice("paragraph_rule", self.paragraph_rule, PARAGRAPH_RULES)
+        parse_table(self.rehydrate)
         for key in self.keep_order:
             _choice("keep_order", key, KEEP_KEYS)
         if not 1 <= self.ngram <= 64:
@@ -64,10 +82,40 @@ class DedupSettings:
             raise ValueError("recall_weight must lie between 0 and 1")
         if not 0 <= self.seed < 2**32:
             raise ValueError("seed must lie in 0 to 2**32 - 1")
+        if self.paragraph_least < 2 or self.generation < 0 or self.memory_mib < 1:
+            raise ValueError("paragraph_least is at least 2, memory_mib 1, generation 0")
+        if self.substring and self.substring < 20:
+            raise ValueError("substring must be at least 20 letters (0: off)")
         if self.keep_n < 1:
             raise ValueError("keep_n must be at least 1")
         if self.bands < 0 or self.rows < 0:
             raise ValueError("bands and rows must not be negative (0: chosen from threshold)")
+
+
+# Least cluster size → weight of the kept copy. `fineweb2`: README of huggingface/fineweb-2
+# ("promising", not tuned; a thousand copies or more are taken for boilerplate).
+REHYDRATION: dict[str, dict[int, int]] = {
+    "none": {1: 1},
+    "fineweb2": {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 1000: 1},
+}
+
+
+def parse_table(text: str) -> dict[int, int]:
+    """A preset by its name, or a table written `1:1,2:2,100:8`; ValueError for anything else.
+
+    Keys are least cluster sizes, the first being 1; values repetitions, 0 or more.
+    """
+    if text in REHYDRATION:
+        return REHYDRATION[text]
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        table = {int(size): int(times) for size, times in pairs}
+    except ValueError as error:
+        known = ", ".join(REHYDRATION)
+        raise ValueError(f"rehydrate: name one of {known} or write 1:1,2:2,100:8") from error
+    if min(table) != 1 or min(table.values()) < 0:
+        raise ValueError("rehydrate: sizes begin at 1, repetitions are not negative")
+    return table
 
 
 def _choice(key: str, value: str, known: tuple[str, ...]) -> None:

@@ -63,6 +63,7 @@ def cluster(
     memory: int = DEFAULT_MEMORY,
     against: Path | None = None,
     add: bool = False,
+    taken: dict[int, np.ndarray] | None = None,
 ) -> dict[str, int]:
     """Cluster the documents of all signature files; write duplicates and ledger.
 
@@ -74,24 +75,29 @@ def cluster(
 
     against: the folder of an index of earlier crawls (corpus.dedup.index); what it keeps goes
     before all documents of this crawl, which name it as their kept copy. `indexed` then counts the
-    documents removed in favour of the index. add: append this crawl to it, after the outputs.
+    documents removed in favour of the index, and `generation` is its newest segment. add: append
+    this crawl to it, after the outputs. taken: rows of each file that take no part.
     """
     index, digest = None, ""
     if against is not None:
         digest = crawl_digest(signatures)
-        index = without_crawl(open_index(against, settings), digest)
+        index = without_crawl(open_index(against, settings, settings.generation), digest)
     earlier = index.files("signatures-*.parquet") if index else []
     scratch = out_dir / ".scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        data = load([*earlier, *signatures], settings, memory, scratch, len(earlier))
+        data = load([*earlier, *signatures], settings, memory, scratch, len(earlier), taken)
         known = before(index) if index else NOTHING_BEFORE
         outcome = decide(data, link(data, settings, memory, known), settings, known)
-        empty = int(np.count_nonzero(~data.usable[data.indexed :]))
+        gone = sum(len(rows) for rows in (taken or {}).values())
+        empty = int(np.count_nonzero(~data.usable[data.indexed :])) - gone
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))
     outcome = outcome.set_column(outcome.schema.get_field_index("file"), "file", places)
+    generations = [int(path.parent.name) for path in earlier] + [None] * len(signatures)
+    generation = pa.array(generations, pa.int32()).take(outcome["kept_file"].combine_chunks())
+    outcome = outcome.append_column("generation", generation)
     ours = outcome.filter(pc.greater_equal(places, 0))
     _write(out_dir / "part-00000.parquet", ours, DUPLICATES, duplicates_table)
     removed = ours.filter(pc.not_equal(ours["kind"], "kept"))
@@ -101,15 +107,15 @@ def cluster(
         append(index, signatures, outcome, digest)
     kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
     counts = {
-        "documents": data.n - data.indexed,
+        "documents": data.n - data.indexed - gone,
         "removed": len(removed),
         "clusters": len(ours["cluster"].unique()),
         **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
         "empty": empty,
     }
     if index:
-        inside = pc.is_in(ours["kept_id"], ours["id"].combine_chunks())
-        counts["indexed"] = len(ours) - int(pc.sum(inside).as_py() or 0)
+        counts["indexed"] = len(ours) - ours["generation"].null_count
+        counts["generation"] = index.generation
     return counts
 
 
