@@ -44,7 +44,7 @@ OWNED = {
                 (".", "croissant.json"), (".", "funnel.json"), (".", "manifest.json")),
 }  # fmt: skip
 SECTIONS = {
-    "harvest": ("input", "ccindex", "harvest", "normalize"),
+    "harvest": ("input", "ccindex", "harvest", "normalize", "clean"),
     "dedup": ("dedup",),
     "select": ("select", "rights", "urls"),
     "publish": ("publish",),

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from corpus.clean import CleanSettings
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import UsageError
 from corpus.normalize import STEPS
@@ -132,10 +133,20 @@ class NormalizeSettings:
 
 @dataclass(frozen=True)
 class SelectSettings:
-    """Which profile decides."""
+    """Which profile decides on the documents of which source."""
 
     profile: str = "web"
+    profiles: dict[str, str] = field(default_factory=dict)  # source → its profile, others: profile
     word_lists: str = ""  # folder with the published word lists that some -compat profiles count
+
+    def names(self) -> list[str]:
+        """The profiles that decide, each once."""
+        chosen = (name for _, name in sorted(self.profiles.items()))
+        return list(dict.fromkeys([self.profile, *chosen]))
+
+    def profile_of(self, source: str) -> str:
+        """The profile of a value of the column `source`."""
+        return self.profiles.get(source, self.profile)
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,7 @@ class Settings:
     fetch: FetchSettings = field(default_factory=FetchSettings)
     harvest: HarvestSettings = field(default_factory=HarvestSettings)
     normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
+    clean: CleanSettings = field(default_factory=CleanSettings)
     rights: RightsSettings = field(default_factory=RightsSettings)
     urls: UrlSettings = field(default_factory=UrlSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
@@ -209,8 +221,30 @@ def override_keys(settings: Settings, overrides: list[str]) -> Settings:
         section, dot, key = name.partition(".")
         if not (equals and dot):
             raise UsageError(f"--set {override}: write it as section.key=value")
-        settings = set_key(settings, section, key, text, f"--set {override}")
+        value: Any = text
+        if (section, key.partition(".")[0]) == ("select", "profiles") and "." in key:
+            key, _, source = key.partition(".")  # one entry: select.profiles.SOURCE=NAME
+            others = {k: v for k, v in settings.select.profiles.items() if k != source}
+            value = others | ({source: text} if text else {})
+        settings = set_key(settings, section, key, value, f"--set {override}")
     return settings
+
+
+def set_profiles(settings: Settings, text: str, where: str) -> Settings:
+    """A copy of `settings` with the profiles of `web,law=law,aozora=literature`.
+
+    The name without a source is the profile of all other sources; without one it stays.
+    """
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    plain = [item for item in items if "=" not in item or "/" in item.partition("=")[0]]
+    if len(plain) > 1:
+        raise UsageError(
+            f"{where} {text}: {plain[0]} and {plain[1]} cannot both decide: give one profile, "
+            "and SOURCE=PROFILE for single sources"
+        )
+    sources = ",".join(item for item in items if item not in plain)
+    settings = set_key(settings, "select", "profiles", sources, where)
+    return set_key(settings, "select", "profile", plain[0], where) if plain else settings
 
 
 def set_key(settings: Settings, section: str, key: str, value: Any, where: str) -> Settings:
@@ -272,6 +306,8 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
             if number != number:
                 raise ValueError
             return number
+        if origin is dict:
+            return _assignments(value)
         if origin is tuple:
             items = value if isinstance(value, list) else str(value).split(",")
             return tuple(str(item).strip() for item in items if str(item).strip())
@@ -281,11 +317,26 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
             raise ValueError
         return value
     except (ValueError, KeyError) as error:
-        wanted = getattr(kind, "__name__", str(kind))
+        wanted = "NAME=VALUE,…" if origin is dict else getattr(kind, "__name__", str(kind))
         raise UsageError(f"{where}: {value!r} is no {wanted}") from error
 
 
+def _assignments(value: Any) -> dict[str, str]:
+    """A TOML table of texts, or `name=value,name=value`; ValueError for anything else."""
+    if isinstance(value, str):
+        items = [item.partition("=") for item in value.split(",") if item.strip()]
+        if not all(equals for _, equals, _ in items):
+            raise ValueError
+        value = {name.strip(): text.strip() for name, _, text in items}
+    if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
+        raise ValueError
+    return dict(sorted(value.items()))
+
+
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        items = ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in sorted(value.items()))
+        return f"{{ {items} }}" if items else "{}"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list):

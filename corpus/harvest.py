@@ -1,8 +1,8 @@
 """Harvest: from the records of one unit to documents with text, columns and signals.
 
-    record ─▶ gate ─▶ decode ─▶ extract ─▶ normalise ─▶ language ─▶ rights ─▶ signals
-       │        │                             │            │          │
-       └ counted as no candidate              └────────────┴──────────┴ a row in the ledger
+    record ─▶ gate ─▶ decode ─▶ extract ─▶ normalise ─▶ language ─▶ rights ─▶ clean ─▶ signals
+       │        │                             │            │          │         │
+       └ counted as no candidate              └────────────┴──────────┴─────────┴ rows in the ledger
 
 The order is the order of cost: the gate looks at raw bytes, so nine pages in ten are never parsed.
 A document that breaks a step costs one ledger row, never its neighbours.
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from corpus import language, storage
+from corpus.clean import about, clean, in_words, set_text
 from corpus.config import Settings
 from corpus.ledger import Ledger
 from corpus.normalize import normalize
@@ -34,6 +35,7 @@ from corpus.web.trees import parse
 from filters import signals
 
 BATCH_ROWS = 512
+BATCH_BYTES = 256 << 20  # of text in a batch: Arrow strings end at 2 GiB
 
 
 class Reject(NamedTuple):
@@ -50,12 +52,13 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     """Harvest one unit into documents/NNNNN.parquet and ledger/harvest-NNNNN.parquet.
 
     Returns the counts of its receipt: records, documents, ledger, skipped (reason → records),
-    dropped (rule → records), characters.
+    dropped (rule → records), altered (rule → documents), characters.
     """
     ledger = Ledger("harvest")
     counts: dict[str, Any] = {"records": 0, "documents": 0, "characters": 0}
     skipped: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
+    altered: Counter[str] = Counter()
     full = settings.harvest.ledger == "full"
     site_files: list[dict[str, Any]] = []
 
@@ -87,11 +90,16 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
                     detail=result.detail,
                 )
         if settings.harvest.site_boilerplate:
-            _remove_site_boilerplate(rows)
-        counts["documents"] = len(rows)
-        counts["characters"] = sum(row["n_chars"] for row in rows)
-        for start in range(0, len(rows), BATCH_ROWS):
-            yield _batch(rows[start : start + BATCH_ROWS])
+            altered["site_boilerplate"] = _remove_site_boilerplate(rows, ledger)
+        cleaned = clean(rows, settings.clean, ledger)
+        dropped.update(cleaned.dropped)
+        altered.update(cleaned.altered)
+        for part in _parts(cleaned.rows):
+            batch, broken = _measured(part, ledger)
+            dropped["error"] += broken
+            counts["documents"] += batch.num_rows
+            counts["characters"] += sum(batch["n_chars"].to_pylist())
+            yield batch
 
     documents = root / "documents" / f"{unit.index:07d}.parquet"
     rows_file = root / "ledger" / f"harvest-{unit.index:07d}.parquet"
@@ -104,21 +112,30 @@ def harvest_unit(unit: Unit, settings: Settings, root: Path) -> dict[str, Any]:
     counts |= {
         "ledger": len(ledger),
         "skipped": dict(sorted(skipped.items())),
-        "dropped": dict(sorted(dropped.items())),
+        "dropped": dict(sorted((+dropped).items())),
+        "altered": dict(sorted((+altered).items())),
     }
     receipt = root / "state" / "harvest" / f"{unit.index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
 
 
-def _remove_site_boilerplate(rows: list[dict[str, Any]]) -> None:
-    """Drop what most pages of a host in this unit repeat (rule: corpus/web/repeated.py)."""
+def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
+    """Cut what most pages of a host in this unit repeat (rule: corpus/web/repeated.py).
+
+    Returns the number of documents it changed; each has a row in the ledger.
+    """
+    changed = 0
     pages = [row for row in rows if row["host"]]
     cleaned = site_boilerplate([row["host"] for row in pages], [row["text"] for row in pages])
     for row, text in zip(pages, cleaned, strict=True):
         if text != row["text"]:
-            row["text"], row["n_chars"] = text, len(text)
-            row["n_bytes"] = len(text.encode("utf-8"))
+            changed += 1
+            gone = row["n_chars"] - len(text)
+            detail = f"{gone} characters in lines that most pages of {row['host']} repeat"
+            ledger.add("site_boilerplate", *about(row), action="alter", value=gone, detail=detail)
+            set_text(row, text)
+    return changed
 
 
 def _make_utf8(item: Item) -> None:
@@ -134,8 +151,7 @@ def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     try:
         return _document(item, settings)
     except Exception as error:  # hostile input: one page must not cost its neighbours
-        words = " ".join(str(error).split())[:200]
-        return Reject("error", f"{type(error).__name__}: {words}")
+        return Reject("error", in_words(error))
 
 
 def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
@@ -231,6 +247,35 @@ def host_of(url: str) -> str:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return ""
+
+
+def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows in order, at most BATCH_ROWS and about BATCH_BYTES at a time."""
+    part: list[dict[str, Any]] = []
+    held = 0
+    for row in rows:
+        if part and (len(part) == BATCH_ROWS or held + row["n_bytes"] > BATCH_BYTES):
+            yield part
+            part, held = [], 0
+        part.append(row)
+        held += row["n_bytes"]
+    if part:
+        yield part
+
+
+def _measured(rows: list[dict[str, Any]], ledger: Ledger) -> tuple[pa.RecordBatch, int]:
+    """The rows with their signals, and how many broke a filter; those have a ledger row each."""
+    try:
+        return _batch(rows), 0
+    except Exception:  # one of them: measure each alone
+        good: list[dict[str, Any]] = []
+        for row in rows:
+            try:
+                _batch([row])
+                good.append(row)
+            except Exception as error:
+                ledger.add("error", *about(row), detail=in_words(error))
+        return _batch(good), len(rows) - len(good)
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:

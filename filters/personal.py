@@ -19,24 +19,8 @@ import pyarrow as pa
 
 from . import personal_rules as rules
 from .kernels import personal_signs as signs
+from .personal_rules import KINDS, PLACEHOLDERS, POLICIES
 from .signals import slices
-
-# Placeholders are part of the text of a corpus: they never change.
-PLACEHOLDERS = {
-    "phone": "〈電話番号〉",
-    "postal": "〈郵便番号〉",
-    "address": "〈住所〉",
-    "email": "〈メールアドレス〉",
-    "my_number": "〈個人番号〉",
-    "bank_account": "〈口座番号〉",
-    "credit_card": "〈カード番号〉",
-    "passport": "〈旅券番号〉",
-    "licence": "〈免許証番号〉",
-    "ip": "〈IPアドレス〉",
-    "name": "〈氏名〉",
-}
-KINDS = tuple(PLACEHOLDERS)
-POLICIES = ("detect", "mask", "drop", "off")
 
 Place = tuple[int, int, int]  # kind of kernels.personal_signs, begin, end
 
@@ -156,7 +140,9 @@ def _find(text: str, places: Sequence[Place]) -> list[Finding]:
         elif kind == signs.MARK:
             found += _marked(text, begin)
         elif rules.IP.fullmatch(text, begin, end):
-            if rules.is_public(text[begin:end], text[max(0, begin - 10) : begin], text[end : end + 3]):
+            if rules.is_public(
+                text[begin:end], text[max(0, begin - 10) : begin], text[end : end + 3]
+            ):
                 found.append(Finding(begin, end, "ip"))
         elif rules.is_dotted_phone(text, begin, end):
             found.append(Finding(begin, end, "phone"))

@@ -1,7 +1,8 @@
 """The patterns and checks of every class of personal data, each for one place of a text.
 
-Sources: 電気通信番号計画 (MIC notification 6, 2019) for telephones, 総務省令第85号 (2014) article 5 for
-My Number, ISO/IEC 7812-1 annex B (Luhn) for cards, RFC 6890 for IPv4 ranges that are no one's.
+Sources: 電気通信番号計画 (MIC notification 6, 2019) for telephones, 総務省令第85号 (2014)
+article 5 for My Number, ISO/IEC 7812-1 annex B (Luhn) for cards, RFC 6890 for IPv4 ranges that
+are no one's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,23 @@ from __future__ import annotations
 import re
 
 from .kernels.personal_signs import DASHES, KANJI_DIGITS
+
+# Placeholders are part of the text of a corpus: they never change.
+PLACEHOLDERS = {
+    "phone": "〈電話番号〉",
+    "postal": "〈郵便番号〉",
+    "address": "〈住所〉",
+    "email": "〈メールアドレス〉",
+    "my_number": "〈個人番号〉",
+    "bank_account": "〈口座番号〉",
+    "credit_card": "〈カード番号〉",
+    "passport": "〈旅券番号〉",
+    "licence": "〈免許証番号〉",
+    "ip": "〈IPアドレス〉",
+    "name": "〈氏名〉",
+}
+KINDS = tuple(PLACEHOLDERS)
+POLICIES = ("detect", "mask", "drop", "off")
 
 DIGIT = "0-9０-９"
 DASH, KANJI_NUMBER = DASHES, KANJI_DIGITS

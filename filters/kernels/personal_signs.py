@@ -23,7 +23,8 @@ LOOK_BACK = 44  # characters between a municipality and its block number
 LOCAL = 64  # characters of the local part of a mail address
 
 # Classes of code points below 0x10000, bits of one byte.
-_DIGIT, _BETWEEN, _KANJI_DIGIT, _TOWN, _PREFECTURE, _MAIL, _ALNUM, _SIGN = 1, 2, 4, 8, 16, 32, 64, 128  # fmt: skip
+_DIGIT, _BETWEEN, _KANJI_DIGIT, _TOWN = 1, 2, 4, 8
+_PREFECTURE, _MAIL, _ALNUM, _SIGN = 16, 32, 64, 128
 
 DASHES = "-‐‑‒–—―−ーｰ－"
 SEPARATORS = DASHES + " \u3000()（）"
@@ -190,8 +191,11 @@ def _is_block(
         )
         if dash and _bits(points, end + 1, last, table) & _DIGIT:
             return True
-    return plain and bare and i > first and (
-        0x4E00 <= points[i - 1] <= 0x9FA5 or points[i - 1] == 0x3005
+    return (
+        plain
+        and bare
+        and i > first
+        and (0x4E00 <= points[i - 1] <= 0x9FA5 or points[i - 1] == 0x3005)
     )
 
 
