@@ -26,10 +26,13 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
     documents = _find(root / "documents", name, ABOUT)
     ledger = _find(root / "ledger", name, None)
     in_corpus = {row["id"]: row for row in shards}
+    altered = [row for row in ledger if row["action"] == "alter"]
+    ledger = [row for row in ledger if row["action"] != "alter"]
     dropped = {row["id"]: row for row in ledger}
     answers = []
     for row in documents:
-        sentences = [_found(row)]
+        changes = [change for change in altered if change["id"] == row["id"]]
+        sentences = [_found(row), *map(_change, changes)]
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"
@@ -38,7 +41,7 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
             outcome = "kept"
             sentences += _why_kept(root, in_corpus[row["id"]])
         answers.append({"outcome": outcome, **row, "sentences": sentences,
-                        "ledger": dropped.get(row["id"])})  # fmt: skip
+                        "ledger": dropped.get(row["id"]), "altered": changes})  # fmt: skip
     known = {row["id"] for row in documents}
     for row in ledger:
         if row["id"] not in known:
@@ -73,6 +76,11 @@ def _found(row: dict[str, Any]) -> str:
         f"{row['n_chars']:,} characters of main text in {row['language']} "
         f"({row['language_score']:.2f})."
     )
+
+
+def _change(row: dict[str, Any]) -> str:
+    """What a step changed in a text that stays: a ledger row with the action alter."""
+    return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
 
 
 def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:

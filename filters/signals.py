@@ -26,6 +26,7 @@ from .morphemes import GOPHER_SIGNALS, measure_words
 from .morphemes import SIGNALS as WORD_SIGNALS
 from .perplexity import SIGNALS as PERPLEXITY_SIGNALS
 from .perplexity import measure_perplexity
+from .personal_rules import KINDS as PERSONAL_KINDS
 from .words import SIGNALS as HARM_SIGNALS
 from .words import measure_harm
 
@@ -150,6 +151,12 @@ EXTRA_SIGNALS: dict[str, Signal] = {
         ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
         count("cluster_size", "documents", "documents of the near-duplicate cluster"),
+        *(
+            count(f"personal_{kind}", "places", f"personal data of the class {kind}")
+            for kind in PERSONAL_KINDS
+        ),
+        count("personal_all", "places", "personal data of all classes"),
+        share("host_harm_share", "of documents", "documents of the host with strong harmful words"),
     )
 }
 
