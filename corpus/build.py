@@ -21,32 +21,49 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus import __version__, card, config, funnel, publish, report, storage
+from corpus import (
+    __version__,
+    card,
+    config,
+    decontaminate,
+    duplicates,
+    funnel,
+    publish,
+    removals,
+    report,
+    storage,
+    trim,
+)
 from corpus.config import Settings
-from corpus.dedup import stage as dedup_stage
-from corpus.engine.local import LocalEngine
+from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
 from corpus.harvest import harvest_unit
 from corpus.schema import DOCUMENT
-from corpus.select import select_unit
+from corpus.select import check_sources, select_unit, sources_of
 from corpus.sources.item import Unit
 from corpus.sources.plan import units as plan_units
+from corpus.stored import made_from
 from filters import profile
 
 STAGES = funnel.STAGES
 # What a stage owns in the build folder: cleared when the stage is done anew.
 OWNED = {
     "harvest": (("documents", "*"), ("ledger", "harvest-*"), ("state/harvest", "*")),
-    "dedup": (("duplicates", "*"), ("ledger", "dedup-*"), ("state/dedup", "*"),
-              ("state/dedup/signatures", "*")),
+    "remove": (("ledger", "remove-*"), ("state/remove", "*")),
+    "dedup": (("duplicates", "*"), ("ledger", "dedup-*"), ("state/dedup", "*")),
     "select": (("ledger", "select-*"), ("state/select", "*")),
+    "trim": (("paragraphs", "*"), ("ledger", "trim-*"), ("state/trim", "*")),
+    "decontaminate": (("ledger", "decontaminate-*"), ("state/decontaminate", "*")),
     "publish": (("corpus", "*"), ("state/publish", "*"), (".", "README.md"), (".", "report.html"),
                 (".", "croissant.json"), (".", "funnel.json"), (".", "manifest.json")),
 }  # fmt: skip
 SECTIONS = {
     "harvest": ("input", "ccindex", "harvest", "normalize", "clean"),
+    "remove": (),
     "dedup": ("dedup",),
     "select": ("select", "rights", "urls"),
+    "trim": (),
+    "decontaminate": ("decontaminate",),
     "publish": ("publish",),
 }
 
@@ -58,7 +75,8 @@ class Build:
     root: Path
     settings: Settings
     inputs: tuple[str, ...]
-    engine: LocalEngine
+    engine: Engine
+    update: bool = False  # append the crawl to the index that [dedup] against names
 
     # stages ---------------------------------------------------------------------------------------
 
@@ -79,11 +97,18 @@ class Build:
             )
             stages: dict[str, Callable[[list[Unit]], None]] = {
                 "harvest": self._harvest,
+                "remove": self._remove,
                 "dedup": self._dedup,
                 "select": self._select,
+                "trim": self._trim,
+                "decontaminate": self._decontaminate,
                 "publish": self._publish,
             }
             for name in STAGES[: STAGES.index(last) + 1]:
+                if name in funnel.OPTIONAL and not self._wanted(name):
+                    for folder, pattern in OWNED[name]:
+                        storage.clear(self.root / folder, pattern)
+                    continue
                 self._open(name)
                 stages[name](units)
                 funnel.check(self.root, name)
@@ -130,36 +155,49 @@ class Build:
         function = functools.partial(harvest_unit, settings=self.settings, root=self.root)
         self._each(function, todo, "harvest")
 
+    def _wanted(self, stage: str) -> bool:
+        """Whether an optional stage has anything to do."""
+        if stage == "remove":
+            return bool(removals.obeyed(self.root, self.settings.dedup.against))
+        if stage == "trim":
+            return trim.wanted(self.settings.dedup)
+        return bool(self.settings.decontaminate.sets)
+
+    def _remove(self, units: list[Unit]) -> None:
+        entries = removals.obeyed(self.root, self.settings.dedup.against)
+        receipt = self._receipt("remove", 0)
+        if receipt is None or receipt["counts"]["made_from"] != removals.digest(entries):
+            removals.run(self.root, len(units), entries)
+
     def _dedup(self, units: list[Unit]) -> None:
-        if self._receipt("dedup", 0) is not None:
-            return
-        folder = self.root / "state" / "dedup" / "signatures"
-        documents = [self.root / "documents" / f"{u.index:07d}.parquet" for u in units]
-        if self.settings.dedup.mode == "none":
-            counts: dict[str, Any] = {"documents": funnel.rows(documents), "removed": 0}
-            storage.write_receipt(self._receipt_path("dedup", 0), self.root, {}, counts)
-            return
-        signatures = [folder / path.name for path in documents]
-        todo = [(d, s) for d, s in zip(documents, signatures, strict=True) if not s.exists()]
-        function = functools.partial(_sign, settings=self.settings)
-        self._each(function, todo, "sign")
-        counts = dedup_stage.cluster(
-            signatures, self.root / "duplicates", self.root / "ledger", self.settings.dedup
-        )
-        made = [*(self.root / "duplicates").glob("*.parquet"),
-                *(self.root / "ledger").glob("dedup-*.parquet")]  # fmt: skip
-        outputs = {path: storage.sha256(path) for path in sorted(made)}
-        storage.write_receipt(self._receipt_path("dedup", 0), self.root, outputs, counts)
+        duplicates.run(self.root, len(units), self.settings, self._each, self.update)
+
+    def _trim(self, units: list[Unit]) -> None:
+        trim.run(self.root, len(units), self.settings.dedup, self._each)
+
+    def _decontaminate(self, units: list[Unit]) -> None:
+        decontaminate.run(self.root, len(units), self.settings.decontaminate, self._each)
+
+    def _selected(self, index: int) -> bool:
+        """Whether select decided on a documents file, and dedup has said nothing new since."""
+        receipt = self._receipt("select", index)
+        return receipt is not None and receipt["counts"]["made_from"] == made_from(self.root, index)
 
     def _select(self, units: list[Unit]) -> None:
-        todo = [u.index for u in units if self._receipt("select", u.index) is None]
+        if self.settings.select.profiles:
+            check_sources(self.settings.select, sources_of(self.root))
+        todo = [u.index for u in units if not self._selected(u.index)]
         function = functools.partial(select_unit, settings=self.settings, root=self.root)
         self._each(function, todo, "select")
 
     def _publish(self, units: list[Unit]) -> None:
         shards = publish.plan(self.root, len(units), self.settings)
+        publish.forget_stale(self.root, shards)
         todo = [s for s in shards if self._receipt("publish", s.index) is None]
-        self._each(functools.partial(publish.publish_unit, root=self.root), todo, "publish")
+        function = functools.partial(
+            publish.publish_unit, root=self.root, settings=self.settings
+        )
+        self._each(function, todo, "publish")
 
     def _each(self, function: Callable[[Any], Any], units: Sequence[Any], label: str) -> None:
         for _ in self.engine.map(function, units, label):
@@ -200,7 +238,9 @@ class Build:
         for name in STAGES[: STAGES.index(stage) + 1]:
             depends += [asdict(getattr(self.settings, section)) for section in SECTIONS[name]]
             if name == "select":  # a profile may be the user's own file, edited since
-                depends.append(repr(profile.load(self.settings.select.profile)))
+                chosen = self.settings.select
+                depends.append(repr([profile.load(each) for each in chosen.names()]))
+                depends.append(_state_of((chosen.word_lists,) if chosen.word_lists else ()))
                 depends.append(_state_of((*self.settings.urls.block, *self.settings.urls.allow)))
         text = json.dumps(depends, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -210,10 +250,6 @@ class Build:
 
     def _receipt(self, stage: str, index: int) -> dict[str, Any] | None:
         return storage.read_receipt(self._receipt_path(stage, index), self.root)
-
-
-def _sign(pair: tuple[Path, Path], settings: Settings) -> dict[str, int]:
-    return dedup_stage.sign(pair[0], pair[1], settings.dedup)
 
 
 def load_settings(root: Path) -> tuple[Settings, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.clean import CleanSettings
-from corpus.dedup.settings import DedupSettings
+from corpus.dedup.settings import DecontaminateSettings, DedupSettings
 from corpus.errors import UsageError
 from corpus.normalize import STEPS
 from corpus.web.rights import KNOWN_DIRECTIVES
@@ -171,6 +171,7 @@ class Settings:
     urls: UrlSettings = field(default_factory=UrlSettings)
     dedup: DedupSettings = field(default_factory=DedupSettings)
     select: SelectSettings = field(default_factory=SelectSettings)
+    decontaminate: DecontaminateSettings = field(default_factory=DecontaminateSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
 
 

@@ -1,9 +1,12 @@
 """The funnel: how many records went where, per stage, and the proof that nothing disappeared.
 
     harvest   records            = documents + dropping ledger rows + counted non-candidates
+    remove    documents          = left + ledger rows (only with a removal list)
     dedup     documents          = kept + ledger rows
     select    kept by dedup      = selected + ledger rows
-    publish   selected           = rows in the shards
+    trim      selected           = left + ledger rows of emptied ones, and rows of altered ones
+    decontaminate  selected      = left + ledger rows (or marked, with a ledger row)
+    publish   what is left       = rows in the shards
 
 Counts come from the receipts; the check also counts the rows that really stand in the files.
 """
@@ -20,7 +23,8 @@ import pyarrow.parquet as pq
 
 from corpus.errors import RunError
 
-STAGES = ("harvest", "dedup", "select", "publish")
+STAGES = ("harvest", "remove", "dedup", "select", "trim", "decontaminate", "publish")
+OPTIONAL = ("remove", "trim", "decontaminate")  # run only where a build asks for them
 
 
 def receipts(root: Path, stage: str) -> list[Path]:
@@ -49,6 +53,17 @@ def _merged(units: list[dict[str, Any]], key: str) -> dict[str, int]:
     return dict(sorted(total.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
+def _sources(units: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """source → {profile that decided, in, out} of the select stage."""
+    total: dict[str, dict[str, Any]] = {}
+    for unit in units:
+        for source, facts in unit.get("sources", {}).items():
+            entry = total.setdefault(source, {"profile": facts["profile"], "in": 0, "out": 0})
+            entry["in"] += facts["input"]
+            entry["out"] += facts["kept"]
+    return dict(sorted(total.items()))
+
+
 def read(root: Path) -> dict[str, Any]:
     """Of every stage done so far: in, out, characters, and where the rest went."""
     found: dict[str, Any] = {}
@@ -62,6 +77,13 @@ def read(root: Path) -> dict[str, Any]:
             "dropped": _merged(harvest, "dropped"),
             "altered": _merged(harvest, "altered"),  # rule → documents that stay, changed by it
         }
+    remove = counts(root, "remove")
+    if remove:
+        found["remove"] = {
+            "in": remove[0]["documents"],
+            "out": remove[0]["documents"] - remove[0]["removed"],
+            "dropped": remove[0]["dropped"],
+        }
     dedup = counts(root, "dedup")
     if dedup:
         facts = dedup[0]
@@ -71,13 +93,24 @@ def read(root: Path) -> dict[str, Any]:
             "dropped": {kind: facts[kind] for kind in ("exact", "near", "url") if facts.get(kind)},
             "clusters": facts.get("clusters", 0),
         }
+        found["dedup"] |= {key: facts[key] for key in ("indexed", "generation") if key in facts}
     select = counts(root, "select")
     if select:
         found["select"] = {
             "in": _sum(select, "input"),
             "out": _sum(select, "kept"),
             "dropped": _merged(select, "dropped"),
+            "sources": _sources(select),
         }
+    for name in ("trim", "decontaminate"):
+        done = counts(root, name)
+        if done:
+            found[name] = {
+                "in": _sum(done, "input"),
+                "out": _sum(done, "kept"),
+                "dropped": _merged(done, "dropped"),
+                "altered": _merged(done, "altered"),
+            }
     publish = counts(root, "publish")
     if publish:
         found["publish"] = {
@@ -99,7 +132,8 @@ def check(root: Path, stage: str) -> None:
     dropped = sum(facts.get("dropped", {}).values())
     skipped = sum(facts.get("skipped", {}).values())
     _equal(stage, "in", facts["in"], "out + dropped + skipped", facts["out"] + dropped + skipped)
-    before = STAGES[STAGES.index(stage) - 1] if stage != "harvest" else None
+    earlier = [name for name in STAGES[: STAGES.index(stage)] if name in about]
+    before = earlier[-1] if earlier else None
     if before:
         _equal(stage, "in", facts["in"], f"out of {before}", about[before]["out"])
     ledger = sorted((root / "ledger").glob(f"{stage}-*.parquet"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus import storage
+from corpus import chosen, storage
 from corpus.config import MIB, Settings
+from corpus.dedup.rehydrate import repetitions
+from corpus.dedup.settings import parse_table
 from corpus.schema import RIGHTS_TYPE, SHARD
 
 
@@ -23,6 +27,7 @@ class Shard:
     index: int
     total: int
     parts: tuple[tuple[int, int, int], ...]  # (documents file, first, end) in selected order
+    made_from: str  # names the rows: a shard whose rows are the same is not written again
 
     @property
     def name(self) -> str:
@@ -38,9 +43,7 @@ def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
     parts: list[list[tuple[int, int, int]]] = [[]]
     held = 0
     for index in range(files):
-        sizes = pq.read_table(
-            root / "state" / "select" / f"{index:07d}.parquet", columns=["n_bytes"]
-        )
+        sizes = pq.read_table(chosen.path_of(root, index, "publish"), columns=["n_bytes"])
         lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
         start = 0
         while start < len(lengths):
@@ -55,16 +58,44 @@ def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
                 held = 0
     if not parts[-1] and len(parts) > 1:
         parts.pop()
-    return [Shard(i, len(parts), tuple(part)) for i, part in enumerate(parts)]
+    names = [_digest(root, part) for part in parts]
+    return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
 
 
-def publish_unit(shard: Shard, root: Path) -> dict[str, Any]:
-    """Write one shard; returns {documents, characters, bytes}."""
+def _digest(root: Path, parts: list[tuple[int, int, int]]) -> str:
+    """Names the selected rows of a shard."""
+    total = hashlib.sha256()
+    for index, start, end in parts:
+        rows = chosen.read(root, index, "publish").slice(start, end - start)
+        total.update(f"{index}:".encode())
+        for batch in rows.combine_chunks().to_batches():
+            total.update(batch.serialize())
+    return total.hexdigest()
+
+
+def forget_stale(root: Path, shards: list[Shard]) -> None:
+    """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
+    for path in sorted((root / "state" / "publish").glob("[0-9]*.json")):
+        receipt = storage.read_receipt(path, root) or {"outputs": {}, "counts": {}}
+        shard = shards[int(path.stem)] if int(path.stem) < len(shards) else None
+        if shard is None or receipt["counts"].get("made_from") != shard.made_from or (
+            f"corpus/{shard.name}" not in receipt["outputs"]
+        ):  # fmt: skip
+            path.unlink()
+    names = {shard.name for shard in shards}
+    for path in (root / "corpus").glob("*.parquet"):
+        if path.name not in names:
+            path.unlink()
+
+
+def publish_unit(shard: Shard, root: Path, settings: Settings) -> dict[str, Any]:
+    """Write one shard; returns {documents, characters, bytes, made_from}."""
+    table = parse_table(settings.dedup.rehydrate)
     counts = {"documents": 0, "characters": 0, "bytes": 0}
 
     def batches() -> Iterator[pa.RecordBatch]:
         for index, start, end in shard.parts:
-            for batch in _rows(root, index, start, end):
+            for batch in _rows(root, index, start, end, table):
                 counts["documents"] += batch.num_rows
                 counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
                 counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
@@ -73,16 +104,19 @@ def publish_unit(shard: Shard, root: Path) -> dict[str, Any]:
     path = root / "corpus" / shard.name
     digest, _ = storage.commit_parquet(path, SHARD, batches())
     receipt = root / "state" / "publish" / f"{shard.index:07d}.json"
-    storage.write_receipt(receipt, root, {path: digest}, counts)
+    storage.write_receipt(receipt, root, {path: digest}, counts | {"made_from": shard.made_from})
     return counts
 
 
-def _rows(root: Path, index: int, start: int, end: int) -> Iterator[pa.RecordBatch]:
+def _rows(
+    root: Path, index: int, start: int, end: int, rehydration: dict[int, int]
+) -> Iterator[pa.RecordBatch]:
     """Selected rows start…end of a documents file, a row group at a time."""
-    chosen = pq.read_table(root / "state" / "select" / f"{index:07d}.parquet").slice(
-        start, end - start
-    )
-    rows = chosen["row"].to_numpy()
+    left = chosen.read(root, index, "publish").slice(start, end - start)
+    times = repetitions(left["cluster_size"].to_numpy(), rehydration)
+    weight = pc.multiply(left["weight"], pa.array(times.astype(np.float32)))
+    left = left.set_column(left.schema.get_field_index("weight"), chosen.WEIGHT, weight)
+    rows = left["row"].to_numpy()
     first = 0
     with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as documents:
         for group in range(documents.num_row_groups):
@@ -90,12 +124,24 @@ def _rows(root: Path, index: int, start: int, end: int) -> Iterator[pa.RecordBat
             low, high = np.searchsorted(rows, [first, first + count])
             if low < high:
                 table = documents.read_row_group(group).take(pa.array(rows[low:high] - first))
-                picked = chosen.slice(low, high - low)
-                table = _with_robots(table, picked)
-                for name in ("cluster", "cluster_size"):
+                picked = left.slice(low, high - low)
+                table = _with_text(_with_robots(table, picked), picked["text"])
+                for name in ("cluster", "cluster_size", "weight"):
                     table = table.append_column(SHARD.field(name), picked[name])
                 yield from table.cast(SHARD).combine_chunks().to_batches()
             first += count
+
+
+def _with_text(table: pa.Table, altered: pa.ChunkedArray) -> pa.Table:
+    """Put the altered texts in, with their lengths; signals stay those of the whole text."""
+    if altered.null_count == len(altered):
+        return table
+    text = pc.coalesce(altered, table["text"])
+    columns = {"text": text, "n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
+    for name, column in columns.items():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, SHARD.field(name), column.cast(SHARD.field(name).type))
+    return table
 
 
 def _with_robots(table: pa.Table, picked: pa.Table) -> pa.Table:

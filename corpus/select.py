@@ -1,29 +1,28 @@
-"""Select: a profile's rules over stored signals decide which documents stay.
+"""Select: the rules of profiles over stored signals decide which documents stay.
 
-One unit per documents file, and no text is read: changing a threshold takes seconds.
+One unit per documents file; text is read only for signals that harvest does not store. A build may
+name a profile for each source: each decides on the documents of its sources.
 """
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus import storage
-from corpus.config import SelectSettings, Settings, UrlSettings
+from corpus import permissions, storage
+from corpus.config import SelectSettings, Settings
 from corpus.errors import UsageError
 from corpus.ledger import Ledger
-from corpus.web.rights import directives_for_all
-from corpus.web.sites import Site, Verdict
-from filters import signals, urls
-from filters.profile import Decisions, Profile, ProfileError, load
-from filters.published_words import check, measure_extra
-from filters.words import WordError
+from corpus.schema import LEDGER
+from corpus.stored import duplicates_of, file_of, made_from_of, one, signals_of
+from filters.profile import Decisions, Profile, load
 
 SELECTED = pa.schema(
     [
@@ -35,36 +34,38 @@ SELECTED = pa.schema(
         pa.field("robots_usage", pa.list_(pa.string())),
     ]
 )
-ABOUT = ("id", "url", "source_file", "source_offset")
-COLUMNS = (*ABOUT, "n_bytes", "n_chars", "language_score", "repairs", "quality")
+COLUMNS = [*permissions.ABOUT, "n_bytes", "source"]
 
 
 def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     """Decide on documents file `index`; write state/select and the ledger rows of what is dropped.
 
-    Returns {input, kept, ledger, dropped: rule → documents, bytes}.
+    Returns {input, kept, ledger, dropped: rule → documents, bytes, sources: source → {profile,
+    input, kept}}.
     """
-    documents = root / "documents" / f"{index:07d}.parquet"
-    table = pq.read_table(documents, columns=list(COLUMNS)).combine_chunks()
-    removed, cluster, size = duplicates_of(root, index, table.num_rows, table["id"])
-    profile = load(settings.select.profile)
-    decisions = decide(profile, table, documents, settings.select.word_lists)
-    candidates = ~removed
+    documents = file_of(root, index)
+    table = pq.read_table(documents, columns=COLUMNS)
+    removed, cluster, size = duplicates_of(root, index, table["id"])
+    made_from = made_from_of(removed, cluster, size)
+    keep = np.zeros(table.num_rows, bool)
+    parts, dropped = [], Counter[str]()
+    for profile, rows in rows_by_profile(settings.select, table["source"], ~removed):
+        decisions = decide(profile, root, index, settings.select.word_lists, rows)
+        keep[rows] = decisions.keep
+        parts.append(dropped_rows(profile, decisions, rows, dropped))
     ledger = Ledger("select")
-    dropped = _note(ledger, profile, decisions, table, np.flatnonzero(candidates & ~decisions.keep))
-    verdicts = site_verdicts(root, table["url"], settings)
-    said = _page_rights(documents, settings)
-    refused = _refuse(ledger, table, candidates & decisions.keep, verdicts, said, settings, dropped)
-    keep = candidates & decisions.keep & ~refused
-    keep &= ~_blocked(ledger, table, keep, settings, root, dropped)
-    rows = np.flatnonzero(keep).astype(np.int32)
+    ledger.add_table(_ledger_rows(table, pa.concat_tables(parts)))
+    verdicts = permissions.site_verdicts(root, table["url"], settings)
+    refused, refusals = permissions.refuse(ledger, table, keep, verdicts, settings, root, documents)
+    keep &= ~refused
+    kept = pa.array(np.flatnonzero(keep).astype(np.int32))
     selected = pa.Table.from_arrays(
         [
-            pa.array(rows),
-            table["n_bytes"].take(pa.array(rows)),
-            cluster.take(pa.array(rows)),
-            size.take(pa.array(rows)),
-            *robots_columns(verdicts, rows),
+            kept,
+            one(table["n_bytes"]).take(kept),
+            cluster.take(kept),
+            size.take(kept),
+            *permissions.robots_columns(verdicts, kept.to_numpy()),
         ],
         schema=SELECTED,
     )
@@ -73,229 +74,125 @@ def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
     outputs = {kept_file: storage.commit_parquet(kept_file, SELECTED, selected)[0]}
     outputs[ledger_file] = ledger.commit(ledger_file)
     counts = {
-        "input": int(candidates.sum()),
-        "kept": len(rows),
+        "input": int((~removed).sum()),
+        "kept": len(kept),
         "ledger": len(ledger),
-        "dropped": dict(sorted(dropped.items())),
-        "bytes": int(np.asarray(selected["n_bytes"]).sum(dtype=np.int64)) if len(rows) else 0,
+        "dropped": dict(sorted((dropped + refusals).items())),
+        "bytes": pc.sum(selected["n_bytes"]).as_py() or 0,
+        "sources": _by_source(table["source"], ~removed, keep, settings.select),
+        "made_from": made_from,
     }
     receipt = root / "state" / "select" / f"{index:07d}.json"
     storage.write_receipt(receipt, root, outputs, counts)
     return counts
 
 
-def decide(profile: Profile, table: pa.Table, documents: Path, word_lists: str = "") -> Decisions:
-    """The profile's decisions on rows with the columns of a documents file.
-
-    Signals of lazy groups and counts of published word lists are not stored: where the profile
-    asks for some, texts are read again. word_lists: the folder of `[select] word_lists`.
-    """
-    chunks = _one(table["quality"])
-    extra = {name: _one(table[name]) for name in ("language_score", "n_chars", "repairs")}
-    lazy = frozenset(g for g in profile.groups() if signals.GROUPS[g].lazy)
-    missing = [name for name in profile.extra_signals() if name not in extra]
-    texts = pa.array([], pa.string())
-    if (lazy or missing) and table.num_rows:
-        texts = _one(pq.read_table(documents, columns=["text"])["text"])
-    extra |= measure_extra(missing, texts, _folder(word_lists))
-    if lazy and table.num_rows:
-        fresh = signals.measure(texts, lazy)
-        fields = list(chunks.type)
-        measured = [
-            fresh.field(f.name) if signals.GROUP_OF[f.name] in lazy else chunks.field(f.name)
-            for f in fields
-        ]
-        chunks = pa.StructArray.from_arrays(measured, fields=fields)
-    return profile.decide(chunks, extra)
+def rows_by_profile(
+    settings: SelectSettings, sources: pa.ChunkedArray, candidates: np.ndarray
+) -> Iterator[tuple[Profile, np.ndarray]]:
+    """(profile, int64[k] rows) for each profile, of the candidates of its sources."""
+    label = pc.index_in(sources, pa.array(list(settings.profiles), pa.string()))
+    at = label.fill_null(-1).to_numpy()
+    chosen = [settings.profile, *settings.profiles.values()]  # of label −1, 0, 1 …
+    for name in settings.names():
+        own = [i - 1 for i, each in enumerate(chosen) if each == name]
+        yield load(name), np.flatnonzero(np.isin(at, own) & candidates)
 
 
-def check_profile(settings: SelectSettings) -> Profile:
-    """The profile; UsageError if it or the lists and packages it needs are unusable."""
-    try:
-        profile = load(settings.profile)
-        check(profile.extra_signals(), _folder(settings.word_lists))
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
-    except WordError as error:
-        raise UsageError(
-            f"profile {settings.profile}: {error} (--set select.word_lists=FOLDER)"
-        ) from error
-    return profile
+def decide(
+    profile: Profile, root: Path, index: int, lists: str = "", rows: np.ndarray | None = None
+) -> Decisions:
+    """The profile's decisions on documents file `index`, or on its `rows`."""
+    names = [rule.signal for rule in profile.rules]
+    columns = signals_of(root, index, ["n_chars", *names], lists, rows)
+    length = pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
+    return profile.decide(length, columns)
 
 
-def _folder(path: str) -> Path | None:
-    return Path(path) if path else None
+def check_sources(settings: SelectSettings, known: set[str]) -> None:
+    """UsageError for a profile of a source that is not among the `known` ones of the build."""
+    for source, name in settings.profiles.items():
+        if source not in known:
+            raise UsageError(
+                f"profile {name} is for the source {source!r}, which this build does not have; "
+                f"its sources are {', '.join(sorted(known)) or 'none'}"
+            )
 
 
-def _one(column: Any) -> pa.Array:
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+def sources_of(root: Path) -> set[str]:
+    """The values of the column `source` in all documents files."""
+    found: set[str] = set()
+    for path in sorted((root / "documents").glob("*.parquet")):
+        column = pq.read_table(path, columns=["source"], read_dictionary=["source"])["source"]
+        found.update(value for value in column.unique().to_pylist() if value)
+    return found
 
 
-def site_verdicts(root: Path, urls: pa.ChunkedArray, settings: Settings) -> list[Verdict | None]:
-    """What robots.txt and ai.txt of the archive say about each URL; None where there is no file."""
-    site = _site(root, settings.rights.agents)
-    return [site.lookup(url) if site else None for url in urls.to_pylist()]
+def dropped_rows(
+    profile: Profile, decisions: Decisions, rows: np.ndarray, dropped: Counter[str]
+) -> pa.Table:
+    """row, rule, value, threshold and detail of what the profile drops; `dropped` counts rules."""
+    out = np.flatnonzero(~decisions.keep)
+    failing, which = _patterns(decisions.failures[out])
+    rules = [profile.rules[int(np.argmax(row))] for row in failing]
+    details = []
+    for rule, row in zip(rules, failing, strict=True):
+        others = [r.name for r, fails in zip(profile.rules, row, strict=True) if fails][1:]
+        more = f"; also fails {', '.join(others)}" if others else ""
+        details.append(f"profile {profile.name} wants {rule.bounds()}{more}")
+    times = np.bincount(which, minlength=len(rules))
+    for rule, count in zip(rules, times.tolist(), strict=True):
+        dropped[rule.name] += count
+    return pa.table(
+        {
+            "row": rows[out],
+            "rule": pa.array([r.name for r in rules], pa.string()).take(pa.array(which)),
+            "value": decisions.value[out],
+            "threshold": decisions.threshold[out],
+            "detail": pa.array(details, pa.string()).take(pa.array(which)),
+        }
+    )
 
 
-@functools.lru_cache(maxsize=1)
-def _site(root: Path, agents: tuple[str, ...]) -> Site | None:
-    """The robots.txt and ai.txt files of the whole harvest, read once a process."""
-    found = sorted((root / "state" / "harvest").glob("sites-*.parquet"))
-    rows = [row for path in found for row in pq.read_table(path).to_pylist()]
-    return Site.load(rows, agents) if rows else None
+def _patterns(failures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(bool[k, r] distinct rows of bool[n, r], int64[n] which of them each row is)."""
+    if not len(failures):
+        return failures, np.zeros(0, np.int64)
+    bits = np.packbits(failures, axis=1)
+    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
+    words[:, : bits.shape[1]] = bits
+    keys = words.view(np.uint64)
+    single = keys[:, 0] if keys.shape[1] == 1 else np.unique(keys, axis=0, return_inverse=True)[1]
+    _, first, which = np.unique(single.reshape(-1), return_index=True, return_inverse=True)
+    return failures[first], which.reshape(-1)
 
 
-def robots_columns(verdicts: list[Verdict | None], rows: np.ndarray) -> list[pa.Array]:
-    """Columns robots_txt and robots_usage of the given rows."""
-    chosen = [verdicts[row] for row in rows.tolist()]
-    usage = [
-        [f"{label}={'yes' if yes else 'no'}" for label, yes in v.usage.items()] if v else []
-        for v in chosen
-    ]
-    kind = pa.list_(pa.string())
-    return [pa.array([v.disallowed if v else [] for v in chosen], kind), pa.array(usage, kind)]
+def _ledger_rows(table: pa.Table, dropped: pa.Table) -> pa.Table:
+    """Rows of schema.LEDGER in the order of the documents."""
+    order = pa.array(np.argsort(dropped["row"].to_numpy(), kind="stable"))
+    dropped = dropped.take(order)
+    about = table.select(list(permissions.ABOUT)).take(dropped["row"])
+    columns = {name: about[name] for name in about.column_names}
+    columns |= {name: dropped[name] for name in ("rule", "value", "threshold", "detail")}
+    for name, text in (("stage", "select"), ("action", "drop"), ("kept_id", "")):
+        columns[name] = pa.repeat(text, dropped.num_rows)
+    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names)
 
 
-def _refuse(
-    ledger: Ledger, table: pa.Table, kept: np.ndarray, verdicts: list[Verdict | None],
-    said: list[dict[str, Any]] | None, settings: Settings, dropped: Counter[str],
-) -> np.ndarray:  # fmt: skip
-    """Rows that the rights policy drops, with their ledger rows."""
-    refused = np.zeros(len(kept), bool)
-    for row in np.flatnonzero(kept).tolist():
-        why = _site_refusal(verdicts[row], settings) or _page_refusal(said, row, settings)
-        if why is None:
-            continue
-        refused[row] = True
-        dropped[why[0]] += 1
-        about = {name: table[name][row].as_py() for name in ABOUT}
-        ledger.add(why[0], *about.values(), detail=why[1])
-    return refused
-
-
-def _site_refusal(verdict: Verdict | None, settings: Settings) -> tuple[str, str] | None:
-    """(rule, reason) where a file of the site drops the page."""
-    if verdict is None:
-        return None
-    copy = f"({verdict.robots_captured or verdict.ai_captured})"
-    if settings.harvest.drop_tdm_reservation and verdict.tdm_reserved:
-        policy = f" {verdict.tdm_policy}" if verdict.tdm_policy else ""
-        return "tdm_reservation", f"tdmrep.json reserves it{policy} ({verdict.tdm_captured})"
-    if settings.rights.obey_robots_txt and verdict.disallowed:
-        return "robots_txt", f"disallowed for {', '.join(verdict.disallowed[:5])} {copy}"
-    if settings.rights.obey_usage and verdict.trains is False:
-        return "robots_usage", f"robots.txt refuses training {copy}"
-    return None
-
-
-def _page_rights(documents: Path, settings: Settings) -> list[dict[str, Any]] | None:
-    """Column `rights` of a documents file, where the policy asks for it."""
-    if not settings.rights.drop_directives and not settings.rights.drop_reserved:
-        return None
-    rows: list[dict[str, Any]] = pq.read_table(documents, columns=["rights"])["rights"].to_pylist()
-    return rows
-
-
-def _page_refusal(
-    said: list[dict[str, Any]] | None, row: int, settings: Settings
-) -> tuple[str, str] | None:
-    """(rule, reason) where the page itself, or its headers, drop it."""
-    if said is None:
-        return None
-    stated = directives_for_all(said[row]["robots"])
-    named = [name for name in settings.rights.drop_directives if name in stated]
-    if named:
-        return "robots_directive", f"robots directive {named[0]}: {', '.join(said[row]['robots'])}"
-    if settings.rights.drop_reserved and said[row]["reserved"]:
-        return "reserved", "a phrase on the page reserves all rights"
-    return None
-
-
-def _blocked(
-    ledger: Ledger, table: pa.Table, kept: np.ndarray, settings: Settings, root: Path,
-    dropped: Counter[str],
-) -> np.ndarray:  # fmt: skip
-    """Rows whose URL stands on a block list, with their ledger rows."""
-    blocked = np.zeros(len(kept), bool)
-    rules = url_rules(settings.urls, root / "state" / "urls")
-    if rules is None or not len(kept):
-        return blocked
-    found = rules.classify(_one(table["url"])).is_valid().to_numpy(zero_copy_only=False)
-    for row in np.flatnonzero(found & kept).tolist():
-        about = {name: table[name][row].as_py() for name in ABOUT}
-        match = rules.category(about["url"])
-        entry = f"{match.category}: {match.entry} ({match.source})" if match else ""
-        ledger.add("url_list", *about.values(), detail=entry)
-        dropped["url_list"] += 1
-        blocked[row] = True
-    return blocked
-
-
-@functools.lru_cache(maxsize=2)
-def url_rules(settings: UrlSettings, cache: Path) -> urls.Rules | None:
-    """The URL lists of the settings, loaded once a process; UsageError names a bad list."""
-    if not settings.block:
-        return None
-    try:
-        return urls.load(_url_sources(settings), cache)
-    except urls.UrlListError as error:
-        raise UsageError(str(error)) from error
-
-
-def check_url_lists(settings: UrlSettings) -> None:
-    """UsageError for a missing list or an unknown category, before hours of harvest."""
-    try:
-        urls.check(_url_sources(settings))
-    except urls.UrlListError as error:
-        raise UsageError(str(error)) from error
-
-
-def _url_sources(settings: UrlSettings) -> list[urls.Source]:
-    """The lists of the settings; their categories choose among those of UT1 forms only."""
-    categories = settings.categories or None
-    if settings.categories == ("swallow",):
-        categories = tuple(urls.SWALLOW_CATEGORIES)
-    return [
-        urls.Source(path, categories if urls.has_categories(path) else None)
-        for path in map(Path, settings.block)
-    ] + [urls.Source(Path(path), None, allow=True) for path in settings.allow]
-
-
-def duplicates_of(
-    root: Path, index: int, rows: int, ids: pa.ChunkedArray
-) -> tuple[np.ndarray, pa.Array, pa.Array]:
-    """(removed bool[rows], cluster, cluster_size) of a documents file, from the dedup stage."""
-    removed = np.zeros(rows, bool)
-    cluster = np.array(ids.to_pylist(), dtype=object)
-    size = np.ones(rows, np.int32)
-    for path in sorted((root / "duplicates").glob("*.parquet")):
-        part = pq.read_table(path, filters=[("file", "=", index)])
-        at = part["row"].to_numpy()
-        removed[at] = np.array(part["id"].to_pylist(), object) != np.array(
-            part["kept_id"].to_pylist(), object
-        )
-        cluster[at] = np.array(part["cluster"].to_pylist(), object)
-        size[at] = part["cluster_size"].to_numpy()
-    return removed, pa.array(cluster, pa.string()), pa.array(size)
-
-
-def _note(
-    ledger: Ledger, profile: Profile, decisions: Decisions, table: pa.Table, rows: np.ndarray
-) -> Counter[str]:
-    dropped: Counter[str] = Counter()
-    if not len(rows):
-        return dropped
-    about = table.select(list(ABOUT)).take(pa.array(rows))
-    for row, facts in zip(rows.tolist(), about.to_pylist(), strict=True):
-        failing = [profile.rules[i].name for i in np.flatnonzero(decisions.failures[row])]
-        rule = profile.rules[int(decisions.rule[row])]
-        dropped[rule.name] += 1
-        others = f"; also fails {', '.join(failing[1:])}" if len(failing) > 1 else ""
-        ledger.add(
-            rule.name, facts["id"], facts["url"], facts["source_file"], facts["source_offset"],
-            value=float(decisions.value[row]), threshold=float(decisions.threshold[row]),
-            detail=f"profile {profile.name} wants {rule.bounds()}{others}",
-        )  # fmt: skip
-    return dropped
+def _by_source(
+    sources: pa.ChunkedArray, candidates: np.ndarray, keep: np.ndarray, settings: SelectSettings
+) -> dict[str, dict[str, Any]]:
+    """source → {profile, input, kept}, of the documents that dedup left."""
+    flags = pa.table(
+        {"source": sources, "input": candidates.astype(np.int64), "kept": keep.astype(np.int64)}
+    )
+    sums = flags.group_by("source").aggregate([("input", "sum"), ("kept", "sum")]).to_pylist()
+    return {
+        row["source"]: {
+            "profile": settings.profile_of(row["source"]),
+            "input": row["input_sum"],
+            "kept": row["kept_sum"],
+        }
+        for row in sorted(sums, key=lambda row: row["source"])
+        if row["input_sum"]
+    }

@@ -13,7 +13,7 @@ Three steps, the first and the last a unit per documents file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,13 @@ def _count(
                 df[gram] += 1
 
 
-def count(documents: Path, items: Items) -> tuple[int, np.ndarray]:
-    """(number of documents, df int64[grams]): how many documents of a file hold each n-gram."""
+def count(
+    documents: Path | Iterable[pa.RecordBatch], items: Items
+) -> tuple[int, np.ndarray]:
+    """(number of documents, df int64[grams]): how many documents of a file hold each n-gram.
+
+    documents: the file, or batches with the column text.
+    """
     df = np.zeros(len(items.first) - 1, np.int64)
     total = 0
     for batch in _batches(documents, ["text"]):
@@ -238,17 +243,19 @@ def _span(
 
 
 def mark(
-    documents: Path,
+    documents: Path | Iterable[pa.RecordBatch],
     out: Path,
     items: Items,
     weights: np.ndarray,
     threshold: float = THRESHOLD,
     action: str = "drop",
+    rows_hit: list[int] | None = None,
 ) -> dict[str, int]:
     """Write the ledger rows (LEDGER) of the contaminated documents of a file.
 
     A row for each document, with its highest-scoring item: `value` the score, `detail` the item,
-    the matching span and the number of further items. Returns {documents, contaminated}.
+    the matching span and the number of further items. `rows_hit` gets the values of the batches'
+    column `row`. Returns {documents, contaminated}.
     """
     totals = {"documents": 0, "contaminated": 0}
     columns = ["id", "url", "source_file", "source_offset", "text"]
@@ -258,7 +265,10 @@ def mark(
             found = contaminated(batch["text"], items, weights, threshold)
             totals["documents"] += batch.num_rows
             totals["contaminated"] += len(found)
-            about = batch.drop_columns(["text"]).to_pylist() if found else []
+            if rows_hit is not None:
+                rows_hit += [batch["row"][row].as_py() for row, _ in found]
+            names = [n for n in columns if n in batch.schema.names and n != "text"]
+            about = batch.select(names).to_pylist() if found else []
             yield pa.RecordBatch.from_pylist(
                 [_ledger_row(about[row], hits, items, threshold, action) for row, hits in found],
                 LEDGER,
@@ -301,7 +311,12 @@ def _ledger_row(
     return {**document, **about, "value": score, "threshold": threshold, "detail": detail}
 
 
-def _batches(documents: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    if not isinstance(documents, Path):
+        yield from documents
+        return
     with pq.ParquetFile(documents) as file:
         names = file.schema_arrow.names
         if "text" not in names:

@@ -36,7 +36,7 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
     """
     names: list[str] = []
     texts: list[str] = []
-    for file, label in _files(paths):
+    for file, label in files(paths):
         for place, text in _strings(file):
             names.append(f"{label}#{place}")
             texts.append(text)
@@ -50,7 +50,8 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
     return [names[i] for i in kept], [texts[i] for i in kept], [folded[i] for i in kept]
 
 
-def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+def files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """(file, its name below the path given) of evaluation sets; UsageError when there is none."""
     found = 0
     for path in paths:
         if not path.exists():

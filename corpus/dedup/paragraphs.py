@@ -12,7 +12,7 @@ A rule then decides: `drop` removes paragraphs of frequent counts, `weights` giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,11 @@ def hash_paragraphs(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return documents, exact, near
 
 
-def count(documents: Path, out: Path) -> dict[str, int]:
-    """Write the paragraph counts (COUNTS) of one documents file; return {documents, paragraphs}."""
+def count(documents: Path | Iterable[pa.RecordBatch], out: Path) -> dict[str, int]:
+    """Write the paragraph counts (COUNTS) of one documents file; return {documents, paragraphs}.
+
+    documents: the file, or batches with the columns text and host.
+    """
     hosts: dict[str, int] = {"": 0}
     parts: dict[int, list[np.ndarray]] = {EXACT: [], NEAR: []}
     totals = {"documents": 0, "paragraphs": 0}
@@ -195,11 +198,14 @@ class Frequent:
         return found[0], found[1]
 
 
-def annotate(documents: Path, frequent: Path, out: Path) -> dict[str, int]:
+def annotate(
+    documents: Path | Iterable[pa.RecordBatch], frequent: Path, out: Path
+) -> dict[str, int]:
     """Write the counts of every paragraph of a documents file (ANNOTATED: a row per document).
 
-    The lists have an entry per line of the text. Returns {documents, paragraphs, frequent}, the
-    last being the lines that another document of the same host shares nearly.
+    The lists have an entry per line of the text; `row` is the batches' column of that name, or
+    counts the documents. Returns {documents, paragraphs, frequent}, the last being the lines that
+    another document of the same host shares nearly.
     """
     known = Frequent(frequent)
     totals = {"documents": 0, "paragraphs": 0, "frequent": 0}
@@ -212,12 +218,14 @@ def annotate(documents: Path, frequent: Path, out: Path) -> dict[str, int]:
             ends = np.concatenate([[0], np.cumsum(np.bincount(document, minlength=n))])
             offsets = pa.array(ends.astype(np.int32))
             lists = [c for k in (EXACT, NEAR) for c in known.counts(k, hashes[k], hosts)]
-            row = np.arange(totals["documents"], totals["documents"] + n, dtype=np.int32)
+            row = pa.array(np.arange(totals["documents"], totals["documents"] + n, dtype=np.int32))
+            if "row" in batch.schema.names:
+                row = batch["row"]
             totals["documents"] += n
             totals["paragraphs"] += len(document)
             totals["frequent"] += int(np.count_nonzero(lists[2] > 1))
             columns = [pa.ListArray.from_arrays(offsets, pa.array(c)) for c in lists]
-            yield pa.record_batch([pa.array(row), *columns], schema=ANNOTATED)
+            yield pa.record_batch([row, *columns], schema=ANNOTATED)
 
     commit_parquet(out, ANNOTATED, rows())
     return totals
@@ -245,6 +253,21 @@ def weights(counts: pa.ListArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(weighed))
 
 
+def document_weights(texts: Texts, counts: pa.ListArray, least: int) -> np.ndarray:
+    """Mean of 1 / count of the lines whose count is `least` or more, 1 of the others, by length.
+
+    float32[n]; 1 for a text without characters. counts: one of LISTS.
+    """
+    out = np.ones(len(texts), np.float32)
+    for i, (text, values) in enumerate(zip(texts.to_pylist(), counts.to_pylist(), strict=True)):
+        lengths = np.array([len(line) for line in (text or "").split("\n")], float)
+        numbers = np.array(values, float)
+        if lengths.sum():
+            each = np.where(numbers >= least, 1.0 / np.maximum(numbers, 1.0), 1.0)
+            out[i] = (each * lengths).sum() / lengths.sum()
+    return out
+
+
 def _host_hashes(hosts: pa.Array) -> np.ndarray:
     """A 64-bit hash (uint64[n]) of each host; 0 for none."""
     if isinstance(hosts, pa.ChunkedArray):
@@ -269,7 +292,12 @@ def _hosts(batch: pa.RecordBatch) -> list[str]:
     return [host or "" for host in batch["host"].to_pylist()]
 
 
-def _batches(documents: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    if not isinstance(documents, Path):
+        yield from documents
+        return
     with pq.ParquetFile(documents) as file:
         names = file.schema_arrow.names
         if "text" not in names:

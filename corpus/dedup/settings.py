@@ -92,6 +92,21 @@ class DedupSettings:
             raise ValueError("bands and rows must not be negative (0: chosen from threshold)")
 
 
+@dataclass(frozen=True)
+class DecontaminateSettings:
+    """Evaluation sets whose items no selected document may hold."""
+
+    sets: tuple[str, ...] = ()  # files and folders: JSON, JSON lines, CSV, Parquet
+    action: str = "remove"  # remove the document, or only mark it in the ledger
+    threshold: float = 0.6  # share of an item's n-grams, by weight, that a document holds
+    ngram: int = 8  # characters
+
+    def __post_init__(self) -> None:
+        _choice("action", self.action, ("remove", "mark"))
+        if not 0.0 < self.threshold <= 1.0 or not 4 <= self.ngram <= 64:
+            raise ValueError("threshold lies in 0 to 1, ngram in 4 to 64")
+
+
 # Least cluster size → weight of the kept copy. `fineweb2`: README of huggingface/fineweb-2
 # ("promising", not tuned; a thousand copies or more are taken for boilerplate).
 REHYDRATION: dict[str, dict[int, int]] = {
