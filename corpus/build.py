@@ -31,6 +31,7 @@ from corpus import (
     publish,
     removals,
     report,
+    scores,
     storage,
     trim,
 )
@@ -184,6 +185,8 @@ class Build:
         return receipt is not None and receipt["counts"]["made_from"] == made_from(self.root, index)
 
     def _select(self, units: list[Unit]) -> None:
+        for each in self.settings.select.names():
+            scores.check(self.root, profile.load(each))
         if self.settings.select.profiles:
             check_sources(self.settings.select, sources_of(self.root))
         todo = [u.index for u in units if not self._selected(u.index)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from corpus import __version__, cli_reports
+from corpus import __version__, cli_classifier, cli_reports
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer(
@@ -220,6 +220,7 @@ def _run(
 
 
 app.add_typer(cli_reports.app)
+app.add_typer(cli_classifier.app, name="classifier")
 
 
 if __name__ == "__main__":

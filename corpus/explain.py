@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus import scores
 from corpus.build import load_settings
 from corpus.config import Settings, set_key
 from corpus.harvest import Reject, document
@@ -32,7 +33,7 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
     answers = []
     for row in documents:
         changes = [change for change in altered if change["id"] == row["id"]]
-        sentences = [_found(row), *map(_change, changes)]
+        sentences = [_found(row), *map(_change, changes), *scores.sentences(root, row["id"])]
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus import scores
 from corpus.config import SelectSettings
 from corpus.errors import UsageError
 from corpus.hosts import harm_shares
 from corpus.removals import taken
 from filters import signals
-from filters.profile import Profile, ProfileError, load
+from filters.profile import Profile, load
 from filters.published_words import check, measure_extra
 from filters.words import WordError
 
@@ -70,6 +71,9 @@ def signals_of(
         ids = pq.read_table(path, columns=["id"])["id"]
         size = duplicates_of(root, index, ids)[2]
         out[CLUSTER] = size if rows is None else size.take(pa.array(rows))
+    for name in filter(scores.is_score, wanted):
+        found = scores.column(path, name)
+        out[name] = found if rows is None else found.take(pa.array(rows))
     return {name: out[name] for name in wanted}
 
 
@@ -153,9 +157,11 @@ def check_profiles(settings: SelectSettings) -> None:
     """UsageError if a profile, or the lists and packages it needs, are unusable."""
     for name in settings.names():
         try:
-            check_words(load(name), settings.word_lists)
-        except ProfileError as error:
+            profile = load(name)
+            signals.check_models(profile.groups())
+        except ValueError as error:  # of the profile, or of a model behind its signals
             raise UsageError(str(error)) from error
+        check_words(profile, settings.word_lists)
 
 
 def check_words(profile: Profile, lists: str) -> None:

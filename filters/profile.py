@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .signals import EXTRA_SIGNALS, GROUP_OF, SIGNALS
+from .signals import EXTRA_SIGNALS, GROUP_OF, SCORE, SIGNALS, signal_of
 
 NONE = "none"
 PROFILE_KEYS = ("title", "purpose", "source", "notes", "rule")
@@ -103,6 +103,10 @@ class Profile:
         """Signals that `decide` needs as `extra`, because no group measures them."""
         return [r.signal for r in self.rules if r.signal in EXTRA_SIGNALS]
 
+    def scores(self) -> list[str]:
+        """The signals `score.NAME` of the rules: what the user's own classifiers gave."""
+        return [r.signal for r in self.rules if r.signal.startswith(SCORE)]
+
     def decide(
         self, quality: pa.StructArray, extra: Mapping[str, pa.Array] | None = None
     ) -> Decisions:
@@ -157,7 +161,8 @@ class Profile:
         head += [p.strip() for p in (self.purpose, self.source and f"Source: {self.source}") if p]
         lines = ["\n\n".join(head), ""]
         for number, r in enumerate(self.rules, 1):
-            signal = SIGNALS.get(r.signal) or EXTRA_SIGNALS[r.signal]
+            signal = signal_of(r.signal)
+            assert signal is not None  # `parse` has looked
             lines.append(f"{number:3}. {r.name}: {r.bounds()}")
             lines.append(f"       {r.signal}: {signal.description} ({signal.unit})")
             lines += [f"       {part}" for part in (r.why, r.source and f"[{r.source}]") if part]
@@ -242,7 +247,7 @@ def _rule(entry: dict[str, Any], where: str) -> Rule:
         _need_text(key, entry.get(key, ""), where)
     where = f"{where} ({entry['name']})"
     known = [*SIGNALS, *EXTRA_SIGNALS]
-    if entry["signal"] not in known:
+    if signal_of(entry["signal"]) is None:
         raise ProfileError(
             f"{where}: unknown signal {entry['signal']!r}{_nearest(entry['signal'], known)}"
         )

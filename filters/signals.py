@@ -5,7 +5,7 @@
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
 columns. Signals of one theme form a *group*; a group that is not asked for is null. Lazy groups
 are measured only when asked for by name: `words` (a morphological analyser), `perplexity` (a
-language model), `zlib`.
+language model), `classifiers` (fastText), `zlib`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ from .morphemes import GOPHER_SIGNALS, measure_words
 from .morphemes import SIGNALS as WORD_SIGNALS
 from .perplexity import SIGNALS as PERPLEXITY_SIGNALS
 from .perplexity import measure_perplexity
+from .perplexity import shipped as perplexity_model
 from .personal_rules import KINDS as PERSONAL_KINDS
+from .quality import SIGNALS as QUALITY_SIGNALS
+from .quality import measure_quality
+from .quality import shipped as classifiers
 from .words import SIGNALS as HARM_SIGNALS
 from .words import measure_harm
 
@@ -89,6 +93,10 @@ def _perplexity(part: Slice, out: Floats) -> None:
     measure_perplexity(part.points, part.starts, out)
 
 
+def _quality(part: Slice, out: Floats) -> None:
+    measure_quality(part.points, part.starts, out)
+
+
 def _harm(part: Slice, out: Floats) -> None:
     measure_harm(part.data, part.offsets, out)
 
@@ -114,6 +122,7 @@ GROUPS: dict[str, Group] = {
     "harm": Group(HARM_SIGNALS, _harm),
     "words": Group(WORD_SIGNALS, _words, lazy=True),
     "perplexity": Group(PERPLEXITY_SIGNALS, _perplexity, lazy=True),
+    "classifiers": Group(QUALITY_SIGNALS, _quality, lazy=True),
 }
 SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
 GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in g.signals}
@@ -159,6 +168,22 @@ EXTRA_SIGNALS: dict[str, Signal] = {
         share("host_harm_share", "of documents", "documents of the host with strong harmful words"),
     )
 }
+
+SCORE = "score."  # and a name: the scores of a user's classifier, stored beside the documents
+
+
+def signal_of(name: str) -> Signal | None:
+    """What is known of a signal that a profile may name, None where there is no such signal."""
+    if name.startswith(SCORE) and len(name) > len(SCORE):
+        return share(name, "probability", "`corpus classifier score` of the user's own model")
+    return SIGNALS.get(name) or EXTRA_SIGNALS.get(name)
+
+
+def check_models(groups: frozenset[str]) -> None:
+    """Reads the models behind these groups. ValueError, one line, where a file is damaged."""
+    for name, model in (("perplexity", perplexity_model), ("classifiers", classifiers)):
+        if name in groups:
+            model()
 
 
 def _field(signal: Signal) -> pa.Field:
