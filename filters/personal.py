@@ -135,7 +135,8 @@ def _find(text: str, places: Sequence[Place]) -> list[Finding]:
                     block_end = address_end = address.end
                     found.append(address)
         elif kind == signs.EMAIL:
-            if m := rules.EMAIL.match(text, begin):
+            m = rules.EMAIL.match(text, begin)
+            if m and not rules.NO_MAIL.match(text, m.end()):
                 found.append(Finding(begin, m.end(), "email"))
         elif kind == signs.MARK:
             found += _marked(text, begin)
@@ -196,7 +197,8 @@ def _names(text: str, others: list[Finding]) -> Iterator[Finding]:
         begin, end = max(0, f.begin - rules.NEAR), min(len(text), f.end + rules.NEAR)
         if rules.HONORIFIC.search(text, begin, end):
             for m in rules.NAME.finditer(text, begin, end):
-                yield Finding(m.start(), m.end(), "name")
+                if not rules.NO_NAME.search(m.group()):
+                    yield Finding(m.start(), m.end(), "name")
 
 
 def _disjoint(findings: list[Finding]) -> list[Finding]:

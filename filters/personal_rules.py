@@ -41,6 +41,7 @@ EMAIL = re.compile(
     r"[A-Za-z0-9Ａ-Ｚａ-ｚ０-９][A-Za-z0-9._%+\-Ａ-Ｚａ-ｚ０-９＿．－]{0,63}[@＠]"
     r"(?:[A-Za-z0-9Ａ-Ｚａ-ｚ０-９－-]{1,63}[.．]){1,6}[A-Za-zＡ-Ｚａ-ｚ]{2,24}"
 )
+NO_MAIL = re.compile("/|:[A-Za-z0-9/~._-]")  # a login in a URL or of scp goes on like this
 DOTTED_PHONE = re.compile(r"(?<![0-9.])0[0-9]{1,3}\.[0-9]{2,4}\.[0-9]{4}(?![0-9.A-Za-z])")
 IP = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.])")
 PASSPORT = re.compile(
@@ -81,6 +82,10 @@ PREFECTURE_FIRST = re.compile(PREFECTURE)
 NAME = re.compile(
     r"(?<![一-龥々ァ-ヴー])(?:[一-龥々ヶ]{2,6}|[一-龥々ヶ]{1,3}[ \u3000][一-龥々ぁ-んァ-ヴ]{1,4})"
     r"(?=[ \u3000]?(?:様|さん|氏|殿|先生)(?![一-龥々]))"
+)
+NO_NAME = re.compile(  # words with an honorific that name no one
+    "(?:者|員|客|各位|企業|病院|会社|団体|教授|選手|看護師|医師|職人)$"
+    "|^(?:皆々|学生|生徒|先輩|社長|店長|部長|課長|院長|校長|園児|児童|子供|母親|父親|両親|息子|業者)$"
 )
 HONORIFIC = re.compile("[様氏殿]|さん|先生")
 NEAR = 60  # characters between a name and other personal data that make it personal data too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from filter_texts import documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters import personal_rules as rules
+from filters.kernels.personal_signs import LOOK_BACK
 from filters.personal import (
     KINDS,
     PLACEHOLDERS,
@@ -162,10 +165,106 @@ def test_policies_detect_mask_and_drop() -> None:
         policies("mask", {"telephone": "off"})
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.text(alphabet="0１2三-－() ＠@.a県市区町丁目番号都〒様山", max_size=120))
-def test_the_fast_way_finds_what_the_patterns_find(text: str) -> None:
-    assert apply(pa.array([text]), "detect").findings.get(0, []) == find(text)
+def plainly(text: str) -> set[tuple[str, int, int]]:
+    """(kind, begin, end) by the patterns alone, run over the whole text without the kernel."""
+    found = {("email", m.start(), m.end()) for m in rules.EMAIL.finditer(text)
+             if not rules.NO_MAIL.match(text, m.end())}  # fmt: skip
+    found |= {("postal", m.start(), m.end()) for m in rules.POSTAL.finditer(text)}
+    found |= {("bank_account", m.start(), m.end()) for m in rules.YUCHO.finditer(text)}
+    for m in rules.IP.finditer(text):
+        before, after = text[max(0, m.start() - 10) : m.start()], text[m.end() : m.end() + 3]
+        if rules.is_public(m.group(), before, after):
+            found.add(("ip", m.start(), m.end()))
+    for m in rules.NUMBER.finditer(text):
+        kind = rules.number_kind(text, m.start(), m.end())
+        if kind:
+            one_sided = m.group()[0] in "(（" and not set(m.group()) & {")", "）"}
+            found.add((kind, m.start() + one_sided, m.end()))
+    for m in rules.BLOCK.finditer(text):
+        before = text[max(0, m.start() - LOOK_BACK) : m.start()].rpartition("\n")[2]
+        start = rules.locality(before, bare=m.group().isdigit())
+        tail = rules.BLOCK_TAIL.match(text, m.end())
+        if start is not None and tail:
+            found.add(("address", m.start() - len(before) + start, tail.end()))
+    return found
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "0",
+            "1",
+            "２",
+            "03",
+            "090",
+            "1234",
+            "五",
+            "-",
+            "－",
+            " ",
+            "(",
+            "）",
+            "＠",
+            "@",
+            ".",
+            "a",
+        ),
+        *("jp", "々", "\U0001f600", "京都府", "京都市", "区", "町", "丁目", "番地", "番", "号"),
+        *("の", "〒", "記号", "番号", "様", "普通", "電話", "東京都港区", "example.co.jp", "\n"),
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_the_kernel_leaves_out_no_place_where_a_pattern_matches(text: str) -> None:
+    kinds = {"address", "name"}  # an address may begin elsewhere: the one before takes its words
+    found = {(f.kind, f.begin, f.end) for f in find(text)}
+    for kind, begin, end in plainly(text):
+        covered = any(b < end and begin < e for _, b, e in found)
+        assert covered, (kind, text[begin:end], found)
+    assert {f for f in found if f[0] not in kinds} <= plainly(text)
+
+
+@given(st.text())
+def test_any_text_is_searched_and_masked(text: str) -> None:
+    findings = find(text)
+    assert all(0 <= f.begin < f.end <= len(text) for f in findings)
+    assert all(a.end <= b.begin for a, b in pairwise(findings))
+    mask(text, findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("TEL 03.3581.0123まで", "phone"), ("フリーダイヤル０１２０ー１２３ー４５６", "phone"),
+        ("＋８１-９０-1234-5678", "phone"), ("普通預金 No.1234567", "bank_account"),
+        ("ゆうちょ銀行 記号12345 番号12345671", "bank_account"),
+        ("3782 822463 10005", "credit_card"), ("北海道札幌市中央区北1条西2丁目", "address"),
+        ("京都市中京区寺町通御池上る上本能寺前町488番地", "address"),
+        ("ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ", "email"), ("新潟県糸魚川市大字１２", "address"),
+    ],
+)  # fmt: skip
+def test_a_form_of_writing_is_found_whole(text: str, kind: str) -> None:
+    (found,) = find(text)
+    assert found.kind == kind
+    assert len(text) - (found.end - found.begin) <= len("普通預金 No.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sakura 1.5.9.90以降", "バージョン 33.44.55.66", "git@github.com:groonga/groonga.git",
+        "ftp://sota@host.co.jp/pub/", "KDE Plasma 4584 1316 5900", "部品 03.1234.56789",
+    ],
+)  # fmt: skip
+def test_what_looked_like_personal_data_in_real_pages_is_left_alone(text: str) -> None:
+    assert find(text) == []
+
+
+def test_a_common_noun_with_an_honorific_is_no_name() -> None:
+    kinds = [f.kind for f in find("患者様・生徒さんのご連絡は 03-3581-0123 へ")]
+    assert kinds == ["phone"]
 
 
 def test_my_number_check_digit() -> None:

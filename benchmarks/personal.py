@@ -1,0 +1,150 @@
+"""Personal data: recall and false positives of every class, and speed; on real text.
+
+    python benchmarks/personal.py [--data FOLDER] [--list]
+
+Recall: numbers are made (no list of real telephones is public), in all forms that `MAKERS` of
+tests/filters/test_personal.py writes and in sentences around them; addresses (7,000) and surnames
+are real. False positives: 2,000 documents of clean Japanese text: literature, law, encyclopedia,
+exam questions, single sentences, OCR, and the main texts of the dev sample; a longer text is cut at
+line ends. What is found there and is a mail address, an IP address, … was judged by hand once;
+tests/filters/personal_labels.tsv has the judgements, as hashes (`--list` prints what lacks one).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
+
+from filter_texts import documents  # noqa: E402
+from test_personal import AFTER, BEFORE, MAKERS  # noqa: E402
+
+from corpus import harvest  # noqa: E402
+from corpus.config import Settings  # noqa: E402
+from corpus.sources.plan import READERS, units  # noqa: E402
+from filters.personal import KINDS, apply, find  # noqa: E402
+
+DOCUMENTS = 2000
+LABELS = ROOT / "tests/filters/personal_labels.tsv"
+MADE = 2000  # numbers of each class
+WEB = "web pages (dev sample)"
+
+
+def clean_texts(data: Path) -> list[tuple[str, str]]:
+    """(genre, text) of DOCUMENTS documents: pieces of at most 20,000, then of fewer characters."""
+    whole = [(g, t) for g, t in documents(data) if g not in ("foreign", "technical", "statute")]
+    whole += [(WEB, text) for text in _pages(data)]
+    size = 40_000
+    while len(pieces := [(g, p) for g, t in whole for p in _cut(t, size)]) < DOCUMENTS:
+        size = size * 3 // 4
+    step = len(pieces) / DOCUMENTS
+    return [pieces[int(i * step)] for i in range(DOCUMENTS)]
+
+
+def _pages(data: Path) -> Iterator[str]:
+    """Main texts of the Japanese pages of the dev sample, as harvested, before cleaning."""
+    settings = Settings()
+    for unit in units([str(data / "warc/dev-sample.warc.gz")], settings):
+        for item in READERS[unit.kind][0](unit, settings):
+            row = harvest.document(item, settings)
+            if isinstance(row, dict):
+                yield row["text"]
+
+
+def _cut(text: str, size: int) -> Iterator[str]:
+    piece = ""
+    for line in text.split("\n"):
+        if piece and len(piece) + len(line) > size:
+            yield piece
+            piece = ""
+        piece += line + "\n"
+    yield piece
+
+
+def recall(data: Path) -> dict[str, tuple[int, int]]:
+    """Class → (found, there) on made numbers, real addresses and real surnames."""
+    dice = random.Random(20)
+    out = {}
+    for kind, make in MAKERS.items():
+        texts = [f"{dice.choice(BEFORE)}{make(dice)}{dice.choice(AFTER)}" for _ in range(MADE)]
+        out[kind] = sum(any(f.kind == kind for f in find(text)) for text in texts), MADE
+    lines = (data / "personal/addresses.txt").read_text("utf-8").split("\n")
+    addresses = [line for line in lines if line]
+    whole = 0
+    for address in addresses:
+        hits = [f for f in find(f"所在地は{address}です。") if f.kind == "address"]
+        whole += any(f.begin <= 4 and f.end >= 4 + len(address) for f in hits)
+    out["address"] = whole, len(addresses)
+    rows = (data / "personal/last_name_org.csv").read_text("utf-8").splitlines()
+    names = [row.split(",")[0] for row in rows]
+    found = sum(
+        any(f.kind == "name" for f in find(f"担当：{name}{dice.choice('様氏')}（03-3581-0123）"))
+        for name in names
+    )
+    out["name"] = found, len(names)
+    return out
+
+
+def key(kind: str, words: str) -> str:
+    """Name of a finding in LABELS, so that no personal data stands there."""
+    return hashlib.sha1(f"{kind}\t{words}".encode(), usedforsecurity=False).hexdigest()[:12]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--list", action="store_true", help="print findings without a judgement")
+    options = parser.parse_args()
+    labelled = dict(line.split("\t")[:2] for line in LABELS.read_text("utf-8").splitlines())
+    texts = clean_texts(options.data)
+    array = pa.array([text for _, text in texts])
+    apply(array.slice(0, 8), "detect")
+    start = time.process_time()
+    result = apply(array, "detect")
+    seconds = time.process_time() - start
+    found: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    unknown = set()
+    for row, findings in result.findings.items():
+        text = texts[row][1]
+        for f in findings:
+            words = text[f.begin : f.end]
+            found[f.kind] += 1
+            label = labelled.get(key(f.kind, words))
+            wrong[f.kind] += label != "1"
+            if label is None and words not in unknown:
+                unknown.add(words)
+                if options.list:
+                    near = text[max(0, f.begin - 15) : f.begin], text[f.end : f.end + 10]
+                    print(f"{key(f.kind, words)}\t{f.kind}\t{near[0]!r}【{words}】{near[1]!r}")
+    characters = sum(len(text) for _, text in texts)
+    genres = Counter(genre for genre, _ in texts)
+    print(f"Clean text: {len(texts):,} documents, {characters:,} characters: "
+          + ", ".join(f"{genre} {n}" for genre, n in sorted(genres.items())))  # fmt: skip
+    print("\n| class | recall | of | found in clean text | false | false per 100,000 characters |")
+    print("|---|--:|--:|--:|--:|--:|")
+    there = recall(options.data)
+    for kind in KINDS:
+        hits, total = there[kind]
+        rate = 100_000 * wrong[kind] / characters
+        print(f"| {kind} | {hits / total:.3f} | {total:,} | {found[kind]} | {wrong[kind]} "
+              f"| {rate:.3f} |")  # fmt: skip
+    if unknown:
+        print(f"\n{len(unknown)} different findings have no judgement and count as false.")
+    megabytes = sum(len(text.encode()) for _, text in texts) / 1e6
+    print(f"\ndetect: {megabytes / seconds:.0f} MB/s, "
+          f"{1e6 * seconds / len(texts):.0f} µs a document")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
