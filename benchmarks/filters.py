@@ -1,11 +1,17 @@
 """Speed of the filters on one core, beside plain-Python Swallow and HojiChar, in one run.
 
     python benchmarks/filters.py [--data FOLDER] [--documents N]
-    python benchmarks/filters.py --pass-rates
+    python benchmarks/filters.py --pass-rates [--texts FOLDER]
 
 Text: the Japanese documents of the shared data, cut into pieces of 1,600 characters (Swallow's
 figures are for that length). Each line is the best of REPEATS runs of process time; ratios compare
 runs of the same invocation, so a busy machine moves both sides. The table is Markdown.
+
+The figure to compare with Swallow and HojiChar is "all signals but the lazy ones"; groups that are
+measured only when a profile asks (zlib, words …) are not in it and have lines of their own.
+
+--pass-rates prints genre × profile over the shared data and the texts FOLDER/GENRE/*.txt, and
+stores it where `corpus profiles NAME` finds it.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ import argparse
 import collections
 import re
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -30,12 +37,7 @@ from filter_texts import documents  # noqa: E402
 from filters.compare import decide_all, pass_rates  # noqa: E402
 from filters.personal import apply  # noqa: E402
 from filters.profile import load, names  # noqa: E402
-from filters.published_words import (  # noqa: E402
-    hojichar_counts,
-    ldnoobw_counts,
-    llmjp_counts,
-    uzushio_counts,
-)
+from filters.published_words import measure_extra  # noqa: E402
 from filters.signals import GROUPS, measure, slices  # noqa: E402
 from filters.words import load as load_words  # noqa: E402
 
@@ -104,15 +106,21 @@ def hojichar() -> Callable[[str], bool] | None:
     return run
 
 
-def print_pass_rates(data: Path) -> None:
+def genre_texts(data: Path, more: Path | None) -> list[tuple[str, str]]:
+    """(genre, text) of the shared data and of more/GENRE/*.txt."""
+    listed = [(genre, text) for genre, text in documents(data) if text]
+    for path in sorted(more.glob("*/*.txt")) if more else ():
+        listed.append((path.parent.name, path.read_text(encoding="utf-8").strip()))
+    return listed
+
+
+def print_pass_rates(data: Path, more: Path | None) -> None:
     """Share of documents that every profile keeps, by genre; written to filters/lists too."""
-    listed = list(documents(data))
+    listed = genre_texts(data, more)
     texts = pa.array([text for _, text in listed])
     quality = measure(texts, EAGER | {"zlib", "words"})
-    lists = data / "wordlists"
-    extra = hojichar_counts(texts, lists / "HojiChar") | uzushio_counts(texts, lists / "HojiChar")
-    extra |= llmjp_counts(texts, lists / "llm-jp-corpus", lists / "HojiChar")
-    extra |= ldnoobw_counts(texts, lists / "LDNOOBW/ja")
+    wanted = {name for p in names() for name in load(p).extra_signals()}
+    extra = measure_extra(sorted(wanted), texts, data / "wordlists")
     profiles = [load(name) for name in names() if name != "none"]
     table = pass_rates(decide_all(profiles, quality, extra), [genre for genre, _ in listed])
     columns = table.column_names
@@ -140,24 +148,43 @@ def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return best
 
 
+def pieces(data: Path, n: int) -> list[str]:
+    """n texts of 1,600 characters from the Japanese documents."""
+    whole = "".join(t for genre, t in documents(data) if genre != "foreign")
+    cut = [whole[i : i + 1600] for i in range(0, len(whole) - 1600, 1600)]
+    return cut[:: max(1, len(cut) // n)][:n]
+
+
+def print_peak(data: Path, passes: int) -> None:
+    """Peak memory of a process that measures `passes` batches, of other texts each time."""
+    texts = pieces(data, 4000)
+    for i in range(passes):
+        start = i * 61 % 2000
+        measure(pa.array(texts[start : start + 2000]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"| {2000 * passes:,} | {peak:.0f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--pass-rates", action="store_true", help="genre × profile, and store it")
+    parser.add_argument("--texts", type=Path, help="more texts for --pass-rates: GENRE/*.txt")
+    parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.pass_rates:
-        print_pass_rates(options.data)
+    if options.memory:
+        print_peak(options.data, options.memory)
         return
-    whole = "".join(t for genre, t in documents(options.data) if genre != "foreign")
-    pieces = [whole[i : i + 1600] for i in range(0, len(whole) - 1600, 1600)]
-    step = max(1, len(pieces) // options.documents)
-    texts = pieces[::step][: options.documents]
+    if options.pass_rates:
+        print_pass_rates(options.data, options.texts)
+        return
+    texts = pieces(options.data, options.documents)
     array = pa.array(texts)
     megabytes = sum(len(t.encode()) for t in texts) / 1e6
     few = texts[:: max(1, len(texts) // 300)]  # enough for what runs a few hundred a second
 
-    measure(array.slice(0, 8), frozenset(GROUPS))  # compile and load before the clock
+    measure(array.slice(0, 8), EAGER | {"zlib", "words"})  # compile and load before the clock
     rows: list[tuple[str, float]] = []
     plain = seconds(lambda: [swallow(t) for t in few], 3) / len(few) * len(texts)
     rows.append(("Swallow quality.py in plain Python", plain))
@@ -194,14 +221,10 @@ def main() -> None:
         print(f"| {name} | {len(texts) / took:,.0f} | {megabytes / took:.1f} "
               f"| {plain / took:.1f} | {other} |")  # fmt: skip
     print(f"| `web` on stored signals | {1 / decide:,.0f} | – | – | – |")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(5):
-        measure(array)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"\nPeak memory {after / 1024:.0f} MiB; five more passes added "
-        f"{(after - before) / 1024:.0f}."
-    )
+    print("\n| documents measured, in batches of 2,000 | peak memory, MiB |\n|--:|--:|")
+    for passes in (1, 10, 30):
+        command = [sys.executable, __file__, "--data", str(options.data), "--memory", str(passes)]
+        print(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
     assert np.isfinite(everything)
 
 

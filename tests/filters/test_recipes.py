@@ -37,7 +37,6 @@ from filters.signals import GROUPS, measure
 from filters.sudachi_words import cut, pieces
 from filters.words import WordError
 
-
 # What recipes read: every group that is not lazy, and the two lazy ones that need no model.
 MEASURED = frozenset(g for g, group in GROUPS.items() if not group.lazy) | {"zlib", "words"}
 
