@@ -23,6 +23,7 @@ def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, A
     about: dict[str, Any] = {
         "name": settings.publish.name,
         "profile": settings.select.profile,
+        "profiles": settings.select.profiles,
         "funnel": funnel,
         "shards": sorted(path.name for path in (root / "corpus").glob("*.parquet")),
         "documents": funnel["publish"]["out"],
@@ -128,13 +129,19 @@ def markdown(about: dict[str, Any]) -> str:
         f"- characters / 文字数: {about['characters']:,}",
         f"- UTF-8 bytes / バイト数: {about['bytes']:,}",
         f"- shards / シャード数: {len(about['shards'])}",
-        f"- filter profile / 選別プロファイル: `{about['profile']}`",
+        f"- filter profile / 選別プロファイル: {_profiles(about)}",
     ]
     if about["lengths"]:
         spread = ", ".join(f"{name} {value:,}" for name, value in about["lengths"].items())
         lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
     lines += ["", "## What happened to the records / 処理の内訳", ""]
     lines += funnel_table(about["funnel"])
+    lines += ["", "### By source and profile / 出典・プロファイル別", ""]
+    lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
+    lines += [
+        f"| {_cell(source)} | `{profile}` | {n:,} | {kept:,} | {kept / n:.1%} |"
+        for source, profile, n, kept in by_source(about["funnel"])
+    ]
     for name, (english, japanese) in TITLES.items():
         if about["lists"].get(name):
             lines += ["", f"## {english} / {japanese}", ""]
@@ -159,6 +166,19 @@ def markdown(about: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _profiles(about: dict[str, Any]) -> str:
+    others = [f"`{name}` ({_cell(source)})" for source, name in about["profiles"].items()]
+    return ", ".join([f"`{about['profile']}`", *others])
+
+
+def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
+    """(source, profile that decided, documents before selection, documents kept)."""
+    return [
+        (source, entry["profile"], entry["in"], entry["out"])
+        for source, entry in funnel["select"]["sources"].items()
+    ]
 
 
 def _rights_lines(about: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from corpus import __version__, cli_classifier, cli_reports
+from corpus import __version__, cli_classifier, cli_compare, cli_reports
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer(
@@ -28,7 +28,11 @@ Folder = Annotated[Path | None, typer.Argument(help="The build folder.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="The build folder.")]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="Settings in a TOML file.")]
 ProfileName = Annotated[
-    str | None, typer.Option("--profile", help="Filter profile (see `corpus profiles`), or none.")
+    str | None,
+    typer.Option(
+        "--profile",
+        help="Filter profile (`corpus profiles` lists them), or none; one a source: web,law=law.",
+    ),
 ]
 Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or none.")]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
@@ -162,14 +166,14 @@ def _settings(
 ) -> Any:
     """Settings from file and flags; `base` is what a folder already has."""
     from corpus import config
-    from corpus.select import check_profile, check_url_lists
+    from corpus.permissions import check_url_lists
+    from corpus.stored import check_profiles
 
     if base is None or config_file:
         settings = config.load(config_file, sets)
     else:
         settings = config.override_keys(base, sets or [])
     flags = (
-        ("select", "profile", profile, "--profile"),
         ("dedup", "mode", dedup, "--dedup"),
         ("input", "kind", source, "--source"),
         ("harvest", "ledger", ledger, "--ledger"),
@@ -177,7 +181,9 @@ def _settings(
     for section, key, flag_value, flag in flags:
         if flag_value is not None:
             settings = config.set_key(settings, section, key, flag_value, flag)
-    check_profile(settings.select)
+    if profile is not None:
+        settings = config.set_profiles(settings, profile, "--profile")
+    check_profiles(settings.select)
     check_url_lists(settings.urls)
     return settings
 
@@ -219,6 +225,7 @@ def _run(
             print(f"Next: corpus {STAGES[STAGES.index(last) + 1]} {root}", file=sys.stderr)
 
 
+app.add_typer(cli_compare.app)
 app.add_typer(cli_reports.app)
 app.add_typer(cli_classifier.app, name="classifier")
 

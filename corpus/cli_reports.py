@@ -52,94 +52,6 @@ def explain(
 
 
 @app.command()
-def profiles(
-    name: Annotated[str | None, typer.Argument(help="One profile, explained rule by rule.")] = None,
-    as_json: Json = False,
-) -> None:
-    """The filter profiles there are; one, explained rule by rule."""
-    import dataclasses
-
-    from filters.profile import ProfileError, load, names
-
-    try:
-        if name:
-            found = load(name)
-            if as_json:
-                print_json(dataclasses.asdict(found))
-            else:
-                print(found.explain())
-            return
-        loaded = [load(each) for each in names()]
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
-    if as_json:
-        print_json([{"name": p.name, "title": p.title, "rules": len(p.rules)} for p in loaded])
-    else:
-        for each in loaded:
-            print(f"{each.name:24} {len(each.rules):3} rules  {each.title}")
-
-
-@app.command()
-def compare(
-    folder: Build,
-    profiles: Annotated[str, typer.Option(help="Names or TOML files, separated by commas.")],
-    as_json: Json = False,
-) -> None:
-    """What other profiles would keep of a build, and what each of their rules takes."""
-    from corpus.build import load_settings
-    from corpus.compare import compare as compared
-    from filters.profile import ProfileError, load
-
-    load_settings(folder)
-    try:
-        found = compared(folder, [load(name.strip()) for name in profiles.split(",")])
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
-    if as_json:
-        print_json(found)
-        return
-    print(f"{found['documents']:,} documents before dedup and selection")
-    for name, kept in found["kept"].items():
-        share = kept["documents"] / found["documents"]
-        print(f"\n{name}: keeps {kept['documents']:,} ({share:.1%}), {kept['characters']:,} chars")
-        for row in found["rules"][name]:
-            if row["fails"]:
-                print(f"  {row['rule']:28} fails {row['fails']:7,}  first {row['first']:7,}  "
-                      f"alone {row['alone']:7,}")  # fmt: skip
-    for row in found["matrix"]:
-        if row["a"] < row["b"]:
-            print(f"\n{row['a']} and {row['b']}: both {row['both']:,}, only the first "
-                  f"{row['only_a']:,}, only the second {row['only_b']:,}, neither "
-                  f"{row['neither']:,}; they agree on {row['agreement']:.1%}")  # fmt: skip
-
-
-@app.command()
-def sweep(
-    folder: Build,
-    signal: Annotated[str, typer.Option(help="Name of a stored signal.")],
-    low: Annotated[float, typer.Option("--from", help="First threshold.")],
-    high: Annotated[float, typer.Option("--to", help="Last threshold.")],
-    steps: Annotated[int, typer.Option(min=2, help="Number of thresholds.")] = 11,
-    as_json: Json = False,
-) -> None:
-    """How many documents and characters a moving threshold on one signal keeps."""
-    from corpus.build import load_settings
-    from corpus.compare import sweep as swept
-
-    load_settings(folder)
-    rows = swept(folder, signal, low, high, steps)
-    if as_json:
-        print_json(rows)
-        return
-    print(
-        f"{signal:>14}  {'at least':>10}  {'characters':>14}  {'at most':>10}  {'characters':>14}"
-    )
-    for row in rows:
-        print(f"{row['threshold']:14.6g}  {row['at_least']:10,}  {row['at_least_chars']:14,}  "
-              f"{row['at_most']:10,}  {row['at_most_chars']:14,}")  # fmt: skip
-
-
-@app.command()
 def card(folder: Build, as_json: Json = False) -> None:
     """Print the data card of a finished build (README.md)."""
     from corpus import card as cards
@@ -198,6 +110,13 @@ def print_funnel(funnel: dict[str, Any], file: Any) -> None:
     for stage, entry in funnel.items():
         reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
         words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        profiles = dict.fromkeys(facts["profile"] for facts in entry.get("sources", {}).values())
+        if profiles:
+            words = f"by {', '.join(profiles)}: {words or 'nothing dropped'}"
         share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "-"
         table.add_row(stage, f"{entry['in']:,}", f"{entry['out']:,}", share, words)
+        if len(profiles) > 1:
+            for source, facts in entry["sources"].items():
+                part = f"{facts['out'] / facts['in']:.1%}", f"source {source} by {facts['profile']}"
+                table.add_row("", f"{facts['in']:,}", f"{facts['out']:,}", *part)
     Console(file=file, width=None if file.isatty() else 200, highlight=False).print(table)

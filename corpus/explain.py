@@ -17,8 +17,8 @@ from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.plan import READERS, units
 
-ABOUT = ["id", "url", "title", "n_chars", "language", "language_score", "charset", "charset_from",
-         "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
+ABOUT = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
+         "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
 
 
 def explain(root: Path, name: str) -> list[dict[str, Any]]:
@@ -86,7 +86,10 @@ def _change(row: dict[str, Any]) -> str:
 
 def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:
     settings, _ = load_settings(root)
-    sentences = [f"It passed every rule of profile {settings.select.profile} and is in the corpus."]
+    chosen = settings.select
+    profile = chosen.profile_of(row["source"])
+    own = f", which decides on the source {row['source']}," if chosen.profiles else ""
+    sentences = [f"It passed every rule of profile {profile}{own} and is in the corpus."]
     if row["cluster_size"] > 1:
         others = row["cluster_size"] - 1
         sentences.append(

@@ -16,10 +16,15 @@ class Ledger:
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
+        self._tables: list[pa.Table] = []
         self._rows: list[dict[str, Any]] = []
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + sum(table.num_rows for table in self._tables)
+
+    def add_table(self, table: pa.Table) -> None:
+        """Many rows at once, with the columns of schema.LEDGER; they come before single ones."""
+        self._tables.append(table.select(LEDGER.names).cast(LEDGER))
 
     def add(
         self,
@@ -54,6 +59,7 @@ class Ledger:
 
     def commit(self, path: Path) -> str:
         """Write the rows; return the SHA-256 of the file."""
-        table = pa.Table.from_pylist(self._rows, schema=LEDGER)
+        rows = pa.Table.from_pylist(self._rows, schema=LEDGER)
+        table = pa.concat_tables([*self._tables, rows]).combine_chunks()
         digest, _ = storage.commit_parquet(path, LEDGER, table)
         return digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from corpus.card import STAGES, TITLES
+from corpus.card import STAGES, TITLES, by_source
 
 STYLE = """
 body{font:16px/1.6 system-ui,"Hiragino Sans","Noto Sans JP",sans-serif;max-width:60rem;
@@ -36,6 +36,7 @@ def html(about: dict[str, Any]) -> str:
         *(f"<div><b>{value:,}</b>{escape(name)}</div>" for name, value in figures),
         "</div>",
         _funnel(about["funnel"]),
+        _profiles(about["funnel"]),
     ]
     for name, (english, japanese) in TITLES.items():
         rows = about["lists"].get(name)
@@ -61,6 +62,17 @@ def _funnel(funnel: dict[str, Any]) -> str:
         )
     head = "<tr><th>stage<th class=n>in<th class=n>out<th><th>where the rest went</tr>"
     return f"<h2>Funnel / 処理の内訳</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _profiles(funnel: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(source)}</td><td>{escape(profile)}</td><td class=n>{n:,}</td>"
+        f"<td class=n>{kept:,}</td><td style='width:40%'>"
+        f"<div class=bar style='width:{kept / n:.2%}'></div></td></tr>"
+        for source, profile, n, kept in by_source(funnel)
+    )
+    head = "<tr><th>source<th>profile<th class=n>in<th class=n>kept<th></tr>"
+    return f"<h2>By source and profile / 出典・プロファイル別</h2><table>{head}{rows}</table>"
 
 
 def _table(rows: list[list[Any]]) -> str:

@@ -22,28 +22,29 @@ def decide_all(
     return {p.name: p.decide(quality, extra) for p in profiles}
 
 
-def keep_matrix(decisions: Mapping[str, Decisions], n_chars: np.ndarray) -> pa.Table:
+def keep_matrix(keeps: Mapping[str, np.ndarray], n_chars: np.ndarray) -> pa.Table:
     """A row for every pair of profiles: documents and characters that both, one, or none keep.
 
-    n_chars int[n]: length of each document. Columns: a, b, both, only_a, only_b, neither,
-    agreement (share of documents with the same decision), both_chars, and Cohen's kappa.
+    keeps: bool[n] of each profile. n_chars int[n]: length of each document. Columns: a, b, both,
+    only_a, only_b, neither, agreement (share of documents with the same decision), both_chars, and
+    kappa (Cohen 1960: agreement beyond chance, (agreement − chance) / (1 − chance)).
     """
     rows = []
-    for a, da in decisions.items():
-        for b, db in decisions.items():
-            both = da.keep & db.keep
+    for a, ka in keeps.items():
+        for b, kb in keeps.items():
+            both = ka & kb
             n = max(len(both), 1)
-            agreement = float((da.keep == db.keep).sum()) / n
-            ka, kb = da.keep.sum() / n, db.keep.sum() / n
-            chance = ka * kb + (1 - ka) * (1 - kb)
+            agreement = float((ka == kb).sum()) / n
+            share_a, share_b = ka.sum() / n, kb.sum() / n
+            chance = share_a * share_b + (1 - share_a) * (1 - share_b)
             rows.append(
                 {
                     "a": a,
                     "b": b,
                     "both": int(both.sum()),
-                    "only_a": int((da.keep & ~db.keep).sum()),
-                    "only_b": int((~da.keep & db.keep).sum()),
-                    "neither": int((~da.keep & ~db.keep).sum()),
+                    "only_a": int((ka & ~kb).sum()),
+                    "only_b": int((~ka & kb).sum()),
+                    "neither": int((~ka & ~kb).sum()),
                     "agreement": agreement,
                     "both_chars": int(n_chars[both].sum()),
                     "kappa": float((agreement - chance) / (1 - chance)) if chance < 1 else 1.0,
@@ -55,23 +56,23 @@ def keep_matrix(decisions: Mapping[str, Decisions], n_chars: np.ndarray) -> pa.T
 def rule_table(profile: Profile, decisions: Decisions, n_chars: np.ndarray) -> pa.Table:
     """A row for every rule, in the order of the profile.
 
-    fails: documents that break the rule; first: those for which it is the reason given; alone:
-    those that break no other rule, so that dropping the rule would keep them; alone_chars: their
-    characters.
+    alone: documents the rule takes if it is the only one; first: those for which it is the reason
+    given; last: those it takes after all other rules, so that without it they would be kept;
+    last_chars: their characters.
     """
     failures = decisions.failures
     single = failures.sum(axis=1) == 1
     rows = []
     for index, rule in enumerate(profile.rules):
-        alone = failures[:, index] & single
+        last = failures[:, index] & single
         rows.append(
             {
                 "rule": rule.name,
                 "bounds": rule.bounds(),
-                "fails": int(failures[:, index].sum()),
+                "alone": int(failures[:, index].sum()),
                 "first": int((decisions.rule == index).sum()),
-                "alone": int(alone.sum()),
-                "alone_chars": int(n_chars[alone].sum()),
+                "last": int(last.sum()),
+                "last_chars": int(n_chars[last].sum()),
             }
         )
     return pa.Table.from_pylist(rows)
@@ -89,15 +90,33 @@ def pass_rates(decisions: Mapping[str, Decisions], genres: Sequence[str]) -> pa.
     return pa.Table.from_pylist(rows)
 
 
-def borderline(profile: Profile, decisions: Decisions, rule: str, k: int = 10) -> np.ndarray:
-    """int64[≤ k]: documents that fail only `rule`, those nearest to its threshold first."""
-    names = [r.name for r in profile.rules]
-    if rule not in names:
-        raise ProfileError(f"profile {profile.name} has no rule {rule!r}: {', '.join(names)}")
-    index = names.index(rule)
-    alone = np.flatnonzero((decisions.rule == index) & (decisions.failures.sum(axis=1) == 1))
-    distance = np.abs(decisions.value[alone] - decisions.threshold[alone])
-    return alone[np.argsort(distance, kind="stable")[:k]]
+def at_bounds(
+    profile: Profile, decisions: Decisions, index: int, values: np.ndarray, k: int
+) -> list[tuple[str, float, str, int, float]]:
+    """The k documents on each side of each bound of rule `index` that are nearest to it.
+
+    Only documents on which no other rule decides count, so that this bound alone keeps or drops
+    them. values float[n]: the rule's signal. Returns (bound such as `min`, threshold, `kept` or
+    `dropped`, row, value), the nearest first.
+    """
+    rule = profile.rules[index]
+    others = decisions.failures.sum(axis=1) - decisions.failures[:, index]
+    rows = np.flatnonzero((others == 0) & ~np.isnan(values))
+    kept = ~decisions.failures[rows, index]
+    below, above = rule.failing(values[rows])
+    found: list[tuple[str, float, str, int, float]] = []
+    ends = (
+        ("above" if rule.low_open else "min", rule.low, below),
+        ("below" if rule.high_open else "max", rule.high, above),
+    )
+    for bound, threshold, outside in ends:
+        if not np.isfinite(threshold):
+            continue
+        for side, chosen in (("kept", rows[kept]), ("dropped", rows[outside])):
+            distance = np.abs(values[chosen].astype(np.float64) - threshold)
+            nearest = chosen[np.argsort(distance, kind="stable")[:k]]
+            found += [(bound, threshold, side, int(row), float(values[row])) for row in nearest]
+    return found
 
 
 def sweep(

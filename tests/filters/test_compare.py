@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.compare import borderline, decide_all, keep_matrix, pass_rates, rule_table, sweep
+from filters.compare import at_bounds, decide_all, keep_matrix, pass_rates, rule_table, sweep
 from filters.profile import Profile, ProfileError, parse
 from filters.signals import QUALITY_TYPE
 
@@ -31,18 +31,21 @@ def profile(name: str, least: int, most: float) -> Profile:
 
 def test_keep_matrix_counts_documents_and_characters(quality: pa.StructArray) -> None:
     a, b = profile("a", 20, 0.5), profile("b", 30, 1.0)  # a keeps 30, 50; b keeps 30, 40, 50
-    table = keep_matrix(decide_all([a, b], quality), np.array(LENGTHS))
+    keeps = {name: d.keep for name, d in decide_all([a, b], quality).items()}
+    table = keep_matrix(keeps, np.array(LENGTHS))
     row = table.to_pylist()[1]
     assert (row["a"], row["b"]) == ("a", "b")
     assert (row["both"], row["only_a"], row["only_b"], row["neither"]) == (2, 0, 1, 2)
     assert row["both_chars"] == 80 and row["agreement"] == 0.8
     assert table.to_pylist()[0]["kappa"] == pytest.approx(1.0)
+    chance = 0.4 * 0.6 + 0.6 * 0.4  # a keeps 2 of 5, b keeps 3 of 5
+    assert row["kappa"] == pytest.approx((0.8 - chance) / (1 - chance))
 
 
-def test_rule_table_tells_what_a_rule_takes_first_and_alone(quality: pa.StructArray) -> None:
+def test_rule_table_tells_what_a_rule_takes_alone_first_and_last(quality: pa.StructArray) -> None:
     p = profile("p", 25, 0.5)
     rows = rule_table(p, p.decide(quality), np.array(LENGTHS)).to_pylist()
-    assert [(r["fails"], r["first"], r["alone"], r["alone_chars"]) for r in rows] == [
+    assert [(r["alone"], r["first"], r["last"], r["last_chars"]) for r in rows] == [
         (2, 2, 1, 10),
         (2, 1, 1, 40),
     ]
@@ -56,11 +59,20 @@ def test_pass_rates_by_genre(quality: pa.StructArray) -> None:
     ]
 
 
-def test_borderline_documents_come_nearest_first(quality: pa.StructArray) -> None:
+def test_documents_at_a_bound_come_nearest_first_and_only_where_it_alone_decides(
+    quality: pa.StructArray,
+) -> None:
     p = profile("p", 0, 0.5)
-    assert borderline(p, p.decide(quality), "few").tolist() == [3, 1]
-    with pytest.raises(ProfileError, match="no rule 'many'"):
-        borderline(p, p.decide(quality), "many")
+    found = at_bounds(p, p.decide(quality), 1, np.array(SHARES), 2)
+    assert found == [
+        ("max", 0.5, "kept", 4, 0.3),
+        ("max", 0.5, "kept", 2, 0.2),
+        ("max", 0.5, "dropped", 3, 0.8),
+        ("max", 0.5, "dropped", 1, 0.9),
+    ]
+    p = profile("p", 35, 0.5)  # the first three are too short: the second rule decides on none
+    rows = {row for _, _, _, row, _ in at_bounds(p, p.decide(quality), 1, np.array(SHARES), 9)}
+    assert rows == {3, 4}
 
 
 def test_sweep_counts_both_sides_of_every_threshold() -> None:
