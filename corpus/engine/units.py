@@ -76,7 +76,9 @@ def collect(
 def report(console: Console, unit: Any, error: str, again: bool) -> None:
     """Say at once that a unit failed, and whether it is tried again."""
     fate = "trying once more" if again else "given up"
-    console.print(f"warning: {unit}: {error}; {fate}", markup=False, highlight=False)
+    console.print(
+        f"warning: {unit}: {error}; {fate}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def one_line(error: BaseException) -> str:
