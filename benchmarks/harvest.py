@@ -30,7 +30,9 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
 from corpus import config, harvest, language, storage  # noqa: E402
+from corpus.clean import clean  # noqa: E402
 from corpus.engine.local import LocalEngine  # noqa: E402
+from corpus.ledger import Ledger  # noqa: E402
 from corpus.normalize import normalize  # noqa: E402
 from corpus.schema import DOCUMENT  # noqa: E402
 from corpus.sources import warc  # noqa: E402
@@ -230,12 +232,13 @@ def shares(unit: Unit, settings: config.Settings) -> None:
         extract(tree, i.url) for tree, (i, _) in zip(trees, pairs, strict=True)
     ])  # fmt: skip
     step("rights", lambda: [
-        rights.read(i.headers, tree.meta, tree.links, tree.jsonld, text)
-        for (i, _), tree, text in zip(pairs, trees, texts, strict=True)
+        rights.read(i.headers, tree.meta, tree.links, tree.jsonld, tree.text.tobytes().decode())
+        for (i, _), tree in zip(pairs, trees, strict=True)
     ])  # fmt: skip
-    clean = step("normalise", lambda: [normalize(page.text) for page in mains])
-    step("language", lambda: [language.identify(text) for text in clean])
+    normal = step("normalise", lambda: [normalize(page.text) for page in mains])
+    step("language", lambda: [language.identify(text) for text in normal])
     rows = [r for r in (harvest.document(i, settings) for i, _ in pairs) if isinstance(r, dict)]
+    rows = step("clean", lambda: clean(rows, settings.clean, Ledger("harvest")).rows)
     batches = step("signals", lambda: [
         harvest._batch(rows[k : k + harvest.BATCH_ROWS])
         for k in range(0, len(rows), harvest.BATCH_ROWS)
