@@ -70,9 +70,18 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
 
 
 def set_text(row: Row, text: str) -> None:
-    """Another text for a row, with the columns that count it."""
-    row["text"], row["n_chars"] = text, len(text)
-    row["n_bytes"] = len(text.encode("utf-8", "surrogatepass"))
+    """Another text for a row, with the columns that count it; valid UTF-8 in any case."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = utf8(text)
+        data = text.encode("utf-8")
+    row["text"], row["n_chars"], row["n_bytes"] = text, len(text), len(data)
+
+
+def utf8(text: str) -> str:
+    """The text with "?" for every lone surrogate, which UTF-8 has no bytes for."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def about(row: Row) -> tuple[str, str, str, int]:
@@ -106,7 +115,7 @@ def _trim(row: Row, ledger: Ledger, outcome: Outcome) -> bool:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _find(

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from corpus import language, storage
-from corpus.clean import about, clean, in_words, set_text
+from corpus.clean import about, clean, in_words, set_text, utf8
 from corpus.config import Settings
 from corpus.ledger import Ledger
 from corpus.normalize import normalize
@@ -143,7 +143,18 @@ def _make_utf8(item: Item) -> None:
     for name in ("file", "url", "title", "date", "captured", "detail", "text"):
         value = getattr(item, name)
         if value and not value.isascii():
-            setattr(item, name, value.encode("utf-8", "replace").decode("utf-8"))
+            setattr(item, name, utf8(value))
+
+
+def _make_row_utf8(row: dict[str, Any]) -> None:
+    """The same for what a page says of itself: JSON-LD is JSON."""
+    for part, names in (
+        (row, ("title", "author", "site", "date")),
+        (row["rights"], ("licence_url", "tdm_policy")),
+    ):
+        for name in names:
+            if part[name] and not part[name].isascii():
+                part[name] = utf8(part[name])
 
 
 def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
@@ -185,9 +196,9 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     else:
         row["rights"] = rights.read(item.headers, {}, (), (), text)
     row["licence"] = settings.input.licence or rights.licence_class(row["rights"]["licence_url"])
-    row["text"] = text = normalize(text, settings.normalize.steps)
+    set_text(row, normalize(text, settings.normalize.steps))
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:500]
-    row["n_chars"], row["n_bytes"] = len(text), len(text.encode("utf-8", "surrogatepass"))
+    _make_row_utf8(row)
     return _policy(row, settings) or row
 
 

@@ -1,0 +1,202 @@
+"""Clean in a harvest: what is cut and masked, what the ledger says of it, and what breaks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from corpus import funnel, harvest
+from corpus.clean import CleanSettings, clean
+from corpus.config import Settings, load
+from corpus.errors import UsageError
+from corpus.ledger import Ledger
+from corpus.sources.plan import units
+from filters.personal import PLACEHOLDERS, find
+
+BODY = "稲の穂が実るころ、村の人々は朝早くから田に出て働いていました。" * 6
+CONTACT = "お問い合わせは電話 03-3581-0123、または taro＠example.co.jp の山田太郎様まで。"
+FOOTER = "会社概要 | お問い合わせ | サイトマップ\n© 2024 稲穂社 All Rights Reserved."
+
+
+def harvested(
+    folder: Path, lines: list[str], settings: Settings
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    """(documents, ledger rows, counts) of a harvest of texts, one JSON line each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "texts.jsonl"
+    rows = [json.dumps({"text": text, "title": "見出し"}, ensure_ascii=False) for text in lines]
+    source.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (unit,) = units([str(source)], settings)
+    counts = harvest.harvest_unit(unit, settings, folder / "out")
+    funnel.check(folder / "out", "harvest")
+    documents = pq.read_table(folder / "out/documents").to_pylist()
+    return documents, pq.read_table(folder / "out/ledger").to_pylist(), counts
+
+
+def with_clean(**changes: Any) -> Settings:
+    return replace(Settings(), clean=replace(CleanSettings(), **changes))
+
+
+def test_footer_and_personal_data_go_and_the_ledger_has_their_spans(tmp_path: Path) -> None:
+    text = f"{BODY}\n{CONTACT}\n{BODY}\n{FOOTER}"
+    (document,), ledger, counts = harvested(tmp_path, [text], Settings())
+    masked = f"お問い合わせは電話 {PLACEHOLDERS['phone']}、または {PLACEHOLDERS['email']} の"
+    masked += f"{PLACEHOLDERS['name']}様まで。"
+    assert document["text"] == f"{BODY}\n{masked}\n{BODY}"
+    assert document["n_chars"] == len(document["text"])
+    assert document["n_bytes"] == len(document["text"].encode())
+    found = {kind: n for kind, n in document["personal"].items() if n}
+    assert found == {"phone": 1, "email": 1, "name": 1}
+    rules = {row["rule"]: row for row in ledger}
+    assert rules.keys() == {"footer", "personal_phone", "personal_email", "personal_name"}
+    assert {row["action"] for row in ledger} == {"alter"}
+    assert {row["id"] for row in ledger} == {document["id"]}
+    begin = text.index("03-3581")
+    assert f"characters {begin}:{begin + 12}" in rules["personal_phone"]["detail"]
+    at = len(text) - len(FOOTER) - 1
+    assert f"characters {at}:{len(text)}" in rules["footer"]["detail"]
+    assert rules["footer"]["value"] == len(FOOTER) + 1
+    assert counts["altered"] == dict.fromkeys(sorted(rules), 1) and counts["dropped"] == {}
+
+
+def test_the_ledger_never_holds_the_personal_data(tmp_path: Path) -> None:
+    _, ledger, _ = harvested(tmp_path, [f"{BODY}{CONTACT}"], Settings())
+    said = " ".join(str(value) for row in ledger for value in row.values())
+    assert "3581" not in said and "taro" not in said and "山田" not in said
+
+
+def test_a_policy_for_each_class(tmp_path: Path) -> None:
+    classes = {"phone": "detect", "email": "off", "name": "mask"}
+    settings = with_clean(personal="mask", personal_classes=classes)
+    (document,), ledger, _ = harvested(tmp_path, [BODY + CONTACT], settings)
+    assert "03-3581-0123" in document["text"] and "taro＠" in document["text"]
+    assert "山田" not in document["text"]
+    assert document["personal"]["phone"] == 1 and document["personal"]["email"] is None
+    assert [row["rule"] for row in ledger] == ["personal_name"]
+
+
+def test_drop_removes_the_document_with_a_ledger_row_and_leaves_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    settings = with_clean(personal_classes={"email": "drop"})
+    documents, ledger, counts = harvested(tmp_path, [BODY + CONTACT, BODY, BODY + "あ"], settings)
+    assert len(documents) == 2
+    (row,) = [row for row in ledger if row["action"] == "drop"]
+    assert (row["rule"], row["value"], row["threshold"]) == ("personal_email", 1, 0)
+    assert counts["dropped"] == {"personal_email": 1}
+
+
+def test_everything_off_leaves_texts_as_they_are(tmp_path: Path) -> None:
+    settings = with_clean(footer=False, personal="off", personal_classes={})
+    text = f"{BODY}\n{CONTACT}\n{FOOTER}"
+    (document,), ledger, _ = harvested(tmp_path, [text], settings)
+    assert document["text"] == text and ledger == []
+    assert set(document["personal"].values()) == {None}
+
+
+def test_titles_are_masked_and_counted_too() -> None:
+    row = {"id": "x", "url": "", "source_file": "f", "source_offset": 0, "text": BODY}
+    row |= {"title": "予約 03-3581-0123", "n_chars": len(BODY), "n_bytes": 0}
+    ledger = Ledger("harvest")
+    ((kept,), _, altered) = clean([row], CleanSettings(), ledger)
+    assert kept["title"] == f"予約 {PLACEHOLDERS['phone']}" and kept["personal"]["phone"] == 1
+    assert altered == {"personal_phone": 1} and len(ledger) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("clean.personal=hide", "unknown policy 'hide'; there are detect, mask, drop, off"),
+        ("clean.personal_classes=telephone=mask", "unknown kind 'telephone'; there are phone"),
+        ("clean.personal_classes=phone=blur", "unknown policy 'blur'"),
+        ("clean.footer=perhaps", "is no bool"),
+        ("clean.foot=true", "did you mean footer"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line_before_any_work(override: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says) as error:
+        load(None, [override])
+    assert "\n" not in str(error.value)
+
+
+JSON_LD = '{"@type": "Article", "author": {"name": "山\\ud83d"}, "license": "https://a.jp/\\ud83d"}'
+
+
+def page(number: int, script: str = "{}", url: str = "", before: str = "") -> bytes:
+    """A WARC record, compressed."""
+    url = url or f"http://a{number}.jp/"
+    html = f"""<html lang="ja"><head><title>稲穂</title>
+<script type="application/ld+json">{script}</script></head>
+<body><article>{before}<p>{BODY}{number}</p></article></body></html>""".encode()
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html
+    head = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: {url}\r\n"
+        f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-{number:012}>\r\n"
+        "WARC-Date: 2024-01-02T03:04:05Z\r\nContent-Type: application/http;msgtype=response\r\n"
+        f"Content-Length: {len(http)}\r\n\r\n"
+    )
+    return gzip.compress(head.encode() + http + b"\r\n\r\n", mtime=0)
+
+
+def test_half_an_emoji_in_json_ld_costs_neither_the_page_nor_the_unit(tmp_path: Path) -> None:
+    """Cut titles end in half a surrogate pair; Arrow refuses them, and their whole batch."""
+    source = tmp_path / "pages.warc.gz"
+    source.write_bytes(page(1) + page(2, JSON_LD) + page(3))
+    (unit,) = units([str(source)], Settings())
+    harvest.harvest_unit(unit, Settings(), tmp_path / "out")
+    documents = pq.read_table(tmp_path / "out/documents").to_pylist()
+    assert [row["author"] for row in documents] == ["", "山?", ""]
+
+
+def test_a_document_that_breaks_a_filter_costs_one_ledger_row(tmp_path: Path) -> None:
+    """Text that is no UTF-8 breaks every kernel: those beside it keep their rows."""
+    settings = Settings()
+    source = tmp_path / "pages.warc.gz"
+    source.write_bytes(b"".join(page(n) for n in range(4)))
+    (unit,) = units([str(source)], settings)
+    rows = [
+        row
+        for item in harvest.READERS[unit.kind][0](unit, settings)
+        if isinstance(row := harvest.document(item, settings), dict)
+    ]
+    rows[1]["text"] += "\ud83d"
+    rows[2]["title"] += "\udc00"
+    ledger = Ledger("harvest")
+    outcome = clean(rows, settings.clean, ledger)
+    assert [row["url"] for row in outcome.rows] == ["http://a0.jp/", "http://a3.jp/"]
+    assert outcome.dropped == {"error": 2} and len(ledger) == 2
+    outcome.rows[0]["site"] = "\ud83d"
+    batch, broken = harvest._measured(outcome.rows, ledger)
+    assert batch.column("url").to_pylist() == ["http://a3.jp/"]
+    assert (broken, len(ledger)) == (1, 3)
+    assert batch.column("quality").to_pylist()[0]["hiragana_share"] > 0
+
+
+def test_masked_text_holds_nothing_to_mask_and_footers_go_once(tmp_path: Path) -> None:
+    texts = [f"{BODY}\n{CONTACT}\n{BODY}\n{FOOTER}"]
+    (first,), _, _ = harvested(tmp_path / "1", texts, Settings())
+    (second,), ledger, _ = harvested(tmp_path / "2", [first["text"]], Settings())
+    assert second["text"] == first["text"] and ledger == []
+    assert find(first["text"]) == []
+
+
+def test_lines_that_a_site_repeats_have_a_ledger_row_each(tmp_path: Path) -> None:
+    menu = "稲穂の里のホームページへようこそおいでくださいました、ごゆっくり"
+    source = tmp_path / "pages.warc.gz"
+    source.write_bytes(
+        b"".join(page(n, url=f"http://site.jp/{n}", before=f"<p>{menu}</p>") for n in range(6))
+    )
+    (unit,) = units([str(source)], Settings())
+    counts = harvest.harvest_unit(unit, Settings(), tmp_path / "out")
+    documents = pq.read_table(tmp_path / "out/documents").to_pylist()
+    ledger = pq.read_table(tmp_path / "out/ledger").to_pylist()
+    assert len(documents) == 6 and all(menu not in row["text"] for row in documents)
+    assert counts["altered"] == {"site_boilerplate": 6}
+    assert {row["rule"] for row in ledger} == {"site_boilerplate"} and len(ledger) == 6
+    funnel.check(tmp_path / "out", "harvest")
