@@ -42,6 +42,22 @@ from filters.signals import GROUPS, measure, slices  # noqa: E402
 from filters.words import load as load_words  # noqa: E402
 
 REPEATS = 5
+GENRES = {  # what the genres of the pass rates are
+    "dialogue": "everyday dialogues (Japanese Daily Dialogue)",
+    "encyclopedia": "Wikipedia articles (JSQuAD, JaQuAD)",
+    "exam": "examination questions (JMMLU)",
+    "foreign": "manuals in other languages: to be rejected",
+    "furniture": "menus, headers, footers, forms of web pages: to be rejected",
+    "law": "one whole statute (e-Gov)",
+    "literature": "works of Aozora Bunko, many in old spelling",
+    "minutes": "sittings and speeches of the Diet and of councils",
+    "news": "reports (Japanese Wikinews, newspapers)",
+    "ocr": "pages read by NDL OCR and Tesseract",
+    "sentences": "single clean sentences, 20 a text (UD Japanese-GSD)",
+    "statute": "statutes and extracts of some (e-Gov, lawqa_jp)",
+    "technical": "pages of software manuals, main text",
+    "web": "blogs and pages of companies, shops, schools, clubs, as extracted",
+}
 EAGER = frozenset(name for name, group in GROUPS.items() if not group.lazy)
 SENTENCE = re.compile("[^。．！？!?]+[。．！？!?]?")
 KANJI = re.compile("[々〇〻\u3400-\u9fff\uf900-\ufaff]")
@@ -126,7 +142,8 @@ def print_pass_rates(data: Path, more: Path | None) -> None:
     columns = table.column_names
     rows = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()]
             for r in table.to_pylist()]  # fmt: skip
-    lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
+    lines = ["\t".join([columns[0], "about", *columns[1:]])]
+    lines += ["\t".join([row[0], GENRES.get(row[0], ""), *row[1:]]) for row in rows]
     (ROOT / "filters/lists/pass_rates.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     genres = [row[0] for row in rows]
     print(

@@ -171,21 +171,30 @@ class Profile:
         if self.notes:
             lines += ["", self.notes.strip()]
         if rates := pass_rates(self.name):
-            shares = ", ".join(f"{genre} {kept:.0%} of {n}" for genre, n, kept in rates)
-            lines += ["", f"Measured, share of documents kept: {shares}."]
+            lines += ["", "Kept of real texts (benchmarks/filters.py --pass-rates):"]
+            about = genres()
+            lines += [f"  {kept:6.1%} of {n:4} {genre}: {about[genre]}" for genre, n, kept in rates]
         return "\n".join(lines)
 
 
 def pass_rates(name: str) -> list[tuple[str, int, float]]:
     """(genre, documents, share kept) as `benchmarks/filters.py --pass-rates` measured them last."""
-    file = resources.files("filters").joinpath("lists", "pass_rates.tsv")
-    if not file.is_file():
-        return []
-    head, *rows = [row.split("\t") for row in file.read_text(encoding="utf-8").splitlines()]
+    head, rows = _measured()
     if name not in head:
         return []
     column = head.index(name)
-    return [(row[0], int(row[1]), float(row[column])) for row in rows]
+    return [(row[0], int(row[2]), float(row[column])) for row in rows]
+
+
+def genres() -> dict[str, str]:
+    """What the genres of the pass rates are, by name."""
+    return {row[0]: row[1] for row in _measured()[1]}
+
+
+def _measured() -> tuple[list[str], list[list[str]]]:
+    file = resources.files("filters").joinpath("lists", "pass_rates.tsv")
+    head, *rows = [row.split("\t") for row in file.read_text(encoding="utf-8").splitlines()]
+    return head, rows
 
 
 def names() -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.profile import Profile, ProfileError, load, names, parse
+from filters.profile import Profile, ProfileError, genres, load, names, parse, pass_rates
 from filters.signals import QUALITY_TYPE, SIGNALS, measure
 
 RULE = '[[rule]]\nname = "r"\nsignal = "n_chars"\n'
@@ -32,6 +32,43 @@ def test_every_profile_loads_and_explains_every_rule() -> None:
         text = loaded.explain()
         assert all(rule.name in text and rule.signal in text for rule in loaded.rules)
         assert all(rule.why and rule.source for rule in loaded.rules), name
+        assert name == "none" or (
+            loaded.title and loaded.purpose and loaded.source and loaded.notes
+        )
+
+
+def test_every_profile_has_measured_pass_rates_and_keeps_its_own_genre_but_no_page_furniture() -> (
+    None
+):
+    genre_of = {"law": "statute"} | {
+        name: name
+        for name in (
+            "minutes",
+            "literature",
+            "encyclopedia",
+            "technical",
+            "ocr",
+            "news",
+            "dialogue",
+        )
+    }
+    for name in names():
+        rates = {genre: kept for genre, _, kept in pass_rates(name)}
+        assert name == "none" or rates.keys() == genres().keys(), name
+        if name in genre_of:
+            assert rates[genre_of[name]] > 0.8, name
+            assert rates["furniture"] < 0.07 and rates["foreign"] == 0, name
+            assert "Kept of real texts" in load(name).explain()
+
+
+def test_every_compat_profile_says_what_is_kept_and_its_plain_one_what_is_mended() -> None:
+    pairs = [(n, n.removesuffix("-compat")) for n in names() if n.endswith("-compat")]
+    assert {plain for _, plain in pairs} == {
+        *("swallow-v1", "fineweb2-ja", "llm-jp-v1", "llm-jp-v1-strict", "hojichar", "uzushio"),
+        *("gopher", "c4-ja"),
+    }
+    for compat, plain in pairs:
+        assert plain in load(compat).notes and compat in load(plain).notes, compat
 
 
 def test_every_signal_has_unit_description_and_source_in_the_schema() -> None:
