@@ -197,9 +197,7 @@ class Build:
         shards = publish.plan(self.root, len(units), self.settings)
         publish.forget_stale(self.root, shards)
         todo = [s for s in shards if self._receipt("publish", s.index) is None]
-        function = functools.partial(
-            publish.publish_unit, root=self.root, settings=self.settings
-        )
+        function = functools.partial(publish.publish_unit, root=self.root, settings=self.settings)
         self._each(function, todo, "publish")
 
     def _each(self, function: Callable[[Any], Any], units: Sequence[Any], label: str) -> None:

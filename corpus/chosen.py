@@ -83,7 +83,7 @@ def ledger_rows(about: pa.Table, stage: str, **columns: object) -> pa.Table:
     columns = {"stage": stage, "kept_id": "", **columns}
     arrays = []
     for field in LEDGER:
-        value = columns[field.name] if field.name in columns else None
+        value = columns.get(field.name)
         if value is None and field.name in about.column_names:
             value = about[field.name]
         if not isinstance(value, pa.Array | pa.ChunkedArray | np.ndarray | list):

@@ -10,7 +10,27 @@ from typing import Annotated, Any
 
 import typer
 
-from corpus import __version__, cli_classifier, cli_compare, cli_reports
+from corpus import __version__, cli_classifier, cli_compare, cli_dedup, cli_explore, cli_reports
+from corpus.cli_reports import Json
+from corpus.cli_run import (
+    ConfigFile,
+    Dedup,
+    EngineName,
+    Folder,
+    Inputs,
+    LedgerKind,
+    Memory,
+    Out,
+    ProfileName,
+    Quiet,
+    RayAddress,
+    Sets,
+    Source,
+    Workers,
+    build_folder,
+    run_stages,
+    started,
+)
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer(
@@ -19,35 +39,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Inputs = Annotated[
-    list[str],
-    typer.Argument(help="Files, folders, globs, fsspec URLs (s3://…) or @list.txt."),
-]
-Folder = Annotated[Path | None, typer.Argument(help="The build folder.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="The build folder.")]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="Settings in a TOML file.")]
-ProfileName = Annotated[
-    str | None,
-    typer.Option(
-        "--profile",
-        help="Filter profile (`corpus profiles` lists them), or none; one a source: web,law=law.",
-    ),
-]
-Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or none.")]
-Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
-EngineName = Annotated[str, typer.Option("--engine", help="local (ray: a later release).")]
-Source = Annotated[
-    str | None,
-    typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
-]
-LedgerKind = Annotated[
-    str | None, typer.Option("--ledger", help="candidates, or full: a row for every record.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 
 def main() -> None:
@@ -106,14 +97,17 @@ def _from_input(name: str, last: str, help_text: str) -> None:
         dedup: Dedup = None,
         workers: Workers = 0,
         engine: EngineName = "local",
+        ray_address: RayAddress = None,
+        memory: Memory = 0,
         source: Source = None,
         set_: Sets = None,
         ledger: LedgerKind = None,
-        as_json: cli_reports.Json = False,
+        as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
         settings = _settings(config, profile, dedup, source, set_, ledger)
-        _run(_out(out), settings, inputs, workers, engine, last, as_json, quiet)
+        with started(engine, workers, ray_address, memory, quiet, build_folder(out)) as on:
+            run_stages(build_folder(out), settings, inputs, on, last, as_json, quiet)
 
 
 _from_input(
@@ -138,19 +132,61 @@ def _stage(name: str, help_text: str) -> None:
         dedup: Dedup = None,
         workers: Workers = 0,
         engine: EngineName = "local",
+        ray_address: RayAddress = None,
+        memory: Memory = 0,
         set_: Sets = None,
-        as_json: cli_reports.Json = False,
+        as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
         from corpus.build import load_settings
 
-        root = _out(folder or out)
+        root = build_folder(folder or out)
         settings, inputs = load_settings(root)
         settings = _settings(config, profile, dedup, None, set_, None, base=settings)
-        _run(root, settings, list(inputs), workers, engine, name, as_json, quiet, change=True)
+        with started(engine, workers, ray_address, memory, quiet, root) as on:
+            run_stages(root, settings, list(inputs), on, name, as_json, quiet, change=True)
 
 
-_stage("dedup", "Stage 2: find duplicates among the documents; keep one copy by a stated policy.")
+@app.command("dedup")
+def _dedup(
+    folder: Folder = None,
+    out: Out = None,
+    config: ConfigFile = None,
+    profile: ProfileName = None,
+    dedup: Dedup = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Also compare with an index of earlier crawls.")
+    ] = None,
+    update: Annotated[bool, typer.Option(help="Append this crawl to that index.")] = False,
+    report: Annotated[
+        bool, typer.Option(help="Print cluster sizes, largest clusters, host pairs.")
+    ] = False,
+    workers: Workers = 0,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
+    memory: Memory = 0,
+    set_: Sets = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Stage 2: find duplicates among the documents; keep one copy by a stated policy."""
+    from corpus.build import load_settings
+
+    root = build_folder(folder or out)
+    settings, inputs = load_settings(root)
+    if report and not (config or profile or dedup or against or update or set_):
+        cli_dedup.print_report(root, as_json)
+        return
+    settings = _settings(config, profile, dedup, None, set_, None, base=settings)
+    settings = cli_dedup.with_index(settings, against, update)
+    with started(engine, workers, ray_address, memory, quiet, root) as on:
+        quiet, change = quiet or report, True
+        run_stages(root, settings, list(inputs), on, "dedup", as_json and not report, quiet,
+                   change, update)  # fmt: skip
+    if report:
+        cli_dedup.print_report(root, as_json)
+
+
 _stage("select", "Stage 3: decide by a profile from stored signals; no page is read again.")
 _stage("publish", "Stage 4: write the shards, the card, the report and the manifest.")
 
@@ -188,44 +224,10 @@ def _settings(
     return settings
 
 
-def _out(folder: Path | None) -> Path:
-    if folder is None:
-        raise UsageError("no build folder: name it with --out DIR")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --out")
-    return folder
-
-
-def _run(
-    root: Path, settings: Any, inputs: list[str], workers: int, engine: str, last: str,
-    as_json: bool, quiet: bool, change: bool = False,
-) -> None:  # fmt: skip
-    from corpus.build import STAGES
-    from corpus.build import Build as Plan
-    from corpus.engine.local import LocalEngine
-
-    if engine != "local":
-        raise UsageError(f"unknown engine {engine!r}: this version has local")
-    count = workers or len(os.sched_getaffinity(0))
-    plan = Plan(root, settings, tuple(inputs), LocalEngine(count, quiet=quiet))
-    try:
-        funnel = plan.run(last, change)
-    except KeyboardInterrupt:
-        raise RunError("interrupted; what is done is kept: run the same command again") from None
-    except OSError as error:
-        raise RunError(f"{error.filename or root}: {error.strerror or error}") from error
-    if as_json:
-        cli_reports.print_json(funnel)
-    elif not quiet:
-        cli_reports.print_funnel(funnel, sys.stderr)
-        if last == "publish":
-            where = f"{root}/corpus ({funnel['publish']['shards']} shards)"
-            print(f"Corpus: {where}, card: {root}/README.md", file=sys.stderr)
-        else:
-            print(f"Next: corpus {STAGES[STAGES.index(last) + 1]} {root}", file=sys.stderr)
-
-
 app.add_typer(cli_compare.app)
+app.add_typer(cli_dedup.app)
+app.add_typer(cli_dedup.index_app, name="dedup-index")
+app.add_typer(cli_explore.app)
 app.add_typer(cli_reports.app)
 app.add_typer(cli_classifier.app, name="classifier")
 

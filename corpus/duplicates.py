@@ -6,6 +6,7 @@ with and its takedowns. So `corpus remove` clusters anew but signs nothing again
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -46,10 +47,12 @@ def run(root: Path, files: int, settings: Settings, each: Each, update: bool = F
     pending = update and not _appended(signatures, dedup)
     if receipt is not None and receipt["counts"]["made_from"] == made_from and not pending:
         return
-    counts = stage.cluster(
-        signatures, root / "duplicates", root / "ledger", dedup, dedup.memory_mib << 20,
-        Path(dedup.against) if dedup.against else None, update, gone,
-    )  # fmt: skip
+    against = Path(dedup.against) if dedup.against else None
+    with storage.lock(against) if against and update else contextlib.nullcontext():
+        counts = stage.cluster(
+            signatures, root / "duplicates", root / "ledger", dedup, dedup.memory_mib << 20,
+            against, update, gone,
+        )  # fmt: skip
     made = [*(root / "duplicates").glob("*.parquet"), *(root / "ledger").glob("dedup-*.parquet")]
     outputs = {path: storage.sha256(path) for path in sorted(made)}
     storage.write_receipt(receipt_path, root, outputs, counts | {"made_from": made_from})

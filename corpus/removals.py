@@ -63,7 +63,7 @@ def load(folder: Path) -> list[Removal]:
     try:
         return [Removal(**entry) for entry in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}): restore it, what it names must stay out") from error
+        raise RunError(f"{path} is damaged ({error}): what it names must stay out") from error
 
 
 def add(folder: Path, new: Iterable[Removal]) -> list[Removal]:

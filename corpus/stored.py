@@ -149,8 +149,8 @@ def made_from_of(removed: np.ndarray, cluster: pa.Array, size: pa.Array) -> str:
 
 def made_from(root: Path, index: int) -> str:
     """Names what remove and dedup say of a documents file."""
-    return made_from_of(*duplicates_of(root, index, pq.read_table(file_of(root, index),
-                                                                  columns=["id"])["id"]))  # fmt: skip
+    ids = pq.read_table(file_of(root, index), columns=["id"])["id"]
+    return made_from_of(*duplicates_of(root, index, ids))
 
 
 def check_profiles(settings: SelectSettings) -> None:

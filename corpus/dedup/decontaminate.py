@@ -133,9 +133,7 @@ def _count(
                 df[gram] += 1
 
 
-def count(
-    documents: Path | Iterable[pa.RecordBatch], items: Items
-) -> tuple[int, np.ndarray]:
+def count(documents: Path | Iterable[pa.RecordBatch], items: Items) -> tuple[int, np.ndarray]:
     """(number of documents, df int64[grams]): how many documents of a file hold each n-gram.
 
     documents: the file, or batches with the column text.
@@ -266,7 +264,7 @@ def mark(
             totals["documents"] += batch.num_rows
             totals["contaminated"] += len(found)
             if rows_hit is not None:
-                rows_hit += [batch["row"][row].as_py() for row, _ in found]
+                rows_hit.extend(batch["row"][row].as_py() for row, _ in found)
             names = [n for n in columns if n in batch.schema.names and n != "text"]
             about = batch.select(names).to_pylist() if found else []
             yield pa.RecordBatch.from_pylist(

@@ -13,6 +13,7 @@ about 600 bytes on disk (128 permutations).
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -143,7 +144,9 @@ def without_crawl(index: Index, digest: str) -> Index:
     return index
 
 
-def append(index: Index, signatures: list[Path], outcome: pa.Table, digest: str) -> None:
+def append(
+    index: Index, signatures: list[Path], outcome: pa.Table, digest: str, settings: DedupSettings
+) -> None:
     """Add a crawl as a segment: its signatures and the clusters it made or joined.
 
     outcome: corpus.dedup.outcome.decide's table over the index and the crawl. Does nothing if the
@@ -163,7 +166,8 @@ def append(index: Index, signatures: list[Path], outcome: pa.Table, digest: str)
         commit_parquet(
             folder / "members.parquet", MEMBERS, members.select(MEMBERS.names).cast(MEMBERS)
         )
-        commit_json(folder / "segment.json", {"digest": digest})
+        about = {"digest": digest, "settings": dataclasses.asdict(settings)}
+        commit_json(folder / "segment.json", about)
 
 
 class _Segment:
@@ -183,6 +187,46 @@ class _Segment:
             last = max((int(p.name) for p in self.parent.glob("[0-9]*")), default=0)
             os.rename(self.folder, self.parent / f"{last + 1:06d}")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def generation_of(path: Path) -> int:
+    """Number of the newest segment of the index at `path`; 0 when there is none."""
+    return max((int(p.name) for p in (path / "segments").glob("[0-9]*")), default=0)
+
+
+def settings_of(path: Path) -> DedupSettings:
+    """The settings of the newest crawl of an index: with its policy a takedown promotes.
+
+    Near the threshold the estimate decides, as an index has no texts. UsageError when it is none.
+    """
+    for segment in sorted((path / "segments").glob("[0-9]*"), reverse=True):
+        about = segment / "segment.json"
+        if about.exists():
+            saved = json.loads(about.read_bytes())["settings"]
+            lists = {k: tuple(v) for k, v in saved.items() if isinstance(v, list)}
+            changed = {"verify": "none" if saved["verify"] == "none" else "estimate"}
+            return DedupSettings(**{**saved, **lists, **changed, "generation": 0})
+    raise UsageError(f"{path} is no index of crawls: `corpus dedup DIR --against … --update`")
+
+
+def about(path: Path) -> dict[str, Any]:
+    """{generation, documents, clusters, removed, bytes, segments: [{generation, documents,
+    removed}]} of an index."""
+    index = open_index(path, settings_of(path))
+    segments = []
+    for name in index.segments:
+        one = Index(path, (name,))
+        removed = sum(pq.read_metadata(p).num_rows for p in one.takedowns())
+        about = {"generation": int(name), "documents": _size(one), "removed": removed}
+        segments.append(about)
+    return {
+        "generation": index.generation,
+        "documents": _size(index),
+        "clusters": len(pc.unique(membership(index)["cluster"])),
+        "removed": sum(segment["removed"] for segment in segments),
+        "bytes": sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
+        "segments": segments,
+    }
 
 
 def _link(path: Path, target: Path) -> None:
@@ -246,19 +290,32 @@ def _positions(index: Index, ids: list[str]) -> dict[str, int]:
     return found
 
 
-def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
-    """Remove documents; where a kept one goes, the best remaining copy by the policy is promoted.
+def removed_ids(index: Index) -> list[str]:
+    """Ids that were taken down."""
+    return list(dict.fromkeys(_takedowns(index)["id"].to_pylist()))
 
-    Returns REMOVED, a row for each of `ids` that was not removed before, and appends it to the
-    index. Raises RunError if one of the ids is not in the index.
+
+def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
+    """Remove documents and append that to the index; returns what `plan_takedown` says."""
+    table = plan_takedown(open_index(path, settings), ids, settings)
+    if table.num_rows:
+        with _Segment(path) as folder:
+            commit_parquet(folder / "removed.parquet", REMOVED, table)
+    return table
+
+
+def plan_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.Table:
+    """What removing documents does: where a kept one goes, the best remaining copy is promoted.
+
+    Returns REMOVED, a row for each of `ids` that was not removed before. Raises RunError if one of
+    the ids is not in the index.
     """
-    index = open_index(path, settings)
     gone = set(_takedowns(index)["id"].to_pylist())
     wanted = [name for name in dict.fromkeys(ids) if name not in gone]
     places = _positions(index, wanted)
     missing = [name for name in wanted if name not in places]
     if missing:
-        raise RunError(f"{path} holds no document {missing[0]} ({len(missing)} unknown ids)")
+        raise RunError(f"{index.path} holds no document {missing[0]} ({len(missing)} unknown ids)")
     members = membership(index)
     removed = pc.is_in(members["document"], pa.array(list(places.values()), pa.int64()))
     pairs = members.filter(removed).select(["document", "cluster"]).to_pylist()
@@ -276,11 +333,7 @@ def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
         heir = {} if cluster is None or cluster in served else heirs.get(cluster, {})
         promoted = {"promoted": heir.get("document"), "promoted_id": heir.get("id")}
         rows.append({"id": name, "document": places[name], "cluster": cluster, **promoted})
-    table = pa.Table.from_pylist(rows, REMOVED)
-    if rows:
-        with _Segment(path) as folder:
-            commit_parquet(folder / "removed.parquet", REMOVED, table)
-    return table
+    return pa.Table.from_pylist(rows, REMOVED)
 
 
 def _by_policy(members: pa.Table, settings: DedupSettings) -> np.ndarray:

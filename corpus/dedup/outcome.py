@@ -131,6 +131,7 @@ def decide(
     kind[kept] = "kept"
     similarity, exact = _similarity(data, links, documents, target, kind, settings)
     ids = members["id"].cast(pa.large_string()).combine_chunks()  # may exceed 2 GiB
+    urls = members["url"].cast(pa.large_string()).combine_chunks()
     table = pa.table(
         {
             "id": ids,
@@ -142,7 +143,7 @@ def decide(
             "file": members["file"],
             "row": members["row"],
             "measured": exact,
-            "kept_url": members["url"].cast(pa.large_string()).combine_chunks().take(pa.array(kept_row)),
+            "kept_url": urls.take(pa.array(kept_row)),
             "kept_file": members["file"].combine_chunks().take(pa.array(kept_row)),
         }
     )

@@ -104,7 +104,7 @@ def cluster(
     ledger = ledger_dir / "dedup-00000.parquet"
     _write(ledger, removed, LEDGER, functools.partial(ledger_table, settings=settings))
     if index and add:
-        append(index, signatures, outcome, digest)
+        append(index, signatures, outcome, digest, settings)
     kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
     counts = {
         "documents": data.n - data.indexed - gone,
