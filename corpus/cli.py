@@ -203,6 +203,7 @@ def _settings(
     """Settings from file and flags; `base` is what a folder already has."""
     from corpus import config
     from corpus.permissions import check_url_lists
+    from corpus.select import check_sources
     from corpus.stored import check_profiles
 
     if base is None or config_file:
@@ -220,6 +221,8 @@ def _settings(
     if profile is not None:
         settings = config.set_profiles(settings, profile, "--profile")
     check_profiles(settings.select)
+    if settings.input.name:  # else the harvest gives the names, and select looks at them
+        check_sources(settings.select, {settings.input.name})
     check_url_lists(settings.urls)
     return settings
 
