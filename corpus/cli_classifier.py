@@ -47,6 +47,7 @@ def train(
     by_source: Annotated[
         bool, typer.Option("--by-source", help="Also leave out one source after the other.")
     ] = False,
+    epochs: Annotated[int, typer.Option(min=1, help="Times each text is seen.")] = 20,
     text_column: Column = "text",
     max_documents: Limit = 0,
     as_json: cli_reports.Json = False,
@@ -63,7 +64,7 @@ def train(
     bad = _sources(negative, text_column, max_documents)
     with _progress() as note:
         try:
-            model = trained(good, bad, out, tokens, folds, by_source, note)
+            model = trained(good, bad, out, tokens, folds, by_source, epochs, note)
         except ClassifierError as error:
             raise UsageError(str(error)) from error
         except OSError as error:

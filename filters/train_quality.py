@@ -34,7 +34,7 @@ from .quality import (
 )
 
 SEED = 1
-DIM, EPOCHS, RATE, GRAMS, BUCKETS = 16, 10, 0.5, 3, 50_000
+DIM, RATE, GRAMS, BUCKETS = 16, 0.5, 3, 50_000
 Sources = Mapping[str, Sequence[str]]  # name of a source → its texts
 
 
@@ -45,6 +45,7 @@ def train(
     tokens: str = "characters",
     folds: int = 5,
     by_source: bool = False,
+    epochs: int = 20,
     note: Callable[[str], None] = lambda _: None,
 ) -> Classifier:
     """Trains on all texts, reports and calibrates by cross-validation, writes path and path.json.
@@ -65,7 +66,7 @@ def train(
     logits = np.empty(len(lines))
     for fold in range(folds):
         note(f"fold {fold + 1} of {folds}")
-        _held_out(lines, labels, fold_of == fold, logits)
+        _held_out(lines, labels, fold_of == fold, logits, epochs)
     slope, offset = _platt(logits, labels)
     scores = probability(logits, slope, offset)
     facts: dict[str, Any] = {
@@ -85,11 +86,11 @@ def train(
                 continue
             note(f"without {name}")
             apart = np.empty(len(lines))
-            _held_out(lines, labels, rows, apart)
+            _held_out(lines, labels, rows, apart, epochs)
             left = probability(apart, slope, offset)
             facts["left_out"] += _sources(left[rows], labels[rows], source_of[rows] * 0, [name])
     note("the model of all texts")
-    model = _fit(lines, labels)
+    model = _fit(lines, labels, epochs)
     model.save_model(str(path))
     facts["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     text = json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True)
@@ -125,10 +126,12 @@ def _check(labels: np.ndarray, path: Path, tokens: str, folds: int) -> None:
         raise ClassifierError(f"{path.parent}: no such folder; create it first")
 
 
-def _held_out(lines: list[str], labels: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+def _held_out(
+    lines: list[str], labels: np.ndarray, rows: np.ndarray, out: np.ndarray, epochs: int
+) -> None:
     """Fills out[rows] with the logits of a model that has not seen those rows."""
     inside = np.flatnonzero(~rows)
-    model = _fit([lines[i] for i in inside], labels[inside])
+    model = _fit([lines[i] for i in inside], labels[inside], epochs)
     for i in np.flatnonzero(rows):
         out[i] = logit(model, lines[i])
 
@@ -160,13 +163,13 @@ def _figures(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {name: round(getattr(report, name), 4) for name in names}
 
 
-def _fit(lines: Sequence[str], labels: np.ndarray) -> Any:
+def _fit(lines: Sequence[str], labels: np.ndarray, epochs: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "train.txt"
         names = np.where(labels, POSITIVE, "__label__negative")
         rows = (f"{name} {line}\n" for name, line in zip(names, lines, strict=True))
         file.write_text("".join(rows), encoding="utf-8")
-        options = {"dim": DIM, "epoch": EPOCHS, "lr": RATE, "wordNgrams": GRAMS, "minCount": 2}
+        options = {"dim": DIM, "epoch": epochs, "lr": RATE, "wordNgrams": GRAMS, "minCount": 2}
         options |= {"bucket": BUCKETS, "thread": 1, "seed": SEED, "verbose": 0}
         model = fasttext.train_supervised(str(file), **options)
         model.quantize(input=str(file), cutoff=BUCKETS, qnorm=True, thread=1, verbose=0)
