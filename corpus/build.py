@@ -226,7 +226,8 @@ class Build:
             there = None
         if there == wanted:
             return
-        for later in STAGES[STAGES.index(stage) :]:
+        first = there is None and stage in funnel.OPTIONAL  # the later ones see by their receipts
+        for later in [stage] if first else STAGES[STAGES.index(stage) :]:
             for folder, pattern in OWNED[later]:
                 storage.clear(self.root / folder, pattern)
         for folder, _ in OWNED[stage]:
