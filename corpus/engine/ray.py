@@ -134,7 +134,8 @@ class RayEngine:
         try:
             return ray.get(call)
         except RayTaskError as error:  # outside the unit: it cannot be unpickled, for example
-            return Failure(unit, f"{one_line(error.cause or error)} (on {hand.host})", str(error))
+            text = one_line(error.cause or error)[:300]
+            return Failure(unit, f"{text} (on {hand.host})", str(error))
         except RayError as error:
             self.pool.dismiss(hand)
             return _Lost(unit, f"worker lost ({lost_text(error)}) on {hand.host}", str(error))

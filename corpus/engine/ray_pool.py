@@ -117,6 +117,7 @@ class Pool:
             cores = workers or len(os.sched_getaffinity(0))
             options |= {"num_cpus": cores, "object_store_memory": OBJECT_STORE}
         try:
+            _reach(where)
             context = ray.init(where or "local", **options)
         except Exception as error:
             raise UsageError(
@@ -126,7 +127,8 @@ class Pool:
         nodes = [node for node in ray.nodes() if node["Alive"]]
         board = f", dashboard http://{context.dashboard_url}" if context.dashboard_url else ""
         cores = int(ray.cluster_resources().get("CPU", 0))
-        self.say(f"Ray: {len(nodes)} nodes, {cores} CPUs{board}")
+        count = f"{len(nodes)} node" + "s" * (len(nodes) != 1)
+        self.say(f"Ray: {count}, {cores} CPUs{board}")
 
     def _dismiss_left_over(self) -> None:
         """End the workers of a driver that is gone, before another writes to its folder."""
@@ -206,6 +208,13 @@ class Pool:
                 f"warning: no node has room for a worker ({self.cpus:g} CPU{memory}); waiting for "
                 "a node (`ray status` shows what there is)"
             )
+
+
+def _reach(address: str) -> None:
+    """OSError if nobody listens at HOST:PORT; Ray itself would try for two minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def lost_text(error: BaseException) -> str:
