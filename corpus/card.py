@@ -91,8 +91,11 @@ TITLES = {  # list → (English, Japanese)
 }
 STAGES = {
     "harvest": ("harvest", "抽出"),
+    "remove": ("remove", "削除依頼"),
     "dedup": ("dedup", "重複除去"),
     "select": ("select", "選別"),
+    "trim": ("trim", "反復箇所の除去"),
+    "decontaminate": ("decontaminate", "評価データの除去"),
     "publish": ("publish", "公開"),
 }
 

@@ -27,8 +27,8 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
     documents = _find(root / "documents", name, ABOUT)
     ledger = _find(root / "ledger", name, None)
     in_corpus = {row["id"]: row for row in shards}
-    altered = [row for row in ledger if row["action"] == "alter"]
-    ledger = [row for row in ledger if row["action"] != "alter"]
+    altered = [row for row in ledger if row["action"] in ("alter", "mark")]
+    ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
     dropped = {row["id"]: row for row in ledger}
     answers = []
     for row in documents:
@@ -106,10 +106,12 @@ def _why_dropped(root: Path, row: dict[str, Any]) -> list[str]:
         return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
         kept = _find(root / "documents", row["kept_id"], ["id", "url"])
-        where = kept[0]["url"] if kept else row["kept_id"]
+        where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
+        if not kept and "of the index: " in row["detail"]:
+            where += f", {row['detail'].rpartition('; kept ')[2]}"
+        alike = "" if row["value"] is None else f": similarity {row['value']:.2f}"
         return [
-            f"It was removed in {stage} as a duplicate ({rule}): similarity {row['value']:.2f} to "
-            f"the kept copy {where} ({row['kept_id']})."
+            f"It was removed in {stage} as a duplicate ({rule}){alike} to the kept copy {where}."
         ]
     value = ""
     if row["value"] is not None:
