@@ -15,7 +15,8 @@ from numba import njit
 
 from corpus.dedup.arrow import Texts
 from corpus.dedup.hashes import premix, shingle_hashes
-from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.masks import mask as mask_numbers
+from corpus.dedup.normal import code_points, normalise_points, tables
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.words import word_symbols
 
@@ -69,7 +70,7 @@ def _sets(
         else:
             scratch, n = normalise_points(points[starts[doc] : starts[doc + 1]], tables, scratch)
             if mask:
-                n = mask_digits(scratch, n)
+                n = mask_numbers(scratch, n, mask)
         size = max(0, n - min(ngram, n) + 1) if n else 0
         slots = _slots(size)
         if slots > len(values):
@@ -99,7 +100,7 @@ def shingle_sets(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.
         symbols, starts = word_symbols(texts, settings)
         return _sets(symbols, starts, None, False, settings.ngram, ends), ends
     points, starts = code_points(texts)
-    hashes = _sets(points, starts, tables(), settings.mask_digits, settings.ngram, ends)
+    hashes = _sets(points, starts, tables(), settings.mask, settings.ngram, ends)
     return hashes, ends
 
 

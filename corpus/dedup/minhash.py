@@ -25,7 +25,8 @@ from numba import njit
 
 from corpus.dedup.arrow import Texts
 from corpus.dedup.hashes import murmur128
-from corpus.dedup.normal import code_points, mask_digits, normalise_points, tables
+from corpus.dedup.masks import mask as mask_numbers
+from corpus.dedup.normal import code_points, normalise_points, tables
 from corpus.dedup.permute import CHUNK, TILE, permutations, sign_symbols
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.words import sign_words
@@ -80,7 +81,7 @@ def _sign_texts(
         exact[doc, 0], exact[doc, 1] = murmur128(scratch, n)
         if len(signatures):
             if mask:
-                n = mask_digits(scratch, n)
+                n = mask_numbers(scratch, n, mask)
             sign_symbols(scratch, n, ngram, a, b, work, signatures[doc])
 
 
@@ -103,7 +104,7 @@ def sign_texts(
         points,
         starts,
         tables(),
-        settings.mask_digits,
+        settings.mask,
         settings.ngram,
         a,
         b,

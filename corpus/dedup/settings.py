@@ -60,8 +60,15 @@ class DedupSettings:
     substring: int = 0  # cut passages of so many letters that an earlier document has; 0: none
     memory_mib: int = 4096  # of signatures and texts held in memory; more is mapped or refused
 
+    @property
+    def mask(self) -> int:
+        """The masks as flags of corpus.dedup.masks."""
+        return self.mask_digits + 2 * self.mask_dates + 4 * self.mask_prices
+
     def __post_init__(self) -> None:
         """Refuse what cannot work, with a ValueError of one line."""
+        if self.shingle == "word" and (self.mask_dates or self.mask_prices):
+            raise ValueError("mask_dates and mask_prices need shingle = char; words: mask_digits")
         _choice("mode", self.mode, MODES)
         _choice("shingle", self.shingle, SHINGLES)
         _choice("verify", self.verify, VERIFY)

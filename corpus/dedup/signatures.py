@@ -64,7 +64,7 @@ def fingerprint(settings: DedupSettings) -> dict[str, Any]:
     """The settings that the hashes of a signatures file depend on."""
     about: dict[str, Any] = {"format": FORMAT}
     if has_near(settings):
-        for key in ("shingle", "ngram", "num_perm", "seed", "mask_digits"):
+        for key in ("shingle", "ngram", "num_perm", "seed", "mask"):
             about[key] = getattr(settings, key)
     return about
 

@@ -85,7 +85,7 @@ def word_symbols(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.
         ends.append(len(words))
     points, starts = code_points(pa.array(words, pa.large_string()))
     symbols = np.empty(len(words), np.uint32)
-    _word_symbols(points, starts, tables(), settings.mask_digits, symbols)
+    _word_symbols(points, starts, tables(), settings.mask > 0, symbols)
     kept = np.concatenate([[0], np.cumsum(symbols != 0)])
     return symbols[symbols != 0], kept[np.array(ends)]
 

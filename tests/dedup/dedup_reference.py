@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import unicodedata
 
@@ -40,6 +41,30 @@ def normalise(text: str, mask: bool = False) -> str:
                 masked.append("0" if digit else c)
         return "".join(masked)
     return "".join(out)
+
+
+NUMERALS = "[0-9〇一二三四五六七八九十百千万億兆]"
+ERA = f"(?:令和|平成|昭和|大正|明治)(?={NUMERALS}|元年)"
+WEEKDAY = "[月火水木金土日](?=曜)"
+NUMBER = f"{NUMERALS}+|元(?=年)"
+
+
+def mask_numbers(text: str, digits: bool, dates: bool, prices: bool) -> str:
+    """corpus.dedup.masks on a folded text."""
+
+    def masked(match: re.Match[str]) -> str:
+        found, after = match[0], text[match.end() :]
+        if re.fullmatch(NUMBER.partition("|")[0], found) is None and found != "元":
+            return ""  # an era or a weekday
+        if dates and after[:1] and after[0] in "年月日時分秒":
+            return "0"
+        priced = after.startswith(("円", "ドル", "ユーロ", "元", "ウォン"))
+        if prices and priced and found != "元":
+            return "0"
+        return re.sub("[0-9]+", "0", found) if digits else found
+
+    pattern = f"{ERA}|{WEEKDAY}|{NUMBER}" if dates else NUMBER
+    return re.sub(pattern, masked, text)
 
 
 def murmur32(data: bytes) -> int:

@@ -12,8 +12,7 @@ import pytest
 
 from corpus.dedup import report, stage
 from corpus.dedup.rehydrate import repetitions
-from corpus.dedup.settings import REHYDRATION, parse_table
-from corpus.dedup.settings import DedupSettings
+from corpus.dedup.settings import REHYDRATION, DedupSettings, parse_table
 
 
 def text(seed: int) -> str:
