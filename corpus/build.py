@@ -14,7 +14,8 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,15 @@ class Build:
                 self._finish()
             return funnel.read(self.root)
 
+    def _refuse_changed(self, before: dict[str, int]) -> None:
+        """UsageError when an input file is not as long as it was when its units were cut."""
+        for file, size in _sizes(before).items():
+            if size != before[file]:
+                raise UsageError(
+                    f"{file} had {before[file]:,} bytes when this build began, now {size:,}: "
+                    "build into another folder"
+                )
+
     def _plan(self) -> list[Unit]:
         """The units, planned once, then read back: a resumed build sees the same."""
         path = self.root / "state" / "plan.json"
@@ -129,8 +139,10 @@ class Build:
             units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
         else:
             units = plan_units(list(self.inputs), self.settings, path.parent)
-            about = {"fingerprint": fingerprint, "units": [asdict(u) for u in units]}
-            storage.commit_json(path, about)
+            files = sorted({file for unit in units for file in unit.files})
+            about = {"fingerprint": fingerprint, "bytes": _sizes(files)}
+            storage.commit_json(path, about | {"units": [asdict(u) for u in units]})
+        self._refuse_changed(plan.get("bytes", {}))
         return [dataclasses.replace(unit, state=str(path.parent)) for unit in units]
 
     def _refuse_other(self) -> None:
@@ -306,3 +318,9 @@ def _manifest(root: Path) -> dict[str, Any]:
         "stages": stages,
         "files": files,
     }
+
+
+def _sizes(files: Iterable[str]) -> dict[str, int]:
+    """Bytes of the local files among `files` that are there."""
+    local = (file for file in files if not storage.is_remote(file) and os.path.exists(file))
+    return {file: storage.input_size(file) for file in local}

@@ -222,7 +222,7 @@ def _settings(
         settings = config.set_profiles(settings, profile, "--profile")
     check_profiles(settings.select)
     if settings.input.name:  # else the harvest gives the names, and select looks at them
-        check_sources(settings.select, {settings.input.name})
+        check_sources(settings.select, {settings.input.name, *settings.input.sources})
     check_url_lists(settings.urls)
     return settings
 

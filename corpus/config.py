@@ -14,7 +14,7 @@ import tomllib
 import types
 import typing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ from corpus.clean import CleanSettings
 from corpus.dedup.settings import DecontaminateSettings, DedupSettings
 from corpus.errors import UsageError
 from corpus.normalize import STEPS
+from corpus.sources.settings import CcindexSettings, FetchSettings
 from corpus.web.rights import KNOWN_DIRECTIVES
 from corpus.web.robots import AI_CRAWLERS
 
 MIB = 1 << 20
+TABLES = {("input", "sources"), ("select", "profiles"), ("clean", "personal_classes")}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class InputSettings:
     """What is read and how its parts are called."""
 
     kind: str = "auto"  # auto, or a name of corpus.sources.KINDS
-    name: str = ""  # value of the column `source`; empty: the kind
+    name: str = ""  # value of the column `source`; empty: web or files
+    sources: dict[str, str] = field(default_factory=dict)  # source → glob of its files, before name
     licence: str = ""  # licence class of the whole collection, e.g. PDL-1.0
     text_column: str = "text"
     url_column: str = "url"
@@ -41,39 +44,12 @@ class InputSettings:
     date_column: str = "date"
     unit_mib: int = 64  # a larger file is split into units of about this many MiB
 
-
-@dataclass(frozen=True)
-class CcindexSettings:
-    """What `--source ccindex` takes from an index; an empty list or text: no such filter."""
-
-    base: str = "https://data.commoncrawl.org/"  # what warc_filename is relative to: URL or folder
-    languages: tuple[str, ...] = ("jpn",)  # ISO 639-3 in content_languages; unknown: none is noted
-    hosts: tuple[str, ...] = ()  # a host and everything below it
-    since: str = ""  # fetched at or after this date or time, UTC
-    until: str = ""  # fetched before it
-    status: tuple[str, ...] = ("200",)
-    mimes: tuple[str, ...] = ("text/html", "application/xhtml+xml", "text/plain")
-    unit_records: int = 4000  # records of a unit of work
-
-    def __post_init__(self) -> None:
-        for time in filter(None, (self.since, self.until)):
-            datetime.fromisoformat(time)
-        wrong = [code for code in self.status if not (code.isascii() and code.isdigit())]
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is no HTTP status code")
-
-
-@dataclass(frozen=True)
-class FetchSettings:
-    """How patiently and how politely records are fetched; of no influence on their bytes."""
-
-    connections: int = 4  # requests of a worker at the same time
-    gap_kib: int = 128  # records nearer than this are fetched by one request
-    attempts: int = 8
-    backoff_s: float = 1.0  # before the 2nd attempt; doubled each time, up to a minute
-    timeout_s: float = 60.0  # without a byte; the whole answer has longer, by its size
-    max_skip_mib: int = 256  # read away at most so much from a server that ignores Range
-    max_failed: float = 0.5  # a unit whose server fails for a larger share is left for a later run
+    def source_of(self, file: str) -> str:
+        """The source whose glob fits a file (its whole name, or its end from a / on), or `name`."""
+        for source, pattern in sorted(self.sources.items()):
+            if fnmatchcase(file, pattern) or fnmatchcase(file, f"*/{pattern}"):
+                return source
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -223,10 +199,10 @@ def override_keys(settings: Settings, overrides: list[str]) -> Settings:
         if not (equals and dot):
             raise UsageError(f"--set {override}: write it as section.key=value")
         value: Any = text
-        if (section, key.partition(".")[0]) == ("select", "profiles") and "." in key:
-            key, _, source = key.partition(".")  # one entry: select.profiles.SOURCE=NAME
-            others = {k: v for k, v in settings.select.profiles.items() if k != source}
-            value = others | ({source: text} if text else {})
+        if (section, key.partition(".")[0]) in TABLES and "." in key:
+            key, _, entry = key.partition(".")  # one entry: select.profiles.SOURCE=NAME
+            table = getattr(getattr(settings, section), key)
+            value = {k: v for k, v in table.items() if k != entry} | ({entry: text} if text else {})
         settings = set_key(settings, section, key, value, f"--set {override}")
     return settings
 

@@ -232,7 +232,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "site": "",
         "date": item.date,
         "captured": item.captured,
-        "source": settings.input.name or _source_name(item),
+        "source": settings.input.source_of(item.file) or _source_name(item),
         "charset": item.charset,
         "charset_from": "given",
         "repairs": 0,

@@ -34,7 +34,8 @@ from urllib3.exceptions import (
 )
 
 from corpus import __version__
-from corpus.config import MIB, FetchSettings
+from corpus.config import MIB
+from corpus.sources.settings import FetchSettings
 from corpus.sources.stores import FetchError, read_range
 
 AGENT = f"inaho/{__version__} (+https://github.com/inaho/inaho)"

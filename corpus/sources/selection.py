@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from pyarrow import dataset
 
 from corpus import storage
-from corpus.config import CcindexSettings
 from corpus.errors import RunError, UsageError
 from corpus.sources import cdx
+from corpus.sources.settings import CcindexSettings
 
 FILE = "ccindex/selection.parquet"  # below DIR/state
 COLUMNS = ("url", "warc_filename", "warc_record_offset", "warc_record_length")
