@@ -38,7 +38,8 @@ def host_table(root: Path) -> pa.Table:
     """
     parts = []
     for path in sorted((root / "documents").glob("*.parquet")):
-        columns = pq.read_table(path, columns=["host", "quality.harmful_severity"])
+        with pq.ParquetFile(path) as file:
+            columns = file.read(columns=["host", "quality.harmful_severity"])
         severity = pc.struct_field(columns["quality"], "harmful_severity")
         strong = pc.fill_null(pc.greater_equal(severity, SEVERE), False).cast(pa.int64())
         one = pa.chunked_array([np.ones(len(columns), np.int64)])
