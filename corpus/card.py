@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from corpus.config import Settings
 from corpus.schema import SHARD
+from filters.personal import KINDS, policies
 
 TOP = 10  # rows of a top list
 
@@ -65,7 +66,22 @@ def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, A
     ).fetchone()
     names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
     about["rights"] = dict(zip(names, row or (), strict=True))
+    about["personal"] = _personal(db, settings)
     return about
+
+
+def _personal(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
+    """Class of personal data → {policy, documents, places} in the corpus, of classes looked for."""
+    chosen = policies(settings.clean.personal, settings.clean.personal_classes)
+    found = {}
+    for kind in (k for k in KINDS if chosen[k] != "off"):
+        row = db.execute(
+            f"select count(*) filter (personal.{kind} > 0), coalesce(sum(personal.{kind}), 0) "
+            "from corpus"
+        ).fetchone()
+        documents, places = row or (0, 0)
+        found[kind] = {"policy": chosen[kind], "documents": documents, "places": int(places)}
+    return found
 
 
 def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
@@ -151,6 +167,7 @@ def markdown(about: dict[str, Any]) -> str:
             lines += ["| value | documents | characters |", "|---|---:|---:|"]
             lines += [f"| {_cell(v)} | {n:,} | {c:,} |" for v, n, c in about["lists"][name]]
     lines += _rights_lines(about)
+    lines += _personal_lines(about)
     if about["dates"]:
         lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
         lines += [f"| {year} | {count:,} |" for year, count in about["dates"].items()]
@@ -181,6 +198,26 @@ def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
     return [
         (source, entry["profile"], entry["in"], entry["out"])
         for source, entry in funnel["select"]["sources"].items()
+    ]
+
+
+def _personal_lines(about: dict[str, Any]) -> list[str]:
+    found = about.get("personal")
+    if not found:
+        return []
+    return [
+        "",
+        "## Personal data / 個人情報",
+        "",
+        "Masked places hold a placeholder such as 〈電話番号〉; what is only detected stands as it "
+        "was. / `mask` は〈電話番号〉などへの置換、`detect` は計数のみ。",
+        "",
+        "| class | policy | documents | places |",
+        "|---|---|---:|---:|",
+        *(
+            f"| {kind} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
+            for kind, entry in found.items()
+        ),
     ]
 
 
@@ -216,9 +253,9 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
             )
     lines += ["", "| stage | reason | records |", "|---|---|---:|"]
     for stage in STAGES:
-        for group in ("skipped", "dropped"):
+        for group, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
             for reason, count in funnel.get(stage, {}).get(group, {}).items():
-                lines.append(f"| {stage} | {_cell(reason)} | {count:,} |")
+                lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
     return lines
 
 
