@@ -36,7 +36,7 @@ def planted(run_corpus, shared_data: Path, tmp_path_factory: pytest.TempPathFact
     texts = {
         "https://a.example.jp/": "クイズの答え合わせです。\n" + context.replace("、", " 、\n"),
         "https://b.example.jp/": f"昨日の試験には「{wide}」という問題が出ました。難しかったです。",
-        "https://c.example.jp/": "昨日の試験には難しい問題が出ました。次のうち正しいものはどれか、でした。",
+        "https://c.example.jp/": "昨日の試験の難しい問題は、次のうち正しいものはどれか、でした。",
     }
     lines = [json.dumps({"url": u, "text": t}, ensure_ascii=False) for u, t in texts.items()]
     (folder / "planted.jsonl").write_text("\n".join(lines) + "\n")
