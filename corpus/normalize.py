@@ -10,6 +10,8 @@ none of that can be undone. Each step below is idempotent and so is their sequen
     fullwidth-ascii  Ａ and ３ become A and 3; full-width punctuation stays
     punctuation      ，． become 、。 in documents that use them as Japanese punctuation (Swallow)
     spaces           runs of blanks become one, lines are trimmed, blank lines go
+    japanese-spaces  a blank behind 、。」 or between spaced-out kanji (日 本 語) goes; others stay,
+                     because they separate names, list items and words written apart
 
 Most texts need few of them: one pass over the bytes finds which.
 """
@@ -95,6 +97,19 @@ def spaces(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
+# Blank first, so that the search runs from blank to blank.
+_AFTER_MARK = re.compile(f" (?<=[、。」』] )(?=[{_JAPANESE}「『（【〈《])")
+_KANJI = "[々\u3400-\u4dbf\u4e00-\u9fff](?<![一二三四五六七八九十月火水木金土])"
+_SPACED_KANJI = re.compile(f" (?<=(?<![^ \u3000\n]){_KANJI} )(?={_KANJI}(?:[ \u3000\n]|$))")
+
+
+def japanese_spaces(text: str) -> str:
+    """Blanks of layout inside Japanese: 、 日本 becomes 、日本, and 日 本 語 becomes 日本語."""
+    if " " not in text:
+        return text
+    return _SPACED_KANJI.sub("", _AFTER_MARK.sub("", text))
+
+
 STEPS: dict[str, Callable[[str], str]] = {
     "newlines": newlines,
     "controls": controls,
@@ -103,6 +118,7 @@ STEPS: dict[str, Callable[[str], str]] = {
     "fullwidth-ascii": fullwidth_ascii,
     "punctuation": punctuation,
     "spaces": spaces,
+    "japanese-spaces": japanese_spaces,
 }
 
 
