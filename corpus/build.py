@@ -183,7 +183,8 @@ class Build:
             removals.run(self.root, len(units), entries)
 
     def _dedup(self, units: list[Unit]) -> None:
-        duplicates.run(self.root, len(units), self.settings, self._each, self.update)
+        spread = self.engine.map if self.engine.distributed else None
+        duplicates.run(self.root, len(units), self.settings, self._each, self.update, spread)
 
     def _trim(self, units: list[Unit]) -> None:
         trim.run(self.root, len(units), self.settings.dedup, self._each)

@@ -10,14 +10,15 @@ import contextlib
 import functools
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from corpus import funnel, removals, storage
 from corpus.config import Settings
+from corpus.dedup import distributed, stage
 from corpus.dedup import index as indexes
-from corpus.dedup import stage
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import fingerprint, has_url
 from corpus.errors import UsageError
@@ -25,8 +26,15 @@ from corpus.errors import UsageError
 Each = Callable[[Callable[[Any], Any], Sequence[Any], str], None]
 
 
-def run(root: Path, files: int, settings: Settings, each: Each, update: bool = False) -> None:
-    """Find the duplicates; with `update`, append the crawl to the index it was compared with."""
+def run(
+    root: Path, files: int, settings: Settings, each: Each, update: bool = False,
+    spread: distributed.Map | None = None,
+) -> None:  # fmt: skip
+    """Find the duplicates; with `update`, append the crawl to the index it was compared with.
+
+    spread: the map of an engine on several machines, which then clusters as well; a crawl that is
+    compared with an index is clustered here all the same.
+    """
     dedup = settings.dedup
     receipt_path = root / "state" / "dedup" / "0000000.json"
     receipt = storage.read_receipt(receipt_path, root)
@@ -48,11 +56,18 @@ def run(root: Path, files: int, settings: Settings, each: Each, update: bool = F
     if receipt is not None and receipt["counts"]["made_from"] == made_from and not pending:
         return
     against = Path(dedup.against) if dedup.against else None
-    with storage.lock(against) if against and update else contextlib.nullcontext():
-        counts = stage.cluster(
-            signatures, root / "duplicates", root / "ledger", dedup, dedup.memory_mib << 20,
-            against, update, gone,
-        )  # fmt: skip
+    exchange = root / "state" / "dedup" / "exchange"
+    if spread is not None and not against:
+        counts = distributed.cluster(
+            signatures, root / "duplicates", root / "ledger", dedup, exchange, spread, gone
+        )
+    else:
+        shutil.rmtree(exchange, ignore_errors=True)  # of a build begun on a cluster
+        with storage.lock(against) if against and update else contextlib.nullcontext():
+            counts = stage.cluster(
+                signatures, root / "duplicates", root / "ledger", dedup, dedup.memory_mib << 20,
+                against, update, gone,
+            )  # fmt: skip
     made = [*(root / "duplicates").glob("*.parquet"), *(root / "ledger").glob("dedup-*.parquet")]
     outputs = {path: storage.sha256(path) for path in sorted(made)}
     storage.write_receipt(receipt_path, root, outputs, counts | {"made_from": made_from})

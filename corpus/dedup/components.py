@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.storage import clear, commit_parquet
+from corpus.dedup.groups import read_group, write_groups
+from corpus.storage import commit_parquet
 
 EDGES = pa.schema([pa.field("a", pa.int64()), pa.field("b", pa.int64())])
 ROWS = 1 << 20  # per batch of an edges file
@@ -48,30 +49,34 @@ def read_edges(paths: Sequence[Path]) -> np.ndarray:
 def scatter(unit: tuple[Path, Path, int, bool]) -> None:
     """Send the edges of a file to the partitions of the nodes that gather them.
 
-    unit: (edges file, folder, partitions, large). For a large star both ends gather, for a small
-    star the larger one. Writes folder/<partition>/<name of the file> with (node, neighbour) rows.
+    unit: (edges file, file to write, partitions, large). For a large star both ends gather, for a
+    small star the larger one. Writes (node, neighbour) rows, a row group per partition.
     """
-    source, folder, partitions, large = unit
+    source, out, partitions, large = unit
     edges = read_edges([source])
     low, high = edges.min(axis=1), edges.max(axis=1)
     sent = np.stack([high, low], axis=1)
     if large:
         sent = np.concatenate([sent, np.stack([low, high], axis=1)])
+    sent = np.unique(sent, axis=0)
     place = sent[:, 0] % partitions
-    for partition in range(partitions):
-        part = np.unique(sent[place == partition], axis=0)
-        write_edges(folder / f"{partition:05d}" / source.name, part)
+    order = np.argsort(place, kind="stable")
+    ends = np.searchsorted(place[order], np.arange(partitions + 1))
+    columns = [pa.array(sent[order, side]) for side in (0, 1)]
+    write_groups(out, pa.table(columns, schema=EDGES), ends)
 
 
-def gather(unit: tuple[Path, Path, bool]) -> int:
+def gather(unit: tuple[list[Path], int, Path, bool]) -> int:
     """Star operation on the nodes of a partition; returns a checksum of the edges written.
 
-    unit: (folder of the partition, edges file to write, large). Large star: each neighbour larger
-    than the node is tied to the smallest of node and neighbours. Small star: the node and its
-    neighbours, which are smaller, are tied to the smallest.
+    unit: (files of scatter, partition, edges file to write, large). Large star: each neighbour
+    larger than the node is tied to the smallest of node and neighbours. Small star: the node and
+    its neighbours, which are smaller, are tied to the smallest.
     """
-    folder, out, large = unit
-    edges = np.unique(read_edges(sorted(folder.glob("*.parquet"))), axis=0)
+    files, partition, out, large = unit
+    table = read_group(files, EDGES, partition)
+    edges = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
+    edges = np.unique(edges, axis=0)
     node, other = edges[:, 0], edges[:, 1]
     first = np.flatnonzero(np.diff(node, prepend=-1) != 0)
     smallest = np.empty(0, np.int64)
@@ -108,34 +113,17 @@ def connected_components(edges: list[Path], folder: Path, partitions: int, run: 
         for star in ("large", "small"):
             large = star == "large"
             stage = folder / f"{number:02d}-{star}"
-            sent, out = stage / "sent", stage / "edges"
-            for partition in range(partitions):
-                clear(sent / f"{partition:05d}")
-            names = _distinct(files, stage / "in")
-            list(run(scatter, [(name, sent, partitions, large) for name in names]))
-            units = [
-                (sent / f"{p:05d}", out / f"{p:05d}.parquet", large) for p in range(partitions)
-            ]
-            files = [path for _, path, _ in units]
+            sent = [stage / "sent" / f"{n:06d}.parquet" for n in range(len(files))]
+            list(
+                run(scatter, [(*pair, partitions, large) for pair in zip(files, sent, strict=True)])
+            )
+            files = [stage / "edges" / f"{p:05d}.parquet" for p in range(partitions)]
+            units = [(sent, p, files[p], large) for p in range(partitions)]
             total = sum(run(gather, units)) % 2**64
         if total == before:
             return files
         before = total
     raise AssertionError("connected components did not converge")
-
-
-def _distinct(files: list[Path], folder: Path) -> list[Path]:
-    """The files under names of their own (links), for inputs from several folders."""
-    if len({path.name for path in files}) == len(files):
-        return files
-    folder.mkdir(parents=True, exist_ok=True)
-    out = []
-    for number, path in enumerate(files):
-        link = folder / f"{number:06d}.parquet"
-        link.unlink(missing_ok=True)
-        link.symlink_to(path.resolve())
-        out.append(link)
-    return out
 
 
 def labels_of(files: list[Path], n: int) -> np.ndarray:

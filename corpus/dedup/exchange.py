@@ -7,7 +7,8 @@
     components  all edges → labels (corpus.dedup.components)
 
 A key range is the top bits of the key, so that every bucket lies in one range and ranges are of
-equal size. Exact copies travel as one more band whose key is the text's hash. The buckets are
+equal size. Exact copies travel as one more band whose key is the text's hash, and equal addresses
+as the band after it. The buckets are
 walked in the order of text hashes with the same WINDOW as in corpus.dedup.cluster. A document sends
 26 bytes a band through the exchange: 442 bytes at 16 bands and the exact one. The order of equal
 texts rests on 64 bits of their hash, where one machine has 128.
@@ -15,7 +16,7 @@ texts rests on 64 bits of their hash, where one machine has 128.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,26 @@ from numba import njit
 from corpus.dedup.arrow import fixed_rows
 from corpus.dedup.cluster import WINDOW
 from corpus.dedup.components import EDGES, write_edges
+from corpus.dedup.groups import read_group, write_groups
 from corpus.dedup.jaccard import jaccard_pairs, shingle_sets
 from corpus.dedup.load import take_rows
 from corpus.dedup.minhash import band_keys, banding, pair_similarity
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures import DOCUMENTS, check, has_near
+from corpus.dedup.signatures import DOCUMENTS, check, has_near, has_url
 from corpus.dedup.verify import bounds, open_texts
-from corpus.storage import commit
 
 KEYS = pa.schema(
     [
-        pa.field("band", pa.uint16()),  # the last one: exact copies
+        pa.field("band", pa.uint16()),  # after the last one: exact copies; then equal addresses
         pa.field("key", pa.uint64()),
         pa.field("content", pa.uint64()),  # high half of the text's hash
         pa.field("document", pa.int64()),  # position in the input
     ]
 )
 
-PAIRS = pa.schema([*EDGES, pa.field("copy", pa.bool_())])  # copy: of equal text, an edge at once
+# copy: of equal text or address, an edge at once
+PAIRS = pa.schema([*EDGES, pa.field("copy", pa.bool_())])
+MEASURED = pa.schema([*EDGES, pa.field("jaccard", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Exchange:
     folder: Path
     ranges: int  # a power of two
     settings: DedupSettings
+    taken: dict[int, np.ndarray] = field(default_factory=dict)  # rows of a file that take no part
 
     def keys(self, file: int) -> Path:
         return self.folder / "keys" / f"{file:06d}.parquet"
@@ -74,12 +78,20 @@ class Exchange:
         """Block of each document (int64): as many blocks as key ranges."""
         return documents * self.ranges // max(1, self.starts[-1])
 
-    def edges(self, number: int) -> Path:
-        return self.folder / "edges" / f"{number:06d}.parquet"
+    def edges(self, number: int, kind: str = "edges") -> Path:
+        """All edges of a block; kind "copies", "sure" (no text was read): some; "measured": all
+        pairs whose texts were read, edges or not, with their Jaccard similarity."""
+        return self.folder / kind / f"{number:06d}.parquet"
 
 
-def plan(signatures: list[Path], folder: Path, ranges: int, settings: DedupSettings) -> Exchange:
-    """The exchange of these files (mode near or exact, without addresses)."""
+def plan(
+    signatures: list[Path],
+    folder: Path,
+    ranges: int,
+    settings: DedupSettings,
+    taken: dict[int, np.ndarray] | None = None,
+) -> Exchange:
+    """The exchange of these files."""
     if ranges < 1 or ranges & (ranges - 1):
         raise ValueError("the number of key ranges must be a power of two")
     starts = [0]
@@ -87,56 +99,48 @@ def plan(signatures: list[Path], folder: Path, ranges: int, settings: DedupSetti
         with pq.ParquetFile(path) as file:
             check(file.schema_arrow, settings, path)
             starts.append(starts[-1] + file.metadata.num_rows)
-    return Exchange(tuple(signatures), tuple(starts), folder, ranges, settings)
+    return Exchange(tuple(signatures), tuple(starts), folder, ranges, settings, taken or {})
 
 
-def scatter(unit: tuple[Exchange, int]) -> None:
-    """Write the band keys of a signatures file, sorted, a row group per key range."""
+def scatter(unit: tuple[Exchange, int]) -> int:
+    """Write the band keys of a signatures file, sorted, a row group per key range.
+
+    Returns how many of its documents are empty (of those that take part).
+    """
     exchange, number = unit
-    near = has_near(exchange.settings)
-    columns = ["exact", "n_normal"] + (["signature"] if near else [])
+    settings = exchange.settings
+    near = has_near(settings)
+    columns = ["exact", "n_normal", "url_key"] + (["signature"] if near else [])
     table = pq.read_table(exchange.signatures[number], columns=columns)
-    usable = np.flatnonzero(table["n_normal"].to_numpy() > 0)
-    exact = fixed_rows(table["exact"], np.uint64)[usable]
-    bands, rows = banding(exchange.settings) if near else (0, 0)
-    keys = [exact[:, 0] ^ (exact[:, 1] * np.uint64(0x9E3779B97F4A7C15))]
+    part = np.ones(len(table), np.bool_)
+    part[exchange.taken.get(number, np.empty(0, np.int64))] = False
+    full = table["n_normal"].to_numpy() > 0
+    usable = np.flatnonzero(full & part)
+    exact = fixed_rows(table["exact"], np.uint64)
+    keys, rows = [], []
+    bands, width = banding(settings) if near else (0, 0)
     if near:
         signatures = fixed_rows(table["signature"], np.uint32)[usable]
-        keys = [band_keys(signatures, band, rows) for band in range(bands)] + keys
+        keys += [band_keys(signatures, band, width) for band in range(bands)]
+        rows += [usable] * bands
+    texts = usable if settings.mode != "url" else usable[:0]
+    keys.append(exact[texts, 0] ^ (exact[texts, 1] * np.uint64(0x9E3779B97F4A7C15)))
+    rows.append(texts)
+    if has_url(settings):
+        addresses = table["url_key"].to_numpy()
+        rows.append(np.flatnonzero((addresses != 0) & part))
+        keys.append(addresses[rows[-1]])
     key = np.concatenate(keys)
-    band = np.repeat(np.arange(len(keys), dtype=np.uint16), len(usable))
-    content = np.tile(exact[:, 0], len(keys))
-    document = np.tile(usable + exchange.starts[number], len(keys))
+    band = np.repeat(np.arange(len(keys), dtype=np.uint16), [len(each) for each in keys])
+    row = np.concatenate(rows)
+    content, document = exact[row, 0], row + exchange.starts[number]
     order = np.lexsort((content, key, band, _range(key, exchange.ranges)))
     places = _range(key[order], exchange.ranges)
     ends = np.searchsorted(places, np.arange(exchange.ranges + 1))
 
-    _write_groups(
-        exchange.keys(number), KEYS, [c[order] for c in (band, key, content, document)], ends
-    )
-
-
-def _write_groups(
-    path: Path, schema: pa.Schema, columns: list[np.ndarray], ends: np.ndarray
-) -> None:
-    """Commit a Parquet file whose row group g holds the rows ends[g]:ends[g + 1]."""
-
-    def write(file: Any) -> None:
-        with pq.ParquetWriter(file, schema, compression="none") as writer:
-            for low, high in zip(ends, ends[1:], strict=False):
-                part = pa.table([pa.array(column[low:high]) for column in columns], schema)
-                writer.write_table(part, row_group_size=max(1, high - low))
-
-    commit(path, write)
-
-
-def _read_group(paths: list[Path], schema: pa.Schema, group: int) -> pa.Table:
-    """Row group `group` of all files."""
-    parts = [schema.empty_table()]
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            parts.append(file.read_row_group(group))
-    return pa.concat_tables(parts)
+    columns = [pa.array(c[order]) for c in (band, key, content, document)]
+    write_groups(exchange.keys(number), pa.table(columns, schema=KEYS), ends, "none")
+    return int(np.count_nonzero(~full & part))
 
 
 def _range(keys: np.ndarray, ranges: int) -> np.ndarray:
@@ -180,12 +184,12 @@ def candidates(unit: tuple[Exchange, int]) -> None:
     """
     exchange, number = unit
     files = [exchange.keys(file) for file in range(len(exchange.signatures))]
-    table = _read_group(files, KEYS, number)
+    table = read_group(files, KEYS, number)
     band, key, content, document = (table[name].to_numpy() for name in KEYS.names)
     order = np.lexsort((document, content, key, band))
     band, key, content, document = (c[order] for c in (band, key, content, document))
     exact_band = banding(exchange.settings)[0] if has_near(exchange.settings) else 0
-    same = band == exact_band
+    same = band >= exact_band
     copies = _pairs(band[same], key[same], document[same], True, exact_band)
     alone = ~same  # of equal texts the first stands for all
     alone[1:] &= (band[1:] != band[:-1]) | (key[1:] != key[:-1]) | (content[1:] != content[:-1])
@@ -197,8 +201,8 @@ def candidates(unit: tuple[Exchange, int]) -> None:
         owner = exchange.block(both[:, side])
         order = np.lexsort((both[:, 1], both[:, 0], owner))
         ends = np.searchsorted(owner[order], np.arange(exchange.ranges + 1))
-        columns = [both[order, 0], both[order, 1], copy[order]]
-        _write_groups(path, PAIRS, columns, ends)
+        columns = [pa.array(c[order]) for c in (both[:, 0], both[:, 1], copy)]
+        write_groups(path, pa.table(columns, schema=PAIRS), ends, "none")
 
 
 def ship(unit: tuple[Exchange, int]) -> None:
@@ -208,7 +212,7 @@ def ship(unit: tuple[Exchange, int]) -> None:
     """
     exchange, number = unit
     files = [exchange.partners(r) for r in range(exchange.ranges)]
-    table = _read_group(files, PAIRS, number)
+    table = read_group(files, PAIRS, number)
     table = table.filter(pc.invert(table["copy"]))
     receiver = exchange.block(table["a"].to_numpy())
     wanted = np.unique(np.stack([receiver, table["b"].to_numpy()], axis=1), axis=0)
@@ -216,37 +220,42 @@ def ship(unit: tuple[Exchange, int]) -> None:
     documents, place = np.unique(wanted[:, 1], return_inverse=True)
     rows = _rows(exchange, documents)
     ends = np.searchsorted(wanted[:, 0], np.arange(exchange.ranges + 1))
-
-    def write(file: Any) -> None:
-        with pq.ParquetWriter(file, rows.schema, compression="zstd") as writer:
-            for low, high in zip(ends, ends[1:], strict=False):
-                part = rows.take(pa.array(place[low:high]))
-                writer.write_table(part, row_group_size=max(1, high - low))
-
-    commit(exchange.shipped(number), write)
+    write_groups(exchange.shipped(number), rows.take(pa.array(place)), ends)
 
 
 def verify(unit: tuple[Exchange, int]) -> None:
     """Write the edges of a block of documents: its exact copies, and pairs at the threshold."""
     exchange, number = unit
     settings = exchange.settings
-    table = _read_group([exchange.pairs(r) for r in range(exchange.ranges)], PAIRS, number)
+    table = read_group([exchange.pairs(r) for r in range(exchange.ranges)], PAIRS, number)
     every = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
     copy = table["copy"].to_numpy()
     copies, pairs = (np.unique(every[chosen], axis=0) for chosen in (copy, ~copy))
+    sure, jaccard = np.ones(len(pairs), np.bool_), np.ones(len(pairs))
     if len(pairs) and settings.verify != "none":
         documents = np.unique(pairs)
         rows = _rows(exchange, documents[exchange.block(documents) == number])
         files = [exchange.shipped(r) for r in range(exchange.ranges) if r != number]
-        rows = pa.concat_tables([rows, _read_group(files, rows.schema, number)])
+        rows = pa.concat_tables([rows, read_group(files, rows.schema, number)])
         rows = rows.take(pc.sort_indices(rows["document"]))
         assert (rows["document"].to_numpy() == documents).all()
-        pairs = pairs[_edges(rows, np.searchsorted(documents, pairs), settings)]
-    write_edges(exchange.edges(number), np.unique(np.concatenate([copies, pairs]), axis=0))
+        sure, jaccard = _verdicts(rows, np.searchsorted(documents, pairs), settings)
+    edge = sure | (jaccard >= settings.threshold)
+    measured = ~sure & ~np.isnan(jaccard)
+    columns = [pa.array(c[measured]) for c in (pairs[:, 0], pairs[:, 1], jaccard)]
+    every = np.array([0, np.count_nonzero(measured)])
+    write_groups(exchange.edges(number, "measured"), pa.table(columns, schema=MEASURED), every)
+    write_edges(exchange.edges(number, "copies"), copies)
+    for kind, chosen in (("sure", sure), ("edges", edge)):
+        both = np.unique(np.concatenate([copies, pairs[chosen]]), axis=0)
+        write_edges(exchange.edges(number, kind), both)
 
 
-def _edges(rows: pa.Table, pairs: np.ndarray, settings: DedupSettings) -> np.ndarray:
-    """Which pairs (int64[m, 2], of rows) reach the threshold: bool[m]."""
+def _verdicts(
+    rows: pa.Table, pairs: np.ndarray, settings: DedupSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of pairs (int64[m, 2], of rows): bool[m] sure to be edges by the signatures; float64[m]
+    Jaccard similarity by the texts, NaN where the signatures decide."""
     signatures = fixed_rows(rows["signature"], np.uint32)
     least, sure = bounds(settings)
     similarity = pair_similarity(signatures, pairs[:, 0], pairs[:, 1])
@@ -256,8 +265,9 @@ def _edges(rows: pa.Table, pairs: np.ndarray, settings: DedupSettings) -> np.nda
     open_rows, place = np.unique(pairs[near], return_inverse=True)
     hashes, starts = shingle_sets(rows["text"].take(pa.array(open_rows)), settings)
     place = place.reshape(-1, 2)
-    edge[near] = jaccard_pairs(hashes, starts, place[:, 0], place[:, 1]) >= settings.threshold
-    return edge
+    jaccard = np.full(len(pairs), np.nan)
+    jaccard[near] = jaccard_pairs(hashes, starts, place[:, 0], place[:, 1])
+    return edge, jaccard
 
 
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:

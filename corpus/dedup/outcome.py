@@ -110,7 +110,21 @@ def decide(
     """
     sizes = np.bincount(links.near, minlength=data.n)
     documents = np.flatnonzero(sizes[links.near] > 1)
-    members = read_rows(data, documents, MEMBER_COLUMNS)
+    return judge(
+        read_rows(data, documents, MEMBER_COLUMNS), documents, data, links, settings, before
+    )
+
+
+def judge(
+    members: pa.Table,
+    documents: np.ndarray,
+    data: Signatures,
+    links: Links,
+    settings: DedupSettings,
+    before: Before = NOTHING_BEFORE,
+) -> pa.Table:
+    """`decide` on the members of whole clusters: `documents` (int64[m], ascending) of `data`."""
+    sizes = np.bincount(links.near, minlength=data.n)
     label = links.near[documents]
     standing = np.where(documents < data.indexed, KEPT_BEFORE, NEW).astype(np.int8)
     standing[np.isin(documents, before.dropped)] = DROPPED_BEFORE

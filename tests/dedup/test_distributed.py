@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup import components, exchange, stage
+from corpus.dedup import components, distributed, exchange, stage
 from corpus.dedup.load import load
 from corpus.dedup.outcome import link
 from corpus.dedup.settings import DedupSettings
@@ -106,6 +107,98 @@ def test_an_exchange_gives_the_labels_of_one_machine(
     local = link(data, options, 1 << 30)
     assert labels.tolist() == local.near.tolist()
     assert 20 < len(set(labels.tolist())) < len(every) - 20
+
+
+def signed_crawl(folder: Path, options: DedupSettings) -> list[Path]:
+    """Signatures of three files with copies, near copies, equal addresses and empty texts."""
+    rng = np.random.default_rng(11)
+    every = (
+        texts(rng) + ["。", "！", ""] + ["".join(map(chr, rng.integers(0x3041, 0x3090, 90)))] * 3
+    )
+    numbers = rng.integers(0, 150, len(every))
+    rows = {
+        "id": [f"id-{i}" for i in rng.permutation(len(every))],
+        "text": every,
+        "url": [f"https://example.jp/{n}" if n else None for n in numbers],
+        "source": [("web", "law")[n % 2] for n in numbers],
+        "date": [f"20{n % 30:02d}-01-01" if n % 3 else None for n in numbers],
+        "source_file": ["x.warc.gz"] * len(every),
+        "source_offset": list(range(len(every))),
+    }
+    signed = []
+    for number in range(3):
+        part = pa.table(rows).take(pa.array(range(number, len(every), 3)))
+        pq.write_table(part, folder / f"d{number}.parquet", row_group_size=16)
+        signed.append(folder / f"s{number}.parquet")
+        stage.sign(folder / f"d{number}.parquet", signed[-1], options)
+    return signed
+
+
+def mapped(
+    function: Callable[[Any], Any], units: Sequence[Any], label: str
+) -> Iterator[tuple[Any, Any]]:
+    copy = pickle.loads(pickle.dumps(function))
+    yield from ((None, result) for result in in_any_order(copy, units))
+
+
+@pytest.mark.parametrize(
+    ("options", "per_block"),
+    [
+        (DedupSettings(), 20),
+        (DedupSettings(url=True, keep="newest", keep_n=2), 40),
+        (DedupSettings(verify="estimate", num_perm=64), 150_000),
+        (DedupSettings(verify="none", keep="first"), 150_000),
+        (DedupSettings(mode="exact"), 150_000),
+        (DedupSettings(mode="exact", url=True), 150_000),
+        (DedupSettings(mode="url"), 150_000),
+    ],
+    ids=lambda each: f"{each.mode}-{each.url}-{each.verify}" if not isinstance(each, int) else "",
+)
+def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
+    tmp_path: Path, options: DedupSettings, per_block: int
+) -> None:
+    signed = signed_crawl(tmp_path, options)
+    gone = {1: np.array([0, 5, 30])}
+    one, many = tmp_path / "one", tmp_path / "many"
+    counts = stage.cluster(signed, one, one, options, taken=gone)
+    got = distributed.cluster(
+        signed, many, many, options, tmp_path / "scratch", mapped, gone, per_block
+    )
+    assert got == counts and counts["removed"] >= 4
+    for name in ("part-00000.parquet", "dedup-00000.parquet"):
+        assert pq.read_table(many / name).equals(pq.read_table(one / name))
+        assert (many / name).read_bytes() == (one / name).read_bytes()
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
+    options = DedupSettings(url=True)
+    signed = signed_crawl(tmp_path, options)
+    stage.cluster(signed, tmp_path / "one", tmp_path / "one", options)
+    steps: list[str] = []
+    fatal = 0
+
+    def killed(
+        function: Callable[[Any], Any], units: Sequence[Any], label: str
+    ) -> Iterator[tuple[Any, Any]]:
+        """Dies in the middle of a step, a later one each time."""
+        if label not in steps:
+            steps.append(label)
+        for place, pair in enumerate(mapped(function, units, label)):
+            yield pair
+            if place and len(steps) > fatal:
+                raise KeyboardInterrupt
+
+    target = tmp_path / "many"
+    while True:
+        try:
+            distributed.cluster(signed, target, target, options, tmp_path / "scratch", killed)
+            break
+        except KeyboardInterrupt:
+            fatal = len(steps)
+    assert fatal >= 10
+    for name in ("part-00000.parquet", "dedup-00000.parquet"):
+        assert (target / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
 
 
 def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:
