@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -57,7 +58,8 @@ def commit(path: Path, write: Callable[[IO[bytes]], None]) -> str:
     the final name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    # Unique on a file system that several hosts share: a straggler and its copy write the same file.
+    temporary = path.with_name(f".{path.name}.tmp{socket.gethostname()}-{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
             write(file)
