@@ -58,7 +58,7 @@ def commit(path: Path, write: Callable[[IO[bytes]], None]) -> str:
     the final name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Unique on a file system that several hosts share: a straggler and its copy write the same file.
+    # Unique over the hosts of a cluster: a straggler and its copy write the same file.
     temporary = path.with_name(f".{path.name}.tmp{socket.gethostname()}-{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
