@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .kernels.murmur import block, finish
 from .kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
 from .url_forms import MAX_HOST
 
@@ -78,20 +79,6 @@ def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _rotate(x: Scalar, by: Scalar) -> Scalar:
-    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _mix(k: Scalar) -> Scalar:
-    k ^= k >> np.uint64(33)
-    k *= np.uint64(0xFF51AFD7ED558CCD)
-    k ^= k >> np.uint64(33)
-    k *= np.uint64(0xC4CEB9FE1A85EC53)
-    return k ^ (k >> np.uint64(33))
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """Up to 8 bytes as a little-endian uint64."""
     value = np.uint64(0)
@@ -103,28 +90,13 @@ def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
 @njit(cache=True, nogil=True)
 def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """MurmurHash3_x64_128 (Austin Appleby, public domain), seed 0, of data[begin:end]."""
-    c1 = np.uint64(0x87C37B91114253D5)
-    c2 = np.uint64(0x4CF5AD432745937F)
     h1 = np.uint64(0)
     h2 = np.uint64(0)
     at = begin
     while at + 16 <= end:
-        h1 ^= _rotate(_load(data, at, end) * c1, 31) * c2
-        h1 = (_rotate(h1, 27) + h2) * np.uint64(5) + np.uint64(0x52DCE729)
-        h2 ^= _rotate(_load(data, at + 8, end) * c2, 33) * c1
-        h2 = (_rotate(h2, 31) + h1) * np.uint64(5) + np.uint64(0x38495AB5)
+        h1, h2 = block(h1, h2, _load(data, at, end), _load(data, at + 8, end))
         at += 16
-    h2 ^= _rotate(_load(data, at + 8, end) * c2, 33) * c1  # bytes that are absent count as zero
-    h1 ^= _rotate(_load(data, at, end) * c1, 31) * c2
-    h1 ^= np.uint64(end - begin)
-    h2 ^= np.uint64(end - begin)
-    h1 += h2
-    h2 += h1
-    h1 = _mix(h1)
-    h2 = _mix(h2)
-    h1 += h2
-    h2 += h1
-    return h1, h2
+    return finish(h1, h2, _load(data, at, end), _load(data, at + 8, end), end - begin)
 
 
 @njit(cache=True, nogil=True, inline="always")

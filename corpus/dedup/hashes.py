@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from filters.kernels.murmur import block, finish
+
 
 @njit(cache=True, nogil=True, inline="always")
 def fmix32(h: Any) -> Any:
@@ -52,20 +54,6 @@ def shingle_hashes(mixed: np.ndarray, first: Any, size: Any, n: Any, out: np.nda
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _rotate64(x: Any, by: Any) -> Any:
-    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _fmix64(k: Any) -> Any:
-    k ^= k >> np.uint64(33)
-    k *= np.uint64(0xFF51AFD7ED558CCD)
-    k ^= k >> np.uint64(33)
-    k *= np.uint64(0xC4CEB9FE1A85EC53)
-    return k ^ (k >> np.uint64(33))
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _word(points: np.ndarray, i: Any, n: Any) -> Any:
     """Two code points as one little-endian uint64; beyond the end: zero."""
     low = np.uint64(points[i]) if i < n else np.uint64(0)
@@ -76,27 +64,11 @@ def _word(points: np.ndarray, i: Any, n: Any) -> Any:
 @njit(cache=True, nogil=True)
 def murmur128(points: np.ndarray, n: Any) -> Any:
     """MurmurHash3_x64_128 (seed 0) of points[:n] as UTF-32-LE: two uint64."""
-    c1 = np.uint64(0x87C37B91114253D5)
-    c2 = np.uint64(0x4CF5AD432745937F)
     h1 = np.uint64(0)
     h2 = np.uint64(0)
     whole = n // 4 * 4
     for i in range(0, whole, 4):
         k1 = np.uint64(points[i]) | (np.uint64(points[i + 1]) << np.uint64(32))
         k2 = np.uint64(points[i + 2]) | (np.uint64(points[i + 3]) << np.uint64(32))
-        h1 ^= _rotate64(k1 * c1, 31) * c2
-        h1 = (_rotate64(h1, 27) + h2) * np.uint64(5) + np.uint64(0x52DCE729)
-        h2 ^= _rotate64(k2 * c2, 33) * c1
-        h2 = (_rotate64(h2, 31) + h1) * np.uint64(5) + np.uint64(0x38495AB5)
-    if whole < n:  # a tail of zero bytes leaves h unchanged, as the reference does
-        h2 ^= _rotate64(_word(points, whole + 2, n) * c2, 33) * c1
-        h1 ^= _rotate64(_word(points, whole, n) * c1, 31) * c2
-    h1 ^= np.uint64(4 * n)
-    h2 ^= np.uint64(4 * n)
-    h1 += h2
-    h2 += h1
-    h1 = _fmix64(h1)
-    h2 = _fmix64(h2)
-    h1 += h2
-    h2 += h1
-    return h1, h2
+        h1, h2 = block(h1, h2, k1, k2)
+    return finish(h1, h2, _word(points, whole, n), _word(points, whole + 2, n), 4 * n)
