@@ -122,7 +122,8 @@ class Pool:
         except Exception as error:
             raise UsageError(
                 f"no Ray cluster at {where or 'this machine'}: {one_line(error)[:300]}; "
-                "start one with `ray start --head`, or leave --ray-address away"
+                "start one with `ray start --head`, or leave --ray-address away; "
+                "if it has a token, set RAY_AUTH_MODE=token"
             ) from error
         nodes = [node for node in ray.nodes() if node["Alive"]]
         board = f", dashboard http://{context.dashboard_url}" if context.dashboard_url else ""

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -81,11 +82,12 @@ def test_the_slurm_script_starts_ray_builds_and_stops_it(
         (tools / name).chmod(0o755)
     path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
     out = tmp_path / "out"
-    run = subprocess.run(
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as short:  # sockets: 107 bytes
+        run = subprocess.run(
         ["bash", str(launch / "slurm.sbatch"), "build", "tests/data/html", "--out", str(out)],
         cwd=repo, capture_output=True, text=True, timeout=200,
         env={**os.environ, "PATH": path, "USER": "taro", "SLURM_JOB_NODELIST": "node01",
-             "SLURM_JOB_NUM_NODES": "1", "PORT": "26379", "RAY_TMP": str(tmp_path / "r")},
+             "SLURM_JOB_NUM_NODES": "1", "PORT": "26379", "RAY_TMP": short},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     assert (out / "manifest.json").exists() and "Ray: 1 node" in run.stderr

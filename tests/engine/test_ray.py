@@ -17,6 +17,7 @@ import pytest
 import ray
 import ray_units
 from ray.cluster_utils import Cluster
+from ray.util.state import list_tasks
 
 from corpus.build import Build
 from corpus.config import Settings, override_keys
@@ -40,6 +41,7 @@ def cluster(repo: Path) -> Iterator[Cluster]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # whatever token the user has
         patch.setenv("PYTHONPATH", os.pathsep.join([str(repo), str(repo / "tests" / "engine")]))
         cluster = Cluster(
             initialize_head=True,
@@ -299,6 +301,18 @@ def test_without_an_address_a_ray_of_its_own_runs_and_ends_with_the_command(
     result = run_corpus("build", "tests/data/html", "--out", tmp_path / "out", "-j", 2,
                         "--engine", "ray")  # fmt: skip
     assert "Ray: 1 node, 2 CPUs, dashboard http://" in result.stderr
+
+
+@pytest.mark.slow
+def test_the_dashboard_names_tasks_by_stage_and_unit() -> None:
+    with RayEngine(workers=1, name="dashboard") as engine:
+        assert dict(engine.map(abs, [1, 2], "harvest")) == {1: 1, 2: 2}
+        assert ray.worker.get_dashboard_url()
+
+        def listed() -> bool:  # by the dashboard's server, with the token that it asks for
+            return {"harvest 1", "harvest 2"} <= {task.name for task in list_tasks()}
+
+        wait_until(listed)
 
 
 # the command --------------------------------------------------------------------------------------
