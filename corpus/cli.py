@@ -11,16 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from corpus import __version__, cli_classifier, cli_compare, cli_dedup, cli_explore, cli_reports
+from corpus.cli_folder import Folder, Out, Work, named
 from corpus.cli_reports import Json
 from corpus.cli_run import (
     ConfigFile,
     Dedup,
     EngineName,
-    Folder,
     Inputs,
     LedgerKind,
     Memory,
-    Out,
     ProfileName,
     Quiet,
     RayAddress,
@@ -51,7 +50,7 @@ def main() -> None:
     except (UsageError, RunError) as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {named(str(error))}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,6 +91,7 @@ def _from_input(name: str, last: str, help_text: str) -> None:
     def run(
         inputs: Inputs,
         out: Out = None,
+        work: Work = None,
         config: ConfigFile = None,
         profile: ProfileName = None,
         dedup: Dedup = None,
@@ -127,6 +127,7 @@ def _stage(name: str, help_text: str) -> None:
     def run(
         folder: Folder = None,
         out: Out = None,
+        work: Work = None,
         config: ConfigFile = None,
         profile: ProfileName = None,
         dedup: Dedup = None,
@@ -151,6 +152,7 @@ def _stage(name: str, help_text: str) -> None:
 def _dedup(
     folder: Folder = None,
     out: Out = None,
+    work: Work = None,
     config: ConfigFile = None,
     profile: ProfileName = None,
     dedup: Dedup = None,

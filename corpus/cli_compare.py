@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli_reports import Build, Json, print_json
+from corpus.cli_folder import Build
+from corpus.cli_reports import Json, print_json
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from corpus.cli_folder import Build
+from corpus.cli_folder import folder as parsed
 from corpus.cli_reports import Json, print_json
 from corpus.cli_run import EngineName, Memory, Quiet, RayAddress, Workers, run_stages, started
 from corpus.errors import UsageError
@@ -19,7 +21,6 @@ index_app = typer.Typer(
     help="Indexes of earlier crawls, which `corpus dedup DIR --against INDEX --update` grows.",
     no_args_is_help=True,
 )
-Build = Annotated[Path, typer.Argument(help="The build folder.")]
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 
 
@@ -54,7 +55,12 @@ def print_report(root: Path, as_json: bool) -> None:
 
 @app.command()
 def remove(
-    folder: Annotated[Path, typer.Argument(help="A build folder, or the folder of an index.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A build folder, or the folder of an index.", parser=parsed
+        ),
+    ],
     url: Annotated[list[str] | None, typer.Option(help="A page, in every capture.")] = None,
     host: Annotated[list[str] | None, typer.Option(help="A host and all below it.")] = None,
     id_: Annotated[list[str] | None, typer.Option("--id", help="One document.")] = None,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from corpus.cli_folder import Build
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Build = Annotated[Path, typer.Argument(help="The build folder.")]
 
 
 @app.command()

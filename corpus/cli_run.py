@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from corpus.cli_folder import named
 from corpus.cli_reports import print_funnel, print_json
 from corpus.errors import RunError, UsageError
 
@@ -17,8 +18,6 @@ Inputs = Annotated[
     list[str],
     typer.Argument(help="Files, folders, globs, fsspec URLs (s3://…) or @list.txt."),
 ]
-Folder = Annotated[Path | None, typer.Argument(help="The build folder.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="The build folder.")]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="Settings in a TOML file.")]
 ProfileName = Annotated[
     str | None,
@@ -92,7 +91,7 @@ def run_stages(
         print_funnel(funnel, sys.stderr)
         if last == "publish":
             where = f"{root}/corpus ({funnel['publish']['shards']} shards)"
-            print(f"Corpus: {where}, card: {root}/README.md", file=sys.stderr)
+            print(named(f"Corpus: {where}, card: {root}/README.md"), file=sys.stderr)
         else:
             later = [name for name in STAGES[STAGES.index(last) + 1 :] if name not in OPTIONAL]
-            print(f"Next: corpus {later[0]} {root}", file=sys.stderr)
+            print(named(f"Next: corpus {later[0]} {root}"), file=sys.stderr)

@@ -75,17 +75,17 @@ def _digest(root: Path, parts: list[tuple[int, int, int]]) -> str:
 
 def forget_stale(root: Path, shards: list[Shard]) -> None:
     """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
+    stale = []
     for path in sorted((root / "state" / "publish").glob("[0-9]*.json")):
         receipt = storage.read_receipt(path, root) or {"outputs": {}, "counts": {}}
         shard = shards[int(path.stem)] if int(path.stem) < len(shards) else None
         if shard is None or receipt["counts"].get("made_from") != shard.made_from or (
             f"corpus/{shard.name}" not in receipt["outputs"]
         ):  # fmt: skip
-            path.unlink()
+            stale.append(path)
     names = {shard.name for shard in shards}
-    for path in (root / "corpus").glob("*.parquet"):
-        if path.name not in names:
-            path.unlink()
+    shown = (root / "corpus").glob("*.parquet")
+    storage.remove([*stale, *(path for path in shown if path.name not in names)])
 
 
 def publish_unit(shard: Shard, root: Path, settings: Settings) -> dict[str, Any]:

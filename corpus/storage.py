@@ -3,7 +3,8 @@
 Every output is written to a temporary name in the same folder, fsynced and renamed, so a file under
 its final name is whole. A unit of work is done when its *receipt* (a small JSON file with the size
 and SHA-256 of every output) exists; a receipt is committed after its outputs. Killing the process
-at any moment therefore loses at most the units in flight.
+at any moment therefore loses at most the units in flight. Where the build folder is in an object
+store, `corpus.mirror` does the same there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus import mirror
 from corpus.errors import RunError, UsageError
 
 # Row groups of about this many rows: small enough for one reader thread, large enough for zstd.
@@ -54,6 +56,7 @@ def input_size(path: str) -> int:
 def commit(path: Path, write: Callable[[IO[bytes]], None]) -> str:
     """Write a file atomically; return the SHA-256 of its bytes (hex).
 
+    In a mirror of an object store it is uploaded first: what has its name here is there.
     Raises RunError on a full disk or any other failure of the file system, leaving nothing under
     the final name.
     """
@@ -66,6 +69,7 @@ def commit(path: Path, write: Callable[[IO[bytes]], None]) -> str:
             file.flush()
             os.fsync(file.fileno())
         digest = sha256(temporary)
+        mirror.put(temporary, path)
         os.replace(temporary, path)
         _fsync_folder(path.parent)
     except OSError as error:
@@ -175,10 +179,12 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            where = mirror.shown(folder)
             raise UsageError(
-                f"another build is writing to {folder}: wait for it or choose another --out"
+                f"another build is writing to {where}: wait for it or choose another --out"
             ) from error
-        yield
+        with mirror.held(folder):
+            yield
 
 
 def sweep(root: Path) -> None:
@@ -189,6 +195,12 @@ def sweep(root: Path) -> None:
 
 def clear(folder: Path, pattern: str = "*") -> None:
     """Remove the files of a stage that is to be done anew (and temporary files of dead runs)."""
-    for path in sorted(folder.glob(pattern)) if folder.is_dir() else []:
-        if path.is_file():
-            path.unlink()
+    remove(path for path in sorted(folder.glob(pattern)) if path.is_file())
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files of a build folder, in an object store too; nothing where there is none."""
+    gone = list(paths)
+    mirror.remove(gone)
+    for path in gone:
+        path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ ROOMS = (
     ("cli_classifier", "cli_compare", "cli_dedup", "cli_explore"),
     ("cli_run",),
     ("cli_reports",),
+    ("cli_folder",),
     ("trace",),
     ("explain", "doctor", "compare_report", "remove", "explore"),
     ("build", "compare"),
@@ -29,6 +30,9 @@ ROOMS = (
     ("ledger",),
     ("web", "language"),
     ("storage", "normalize", "schema"),
+    ("mirror",),
+    ("lease",),
+    ("objects",),
     ("errors", "__init__"),
 )
 # config embeds the settings of dedup, which import nothing of corpus themselves.

@@ -7,11 +7,11 @@ clients' own retries are switched off.
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 import fsspec
 
 from corpus.errors import RunError
+from corpus.objects import is_lasting, options, words
 from corpus.storage import is_remote
 
 
@@ -41,11 +41,11 @@ def read_range(file: str, start: int, stop: int, timeout: float) -> bytes:
     except ValueError as error:
         raise FetchError(f"no usable address: {error}", final=True) from error
     except Exception as error:  # of fsspec's many back ends
-        raise FetchError(_words(error), final=_is_lasting(error)) from error
+        raise FetchError(words(error), final=is_lasting(error)) from error
 
 
 def _from_store(file: str, start: int, stop: int, timeout: float) -> bytes:
-    fs, key = fsspec.core.url_to_fs(file, **_options(file, timeout))
+    fs, key = fsspec.core.url_to_fs(file, **options(file, timeout))
     if hasattr(fs, "retries"):  # of s3fs, which tries five times five times by itself
         fs.retries = 1
     try:
@@ -61,32 +61,6 @@ def _from_store(file: str, start: int, stop: int, timeout: float) -> bytes:
     return data
 
 
-def _options(file: str, timeout: float) -> dict[str, Any]:
-    if not file.startswith(("s3://", "s3a://")):
-        return {}
-    patience = {"connect_timeout": min(timeout, 20.0), "read_timeout": timeout}
-    return {"config_kwargs": {"retries": {"max_attempts": 0}, **patience}}
-
-
 def _asks_beyond(error: Exception) -> bool:
     """Whether the store says that the file has no such range (HTTP status 416)."""
     return getattr(error, "errno", 0) == errno.EINVAL or "416" in str(error)
-
-
-def _is_lasting(error: Exception) -> bool:
-    """Credentials that are missing will be missing at the next attempt, too."""
-    return type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError")
-
-
-def _words(error: Exception) -> str:
-    """A short reason without addresses: it stands in the ledger."""
-    known = {
-        "EndpointConnectionError": "no connection",
-        "ConnectTimeoutError": "no connection in time",
-        "ReadTimeoutError": "no answer in time",
-        "FSTimeoutError": "no answer in time",
-        "NoCredentialsError": "no credentials for the object store",
-    }
-    name = type(error).__name__
-    words = getattr(error, "strerror", None) or str(error)
-    return known.get(name) or " ".join(f"{name}: {words}".split())[:120]
