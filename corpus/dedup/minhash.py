@@ -20,7 +20,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from datasketch.lsh import _optimal_param
 from numba import njit
 
 from corpus.dedup.arrow import Texts
@@ -38,6 +37,8 @@ def params(threshold: float, num_perm: int, recall_weight: float = 0.5) -> tuple
 
     `recall_weight` is the weight of false negatives (datasketch's default: 0.5).
     """
+    from datasketch.lsh import _optimal_param  # here: it brings scipy, half of a command's start
+
     return _optimal_param(threshold, num_perm, 1.0 - recall_weight, recall_weight)
 
 

@@ -6,7 +6,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from datasketch import MinHash
 from numba import njit
 
 from corpus.dedup.hashes import fmix32, premix, shingle_hashes
@@ -19,6 +18,8 @@ EMPTY = np.uint32(0xFFFFFFFF)
 @functools.cache
 def permutations(num_perm: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """datasketch's (a, b) of scheme affine32, uint32[num_perm] each; every a is odd."""
+    from datasketch import MinHash  # here: it brings scipy, half of a command's start
+
     a, b = MinHash(num_perm=num_perm, seed=seed, scheme="affine32").permutations
     return np.ascontiguousarray(a), np.ascontiguousarray(b)
 

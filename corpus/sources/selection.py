@@ -17,7 +17,6 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import dataset
 
 from corpus import storage
 from corpus.errors import RunError, UsageError
@@ -97,6 +96,8 @@ def _parquet(database: Any, path: str, number: int) -> str:
     if not storage.is_remote(path):
         return f"read_parquet({_sql(path.removeprefix('file://'))}, hive_partitioning=false)"
     fs, key = fsspec.core.url_to_fs(path)
+    from pyarrow import dataset  # here: it brings pandas where that is installed
+
     database.register(f"index{number}", dataset.dataset(key, filesystem=fs, format="parquet"))
     return f"index{number}"
 
