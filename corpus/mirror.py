@@ -141,7 +141,8 @@ class _Mirror:
         self.home = root / HOME
         about = _read_json(self.home / MARK)
         try:
-            self.store = _store(about["url"], about["attempts"], about["timeout"], os.getpid())
+            limits = (about["attempts"], about["timeout"], about["backoff"])
+            self.store = _store(about["url"], *limits, os.getpid())
         except KeyError as error:
             raise RunError(f"{self.home / MARK} is damaged: remove {root}") from error
 
@@ -268,9 +269,9 @@ class _Mirror:
 
 
 @functools.lru_cache(maxsize=4)
-def _store(url: str, attempts: int, timeout: float, process: int) -> Store:
+def _store(url: str, attempts: int, timeout: float, backoff: float, process: int) -> Store:
     """A store's connections serve one process: a forked one opens its own."""
-    return Store(url, attempts, timeout)
+    return Store(url, attempts, timeout, backoff)
 
 
 def _names(folder: Path) -> list[str]:

@@ -28,7 +28,11 @@ MAX_PAUSE_S = 15.0
 TIMEOUT_S = 60.0  # without a byte
 PART = 64 << 20  # bytes of a part; files of two parts or more go up in parts
 # What the user may set for a store that is slower, or less patient, than most.
-VARIABLES = {"attempts": "INAHO_STORE_ATTEMPTS", "timeout": "INAHO_STORE_TIMEOUT_S"}
+VARIABLES = {
+    "attempts": "INAHO_STORE_ATTEMPTS",
+    "timeout": "INAHO_STORE_TIMEOUT_S",
+    "backoff": "INAHO_STORE_BACKOFF_S",
+}
 
 
 class Refused(RunError):
@@ -46,9 +50,13 @@ class Entry:
 class Store:
     """The objects below `url`; keys are relative to it. RunError after the last attempt."""
 
-    def __init__(self, url: str, attempts: int, timeout: float) -> None:
+    def __init__(
+        self, url: str, attempts: int = ATTEMPTS, timeout: float = TIMEOUT_S,
+        backoff: float = BACKOFF_S,
+    ) -> None:  # fmt: skip
         self.url = url.rstrip("/")
         self.attempts = attempts
+        self.backoff = backoff
         remote = {"use_listings_cache": False} if _is_s3(url) else {}
         try:
             self.fs, self.prefix = fsspec.core.url_to_fs(
@@ -161,7 +169,7 @@ class Store:
         reason = ""
         for attempt in range(self.attempts):
             if attempt:
-                full = min(MAX_PAUSE_S, BACKOFF_S * 2.0 ** (attempt - 1))
+                full = min(MAX_PAUSE_S, self.backoff * 2.0 ** (attempt - 1))
                 time.sleep(full * random.uniform(0.5, 1.0))
             try:
                 return call()
@@ -181,14 +189,15 @@ class Store:
 
 
 def patience() -> dict[str, Any]:
-    """Attempts and time-out (s) of a store, as the environment sets them, or UsageError."""
-    found: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S}
+    """Attempts, time-out and first back-off (s) as the environment sets them, or UsageError."""
+    found: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S, "backoff": BACKOFF_S}
     for name, variable in VARIABLES.items():
         text = os.environ.get(variable, "")
         try:
             found[name] = type(found[name])(text or found[name])
         except ValueError as error:
             raise UsageError(f"{variable} is {text!r}: it must be a number") from error
+    found["attempts"] = max(1, found["attempts"])
     return found
 
 
@@ -201,8 +210,9 @@ def options(url: str, timeout: float) -> dict[str, Any]:
 
 
 def is_lasting(error: Exception) -> bool:
-    """Credentials that are missing will be missing at the next attempt, too."""
-    return type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError")
+    """Missing credentials and impossible names are so at the next attempt, too."""
+    lasting = ("NoCredentialsError", "PartialCredentialsError", "ParamValidationError")
+    return type(error).__name__ in lasting
 
 
 def words(error: Exception) -> str:
