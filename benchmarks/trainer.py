@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16, for all loops")
     parser.add_argument("--document", action="store_true", help="also with document attention")
     parser.add_argument("--tokens", default="", help="token shards: loader and tokenising speed")
     arguments = parser.parse_args()
@@ -57,6 +58,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     shape = arguments.shape or ("150m" if device.type == "cuda" else "cpu")
     config = _config(shape, arguments.rows, arguments.compile)
+    config = replace(config, parallel=replace(config.parallel, dtype=arguments.dtype))
     world = parallel.start(config.parallel)
     loops = {
         "trainer": ours(config, world),

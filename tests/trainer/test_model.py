@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from trainer_helpers import model, small, tokens
 
-from trainer import flops, parallel
+from trainer import attention, flops, parallel
 from trainer.attention import attend, document_mask
 from trainer.config import PRESETS, load
 from trainer.model import CausalLM, new_cache
@@ -68,6 +68,29 @@ def test_attention_backends_equal_the_definition(backend: str, kv_heads: int) ->
     seen = (documents[:, :, None] == documents[:, None]) & torch.ones(32, 32).tril().bool()
     expected = score.masked_fill(~seen[:, None], -torch.inf).softmax(-1) @ values
     torch.testing.assert_close(got, expected, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 150])
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+@pytest.mark.parametrize("walls", [False, True])
+def test_the_blocked_cpu_kernel_equals_torch_in_value_and_gradient(
+    length: int, kv_heads: int, walls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(length)
+    heads = [4, kv_heads, kv_heads]
+    inputs = [torch.randn(2, length, h, 16, generator=generator) for h in heads]
+    grad = torch.randn(2, 4, length, 16, generator=generator)
+    numbers = torch.arange(length)[None].expand(2, length) // 40
+    mask = document_mask(numbers.contiguous(), "masked") if walls else None
+    results = []
+    for kept in (0, 1 << 30):
+        monkeypatch.setattr(attention, "KEPT", kept)
+        q, k, v = (x.transpose(1, 2).detach().requires_grad_() for x in inputs)
+        out = attend(q, k, v, mask)
+        assert ("Blocked" in type(out.grad_fn).__name__) == bool(kept)
+        results.append((out, *torch.autograd.grad(out, (q, k, v), grad)))
+    for theirs, ours in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="varlen kernels need a GPU")
@@ -130,7 +153,10 @@ def test_parameter_counts_are_those_of_the_modules(family: str, tied: bool) -> N
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("tied", [False, True])
-def test_flops_equal_those_counted_by_torch(family: str, tied: bool) -> None:
+def test_flops_equal_those_counted_by_torch(
+    family: str, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "KEPT", 0)  # MFU counts the whole square; `Blocked` half of it
     config = small(family, tie_word_embeddings=tied)
     net, row = model(config), tokens(2, 32)
     # FlopCounterMode counts the mathematical form: full attention, as `mfu` does.
