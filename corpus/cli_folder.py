@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from corpus import mirror
+from corpus.errors import UsageError
 from corpus.storage import is_remote
 
 _work = [""]  # of --work, which is read before the folder is
@@ -17,6 +18,8 @@ _attached: dict[str, str] = {}  # working folder → address
 def folder(text: str) -> Path:
     """The local folder of a build: the one named, or the working folder of an s3://… address."""
     if not is_remote(text):
+        if _work[0]:
+            raise UsageError(f"--work is for builds in an object store, and {text} is a folder")
         return Path(text.removeprefix("file://"))
     root = mirror.attach(text, _work[0])
     _attached[str(root)] = text.rstrip("/")
@@ -37,7 +40,7 @@ def _set_work(value: str | None) -> str | None:
 
 HELP = "The build folder, or its address: s3://…"
 Build = Annotated[Path, typer.Argument(metavar="DIR", help=HELP, parser=folder)]
-Folder = Annotated[Path | None, typer.Argument(metavar="[DIR]", help=HELP, parser=folder)]
+Folder = Annotated[Path | None, typer.Argument(metavar="DIR", help=HELP, parser=folder)]
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help=HELP, parser=folder)]
 Work = Annotated[
     str | None,

@@ -351,6 +351,9 @@ def test_a_folder_of_something_else_is_not_used_to_work_in(
     root = mirror.attach(f"s3://{out}", str(tmp_path / "work"))
     with pytest.raises(UsageError, match=f"mirrors s3://{out}"):
         mirror.attach(f"s3://{out}-other", str(root))
+    args = ["--out", tmp_path / "local", "--work", tmp_path / "work"]
+    errors = corpus("build", *INPUTS, *args, status=2)[1]
+    assert errors.startswith("error: --work is for builds in an object store")
 
 
 # the lease ----------------------------------------------------------------------------------------
