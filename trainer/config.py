@@ -104,6 +104,7 @@ class TrainConfig:
     clip: float = 1.0
     z_loss: float = 0.0  # coefficient of the mean squared log-partition (PaLM uses 1e-4)
     spike: float = 0.0  # skip a step whose gradient norm exceeds this many running means; 0: off
+    spike_rewind: int = 0  # on a spike go back to the last checkpoint and skip this many batches
     loss_chunk: int = 0  # tokens whose logits exist at once; 0: the whole micro-batch
 
 

@@ -66,6 +66,12 @@ class Log:
         count, self.last_step = step - self.last_step, step
         return count
 
+    def rewind(self, step: int) -> None:
+        """The run goes on from `step` again: rows after it are dropped."""
+        self.last_step, self.tokens, self.waited, self.paused = step, 0, 0.0, 0.0
+        if self.main:
+            self._forget_after(step)
+
     def write(self, step: int, row: dict[str, Any]) -> None:
         if not self.main:
             return

@@ -20,7 +20,7 @@ from trainer.curves import rows as metrics
 from trainer.data import IGNORE, Documents, Loader, chain
 from trainer.order import batch_rows, first_row, step_of_row
 from trainer.parquet import LINEAGE
-from trainer.runs import load_run
+from trainer.runs import load_run, skipped
 from trainer.train import total_steps
 
 
@@ -85,7 +85,11 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
 
 
 def of_document(folder: str | Path, value: str, column: str = "url") -> list[dict[str, Any]]:
-    """The steps of the whole run that train on the documents whose url (or id) is `value`."""
+    """The steps of the whole run that train on the documents whose url (or id) is `value`.
+
+    A step that was skipped after a spike trained on nothing and is not among them.
+    """
+    left_out = skipped(folder)
     config, loader = open_run(folder)
     loader.plan.extend(first_row(config.train, total_steps(config)))
     end = first_row(config.train, total_steps(config))
@@ -104,6 +108,8 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
             for row in loader.plan.row_of(index, inner.astype(np.int64)).tolist():
                 if row < end:
                     step = step_of_row(config.train, row) + 1
+                    if step - 1 in left_out:
+                        continue
                     result.append({"step": step, "document": document, "epoch": block.epoch})
     return sorted(result, key=lambda r: (r["step"], r["document"]))
 

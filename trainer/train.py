@@ -7,6 +7,10 @@
 
 The loss of a step is the sum over all targets of the global batch divided by their number, so it
 does not depend on how rows fall on processes or micro-batches.
+
+A spike of the gradient norm skips its step, or (train.spike_rewind) takes the run back to its last
+checkpoint, from where it passes over the batches up to the spike. A skipped batch keeps its number:
+order, replay and trace stay a function of the step; RUN/skipped.json has the numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,7 @@ from trainer.config import Config, ConfigError, TrainError, with_vocab
 from trainer.data import Batch, Loader, chain, prefetch
 from trainer.log import Log
 from trainer.order import first_row, step_of_row
-from trainer.runs import describe
+from trainer.runs import describe, skip, skipped
 from trainer.tokenizer import Tokenizer
 
 
@@ -80,20 +85,27 @@ class Run:
         self.meter = evaluate.Meter(self.loader.documents.names, self.sizes, world.device)
         self.stopping = False
         self.norms: list[float] = []
+        self.skipped = skipped(self.folder)
+        self.spiked = False
+        self.back: int | None = None  # the step a rewind has taken the run to
 
     def loop(self) -> dict[str, Any]:
         state = self._start()
         step, self.chain = int(state["step"]), str(state["chain"])
+        self.norms = list(state.get("norms", []))
         first, last = state["first"], state["last"]
         config, saved = self.config, step
         with Log(self.folder, config, self.world, self.steps, step) as log:
             if step == 0 and self.held is not None and first is None:
                 first = last = self._evaluate(log, 0)
             waited = mark = time.perf_counter()
-            for _, batch in prefetch(self.loader, step, self.steps):
+            for at, batch in self._batches(step):
                 log.waited += time.perf_counter() - waited
-                norm = self.step(step, batch)
-                step += 1
+                norm = self.step(at, batch)
+                if self._rewound(log, at):
+                    waited = mark = time.perf_counter()
+                    continue
+                step = at + 1
                 log.tokens += batch.loss_tokens
                 self.chain = chain(self.chain, batch.digest)
                 if step % config.log.every == 0 or step == self.steps:
@@ -120,9 +132,22 @@ class Run:
             "done": step >= self.steps,
         }
 
+    def _batches(self, step: int) -> Iterator[tuple[int, Batch]]:
+        """(step, batch) to the end of the run, from an earlier step again after a rewind."""
+        while step < self.steps:
+            for at, batch in prefetch(self.loader, step, self.steps):
+                yield at, batch
+                if self.back is not None:
+                    break
+            else:
+                return
+            step, self.back = self.back, None
+
     def step(self, step: int, batch: Batch) -> torch.Tensor:
-        """One optimiser step on a global batch; returns the gradient norm."""
+        """One optimiser step on a global batch; returns the gradient norm (0 if passed over)."""
         config, size, micro = self.config, self.world.size, self.micro
+        if step in self.skipped:
+            return torch.zeros(())
         rows = len(batch.tokens)
         for start in range(0, rows, micro * size):
             parallel.sync_gradients(self.model, start + micro * size >= rows)
@@ -139,7 +164,10 @@ class Run:
         optim.set_lr(self.optimizers, optim.lr_scale(config.train, step, self.steps))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
         full = norm.full_tensor() if isinstance(norm, DTensor) else norm
-        if not config.train.spike or not self._spike(float(full)):
+        if config.train.spike and self._spike(float(full)):
+            self.spiked = True
+            self._skip(step + 1, step + 1)
+        else:
             for optimizer in self.optimizers:
                 optimizer.step()
         for optimizer in self.optimizers:
@@ -155,6 +183,36 @@ class Run:
             return False
         if self.world.main:
             print(f"skipped a step: gradient norm {norm:.3g}, usual {usual:.3g}", flush=True)
+        return True
+
+    def _skip(self, start: int, stop: int) -> None:
+        """Steps start..stop (as the log counts them) are not to be trained on."""
+        self.skipped |= set(range(start - 1, stop))
+        if self.world.main:
+            skip(self.folder, self.skipped)
+
+    def _rewound(self, log: Log, step: int) -> bool:
+        """After a new spike at `step`: back to the newest checkpoint, if the settings say so."""
+        count, spiked = self.config.train.spike_rewind, self.spiked
+        self.spiked = False
+        if not count or not spiked:
+            return False
+        self.checkpoints.finish()
+        state = self.checkpoints.load()
+        if state is None:
+            log.say(f"no checkpoint to go back to: step {step + 1} is skipped alone")
+            return False
+        self.back = int(state["step"])
+        self.chain, self.norms = str(state["chain"]), list(state.get("norms", []))
+        first = max(self.back, step + 1 - count) + 1
+        self._skip(first, step + 1)
+        self.meter.reset()
+        log.rewind(self.back)
+        log.write(self.back, {"rewind": {"spike": step + 1, "skipped": [first, step + 1]}})
+        log.say(
+            f"spike at step {step + 1}: back to step {self.back}; "
+            f"the batches of steps {first} to {step + 1} are skipped"
+        )
         return True
 
     def _start(self) -> dict[str, Any]:
@@ -183,6 +241,7 @@ class Run:
 
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
+        state["norms"] = self.norms[-50:]
         state["row"] = first_row(self.config.train, step)
         state["seed"] = self.config.train.seed
         state["data"] = self.loader.documents.manifest["fingerprint"]
@@ -204,6 +263,9 @@ class Run:
     def _log(self, log: Log, step: int, norm: torch.Tensor, mark: float) -> float:
         result = self.meter.read(self.world)
         self.meter.reset()
+        if not result["tokens"]:  # every batch since the last row was skipped
+            log.write(step, {"chain": self.chain, "skipped": log.steps_since(step)})
+            return time.perf_counter()
         if not math.isfinite(result["loss"]):
             raise TrainError(
                 f"the loss is {result['loss']} before step {step}: lower train.lr, raise "

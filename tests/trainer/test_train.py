@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from trainer_helpers import chains, launch, losses, with_
 
+from trainer import runs, trace
 from trainer.config import Config, ConfigError
+from trainer.data import Batch, Loader
 from trainer.runs import load_model
 from trainer.train import micro_rows, train
 
@@ -65,3 +69,43 @@ def test_a_folder_of_another_run_is_refused(config: Config) -> None:
     train(with_(config, train={"steps": 4}))
     with pytest.raises(ConfigError, match="another model"):
         train(with_(config, model={"num_hidden_layers": 1}))
+
+
+def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch 15 (of step 15) is spoilt; checkpoints every 4; a spike skips 2 batches."""
+    settings = {"steps": 18, "spike": 3.0, "spike_rewind": 2, "clip": 0.0, "lr": 1e-4}
+    config = with_(config, train=settings)
+    original = Loader.batch
+
+    def spoilt(self: Loader, step: int) -> Batch:
+        batch = original(self, step)
+        if step != 14 or self.train.seed == 0:  # seed 0: the held-out loader
+            return batch
+        return replace(batch, loss_tokens=1)  # its loss is that of hundreds of batches
+
+    monkeypatch.setattr(Loader, "batch", spoilt)
+    for name in ("a", "b"):
+        train(replace(config, out=str(tmp_path / name)))
+    monkeypatch.undo()
+    assert runs.skipped(tmp_path / "a") == {13, 14}
+    rows: list[dict[str, Any]] = [
+        json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").open(encoding="utf-8")
+    ]
+    assert [(r["step"], r["rewind"]) for r in rows if "rewind" in r] == [
+        (12, {"spike": 15, "skipped": [14, 15]})
+    ]
+    assert [r["step"] for r in rows if "train" in r] == [*range(1, 14), 16, 17, 18]
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+    # The same as a run that knew beforehand, on clean data: nothing of the spike is left.
+    known = replace(config, out=str(tmp_path / "known"))
+    runs.skip(tmp_path / "known", {13, 14})
+    train(known)
+    assert losses(tmp_path / "known") == losses(tmp_path / "a")
+    a, b = (runs.load_model(tmp_path / n)[0].state_dict() for n in ("a", "known"))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    # Order and proof are untouched, and a skipped step trained on nobody's text.
+    assert all(r["agrees"] for r in trace.replay(tmp_path / "a", 1, 13))
+    only = trace.of_step(tmp_path / "a", 15)[0]["id"]
+    assert 15 not in {r["step"] for r in trace.of_document(tmp_path / "a", only, "id")}
