@@ -49,8 +49,9 @@ def hojichar() -> Iterator[tuple[str, Keeps]]:
         f.DiscardTooManyEndingEllipsis(), f.DiscardTooShortLines(), f.DiscardTooManyNouns(),
         f.WordRepetitionRatioFilter(),
     ]  # fmt: skip
-    yield "hojichar-compat", lambda text: all(
-        not step.apply(Document(text)).is_rejected for step in stack
+    yield (
+        "hojichar-compat",
+        lambda text: all(not step.apply(Document(text)).is_rejected for step in stack),
     )
 
 
@@ -82,13 +83,18 @@ def datatrove(data: Path) -> Iterator[tuple[str, Keeps]]:
             stop_words=list("のにをはたてがとで年し・月れさ"), max_non_alpha_words_ratio=0.759,
         ),
     )  # fmt: skip
-    yield "gopher-compat", keeps(
-        f.GopherRepetitionFilter(language="jpn_Jpan"), f.GopherQualityFilter(language="jpn_Jpan")
+    yield (
+        "gopher-compat",
+        keeps(
+            f.GopherRepetitionFilter(language="jpn_Jpan"),
+            f.GopherQualityFilter(language="jpn_Jpan"),
+        ),
     )
     path = str(data / "wordlists/LDNOOBW/ja")
     c4_filters.cached_asset_path_or_download = lambda *_, **__: path  # what it would download
-    yield "c4-ja-compat", keeps(
-        c4_filters.C4ParagraphFilter(), f.C4BadWordsFilter(default_language="ja")
+    yield (
+        "c4-ja-compat",
+        keeps(c4_filters.C4ParagraphFilter(), f.C4BadWordsFilter(default_language="ja")),
     )
 
 

@@ -75,9 +75,7 @@ DOCUMENT = pa.schema(
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
         _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
         _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
-        _field(
-            "personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"
-        ),
+        _field("personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"),
         _field("quality", QUALITY_TYPE, "signals, measured once; see filters/signals.py"),
     ]
 )

@@ -169,9 +169,7 @@ def as_blocks(parts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_block_labels_are_shares_of_known_grams() -> None:
     raw, starts, ends = as_blocks(["今日は良い天気です。", "広告を見て買おう。", "晴れ"])
-    labels, total, hits = block_labels(
-        raw, starts, ends, ends - starts, "今日は良い天気です。晴れ"
-    )
+    labels, total, hits = block_labels(raw, starts, ends, ends - starts, "今日は良い天気です。晴れ")
     assert labels.tolist() == [1.0, 0.0, 1.0]
     assert (total.tolist(), hits.tolist()) == ([6, 5, 0], [6, 0, 0])
 
