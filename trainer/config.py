@@ -75,6 +75,7 @@ class DataConfig:
     attention: str = "causal"  # causal | document (no token sees another document)
     weights: dict[str, float] = field(default_factory=dict)  # source -> share of tokens; {}: as is
     max_epochs: float = 0.0  # refuse a mix that repeats a source more often; 0: no cap
+    document_weights: bool = True  # an epoch has a document as often as its `weight` says
     block_tokens: int = 1 << 22  # documents are shuffled inside a block of about this many tokens
     window_blocks: int = 8  # rows are shuffled inside a window of this many blocks
 

@@ -57,11 +57,13 @@ class Documents:
     def __init__(self, folder: str | Path, split: str = "train") -> None:
         self.manifest = load_manifest(folder)
         self.files = [Path(folder) / s["name"] for s in self.manifest[split]["shards"]]
-        tables = [_read(f, ["n_tokens", "source"]) for f in self.files]
+        tables = [_read(f, ["n_tokens", "source", "weight"]) for f in self.files]
         rows = [t.num_rows for t in tables]
         self.shard_start = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
         lengths = [t.column("n_tokens").to_numpy() for t in tables]
         self.lengths: Ints = np.concatenate([np.zeros(0, np.int64), *lengths])
+        weights = [t.column("weight").to_numpy().astype(np.float64) for t in tables]
+        self.weights = np.concatenate([np.zeros(0), *weights])
         labels = [t.column("source").cast(pa.string()).fill_null("") for t in tables]
         column = pa.chunked_array([c for t in labels for c in t.chunks], pa.string())
         encoded = column.unify_dictionaries().dictionary_encode().combine_chunks()
@@ -126,7 +128,9 @@ class Loader:
         self._cache_size = data.window_blocks + 1
         if not len(d):
             return
-        self.plan = Plan(d.lengths, d.source, d.names, data, train.seed)
+        # Held-out text is measured as it is.
+        weights = d.weights if data.document_weights and split == "train" else None
+        self.plan = Plan(d.lengths, d.source, d.names, data, train.seed, weights)
         self.train, self.seq_len = train, data.seq_len
         tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
         self.bos, self.pad = tokenizer.bos, tokenizer.pad

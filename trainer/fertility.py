@@ -29,18 +29,20 @@ def report(source: str, tokenizers: list[str], max_documents: int = 2000) -> lis
             sums = dict.fromkeys(totals, 0)
             for ids in encode(mine):
                 sums["tokens"] += len(ids)
-                sums["fallback"] += sum(map(is_byte, ids))
+                sums["fallback"] += sum(map(is_byte, ids)) if is_byte else 0
             sums["chars"] = sum(map(len, mine))
             sums["bytes"] = sum(len(t.encode()) for t in mine)
             sums["words"] = sum(words.get(label, []))
-            rows.append(_row(name, size, label, sums))
+            rows.append(_row(name, size, label, sums, bool(is_byte)))
             totals = {k: totals[k] + sums[k] for k in totals}
         if len(texts) > 1:
-            rows.append(_row(name, size, "all", totals))
+            rows.append(_row(name, size, "all", totals, bool(is_byte)))
     return rows
 
 
-def _row(name: str, size: int, label: str, sums: dict[str, int]) -> dict[str, Any]:
+def _row(
+    name: str, size: int, label: str, sums: dict[str, int], falls_back: bool
+) -> dict[str, Any]:
     tokens = max(1, sums["tokens"])
     return {
         "tokenizer": name,
@@ -50,7 +52,8 @@ def _row(name: str, size: int, label: str, sums: dict[str, int]) -> dict[str, An
         "characters/token": round(sums["chars"] / tokens, 3),
         "bytes/token": round(sums["bytes"] / tokens, 3),
         "tokens/word": round(tokens / sums["words"], 3) if sums["words"] else None,
-        "byte fallback": round(sums["fallback"] / tokens, 4),
+        # None for byte-level BPE: its pieces are strings of bytes, none is a fallback
+        "byte fallback": round(sums["fallback"] / tokens, 4) if falls_back else None,
     }
 
 
@@ -74,8 +77,8 @@ def _sample(source: str, max_documents: int) -> dict[str, list[str]]:
 Encode = Callable[[list[str]], list[list[int]]]
 
 
-def _open(name: str) -> tuple[Encode, Callable[[int], bool], int]:
-    """(encode a list, is an id a byte, vocabulary) of a tokenizer folder or file."""
+def _open(name: str) -> tuple[Encode, Callable[[int], bool] | None, int]:
+    """(encode a list, is an id a byte or None, vocabulary) of a tokenizer folder or file."""
     path = Path(name)
     model = path if path.suffix == ".model" else path / "tokenizer.model"
     if (path / "training.json").is_file() and model.is_file():
@@ -91,7 +94,8 @@ def _open(name: str) -> tuple[Encode, Callable[[int], bool], int]:
         def encode(texts: list[str]) -> list[list[int]]:
             return [e.ids for e in fast.encode_batch(texts, add_special_tokens=False)]
 
-        return encode, lambda i: pieces[i].startswith("<0x"), len(pieces)
+        bytes_ = {i for i, p in pieces.items() if p.startswith("<0x")}
+        return encode, bytes_.__contains__ if bytes_ else None, len(pieces)
     if model.is_file():
         import sentencepiece
 

@@ -1,6 +1,8 @@
 """The order of training data as a pure function of (seed, step): no index file, no state.
 
-1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens.
+1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens. One of
+   weight w stands in an epoch ⌊w⌋ or ⌈w⌉ times; all first copies come first, then all second
+   ones, so that copies of a document fall into different blocks.
 2. The schedule appends blocks: next comes the source furthest below its share of tokens.
 3. Inside a block the documents are shuffled and concatenated, then cut into rows of T + 1 tokens
    that overlap by one: every token is a target exactly once, nothing is cropped, and only the
@@ -30,7 +32,7 @@ class Group:
 
     name: str
     share: float
-    documents: Ints  # indices of the group's documents, in shard order
+    documents: Ints  # indices of the group's documents, in shard order, copies after originals
     cuts: Ints  # block c holds documents[cuts[c]:cuts[c + 1]]
     tokens: Ints  # tokens of each block
 
@@ -50,7 +52,8 @@ class Plan:
     """Where every row of a run comes from.
 
     lengths: int64[documents], tokens of each document; source: int32[documents], index into
-    `names`. With no weights all documents form one group in their natural proportion.
+    `names`. With no data.weights all documents form one group in their natural proportion.
+    weights: float64[documents], how often an epoch has each; None: once.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class Plan:
         names: list[str],
         data: DataConfig,
         seed: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.seq_len, self.seed, self.lengths = data.seq_len, seed, lengths
         self.window_blocks, self.max_epochs = data.window_blocks, data.max_epochs
-        self.groups = _groups(lengths, source, names, data)
+        times = copies(weights, self._key(4)) if weights is not None else None
+        self.groups = _groups(lengths, source, names, data, times)
         self.blocks: list[Block] = []
         self.starts: list[int] = [0]  # first global row of each block, and the end
         self._used = [0] * len(self.groups)
@@ -231,8 +236,26 @@ def _mix(x: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
     return z if np.ndim(x) else z[0]
 
 
+def copies(weights: NDArray[np.float64], key: int) -> Ints:
+    """How often each document stands in an epoch: ⌊w⌋ or ⌈w⌉, int64[documents].
+
+    Systematic sampling with a keyed start: the first n documents together have their summed weight
+    of copies to within one, for every n. Raises ConfigError for a weight below 0 or above 1000.
+    """
+    if not ((weights >= 0) & (weights <= 1000)).all():  # also refuses NaN
+        raise ConfigError("a document's weight is not from 0 to 1000: correct the corpus")
+    whole = np.floor(weights)
+    start = key / 2**64
+    ends = np.floor(np.cumsum(weights - whole) + start).astype(np.int64)
+    return whole.astype(np.int64) + np.diff(ends, prepend=0)
+
+
 def _groups(
-    lengths: Ints, source: NDArray[np.int32], names: list[str], data: DataConfig
+    lengths: Ints,
+    source: NDArray[np.int32],
+    names: list[str],
+    data: DataConfig,
+    times: Ints | None,
 ) -> list[Group]:
     everything = np.arange(len(lengths), dtype=np.int64)
     if not data.weights:
@@ -250,6 +273,9 @@ def _groups(
         share = data.weights.get(name, 1.0) / total
         if share < 0:
             raise ConfigError(f"data.weights.{name} is negative")
+        if times is not None and len(documents):
+            mine = times[documents]
+            documents = np.concatenate([documents[mine > c] for c in range(max(1, mine.max()))])
         if not len(documents):
             raise ConfigError("no training documents: the token shards are empty")
         if not share:

@@ -1,7 +1,8 @@
 """Which Parquet files an INPUT names, and the columns of text that are read from them.
 
 Every other file sees documents as an Arrow table with the columns of COLUMNS; a column that the
-input lacks is null there, `id` is made from file name and row where it is missing.
+input lacks is null there, `id` is made from file name and row where it is missing, `weight` (how
+often a document is to be seen, see `corpus` [dedup] rehydrate) is 1.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LINEAGE = pa.schema(
         ("source_file", pa.large_string()),
         ("source_offset", pa.int64()),
         ("source_length", pa.int64()),
+        ("weight", pa.float32()),
     ]
 )
 UNIT_BYTES = 64 << 20  # uncompressed bytes of the row groups that form one unit of work
@@ -145,6 +147,7 @@ def _normal(batch: pa.RecordBatch, name: str, row: int) -> pa.RecordBatch:
             arrays.append(pa.nulls(n, field.type))
     made = pa.array([f"{name}:{row + i}" for i in range(n)], pa.large_string())
     arrays[1] = pc.coalesce(arrays[1], made)
+    arrays[-1] = pc.fill_null(arrays[-1], 1.0)
     return pa.RecordBatch.from_arrays(arrays, names=["text", *LINEAGE.names])
 
 

@@ -35,7 +35,7 @@ from trainer.tokenizer import Tokenizer
 
 SPLITS = ("train", "held")
 ROW_GROUP_TOKENS = 1 << 20  # a row group is what the loader reads at a time
-FORMAT = 1
+FORMAT = 2  # 2: with the column weight
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,10 @@ def load_manifest(folder: str | Path) -> dict[str, Any]:
         raise ConfigError(f"no finished token shards in {folder}: run `trainer prepare` first")
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if manifest.get("format") != FORMAT:
-        raise ConfigError(f"{path}: format {manifest.get('format')}, expected {FORMAT}")
+        raise ConfigError(
+            f"{path}: format {manifest.get('format')}, expected {FORMAT}: "
+            "run `trainer prepare` again into another folder"
+        )
     return manifest
 
 

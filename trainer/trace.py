@@ -101,16 +101,14 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
             if document not in group.documents[low:high]:
                 continue
             members = loader.plan.documents_of(block)
-            at = int(np.flatnonzero(members == document)[0])
-            first = int(loader.documents.lengths[members[:at]].sum())
-            last = first + int(loader.documents.lengths[document]) - 2  # the last target's input
-            inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
-            for row in loader.plan.row_of(index, inner.astype(np.int64)).tolist():
-                if row < end:
+            for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
+                first = int(loader.documents.lengths[members[:at]].sum())
+                last = first + int(loader.documents.lengths[document]) - 2  # last target's input
+                inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
+                for row in loader.plan.row_of(index, inner.astype(np.int64)).tolist():
                     step = step_of_row(config.train, row) + 1
-                    if step - 1 in left_out:
-                        continue
-                    result.append({"step": step, "document": document, "epoch": block.epoch})
+                    if row < end and step - 1 not in left_out:
+                        result.append({"step": step, "document": document, "epoch": block.epoch})
     return sorted(result, key=lambda r: (r["step"], r["document"]))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,8 @@ from hypothesis import strategies as st
 from trainer import trace
 from trainer.config import Config, ConfigError, DataConfig, TrainConfig
 from trainer.data import IGNORE, Loader, prefetch
-from trainer.order import Plan, batch_rows, first_row, permute, step_of_row
+from trainer.order import Plan, batch_rows, copies, first_row, permute, step_of_row
+from trainer.prepare import prepare
 from trainer.tokenizer import Tokenizer
 from trainer.train import train
 
@@ -218,3 +221,59 @@ def test_trace_of_a_document_is_every_step_that_saw_it_and_no_other(config: Conf
     for name in sorted(set.union(*per_step))[:6]:
         expected = {s for s, ids in enumerate(per_step, 1) if name in ids}
         assert {r["step"] for r in trace.of_document(config.out, name, "id")} == expected
+
+
+@given(
+    weights=st.lists(st.floats(0, 5, width=32), min_size=1, max_size=60),
+    key=st.integers(0, 2**64 - 1),
+)
+def test_copies_are_the_weight_rounded_and_exact_at_every_prefix(
+    weights: list[float], key: int
+) -> None:
+    values = np.array(weights, dtype=np.float64)
+    got = copies(values, key)
+    assert ((got >= np.floor(values)) & (got <= np.ceil(values))).all()
+    assert (np.abs(np.cumsum(got) - np.cumsum(values)) <= 1 + 1e-6).all()
+
+
+@pytest.mark.parametrize("bad", [-1.0, 1e9, float("nan"), float("inf")])
+def test_a_weight_that_cannot_be_is_refused(bad: float) -> None:
+    with pytest.raises(ConfigError, match="weight"):
+        copies(np.array([1.0, bad]), 3)
+
+
+def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
+    corpus: Path, tokenizer_dir: Path, config: Config, tmp_path: Path
+) -> None:
+    """Corpus shards with `weight` -> prepare -> batches: tokens counted, mix kept, trace agrees."""
+    for file in sorted((corpus / "corpus").glob("*.parquet")):
+        table = pq.read_table(file)
+        cycle = [0.0, 1.0, None, 2.5, 3.0]
+        weight = pa.array([cycle[i % 5] for i in range(table.num_rows)], pa.float32())
+        (tmp_path / "in").mkdir(exist_ok=True)
+        pq.write_table(table.append_column("weight", weight), tmp_path / "in" / file.name)
+    out = tmp_path / "tokens"
+    prepare(tmp_path / "in", tokenizer_dir, out, held_out=0.0)
+    whole = Loader(out, replace(config.data, window_blocks=1000), config.train)
+    weights = whole.documents.weights
+    assert weights[:5].tolist() == [0.0, 1.0, 1.0, 2.5, 3.0]
+    times = copies(weights, whole.plan._key(4))
+    assert times[3::5].sum() == 25 and set(times[3::5].tolist()) == {2, 3}
+    whole.plan.extend(1)
+    blocks = len(whole.plan.groups[0].tokens)
+    batch = whole.rows(np.arange(whole.plan.starts[blocks], dtype=np.int64))
+    expected: Counter[int] = Counter()
+    for n, tokens in zip(times, whole.documents.tokens(np.arange(len(times))), strict=True):
+        for _ in range(n):
+            expected.update(tokens[1:].tolist())
+    assert Counter(batch.targets[batch.targets != IGNORE].tolist()) == expected
+    plain = Loader(out, replace(config.data, document_weights=False), config.train)
+    assert sorted(plain.plan.groups[0].documents.tolist()) == list(range(len(times)))
+    run = replace(config, data=replace(config.data, tokens=str(out)))
+    run = replace(run, train=replace(run.train, steps=8), eval=replace(run.eval, every=0))
+    train(run)
+    per_step = [[p["id"] for p in trace.of_step(run.out, s)] for s in range(1, 9)]
+    for name in sorted({i for ids in per_step for i in ids})[:8]:
+        seen = {s for s, ids in enumerate(per_step, 1) if name in ids}
+        assert {r["step"] for r in trace.of_document(run.out, name, "id")} == seen
+    assert trace.of_document(run.out, "doc-000", "id") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,3 +110,26 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
     assert all(r["agrees"] for r in trace.replay(tmp_path / "a", 1, 13))
     only = trace.of_step(tmp_path / "a", 15)[0]["id"]
     assert 15 not in {r["step"] for r in trace.of_document(tmp_path / "a", only, "id")}
+
+
+def test_tensorboard_has_every_scalar_of_the_metrics(config: Config) -> None:
+    """Needs the package tensorboard; without it the run is refused, as the next test shows."""
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed: events NOT checked")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(with_(config, train={"steps": 6}, log={"tensorboard": True}))
+    events = EventAccumulator(str(Path(config.out) / "tensorboard"))
+    events.Reload()
+    written = {e.step: e.value for e in events.Scalars("train/loss")}
+    assert written == pytest.approx(losses(Path(config.out)), rel=1e-6)
+    tags = set(events.Tags()["scalars"])
+    assert {"lr", "grad_norm", "tokens_per_s", "mfu", "train/bpb", "held_out/bpc"} <= tags
+    assert "train/sources/even/bpb" in tags
+
+
+def test_tensorboard_without_the_package_is_refused_in_one_line(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"log\.tensorboard needs the package tensorboard"):
+        train(with_(config, train={"steps": 2}, log={"tensorboard": True}))
