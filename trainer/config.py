@@ -71,6 +71,9 @@ class DataConfig:
     """What is read and in which order. Order depends on nothing but these and train.seed."""
 
     tokens: str = ""  # folder written by `trainer prepare`
+    corpus: str = ""  # instead of tokens: Parquet text, tokenised into OUT/tokens when a run starts
+    tokenizer: str = ""  # with corpus: tokenizer folder
+    held_out: float = 0.02  # with corpus: share of documents kept for evaluation
     seq_len: int = 2048  # tokens of a row
     attention: str = "causal"  # causal | document (no token sees another document)
     weights: dict[str, float] = field(default_factory=dict)  # source -> share of tokens; {}: as is

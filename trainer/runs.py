@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,27 @@ import torch
 from trainer import checkpoint, files
 from trainer.config import Config, ConfigError, from_dict, to_dict, to_toml
 from trainer.model import CausalLM
+from trainer.parallel import World
+from trainer.prepare import prepare
 from trainer.tokenizer import Tokenizer
+
+
+def tokenised(config: Config, world: World) -> Config:
+    """Settings whose data.tokens stands: with data.corpus it is made now, by `prepare` itself.
+
+    The main process works while the others wait; a run that starts again finds it done.
+    """
+    data = config.data
+    if not data.corpus:
+        return config
+    if data.tokens or not data.tokenizer:
+        raise ConfigError("data.corpus goes with data.tokenizer, and in place of data.tokens")
+    tokens = Path(config.out) / "tokens"
+    if world.main:
+        share = max(1, (os.cpu_count() or 1) - 1)
+        prepare(data.corpus, data.tokenizer, tokens, data.held_out, workers=share)
+    world.barrier()
+    return replace(config, data=replace(data, tokens=str(tokens)))
 
 
 def describe(folder: Path, config: Config, tokenizer_dir: Path, manifest: dict[str, Any]) -> None:
@@ -21,7 +43,13 @@ def describe(folder: Path, config: Config, tokenizer_dir: Path, manifest: dict[s
     identity = {"model": to_dict(config)["model"], "data": manifest["fingerprint"]}
     keys = ("seed", "batch_rows", "ramp", "optimizer")
     identity |= {k: to_dict(config)["train"][k] for k in keys}
-    identity["order"] = {**to_dict(config)["data"], "tokens": ""}
+    places = {
+        "tokens": "",
+        "corpus": "",
+        "tokenizer": "",
+        "held_out": 0.0,
+    }  # the fingerprint counts
+    identity["order"] = {**to_dict(config)["data"], **places}
     described = folder / "run.json"
     if described.exists():
         old = json.loads(described.read_text(encoding="utf-8"))["identity"]

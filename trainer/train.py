@@ -31,7 +31,7 @@ from trainer.config import Config, ConfigError, TrainError, with_vocab
 from trainer.data import Batch, Loader, chain, prefetch
 from trainer.log import Log
 from trainer.order import first_row, step_of_row
-from trainer.runs import describe, skip, skipped
+from trainer.runs import describe, skip, skipped, tokenised
 from trainer.tokenizer import Tokenizer
 
 
@@ -41,12 +41,13 @@ def train(config: Config, given: tuple[Any, Any, Path] | None = None) -> dict[st
     given: (loader, held-out loader or None, tokenizer folder) in place of data.tokens, see sft.py.
     Returns {"first": evaluation before, "last": after, "step", "chain", "done"}.
     """
+    world = parallel.start(config.parallel)
     if given is None:
+        config = tokenised(config, world)
         loader = Loader(config.data.tokens, config.data, config.train)
         given = loader, evaluate.held_out_loader(config), Path(config.data.tokens) / "tokenizer"
     tokenizer = Tokenizer.load(given[2])
     config = with_vocab(config, tokenizer.vocab_size)
-    world = parallel.start(config.parallel)
     run = Run(config, world, tokenizer, given)
     watched = (signal.SIGTERM, signal.SIGUSR1)
     before = [signal.signal(number, run.on_signal) for number in watched]

@@ -133,3 +133,23 @@ def test_tensorboard_without_the_package_is_refused_in_one_line(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"log\.tensorboard needs the package tensorboard"):
         train(with_(config, train={"steps": 2}, log={"tensorboard": True}))
+
+
+def test_training_straight_from_a_corpus_reads_the_batches_of_prepared_shards(
+    config: Config, corpus: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    source = {"tokens": "", "corpus": str(corpus), "tokenizer": str(tokenizer_dir)}
+    direct = with_(replace(config, out=str(tmp_path / "direct")), data=source | {"held_out": 0.15})
+    half = with_(direct, train={"steps": 8, "schedule": "constant", "micro_rows": 1})
+    done = launch(half, 2, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    constant = {"schedule": "constant", "micro_rows": 1}
+    train(with_(direct, train=constant))  # goes on, alone
+    train(with_(config, train=constant))
+    assert chains(tmp_path / "direct") == chains(Path(config.out))
+    ours, theirs = losses(tmp_path / "direct"), losses(Path(config.out))
+    assert max(abs(ours[s] - theirs[s]) for s in theirs) < 1e-5
+    assert all(r["agrees"] for r in trace.replay(tmp_path / "direct", 1, 12))
+    for wrong in ({"tokens": config.data.tokens}, {"tokenizer": ""}):
+        with pytest.raises(ConfigError, match=r"data\.corpus goes with data\.tokenizer"):
+            train(with_(direct, data=wrong))
