@@ -39,6 +39,8 @@ def with_index(settings: Any, against: Path | None, update: bool) -> Any:
 
 def print_report(root: Path, as_json: bool) -> None:
     """What `corpus dedup --report` prints, of the clusters that are there."""
+    from corpus.build import load_settings
+    from corpus.dedup.minhash import banding, s_curve
     from corpus.dedup.report import as_text, report
 
     duplicates = sorted((root / "duplicates").glob("*.parquet"))
@@ -47,10 +49,18 @@ def print_report(root: Path, as_json: bool) -> None:
     signatures = sorted((root / "state" / "dedup" / "signatures").glob("*.parquet"))
     documents = sorted((root / "documents").glob("*.parquet"))
     facts = report(duplicates, signatures, documents)
+    bands, rows = banding(load_settings(root)[0].dedup)
+    curve = [[round(s, 2), round(p, 4)] for s, p in s_curve(bands, rows).tolist()]
     if as_json:
-        print_json(facts)
+        print_json(facts | {"bands": bands, "rows": rows, "s_curve": curve})
     else:
         print(as_text(facts), end="")
+        print(
+            f"\nhow likely a pair is compared: {bands} bands of {rows} rows\nJaccard   probability"
+        )
+        for similarity, probability in curve:
+            if similarity >= 0.5:
+                print(f"{similarity:7.2f}   {probability:.4f}")
 
 
 @app.command()

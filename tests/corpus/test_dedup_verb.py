@@ -45,7 +45,11 @@ def test_the_report_shows_sizes_texts_and_hosts(run_corpus, built: Path) -> None
     for member in largest["members"]:
         assert member["line"] and member["line"] in texts[member["id"]]
     assert facts["hosts"] and all(number > 0 for *_, number in facts["hosts"])
+    bands, rows = facts["bands"], facts["rows"]
+    for similarity, probability in facts["s_curve"]:
+        assert probability == pytest.approx(1 - (1 - similarity**rows) ** bands, abs=1e-4)
     text = run_corpus("dedup", built, "--report").stdout
+    assert f"{bands} bands of {rows} rows" in text
     assert "cluster size" in text and "largest clusters" in text and "kept at" in text
     assert tree(built) == before
 
