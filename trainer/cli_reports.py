@@ -69,37 +69,53 @@ def plan(
     ctx: typer.Context,
     config: Annotated[str, typer.Option(help="TOML file or name of a preset.")] = "",
     machine: Annotated[str, typer.Option(help="Name in the table; empty: all.")] = "",
-    nodes: Annotated[int, typer.Option()] = 1,
+    nodes: Annotated[int, typer.Option(help="Nodes of a job.")] = 1,
     mfu: Annotated[float, typer.Option(help="Model FLOP utilisation, 0 to 1.")] = 0.4,
-    corpus: Annotated[str, typer.Option(help="Token shards: what model they support.")] = "",
+    corpus: Annotated[
+        str, typer.Option(help="Token shards, build folder or Parquet text: what it supports.")
+    ] = "",
+    chars_per_token: Annotated[
+        float, typer.Option(help="To estimate tokens of text; 0: 1.6, of our Japanese tokenizer.")
+    ] = 0.0,
+    tokenizer: Annotated[str, typer.Option(help="Tokenizer to try on a sample instead.")] = "",
     machines: Annotated[str, typer.Option(help="Your own table of machines.")] = "",
     json_: Json = False,
 ) -> None:
-    """Parameters, FLOPs, memory, time, yen and kWh of a run; or what a corpus supports."""
+    """Parameters, FLOPs, memory, time, yen and kWh of a run; what a corpus supports; or both."""
+    from dataclasses import replace
+
+    from trainer import advice
     from trainer import plan as pl
     from trainer.config import load
+    from trainer.measure import measure
 
     if not config and not corpus:
         raise ConfigError("give --config, --corpus or both")
-    if corpus:
-        print("\n".join(pl.corpus_advice(corpus)))
-    if not config:
-        return
+    run = load(config, ctx.args) if config else None
+    size = measure(corpus, chars_per_token, tokenizer) if corpus else None
+    if run and size and not run.model.vocab_size:
+        vocabulary = -(-size["vocab_size"] // 64) * 64
+        run = replace(run, model=replace(run.model, vocab_size=vocabulary))
     table = pl.machines(machines) if machines else pl.machines()
     if machine and machine not in table:
         raise ConfigError(f"no machine {machine!r}: the table has {', '.join(table)}")
-    chosen = [table[machine]] if machine else list(table.values())
-    results = [pl.plan(load(config, ctx.args), m, nodes, mfu) for m in chosen]
+    chosen = [machine] if machine else list(table)
+    plans = {n: pl.plan(run, table[n], nodes, mfu) for n in chosen} if run else {}
+    given = advice.advise(size) if size else None
+    repeated = advice.epochs(run, size) if run and size else None
     if json_:
-        print(json.dumps(results, indent=1, ensure_ascii=False))
+        result: dict[str, Any] = {"corpus": size, "advice": given, "run": repeated}
+        result |= {"plans": [{"name": n, **p} for n, p in plans.items()]}
+        print(json.dumps(result, ensure_ascii=False, indent=1))
         return
-    for result in results:
-        for key, value in result.items():
-            text = f"{value:,.4g}" if isinstance(value, float) else value
-            shown = f"{value:,}" if isinstance(value, int) and value > 9999 else text
-            for line in value if isinstance(value, list) else [shown]:
-                print(f"{key:>30}  {line}")
-        print()
+    if size and given:
+        print(columns([advice.source_row(r) for r in size["sources"]]))
+        print(columns([advice.preset_row(r) for r in given["presets"]]))
+        print(advice.sentences(size, given, repeated))
+    if plans:
+        print(pl.headline(next(iter(plans.values()))) + "\n")
+        print(columns([pl.row(n, p) for n, p in plans.items()]))
+        print("\n".join(pl.notes(plans)))
 
 
 def replay(
@@ -141,6 +157,17 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def columns(rows: list[dict[str, str]]) -> str:
+    """Rows as plain aligned text, never cut to the width of a terminal or a log."""
+    table = [list(rows[0]), *(list(r.values()) for r in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for first, *others in table:
+        cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
 
 
 def show(rows: list[dict[str, Any]], as_json: bool) -> None:
