@@ -110,7 +110,8 @@ def sentences(corpus: dict[str, Any], advice: dict[str, Any], run: dict[str, Any
     once, often = advice["preset_once"], advice["preset_4_readings"]
     lines += [
         "Read once, this corpus supports a compute-optimal model of "
-        f"{count(advice['parameters_once'])} parameters ({TOKENS_PER_PARAMETER:g} tokens a parameter, Hoffmann et al. 2022): "
+        f"{count(advice['parameters_once'])} parameters "
+        f"({TOKENS_PER_PARAMETER:g} tokens a parameter, Hoffmann et al. 2022): "
         + (f"preset {once}." if once else "less than the smallest preset, 150m."),
         f"Read 4 times, worth {worth(4):.3g} times as much new text (Muennighoff et al. 2023), "
         f"one of {count(advice['parameters_4_readings'])}: "
