@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from trainer.config import Config, ConfigError
+from trainer import files
+from trainer.config import Config, ConfigError, to_dict
 from trainer.parallel import World
 
 
@@ -31,7 +32,7 @@ class Log:
         self._spoke = time.monotonic()
         if self.main:
             self._forget_after(step)
-            self._open_sinks()
+            self._open_sinks(step)
 
     def __enter__(self) -> Log:
         if self.main and self.config.log.progress and sys.stderr.isatty():
@@ -59,7 +60,7 @@ class Log:
         if self._bar is not None:
             self._bar.stop()
         for sink in self._sinks:
-            sink.close()
+            sink.close(kind is not None)
 
     def steps_since(self, step: int) -> int:
         """Steps since the last row, and remember this one."""
@@ -71,6 +72,8 @@ class Log:
         self.last_step, self.tokens, self.waited, self.paused = step, 0, 0.0, 0.0
         if self.main:
             self._forget_after(step)
+            for sink in self._sinks:
+                sink.rewind(step)
 
     def write(self, step: int, row: dict[str, Any]) -> None:
         if not self.main:
@@ -116,42 +119,80 @@ class Log:
         kept = [line for line in lines if _step_of(line) <= step]
         self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
-    def _open_sinks(self) -> None:
+    def _open_sinks(self, step: int) -> None:
         if self.config.log.tensorboard:
-            self._sinks.append(_TensorBoard(self.folder))
+            self._sinks.append(_TensorBoard(self.folder, step))
         if self.config.log.wandb:
-            self._sinks.append(_WandB(self.config.log.wandb, self.folder))
+            self._sinks.append(_WandB(self.config, self.folder))
 
 
 class _TensorBoard:
-    def __init__(self, folder: Path) -> None:
+    """Events of steps after the one a run goes on from are purged: they will be made again."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._folder = str(folder / "tensorboard")
+        self._open(step)
+
+    def _open(self, step: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise ConfigError("log.tensorboard needs the package tensorboard") from error
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer = SummaryWriter(self._folder, purge_step=step + 1 if step else 0)
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
 
-    def close(self) -> None:
+    def rewind(self, step: int) -> None:
+        self._writer.close()
+        self._open(step)
+
+    def close(self, failed: bool) -> None:
         self._writer.close()
 
 
 class _WandB:
-    def __init__(self, project: str, folder: Path) -> None:
+    """One W&B run for a run folder, however often it is started: FOLDER/wandb/run-id names it.
+
+    W&B drops rows whose own step goes back, as after a rewind or a crash. So its step only counts
+    rows, and `step` is a value in the row and the axis of every plot; of two rows with the same
+    step the later one counts.
+    """
+
+    def __init__(self, config: Config, folder: Path) -> None:
         try:
             import wandb  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
             raise ConfigError("log.wandb needs the package wandb") from error
-        self._run = wandb.init(project=project, name=folder.name, dir=str(folder), resume="allow")
+        name = folder / "wandb" / "run-id"
+        known = name.read_text(encoding="utf-8").strip() if name.is_file() else None
+        try:
+            self._run = wandb.init(
+                project=config.log.wandb,
+                name=folder.resolve().name,
+                id=known or None,
+                dir=str(folder),
+                config=to_dict(config),
+                resume="allow",
+                settings=wandb.Settings(console="off"),
+            )
+        except wandb.Error as error:
+            line = " ".join(str(error).split())
+            raise ConfigError(f"log.wandb: {line} (WANDB_MODE=offline needs no server)") from error
+        self._run.define_metric("step")
+        self._run.define_metric("*", step_metric="step")
+        name.parent.mkdir(exist_ok=True)
+        files.write(name, self._run.id.encode())
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
-        self._run.log(scalars, step=step)
+        self._run.log({**scalars, "step": step})
 
-    def close(self) -> None:
-        self._run.finish()
+    def rewind(self, step: int) -> None:
+        pass  # the rows made again come later and count
+
+    def close(self, failed: bool) -> None:
+        self._run.finish(exit_code=int(failed))
 
 
 def _scalars(prefix: str, row: dict[str, Any]) -> list[tuple[str, float]]:
