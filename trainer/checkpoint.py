@@ -6,46 +6,29 @@
     RUN/latest                the name of the newest one
 
 A save goes to `step-N.tmp`, is fsynced and hashed, and is renamed when the manifest stands.
-Loading walks from the newest back and says why it skips one. Only tensors are stored: the
-metadata is read by an unpickler that knows a handful of harmless classes, tensors with
-weights_only, and anything else is refused.
+Loading walks from the newest back and says why it skips one. Only tensors are stored, and they are
+read without the power of pickle (dcp_reader.py).
 """
 
 from __future__ import annotations
 
-import enum
-import io
 import json
-import pickle
 import shutil
 import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
-from torch.distributed.checkpoint.metadata import Metadata, StorageMeta
-from torch.distributed.checkpoint.planner import ReadItem
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
 from trainer import files
 from trainer.config import CheckpointConfig, TrainError
+from trainer.dcp_reader import SafeReader, TensorsOnly
 from trainer.optim import state_tensors
 from trainer.parallel import World
-
-HARMLESS = {
-    ("collections", "OrderedDict"),
-    ("pathlib", "PosixPath"),
-    ("torch", "Size"),
-    ("torch._utils", "_rebuild_device"),
-    ("torch.serialization", "_get_layout"),
-}
-HARMLESS_MODULES = ("torch.distributed.checkpoint.metadata",)
-FILESYSTEM = "torch.distributed.checkpoint.filesystem"
 
 
 class Checkpointer:
@@ -57,13 +40,14 @@ class Checkpointer:
         config: CheckpointConfig,
         world: World,
         model: nn.Module,
-        optimizers: list[torch.optim.Optimizer],
+        optimizers: list[optim.Optimizer],
         reading: bool = False,
     ) -> None:
         self.folder, self.run = run / "ckpt", run
         self.config, self.world = config, world
         self.model, self.optimizers = model, optimizers
         self._stager: Any = None
+        self._group: Any = None
         self._pending: tuple[Any, int, dict[str, Any]] | None = None
         if world.main and not reading:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -90,16 +74,20 @@ class Checkpointer:
             self._finalise(step, state)
             return
         self._stager = self._stager or _stager(self.world.device.type == "cuda")
+        # A group of its own: the thread that writes must not mix its collectives with the loop's.
+        self._group = self._group or dist.new_group(backend="gloo")
         future = dcp.async_save(
-            self.tensors(), checkpoint_id=str(target), async_stager=self._stager
+            self.tensors(),
+            checkpoint_id=str(target),
+            async_stager=self._stager,
+            process_group=self._group,
         )
         self._pending = (future, step, state)
 
     def poll(self) -> None:
         """Make a finished asynchronous save final. All processes call it at the same steps."""
         if self._pending is not None:
-            upload = getattr(self._pending[0], "upload_completion", self._pending[0])
-            if not self.world.any(not upload.done()):
+            if not self.world.any(not self._pending[0].done()):
                 self.finish()
 
     def finish(self) -> None:
@@ -108,8 +96,7 @@ class Checkpointer:
             return
         future, step, state = self._pending
         self._pending = None
-        upload = getattr(future, "upload_completion", future)
-        self._attempt(step, upload.result)
+        self._attempt(step, future.result)
         self._finalise(step, state)
 
     def close(self) -> None:
@@ -187,12 +174,16 @@ class Checkpointer:
 
 
 def _stager(cuda: bool) -> DefaultStager:
-    """One stager for all saves: torch 2.11 makes one a call and never closes it."""
+    """One stager for all saves: torch 2.11 makes one a call and never closes it.
+
+    The copy off the device is waited for, in pinned memory a fraction of a second: with
+    `use_async_staging` the next optimiser step would change what is being copied.
+    """
     return DefaultStager(
         StagingOptions(
             use_pinned_memory=cuda,
             use_shared_memory=False,
-            use_async_staging=cuda,
+            use_async_staging=False,
             use_non_blocking_copy=cuda,
         )
     )
@@ -238,53 +229,14 @@ def newest(run: Path, step: int | None = None) -> Path:
 
 def read(folder: Path, tensors: dict[str, Tensor]) -> None:
     """Fill `tensors` from a checkpoint; works in one process without a process group."""
-    reader = _SafeReader(str(folder))
+    reader = SafeReader(str(folder))
     alone = not dist.is_initialized()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            dcp.load(tensors, storage_reader=reader, planner=_TensorsOnly(), no_dist=alone)
+            dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
     except CheckpointException as error:
         raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
-
-
-class _SafeReader(dcp.FileSystemReader):
-    """Reads .metadata without the power of pickle."""
-
-    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        path = Path(self.path) / ".metadata"
-        metadata = _Unpickler(io.BytesIO(path.read_bytes())).load()
-        if not isinstance(metadata, Metadata):
-            raise TrainError(f"{path}: not checkpoint metadata")
-        if getattr(metadata, "storage_meta", None) is None:
-            metadata.storage_meta = StorageMeta()
-        assert metadata.storage_meta is not None
-        metadata.storage_meta.load_id = self.load_id
-        return metadata
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if module in HARMLESS_MODULES or (module, name) in HARMLESS:
-            return super().find_class(module, name)
-        if module == FILESYSTEM and name in ("_StorageInfo", "_StoragePrefix"):
-            return super().find_class(module, name)
-        if (module, name) == ("builtins", "getattr"):
-            return _enum_member  # how some Python versions pickle an enum
-        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
-            return super().find_class(module, name)
-        raise TrainError(f"checkpoint metadata asks for {module}.{name}: refused as unsafe")
-
-
-def _enum_member(kind: Any, name: str) -> Any:
-    if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
-        raise TrainError(f"checkpoint metadata asks for getattr({kind!r}): refused as unsafe")
-    return kind[name]
-
-
-class _TensorsOnly(DefaultLoadPlanner):
-    def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
-        raise TrainError("the checkpoint holds a pickled object: refused as unsafe")
 
 
 def _reason(error: BaseException) -> str:

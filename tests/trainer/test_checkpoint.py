@@ -19,10 +19,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from trainer_helpers import launch, with_
 
 from trainer import checkpoint, parallel
 from trainer.checkpoint import Checkpointer
 from trainer.config import CheckpointConfig, Config, ParallelConfig, TrainError
+from trainer.dcp_reader import SafeReader
 from trainer.train import train
 
 # Children are forked from a server that has imported torch already: 20 kills cost seconds.
@@ -180,23 +183,34 @@ def test_a_signal_saves_and_ends_well_and_the_run_goes_on(
     assert train(steps)["step"] == step + 2
 
 
-def test_asynchronous_saves_hold_the_same_bits(config: Config, tmp_path: Path) -> None:
-    train(config)
-    background = replace(config.checkpoint, asynchronous=True)
-    train(replace(config, out=str(tmp_path / "async"), checkpoint=background))
-    for step in (4, 8, 12):
-        one = tensors_of(checkpoint.newest(Path(config.out), step))
-        two = tensors_of(checkpoint.newest(tmp_path / "async", step))
+@pytest.mark.parametrize("processes", [1, 2])
+def test_asynchronous_saves_hold_the_same_bits(
+    config: Config, tmp_path: Path, processes: int
+) -> None:
+    """Also with two processes whose loops run on while both write a save at every step."""
+    config = with_(config, checkpoint={"every": 1, "keep_last": 12}, train={"micro_rows": 1})
+    runs = []
+    for asynchronous in (False, True):
+        part = with_(config, checkpoint={"asynchronous": asynchronous})
+        part = replace(part, out=str(tmp_path / f"asynchronous-{asynchronous}"))
+        runs.append(Path(part.out))
+        if processes == 1:
+            train(part)
+        else:
+            done = launch(part, processes, tmp_path)
+            assert done.returncode == 0, done.stderr[-2000:]
+    for step in range(1, 13):
+        one, two = (tensors_of(checkpoint.newest(run, step)) for run in runs)
         assert one.keys() == two.keys()
         assert all(torch.equal(one[k], two[k]) for k in one)
 
 
 def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
-    reader = checkpoint._SafeReader(str(folder))
-    wanted = {
-        name: torch.empty(m.size, dtype=m.properties.dtype)
-        for name, m in reader.read_metadata().state_dict_metadata.items()
-    }
+    reader = SafeReader(str(folder))
+    wanted = {}
+    for name, m in reader.read_metadata().state_dict_metadata.items():
+        assert isinstance(m, TensorStorageMetadata)
+        wanted[name] = torch.empty(m.size, dtype=m.properties.dtype)
     checkpoint.read(folder, wanted)
     return wanted
 
@@ -220,6 +234,17 @@ def test_metadata_with_foreign_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match=r"refused as unsafe"):
         checkpoint.read(folder, {"model.x": torch.zeros(1)})
     assert not Path("/tmp/inaho-pickle-ran").exists()
+
+
+def test_metadata_that_names_a_file_elsewhere_is_refused(config: Config, tmp_path: Path) -> None:
+    train(with_(config, train={"steps": 4}))
+    folder = checkpoint.newest(Path(config.out))
+    metadata = SafeReader(str(folder)).read_metadata()
+    for index, info in metadata.storage_data.items():
+        metadata.storage_data[index] = replace(info, relative_path=f"../{info.relative_path}")
+    (folder / ".metadata").write_bytes(pickle.dumps(metadata))
+    with pytest.raises(TrainError, match=r"is no file beside it: refused"):
+        SafeReader(str(folder)).read_metadata()
 
 
 def test_a_decay_branch_starts_from_the_state_of_another_run(
