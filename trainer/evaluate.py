@@ -20,7 +20,7 @@ from trainer.attention import document_mask
 from trainer.config import Config
 from trainer.data import IGNORE, Batch, Loader
 from trainer.model import CausalLM
-from trainer.parallel import World
+from trainer.parallel import World, compute_dtype
 
 Sizes = tuple[NDArray[np.int64], NDArray[np.int64]]  # bytes, characters of each token id
 
@@ -103,15 +103,17 @@ def to_device(
     batch: Batch, config: Config, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any]:
     """(tokens, targets, sources, mask) of a batch, copied without waiting."""
-    arrays = [torch.from_numpy(np.ascontiguousarray(a)) for a in _arrays(batch)]
+    arrays = [
+        torch.from_numpy(np.ascontiguousarray(a))
+        for a in (batch.tokens, batch.targets, batch.sources, batch.documents)
+    ]
+    mask = None
+    if config.data.attention == "document":
+        half = compute_dtype(config.parallel, device) != torch.float32
+        mask = document_mask(arrays[3], "auto" if half else "masked", device)
     if device.type == "cuda":
-        arrays = [a.pin_memory().to(device, non_blocking=True) for a in arrays]
-    mask = document_mask(arrays[3]) if config.data.attention == "document" else None
+        arrays = [a.pin_memory().to(device, non_blocking=True) for a in arrays[:3]]
     return arrays[0], arrays[1], arrays[2], mask
-
-
-def _arrays(batch: Batch) -> list[NDArray[Any]]:
-    return [batch.tokens, batch.targets, batch.sources, batch.documents]
 
 
 def _rates(nats: float, tokens: float, n_bytes: float, chars: float) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def norm(config: ModelConfig) -> nn.Module:
 def rotary(positions: Tensor, size: int, theta: float) -> tuple[Tensor, Tensor]:
     """(cos, sin), float32[T, size], in the half-split layout of Hugging Face's Llama."""
     exponent = torch.arange(0, size, 2, dtype=torch.float32, device=positions.device) / size
-    angles = positions[:, None].float() * (1.0 / theta**exponent)[None, :]
+    angles = torch.outer(positions.float(), 1.0 / theta**exponent)
     angles = torch.cat([angles, angles], dim=-1)
     return angles.cos(), angles.sin()
 

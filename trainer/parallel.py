@@ -144,6 +144,8 @@ def build(config: Config, world: World) -> CausalLM:
         model = CausalLM(config.model)
     _recompute(model, config.parallel.activation_checkpointing)
     if config.parallel.compile:
+        # One graph for each shape: rows of training and evaluation, numbers of documents.
+        torch._dynamo.config.recompile_limit = 64
         for layer in model.model.layers:
             layer.compile(fullgraph=True, dynamic=False)
     shard(model, config.parallel, world)

@@ -93,20 +93,6 @@ def test_the_blocked_cpu_kernel_equals_torch_in_value_and_gradient(
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="varlen kernels need a GPU")
-def test_varlen_equals_masked_on_a_gpu() -> None:
-    q, k, v = (torch.randn(2, 4, 256, 64, device="cuda", dtype=torch.bfloat16) for _ in range(3))
-    documents = torch.cat([numbered(100, 156), numbered(256)]).cuda()
-    one = attend(q, k, v, document_mask(documents, "masked"))
-    two = attend(q, k, v, document_mask(documents, "varlen"))
-    torch.testing.assert_close(one, two, atol=2e-2, rtol=2e-2)
-
-
-def test_varlen_offsets_are_the_document_starts_padded_with_the_end() -> None:
-    mask = document_mask(torch.cat([numbered(3, 2), numbered(5)]), "varlen")
-    assert mask.offsets.tolist() == [0, 3, 5, 10, 10, 10, 10, 10, 10, 10, 10]
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_cache_gives_the_logits_of_the_whole_row(family: str) -> None:
     config = small(family)
