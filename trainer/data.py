@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.config import ConfigError, DataConfig, TrainConfig, TrainError
-from trainer.order import Block, Ints, Plan, batch_rows, first_row
+from trainer.order import Block, Ints, Plan
 from trainer.prepare import load_manifest
+from trainer.steps import batch_rows, first_row
 from trainer.tokenizer import Tokenizer
 
 IGNORE = -100  # a target that carries no loss (torch's default ignore_index)

@@ -10,7 +10,7 @@
 4. Consecutive blocks form a *window* that holds no block twice; its rows are shuffled by a keyed
    permutation. Global row i of the run is thus found by arithmetic alone.
 
-World size never enters. Row i belongs to the step that row counts say; ranks share a step's rows.
+World size never enters. Which rows a step has is in steps.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config import ConfigError, DataConfig, TrainConfig
+from trainer.config import ConfigError, DataConfig
 
 Ints = NDArray[np.int64]
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -171,35 +171,6 @@ class Plan:
         for part in parts:
             key = int(_mix(np.uint64((key * 0x9E3779B97F4A7C15 + part + 1) & int(_MASK))))
         return key
-
-
-def batch_rows(train: TrainConfig, step: int) -> int:
-    """Rows of the global batch of a step (0-based), following train.ramp."""
-    for until, rows in train.ramp:
-        if step < until:
-            return rows
-    return train.batch_rows
-
-
-def first_row(train: TrainConfig, step: int) -> int:
-    """The first global row of a step: the sum of all earlier batches."""
-    total = before = 0
-    for until, rows in train.ramp:
-        here = max(0, min(step, until) - before)
-        total += here * rows
-        before = max(before, until)
-    return total + max(0, step - before) * train.batch_rows
-
-
-def step_of_row(train: TrainConfig, row: int) -> int:
-    """The step (0-based) whose batch holds a global row."""
-    low, high = 0, 1
-    while first_row(train, high) <= row:
-        high *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if first_row(train, middle) <= row else (low, middle)
-    return low
 
 
 def permute(values: Ints, n: int, key: int, inverse: bool = False) -> Ints:

@@ -14,6 +14,8 @@ import hashlib
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -118,6 +120,34 @@ def stop(world: World) -> None:
     world.barrier()
     if world.size == 1:
         dist.destroy_process_group()
+
+
+@contextmanager
+def steady_collector(every: int = 50) -> Iterator[Callable[[], None]]:
+    """Garbage is collected every so many calls of the yielded function, and at no other time.
+
+    Python's own collector runs at another moment in each process, and all wait for the one whose
+    turn it is; what stands after the first step is never looked at again. (torchtitan does so too.)
+    """
+    calls = 0
+
+    def collect() -> None:
+        nonlocal calls
+        if calls == 0:
+            gc.collect()
+            gc.freeze()
+        elif calls % every == 0:
+            gc.collect(1)
+        calls += 1
+
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield collect
+    finally:
+        gc.unfreeze()
+        if was:
+            gc.enable()
 
 
 def leave() -> None:

@@ -14,8 +14,7 @@ from typing import Any
 
 from trainer import flops
 from trainer.config import Config, ConfigError
-from trainer.order import first_row
-from trainer.train import micro_rows, total_steps
+from trainer.steps import first_row, micro_rows, total_steps
 
 MACHINES = Path(__file__).parent / "machines.toml"
 USABLE = 0.92  # share of a GPU's memory that the allocator, NCCL and kernels leave to the run

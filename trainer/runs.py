@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from trainer import checkpoint, files
+from trainer import checkpoint
 from trainer.config import Config, ConfigError, from_dict, to_dict, to_toml
 from trainer.model import CausalLM
 from trainer.parallel import World
@@ -94,14 +94,3 @@ def load_model(
     state = {f"model.{n}": t for n, t in model.state_dict().items()}
     checkpoint.read(found, state)
     return model.eval(), config, tokenizer, int(found.name.removeprefix("step-"))
-
-
-def skipped(folder: str | Path) -> set[int]:
-    """Steps (0-based) whose batch a run read but did not train on, see train.spike."""
-    path = Path(folder) / "skipped.json"
-    return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
-
-
-def skip(folder: str | Path, steps: set[int]) -> None:
-    """Remember all steps that are not trained on; outlives a return to an older checkpoint."""
-    files.write(Path(folder) / "skipped.json", json.dumps(sorted(steps)).encode())

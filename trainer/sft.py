@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 
 from trainer.config import Config, ConfigError
 from trainer.data import IGNORE, Batch
-from trainer.order import batch_rows, first_row, permute
+from trainer.order import permute
 from trainer.parquet import in_sample
 from trainer.runs import load_run
+from trainer.steps import batch_rows, first_row
 from trainer.tokenizer import Tokenizer
 
 ROLES = ("system", "user", "assistant")

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from trainer.config import Config, ConfigError
 from trainer.curves import rows as metrics
 from trainer.data import IGNORE, Documents, Loader, chain
-from trainer.order import batch_rows, first_row, step_of_row
 from trainer.parquet import LINEAGE
-from trainer.runs import load_run, skipped
-from trainer.train import total_steps
+from trainer.runs import load_run
+from trainer.spikes import skipped
+from trainer.steps import batch_rows, first_row, step_of_row, total_steps
 
 
 def open_run(folder: str | Path) -> tuple[Config, Loader]:

@@ -27,11 +27,12 @@ from torch.distributed.tensor import DTensor
 
 from trainer import evaluate, flops, optim, parallel
 from trainer.checkpoint import Checkpointer
-from trainer.config import Config, ConfigError, TrainError, with_vocab
+from trainer.config import Config, TrainError, with_vocab
 from trainer.data import Batch, Loader, chain, prefetch
 from trainer.log import Log
-from trainer.order import first_row, step_of_row
-from trainer.runs import describe, skip, skipped, tokenised
+from trainer.runs import describe, tokenised
+from trainer.spikes import Spikes
+from trainer.steps import first_row, micro_rows, total_steps
 from trainer.tokenizer import Tokenizer
 
 
@@ -85,24 +86,26 @@ class Run:
         )
         self.meter = evaluate.Meter(self.loader.documents.names, self.sizes, world.device)
         self.stopping = False
-        self.norms: list[float] = []
-        self.skipped = skipped(self.folder)
-        self.spiked = False
+        self.spikes = Spikes(config.train, self.folder, world.main)
         self.back: int | None = None  # the step a rewind has taken the run to
 
     def loop(self) -> dict[str, Any]:
         state = self._start()
         step, self.chain = int(state["step"]), str(state["chain"])
-        self.norms = list(state.get("norms", []))
+        self.spikes.norms = list(state.get("norms", []))
         first, last = state["first"], state["last"]
         config, saved = self.config, step
-        with Log(self.folder, config, self.world, self.steps, step) as log:
+        with (
+            Log(self.folder, config, self.world, self.steps, step) as log,
+            parallel.steady_collector() as collect,
+        ):
             if step == 0 and self.held is not None and first is None:
                 first = last = self._evaluate(log, 0)
             waited = mark = time.perf_counter()
             for at, batch in self._batches(step):
                 log.waited += time.perf_counter() - waited
                 norm = self.step(at, batch)
+                collect()
                 if self._rewound(log, at):
                     waited = mark = time.perf_counter()
                     continue
@@ -147,7 +150,7 @@ class Run:
     def step(self, step: int, batch: Batch) -> torch.Tensor:
         """One optimiser step on a global batch; returns the gradient norm (0 if passed over)."""
         config, size, micro = self.config, self.world.size, self.micro
-        if step in self.skipped:
+        if step in self.spikes.skipped:
             return torch.zeros(())
         rows = len(batch.tokens)
         for start in range(0, rows, micro * size):
@@ -165,38 +168,16 @@ class Run:
         optim.set_lr(self.optimizers, optim.lr_scale(config.train, step, self.steps))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
         full = norm.full_tensor() if isinstance(norm, DTensor) else norm
-        if config.train.spike and self._spike(float(full)):
-            self.spiked = True
-            self._skip(step + 1, step + 1)
-        else:
+        if not (config.train.spike and self.spikes.found(step, float(full))):
             for optimizer in self.optimizers:
                 optimizer.step()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         return full
 
-    def _spike(self, norm: float) -> bool:
-        """Whether a step is to be skipped: its gradient norm is far above the recent mean."""
-        recent = self.norms[-50:]
-        usual = sum(recent) / len(recent) if len(recent) >= 10 else math.inf
-        if math.isfinite(norm) and norm <= self.config.train.spike * usual:
-            self.norms = [*recent, norm]
-            return False
-        if self.world.main:
-            print(f"skipped a step: gradient norm {norm:.3g}, usual {usual:.3g}", flush=True)
-        return True
-
-    def _skip(self, start: int, stop: int) -> None:
-        """Steps start..stop (as the log counts them) are not to be trained on."""
-        self.skipped |= set(range(start - 1, stop))
-        if self.world.main:
-            skip(self.folder, self.skipped)
-
     def _rewound(self, log: Log, step: int) -> bool:
         """After a new spike at `step`: back to the newest checkpoint, if the settings say so."""
-        count, spiked = self.config.train.spike_rewind, self.spiked
-        self.spiked = False
-        if not count or not spiked:
+        if not self.spikes.rewind_due():
             return False
         self.checkpoints.finish()
         state = self.checkpoints.load()
@@ -204,9 +185,9 @@ class Run:
             log.say(f"no checkpoint to go back to: step {step + 1} is skipped alone")
             return False
         self.back = int(state["step"])
-        self.chain, self.norms = str(state["chain"]), list(state.get("norms", []))
-        first = max(self.back, step + 1 - count) + 1
-        self._skip(first, step + 1)
+        self.chain, self.spikes.norms = str(state["chain"]), list(state.get("norms", []))
+        first = max(self.back, step + 1 - self.config.train.spike_rewind) + 1
+        self.spikes.skip(first, step + 1)
         self.meter.reset()
         log.rewind(self.back)
         log.write(self.back, {"rewind": {"spike": step + 1, "skipped": [first, step + 1]}})
@@ -242,7 +223,7 @@ class Run:
 
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
-        state["norms"] = self.norms[-50:]
+        state["norms"] = self.spikes.norms[-50:]
         state["row"] = first_row(self.config.train, step)
         state["seed"] = self.config.train.seed
         state["data"] = self.loader.documents.manifest["fingerprint"]
@@ -296,36 +277,6 @@ class Run:
 
     def on_signal(self, number: int, frame: object) -> None:
         self.stopping = True
-
-
-def total_steps(config: Config) -> int:
-    """Optimiser steps of a run, from train.steps or train.tokens."""
-    train = config.train
-    if not train.steps and not train.tokens:
-        raise ConfigError("set train.steps or train.tokens")
-    rows = -(-train.tokens // config.data.seq_len)
-    steps = train.steps or step_of_row(train, rows - 1) + 1
-    if train.schedule == "wsd" and train.warmup_steps + train.decay_steps > steps:
-        raise ConfigError(
-            f"train.warmup_steps + train.decay_steps ({train.warmup_steps} + "
-            f"{train.decay_steps}) exceed the run's {steps} steps"
-        )
-    return steps
-
-
-def micro_rows(config: Config, world: int) -> int:
-    """Rows of one forward pass: the largest number up to train.micro_rows that divides the share
-    of a process. Raises ConfigError when a batch of the run cannot be shared evenly."""
-    sizes = sorted({config.train.batch_rows, *(rows for _, rows in config.train.ramp)})
-    for rows in sizes:
-        if rows % world:
-            fits = [n for n in range(1, rows + 1) if rows % n == 0]
-            raise ConfigError(
-                f"a batch of {rows} rows cannot be shared by {world} processes: use "
-                f"{', '.join(map(str, fits[:16]))} processes or change train.batch_rows"
-            )
-    share = math.gcd(*(rows // world for rows in sizes))
-    return max(n for n in range(1, min(share, config.train.micro_rows) + 1) if share % n == 0)
 
 
 def _memory(device: torch.device) -> float:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from trainer import trace
 from trainer.config import Config, ConfigError, DataConfig, TrainConfig
 from trainer.data import IGNORE, Loader, prefetch
-from trainer.order import Plan, batch_rows, copies, first_row, permute, step_of_row
+from trainer.order import Plan, copies, permute
 from trainer.prepare import prepare
+from trainer.steps import batch_rows, first_row, step_of_row
 from trainer.tokenizer import Tokenizer
 from trainer.train import train
 

@@ -16,7 +16,8 @@ from trainer_helpers import launch, losses, model, small, tokens
 from trainer import optim
 from trainer.config import Config, ConfigError, TrainConfig
 from trainer.runs import load_model
-from trainer.train import Run, total_steps, train
+from trainer.steps import total_steps
+from trainer.train import Run, train
 
 
 def reference_muon(

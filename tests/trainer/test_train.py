@@ -16,7 +16,9 @@ from trainer import runs, trace
 from trainer.config import Config, ConfigError
 from trainer.data import Batch, Loader
 from trainer.runs import load_model
-from trainer.train import micro_rows, train
+from trainer.spikes import skipped
+from trainer.steps import micro_rows
+from trainer.train import train
 
 
 def test_a_run_learns_and_prints_bits_per_byte_before_and_after(config: Config) -> None:
@@ -90,7 +92,7 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
     for name in ("a", "b"):
         train(replace(config, out=str(tmp_path / name)))
     monkeypatch.undo()
-    assert runs.skipped(tmp_path / "a") == {13, 14}
+    assert skipped(tmp_path / "a") == {13, 14}
     rows: list[dict[str, Any]] = [
         json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").open(encoding="utf-8")
     ]
@@ -101,7 +103,8 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
     assert losses(tmp_path / "a") == losses(tmp_path / "b")
     # The same as a run that knew beforehand, on clean data: nothing of the spike is left.
     known = replace(config, out=str(tmp_path / "known"))
-    runs.skip(tmp_path / "known", {13, 14})
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / "skipped.json").write_text("[13, 14]")
     train(known)
     assert losses(tmp_path / "known") == losses(tmp_path / "a")
     a, b = (runs.load_model(tmp_path / n)[0].state_dict() for n in ("a", "known"))
