@@ -59,19 +59,12 @@ def texts(root: Path, index: int, before: str) -> Iterator[pa.RecordBatch]:
     """ABOUT and `row` of the rows that are left, altered texts in place, a row group at a time."""
     chosen = read(root, index, before)
     rows = chosen["row"].to_numpy()
-    first = 0
     with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as file:
-        for group in range(file.num_row_groups):
-            count = file.metadata.row_group(group).num_rows
-            low, high = np.searchsorted(rows, [first, first + count])
-            if low < high:
-                table = file.read_row_group(group, columns=list(ABOUT))
-                table = table.take(pa.array(rows[low:high] - first))
-                altered = pc.coalesce(chosen["text"].slice(low, high - low), table["text"])
-                table = table.set_column(table.schema.get_field_index("text"), "text", altered)
-                table = table.append_column("row", chosen["row"].slice(low, high - low))
-                yield from table.combine_chunks().to_batches()
-            first += count
+        for table, low, high in storage.picked_rows(file, rows, list(ABOUT)):
+            altered = pc.coalesce(chosen["text"].slice(low, high - low), table["text"])
+            table = table.set_column(table.schema.get_field_index("text"), "text", altered)
+            table = table.append_column("row", chosen["row"].slice(low, high - low))
+            yield from table.combine_chunks().to_batches()
 
 
 def ledger_rows(about: pa.Table, stage: str, **columns: object) -> pa.Table:

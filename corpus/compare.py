@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import UsageError
+from corpus.storage import picked_rows
 from corpus.stored import check_words, file_of, signals_of
 from filters import compare as tables
 from filters.profile import Decisions, Profile, ProfileError, Rule, load
@@ -208,16 +209,10 @@ def _with_texts(root: Path, rows: list[dict[str, Any]], samples: int) -> list[di
 def _texts(path: Path, rows: set[int]) -> dict[int, dict[str, str]]:
     """row → {id, url, start}; only the row groups that hold them are read."""
     found = {}
+    wanted = np.array(sorted(rows), np.int64)
     with pq.ParquetFile(path) as file:
-        first = 0
-        for group in range(file.num_row_groups):
-            end = first + file.metadata.row_group(group).num_rows
-            inside = sorted(row for row in rows if first <= row < end)
-            if inside:
-                table = file.read_row_group(group, columns=["id", "url", "text"])
-                picked = table.take(pa.array([row - first for row in inside])).to_pylist()
-                for row, about in zip(inside, picked, strict=True):
-                    start = " ".join((about["text"] or "")[: 2 * START].split())[:START]
-                    found[row] = {"id": about["id"], "url": about["url"], "start": start}
-            first = end
+        for table, low, high in picked_rows(file, wanted, ["id", "url", "text"]):
+            for row, about in zip(wanted[low:high].tolist(), table.to_pylist(), strict=True):
+                start = " ".join((about["text"] or "")[: 2 * START].split())[:START]
+                found[row] = {"id": about["id"], "url": about["url"], "start": start}
     return found

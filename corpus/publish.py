@@ -117,19 +117,13 @@ def _rows(
     weight = pc.multiply(left["weight"], pa.array(times.astype(np.float32)))
     left = left.set_column(left.schema.get_field_index("weight"), chosen.WEIGHT, weight)
     rows = left["row"].to_numpy()
-    first = 0
     with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as documents:
-        for group in range(documents.num_row_groups):
-            count = documents.metadata.row_group(group).num_rows
-            low, high = np.searchsorted(rows, [first, first + count])
-            if low < high:
-                table = documents.read_row_group(group).take(pa.array(rows[low:high] - first))
-                picked = left.slice(low, high - low)
-                table = _with_text(_with_robots(table, picked), picked["text"])
-                for name in ("cluster", "cluster_size", "weight"):
-                    table = table.append_column(SHARD.field(name), picked[name])
-                yield from table.cast(SHARD).combine_chunks().to_batches()
-            first += count
+        for table, low, high in storage.picked_rows(documents, rows):
+            picked = left.slice(low, high - low)
+            table = _with_text(_with_robots(table, picked), picked["text"])
+            for name in ("cluster", "cluster_size", "weight"):
+                table = table.append_column(SHARD.field(name), picked[name])
+            yield from table.cast(SHARD).combine_chunks().to_batches()
 
 
 def _with_text(table: pa.Table, altered: pa.ChunkedArray) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Files: atomic commit, receipts, and opening inputs wherever they are.
+"""Files: atomic commit, receipts, rows of a Parquet file, opening inputs wherever they are.
 
 Every output is written to a temporary name in the same folder, fsynced and renamed, so a file under
 its final name is whole. A unit of work is done when its *receipt* (a small JSON file with the size
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -134,6 +135,24 @@ def commit_parquet(
                 writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
 
     return commit(path, write), rows
+
+
+def picked_rows(
+    file: pq.ParquetFile, rows: np.ndarray, columns: list[str] | None = None
+) -> Iterator[tuple[pa.Table, int, int]]:
+    """Some rows of a Parquet file, a row group at a time; groups without any are not read.
+
+    rows: int64[m], ascending. Yields (table, low, high): the table holds rows[low:high], all
+    columns or those named.
+    """
+    first = 0
+    for group in range(file.num_row_groups):
+        end = first + file.metadata.row_group(group).num_rows
+        low, high = map(int, np.searchsorted(rows, [first, end]))
+        if low < high:
+            table = file.read_row_group(group, columns=columns)
+            yield table.take(pa.array(rows[low:high] - first)), low, high
+        first = end
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from corpus.dedup.arrow import fixed_rows
 from corpus.dedup.minhash import band_keys
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import COPIED, DERIVED, DOCUMENTS, check, has_near, has_url
-from corpus.storage import ROWS_PER_GROUP
+from corpus.storage import ROWS_PER_GROUP, picked_rows
 
 ROWS_PER_PASS = 1 << 18  # 128 MiB of signatures at 128 permutations
 
@@ -120,14 +120,8 @@ def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
     """
     with pq.ParquetFile(path) as file:
         wanted = [name for name in columns if name in file.schema_arrow.names]
-        parts, first = [file.schema_arrow.empty_table().select(wanted)], 0
-        for group in range(file.num_row_groups):
-            size = file.metadata.row_group(group).num_rows
-            low, high = np.searchsorted(rows, [first, first + size])
-            if high > low:
-                table = file.read_row_group(group, columns=wanted)
-                parts.append(table.take(pa.array(rows[low:high] - first)))
-            first += size
+        parts = [file.schema_arrow.empty_table().select(wanted)]
+        parts += [table for table, _, _ in picked_rows(file, rows, wanted)]
     return pa.concat_tables(parts)
 
 
