@@ -92,7 +92,7 @@ class Build:
             self._refuse_other()
         with storage.lock(self.root):
             storage.sweep(self.root)
-            units = self._plan()
+            units = self._plan(change)
             storage.commit_bytes(
                 self.root / "corpus.toml",
                 config.to_toml(self.settings, list(self.inputs)).encode(),
@@ -127,8 +127,12 @@ class Build:
                     "build into another folder"
                 )
 
-    def _plan(self) -> list[Unit]:
-        """The units, planned once, then read back: a resumed build sees the same."""
+    def _plan(self, change: bool) -> list[Unit]:
+        """The units, planned once, then read back: a resumed build sees the same.
+
+        UsageError when an input file changed since then, unless the verb reads no input: the stage
+        commands (`change`) of a folder whose harvest is complete go on from its documents.
+        """
         path = self.root / "state" / "plan.json"
         fingerprint = self._fingerprint("harvest")
         try:
@@ -137,12 +141,13 @@ class Build:
             plan = {}
         if plan.get("fingerprint") == fingerprint:
             units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+            if not change or self._unread(units):
+                self._refuse_changed(plan.get("bytes", {}))
         else:
             units = plan_units(list(self.inputs), self.settings, path.parent)
             files = sorted({file for unit in units for file in unit.files})
             about = {"fingerprint": fingerprint, "bytes": _sizes(files)}
             storage.commit_json(path, about | {"units": [asdict(u) for u in units]})
-        self._refuse_changed(plan.get("bytes", {}))
         return [dataclasses.replace(unit, state=str(path.parent)) for unit in units]
 
     def _refuse_other(self) -> None:
@@ -164,9 +169,12 @@ class Build:
                 )
 
     def _harvest(self, units: list[Unit]) -> None:
-        todo = [u for u in units if self._receipt("harvest", u.index) is None]
         function = functools.partial(harvest_unit, settings=self.settings, root=self.root)
-        self._each(function, todo, "harvest")
+        self._each(function, self._unread(units), "harvest")
+
+    def _unread(self, units: list[Unit]) -> list[Unit]:
+        """The units that harvest has still to read."""
+        return [unit for unit in units if self._receipt("harvest", unit.index) is None]
 
     def _wanted(self, stage: str) -> bool:
         """Whether an optional stage has anything to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus import config
+from corpus.storage import sha256
 
 
 @pytest.mark.parametrize(
@@ -38,17 +40,41 @@ def test_each_source_has_its_profile_in_one_build(run_corpus, data: Path, tmp_pa
     assert "technical" in (out / "README.md").read_text()
 
 
-def test_a_file_that_grew_since_the_build_began_is_refused(
-    run_corpus,
-    data: Path,
-    tmp_path: Path,  # type: ignore[no-untyped-def]
-) -> None:
-    archive = tmp_path / "a.warc.gz"
+@pytest.fixture
+def grown(run_corpus, data: Path, tmp_path: Path) -> tuple[Path, Path]:  # type: ignore[no-untyped-def]
+    """A build, and its archive with more records than it had then."""
+    archive, out = tmp_path / "a.warc.gz", tmp_path / "build"
     shutil.copy(data / "encodings.warc.gz", archive)
-    out = tmp_path / "build"
     run_corpus("build", archive, "--out", out, "-q")
     with archive.open("ab") as file:
         file.write((data / "hostile.warc.gz").read_bytes())
+    return out, archive
+
+
+def test_a_file_that_grew_since_the_build_began_is_refused(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+    out, archive = grown
     result = run_corpus("build", archive, "--out", out, "-q", check=False)
     assert result.returncode == 2
     assert "build into another folder" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_verbs_that_read_no_input_do_not_mind_a_file_that_grew(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+    out, _ = grown
+    before = sha256(out / "documents" / "0000000.parquet")
+    run_corpus("select", out, "--profile", "none", "-q")
+    run_corpus("publish", out, "-q")
+    assert sha256(out / "documents" / "0000000.parquet") == before
+
+
+def test_a_verb_that_still_has_input_to_read_refuses_a_file_that_grew(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+    out, _ = grown
+    (out / "state" / "harvest" / "0000000.json").unlink()
+    result = run_corpus("select", out, "-q", check=False)
+    assert result.returncode == 2 and "build into another folder" in result.stderr
+
+
+def test_a_harvest_that_is_planned_anew_takes_the_file_as_it_is_now(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+    out, archive = grown
+    run_corpus("select", out, "--set", "input.unit_mib=3", "-q")
+    plan = json.loads((out / "state" / "plan.json").read_bytes())
+    assert plan["bytes"] == {str(archive): archive.stat().st_size}
