@@ -33,7 +33,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
 
 from filter_texts import documents  # noqa: E402
 
-from filters.compare import decide_all, pass_rates  # noqa: E402
+from filters.compare import pass_rates  # noqa: E402
 from filters.personal import apply  # noqa: E402
 from filters.profile import load, names  # noqa: E402
 from filters.published_words import measure_extra  # noqa: E402
@@ -137,7 +137,8 @@ def print_pass_rates(data: Path, more: Path | None) -> None:
     wanted = {name for p in names() for name in load(p).extra_signals()}
     extra = measure_extra(sorted(wanted), texts, data / "wordlists")
     profiles = [load(name) for name in names() if name != "none"]
-    table = pass_rates(decide_all(profiles, quality, extra), [genre for genre, _ in listed])
+    decisions = {p.name: p.decide(quality, extra) for p in profiles}
+    table = pass_rates(decisions, [genre for genre, _ in listed])
     columns = table.column_names
     rows = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()]
             for r in table.to_pylist()]  # fmt: skip

@@ -24,6 +24,8 @@ EXAMPLES = (
     "select host, count(*) as n, sum(n_chars) as chars from corpus group by host order by n desc",
     "select d.url, k.url as kept, similarity from duplicates join documents d using (id) "
     "join documents k on k.id = kept_id where kind = 'near' order by similarity limit 20",
+    "select host, count(*) as pages, avg((quality.harmful_severity >= 2)::int) as harmful "
+    "from documents group by host having pages >= 5 order by harmful desc limit 20",
 )
 
 

@@ -12,15 +12,6 @@ import pyarrow as pa
 
 from .profile import Decisions, Profile, ProfileError
 
-Extra = Mapping[str, pa.Array]
-
-
-def decide_all(
-    profiles: Sequence[Profile], quality: pa.StructArray, extra: Extra | None = None
-) -> dict[str, Decisions]:
-    """The decisions of every profile, by its name."""
-    return {p.name: p.decide(quality, extra) for p in profiles}
-
 
 def keep_matrix(keeps: Mapping[str, np.ndarray], n_chars: np.ndarray) -> pa.Table:
     """A row for every pair of profiles: documents and characters that both, one, or none keep.

@@ -12,8 +12,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 LINES = 10  # at each end of a text, where footers are looked for
@@ -243,15 +241,3 @@ def _head_end(text: str) -> int:
         words += len(_AUTOMATON.find_matches_as_indexes(line))
         at = stop + 1
     return at if words >= HEAD_WORDS else 0
-
-
-def trim_all(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The trimmed texts, and int64[n, 2] with begin and end of what was kept, in characters."""
-    documents = texts.to_pylist()
-    spans = np.zeros((len(documents), 2), np.int64)
-    for row, text in enumerate(documents):
-        if text:
-            cut = trim(text)
-            spans[row] = cut.begin, cut.end
-            documents[row] = text[cut.begin : cut.end]
-    return pa.array(documents, texts.type), spans

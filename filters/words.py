@@ -6,13 +6,13 @@ boundaries that the morphological analyser sets in the sentence around it. So wo
 アスパラガス, リュックサック and セックスレスの相談 are no hits. A hit is a label, never a
 deletion: text about crime, medicine or discrimination uses these words too.
 
-The public lists are not copied here. `hojichar_counts`, `llmjp_counts` and `ldnoobw_counts` read
-them where the user has them, and count exactly as those projects do.
+The public lists are not copied here. `hojichar_counts`, `llmjp_counts` and `ldnoobw_counts` of
+`published_words` read them where the user has them, and count exactly as those projects do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,14 +20,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from .kernels.spec import Bytes, Floats, Offsets, Signal, count, share
 from .morphemes import analyse
 
 TOPICS = ("adult", "discrimination", "violence", "drugs", "gambling", "crime", "self-harm", "ads")
-HARMFUL = TOPICS[:-1]
 WINDOW = 60  # bytes of context that the analyser sees on each side of a hit, about 20 characters
 
 SIGNALS: tuple[Signal, ...] = (
@@ -132,16 +130,6 @@ def _parse(text: str, where: str) -> list[Word]:
     return words
 
 
-def plain_list(path: Path, topic: str, severity: int = 2, drop: Sequence[str] = ()) -> WordList:
-    """A public list, one word a line (HojiChar, LDNOOBW, inappropriate-words-ja), as a WordList."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WordError(f"word list {path}: {error}") from None
-    words = (line.strip() for line in lines)
-    return WordList.of(Word(w, topic, severity) for w in words if w and w not in drop)
-
-
 def is_word(text: Bytes, begin: int, end: int) -> bool:
     """Whether text[begin:end], UTF-8 bytes of one document, stands there as a word of its own."""
     before = _last_character(text[max(0, begin - 4) : begin])
@@ -212,30 +200,3 @@ def measure_harm(data: Bytes, offsets: Offsets, out: Floats) -> None:
             row[7] += 1
     sizes = np.diff(offsets)
     np.divide(out[:, 2], sizes, out=out[:, 2], where=sizes > 0)
-
-
-def flagged_hosts(
-    hosts: pa.Array, quality: pa.StructArray, min_pages: int = 5, min_share: float = 0.3
-) -> pa.Table:
-    """Hosts of which many pages carry strong harmful words: a reason to look at the others too.
-
-    Returns a table host, pages, flagged, share: hosts with at least `min_pages` pages of which at
-    least `min_share` have a word of severity 2 and more, by falling share, then by name.
-    """
-    strong = pa.array(quality.field("harmful_severity").to_numpy(zero_copy_only=False) >= 2)
-    table = pa.table({"host": hosts, "strong": strong.cast(pa.int64())})
-    table = table.group_by("host", use_threads=False).aggregate(
-        [("strong", "count"), ("strong", "sum")]
-    )
-    pages = table["strong_count"].to_numpy()
-    flagged = table["strong_sum"].to_numpy()
-    result = pa.table(
-        {
-            "host": table["host"],
-            "pages": pages,
-            "flagged": flagged,
-            "share": flagged / np.maximum(pages, 1),
-        }
-    )
-    result = result.filter(pa.array((pages >= min_pages) & (flagged >= min_share * pages)))
-    return result.sort_by([("share", "descending"), ("host", "ascending")])

@@ -124,12 +124,3 @@ def connected_components(edges: list[Path], folder: Path, partitions: int, run: 
             return files
         before = total
     raise AssertionError("connected components did not converge")
-
-
-def labels_of(files: list[Path], n: int) -> np.ndarray:
-    """Label of every node (int64[n]) from the files of `connected_components`."""
-    labels = np.arange(n, dtype=np.int64)
-    for path in files:
-        edges = read_edges([path])
-        labels[edges[:, 1]] = edges[:, 0]
-    return labels

@@ -16,8 +16,6 @@ import pyarrow as pa
 
 from corpus.dedup.arrow import Texts
 
-NO_URL = 0  # the key of a document without a usable address: it never matches
-
 # Query parameters that say where a reader came from, never what the page is.
 TRACKING = re.compile(
     r"(?:utm_\w+|gclid|fbclid|dclid|msclkid|yclid|twclid|igshid|mc_[ce]id|_ga|_gl|ref_src)$", re.I
@@ -63,7 +61,7 @@ def _recode(text: str) -> str:
 
 
 def url_keys(urls: Texts) -> np.ndarray:
-    """A 64-bit key (uint64[n]) of each canonical address; NO_URL where there is none."""
+    """A 64-bit key (uint64[n]) of each canonical address; 0, which matches none, without."""
     keys = np.zeros(len(urls), np.uint64)
     if isinstance(urls, pa.ChunkedArray):
         urls = urls.combine_chunks()

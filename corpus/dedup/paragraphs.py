@@ -245,14 +245,6 @@ def drop(texts: Texts, counts: pa.ListArray, least: int) -> tuple[pa.Array, np.n
     return pa.array(kept, pa.large_string()), dropped
 
 
-def weights(counts: pa.ListArray) -> pa.ListArray:
-    """1 / count for every line (list<float>): a paragraph then weighs as much as a unique one."""
-    values = counts.flatten().to_numpy()
-    ends = np.concatenate([[0], np.cumsum(pc.list_value_length(counts).to_numpy())])
-    weighed = (1.0 / np.maximum(values, 1)).astype(np.float32)
-    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(weighed))
-
-
 def document_weights(texts: Texts, counts: pa.ListArray, least: int) -> np.ndarray:
     """Mean of 1 / count of the lines whose count is `least` or more, 1 of the others, by length.
 

@@ -19,7 +19,6 @@ from corpus.web.features import deepest, prefix_sums, readable, sentence_weights
 
 CANDIDATES = 16  # elements kept, best EF1 first
 THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
-SHARPNESS = (1.0, 2.0, 4.0)
 
 NAMES = (
     *(

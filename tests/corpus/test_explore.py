@@ -41,7 +41,7 @@ def test_a_query_prints_a_table_json_or_csv(run_corpus, built: Path) -> None:  #
 def test_without_a_query_views_columns_and_examples_are_printed(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
     text = run_corpus("explore", built).stdout
     assert "ledger:" in text and "quality struct" in text
-    assert text.count(f'corpus explore {built} "select') == 3
+    assert text.count(f'corpus explore {built} "select') == len(EXAMPLES)
 
 
 @pytest.mark.parametrize("sql", ["selec 1", "select nothing from corpus", "select * from nowhere"])

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import struct
 import unicodedata
+from typing import Any
+
+import numpy as np
+from numba import njit
 
 IGNORED = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 
@@ -139,3 +143,55 @@ def components(n: int, edges: list[tuple[int, int]]) -> list[int]:
                 label[i] = label[j] = low
                 changed = True
     return label
+
+
+@njit(cache=True, nogil=True)
+def _count_pairs(
+    order: np.ndarray, owners: np.ndarray, hashes: np.ndarray, starts: np.ndarray, least: Any
+) -> Any:
+    """All pairs of Jaccard >= least, by an inverted index of the hashes."""
+    n = len(starts) - 1
+    first = np.empty(len(hashes), np.int64)  # where the postings of this hash begin
+    begin = 0
+    for k in range(len(order)):
+        if k and hashes[order[k]] != hashes[order[k - 1]]:
+            begin = k
+        first[order[k]] = begin
+    counts = np.zeros(n, np.int64)
+    touched = np.empty(n, np.int64)
+    left: Any = [np.int64(0)]
+    right: Any = [np.int64(0)]
+    value = [0.0]
+    for i in range(n):
+        seen = 0
+        for at in range(starts[i], starts[i + 1]):
+            k = first[at]
+            while owners[order[k]] < i:  # postings are in ascending order of documents
+                j = owners[order[k]]
+                if counts[j] == 0:
+                    touched[seen] = j
+                    seen += 1
+                counts[j] += 1
+                k += 1
+        for s in range(seen):
+            j = touched[s]
+            both = counts[j]
+            counts[j] = 0
+            union = starts[i + 1] - starts[i] + starts[j + 1] - starts[j] - both
+            if both >= least * union:
+                left.append(j)
+                right.append(i)
+                value.append(both / union)
+    return np.array(left[1:]), np.array(right[1:]), np.array(value[1:])
+
+
+def all_pairs(
+    hashes: np.ndarray, starts: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pair (left < right, int64[m] each) whose exact Jaccard (float64[m]) is >= least.
+
+    Brute force by an inverted index, for samples of some thousand documents.
+    """
+    owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    order = np.argsort(hashes, kind="stable")
+    return _count_pairs(order, owners, hashes, starts, least)

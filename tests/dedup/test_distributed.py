@@ -32,6 +32,15 @@ def in_any_order(function: Callable[[Any], Any], units: Sequence[Any]) -> Iterat
         yield function(unit)
 
 
+def labels_of(files: list[Path], n: int) -> np.ndarray:
+    """Label of every node (int64[n]) from the files of `connected_components`."""
+    labels = np.arange(n, dtype=np.int64)
+    for path in files:
+        edges = components.read_edges([path])
+        labels[edges[:, 1]] = edges[:, 0]
+    return labels
+
+
 def components_of(folder: Path, edges: list[tuple[int, int]], files: int, parts: int) -> list[int]:
     paths = []
     for k in range(files):
@@ -39,7 +48,7 @@ def components_of(folder: Path, edges: list[tuple[int, int]], files: int, parts:
         pairs = np.array(edges[k::files], np.int64).reshape(-1, 2)
         components.write_edges(paths[-1], pairs)
     found = components.connected_components(paths, folder / "rounds", parts, in_any_order)
-    return components.labels_of(found, 60).tolist()
+    return labels_of(found, 60).tolist()
 
 
 @settings(max_examples=10)
@@ -65,7 +74,7 @@ def test_a_long_path_takes_few_rounds(tmp_path: Path) -> None:
     files = components.connected_components(
         [tmp_path / "edges.parquet"], tmp_path / "rounds", 4, in_any_order
     )
-    assert not components.labels_of(files, 1000).any()
+    assert not labels_of(files, 1000).any()
     assert len(list((tmp_path / "rounds").glob("*-large"))) <= 16
 
 
@@ -102,7 +111,7 @@ def test_an_exchange_gives_the_labels_of_one_machine(
     list(in_any_order(exchange.verify, [(plan, r) for r in range(ranges)]))
     edges = [plan.edges(r) for r in range(ranges)]
     found = components.connected_components(edges, tmp_path / "cc", 3, in_any_order)
-    labels = components.labels_of(found, len(every))
+    labels = labels_of(found, len(every))
     data = load(signed, options, 1 << 30, tmp_path / "scratch")
     local = link(data, options, 1 << 30)
     assert labels.tolist() == local.near.tolist()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.dedup import stage
-from corpus.dedup.jaccard import all_pairs, jaccard_pairs, shingle_sets
+from corpus.dedup.jaccard import jaccard_pairs, shingle_sets
 from corpus.dedup.load import load
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.verify import exact_jaccard
@@ -32,7 +32,7 @@ def test_pairs_equal_the_set_arithmetic_of_python(texts: list[str], n: int) -> N
     right = np.array([j for _, j in pairs], np.int64)
     exact = [reference.jaccard(texts[i], texts[j], n) for i, j in pairs]
     assert jaccard_pairs(hashes, starts, left, right).tolist() == exact
-    found = all_pairs(hashes, starts, 0.5)
+    found = reference.all_pairs(hashes, starts, 0.5)
     expected = {(j, i): x for (i, j), x in zip(pairs, exact, strict=True) if x >= 0.5}
     assert dict(zip(zip(*map(list, found[:2]), strict=True), found[2], strict=True)) == expected
 

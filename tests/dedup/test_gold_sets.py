@@ -48,7 +48,7 @@ def clustered(folder: Path, rows: list[dict]) -> list[int]:
 
 def test_clusters_of_main_texts_are_those_of_brute_force(gold: list[dict], tmp_path: Path) -> None:
     sets = jaccard.shingle_sets(pa.array([r["gold"] for r in gold]), SETTINGS)
-    left, right, exact = jaccard.all_pairs(*sets, SETTINGS.threshold)
+    left, right, exact = reference.all_pairs(*sets, SETTINGS.threshold)
     assert (exact >= SETTINGS.threshold).all() and len(left) > 50
     edges = list(zip(left.tolist(), right.tolist(), strict=True))
     true = co_members(reference.components(len(gold), edges))

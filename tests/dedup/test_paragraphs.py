@@ -86,14 +86,13 @@ def test_counts_equal_a_plain_count(
             assert row[f"{kind}_corpus"] == expected
 
 
-def test_frequent_lines_are_dropped_or_weighed(tmp_path: Path) -> None:
+def test_frequent_lines_are_dropped(tmp_path: Path) -> None:
     rows = annotated(tmp_path, DOCUMENTS)
     texts = pa.array([text for _, text in DOCUMENTS])
     counts = pa.array([row["near_host"] for row in rows], pa.list_(pa.int32()))
     kept, dropped = paragraphs.drop(texts, counts, 3)
     assert kept[0].as_py() == "ホーム｜会社概要\n本文その一です。"
     assert dropped.tolist() == [1, 1, 1, 0, 0, 0]
-    assert paragraphs.weights(counts)[0].as_py() == pytest.approx([1 / 2, 1, 1 / 3])
 
 
 def test_real_pages_share_their_notices(shared_data: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.compare import at_bounds, decide_all, keep_matrix, pass_rates, rule_table, sweep
+from filters.compare import at_bounds, keep_matrix, pass_rates, rule_table, sweep
 from filters.profile import Profile, ProfileError, parse
 from filters.signals import QUALITY_TYPE
 
@@ -31,7 +31,7 @@ def profile(name: str, least: int, most: float) -> Profile:
 
 def test_keep_matrix_counts_documents_and_characters(quality: pa.StructArray) -> None:
     a, b = profile("a", 20, 0.5), profile("b", 30, 1.0)  # a keeps 30, 50; b keeps 30, 40, 50
-    keeps = {name: d.keep for name, d in decide_all([a, b], quality).items()}
+    keeps = {p.name: p.decide(quality).keep for p in (a, b)}
     table = keep_matrix(keeps, np.array(LENGTHS))
     row = table.to_pylist()[1]
     assert (row["a"], row["b"]) == ("a", "b")
@@ -52,7 +52,7 @@ def test_rule_table_tells_what_a_rule_takes_alone_first_and_last(quality: pa.Str
 
 
 def test_pass_rates_by_genre(quality: pa.StructArray) -> None:
-    rates = pass_rates(decide_all([profile("p", 25, 0.5)], quality), ["x", "x", "y", "y", "y"])
+    rates = pass_rates({"p": profile("p", 25, 0.5).decide(quality)}, ["x", "x", "y", "y", "y"])
     assert rates.to_pylist() == [
         {"genre": "x", "documents": 2, "p": 0.0},
         {"genre": "y", "documents": 3, "p": pytest.approx(2 / 3)},

@@ -1,4 +1,4 @@
-"""Word lists: hits at word boundaries, measured on 374 real sentences; broken lists; hosts."""
+"""Word lists: hits at word boundaries, measured on 374 real sentences; broken lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from filters.published_words import ldnoobw_counts
 from filters.signals import measure, utf8_buffers
-from filters.words import Word, WordError, WordList, flagged_hosts, load, plain_list
+from filters.words import Word, WordError, WordList, load
 
 LABELS = Path(__file__).parent / "word_labels.tsv"
 
@@ -102,16 +102,8 @@ def test_a_document_is_searched_alone(texts: list[str]) -> None:
     assert hits(load(), *texts) == expected if texts else True
 
 
-def test_hosts_with_many_flagged_pages_are_named() -> None:
-    quality = measure(pa.array(["コカインを売る店"] * 4 + ["静かな庭"] * 8), frozenset({"harm"}))
-    hosts = pa.array(["bad.example"] * 5 + ["good.example"] * 7)
-    table = flagged_hosts(hosts, quality, min_pages=5)
-    assert table.to_pylist() == [{"host": "bad.example", "pages": 5, "flagged": 4, "share": 0.8}]
-
-
 def test_public_lists_are_read_where_they_are(shared_data: Path) -> None:
     path = shared_data / "wordlists/LDNOOBW/ja"
-    assert hits(plain_list(path, "adult", drop=("女の子",)), "女の子と遊ぶ") == []
     counts = ldnoobw_counts(pa.array(["女の子とグロスター", "ポルノ", None]), path)
     assert counts["ldnoobw_ja"].to_pylist() == [0, 1, 0]
 
