@@ -31,17 +31,17 @@ class ModelConfig:
 
     family: str = "llama"  # llama | gpt3 (learned positions, LayerNorm, GELU) | palm (parallel)
     vocab_size: int = 0  # 0: the tokenizer's, rounded up to a multiple of 64
-    hidden_size: int = 256
-    intermediate_size: int = 704
-    num_hidden_layers: int = 4
-    num_attention_heads: int = 4
+    hidden_size: int = 256  # width
+    intermediate_size: int = 704  # width of the MLP
+    num_hidden_layers: int = 4  # blocks
+    num_attention_heads: int = 4  # query heads
     num_key_value_heads: int = 0  # 0: as many as attention heads
     head_dim: int = 0  # 0: hidden_size / num_attention_heads
-    max_position_embeddings: int = 2048
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
-    tie_word_embeddings: bool = False
-    initializer_range: float = 0.02
+    max_position_embeddings: int = 2048  # longest context, tokens
+    rope_theta: float = 10000.0  # base of the rotary angles
+    norm_eps: float = 1e-5  # added to the variance in a norm
+    tie_word_embeddings: bool = False  # lm_head is the embedding
+    initializer_range: float = 0.02  # standard deviation of initial weights
 
     @property
     def head_size(self) -> int:
@@ -87,25 +87,25 @@ class DataConfig:
 class TrainConfig:
     """The optimisation: batch, length, schedule, optimiser."""
 
-    seed: int = 1
+    seed: int = 1  # of the weights and of the order of data
     steps: int = 0  # optimiser steps; 0: as many as train.tokens asks for
     tokens: int = 0  # training tokens, used when steps is 0
     batch_rows: int = 64  # rows of the global batch, whatever the number of processes
     micro_rows: int = 8  # rows of one forward pass; batch / (processes * micro) accumulates
     ramp: list[list[int]] = field(default_factory=list)  # [[until_step, batch_rows], …]
     optimizer: str = "adamw"  # adamw | muon (matrices; the rest stays on AdamW)
-    lr: float = 3e-4
-    muon_lr: float = 0.02
-    min_lr_ratio: float = 0.1
+    lr: float = 3e-4  # peak learning rate of AdamW
+    muon_lr: float = 0.02  # peak learning rate of Muon
+    min_lr_ratio: float = 0.1  # the floor of a decay, as a share of the peak
     schedule: str = "cosine"  # cosine | wsd | constant
-    warmup_steps: int = 0
+    warmup_steps: int = 0  # steps over which the learning rate rises linearly
     decay_steps: int = 0  # wsd: length of the decay at the end
     decay_shape: str = "linear"  # wsd: linear | sqrt | cosine
-    beta1: float = 0.9
-    beta2: float = 0.95
-    eps: float = 1e-8
-    weight_decay: float = 0.1
-    clip: float = 1.0
+    beta1: float = 0.9  # AdamW
+    beta2: float = 0.95  # AdamW
+    eps: float = 1e-8  # AdamW
+    weight_decay: float = 0.1  # on matrices; norms, biases and embeddings have none
+    clip: float = 1.0  # largest gradient norm; 0: no limit
     z_loss: float = 0.0  # coefficient of the mean squared log-partition (PaLM uses 1e-4)
     spike: float = 0.0  # skip a step whose gradient norm exceeds this many running means; 0: off
     spike_rewind: int = 0  # on a spike go back to the last checkpoint and skip this many batches
@@ -118,9 +118,9 @@ class ParallelConfig:
 
     replicate: int = 1  # HSDP: number of replicas of the sharded model
     dtype: str = "auto"  # auto (bfloat16 on CUDA, float32 on CPU) | bfloat16 | float32
-    compile: bool = False
+    compile: bool = False  # torch.compile, block by block
     activation_checkpointing: str = "none"  # none | full | every-N (N a number of blocks)
-    cpu_offload: bool = False
+    cpu_offload: bool = False  # sharded parameters and optimiser in host memory (GPU only)
     threads: int = 0  # CPU threads of a process; 0: torch's default
 
 
@@ -128,10 +128,10 @@ class ParallelConfig:
 class CheckpointConfig:
     """When the state is saved and what is kept."""
 
-    every: int = 500
-    keep_last: int = 2
+    every: int = 500  # steps
+    keep_last: int = 2  # newest checkpoints that stay
     keep_every: int = 0  # keep for good each checkpoint whose step is a multiple; 0: none
-    asynchronous: bool = False
+    asynchronous: bool = False  # write while training goes on
     load: str = ""  # start a new run (step 0) from the weights of this run, e.g. a decay branch
     load_step: int = 0  # with load: the step whose full state (optimiser, data order) is taken
 
@@ -141,18 +141,18 @@ class EvalConfig:
     """Held-out evaluation, in bits per byte and per character, in total and per source."""
 
     every: int = 250  # 0: only before the first and after the last step
-    rows: int = 64  # rows of held-out text
-    micro_rows: int = 8
+    rows: int = 64  # rows of held-out text; 0: all
+    micro_rows: int = 8  # rows of one forward pass
 
 
 @dataclass(frozen=True)
 class LogConfig:
     """Where progress goes. metrics.jsonl is always written."""
 
-    every: int = 10
-    tensorboard: bool = False
-    wandb: str = ""  # project name
-    progress: bool = True
+    every: int = 10  # steps
+    tensorboard: bool = False  # also OUT/tensorboard (package tensorboard)
+    wandb: str = ""  # also Weights & Biases: the project's name (package wandb)
+    progress: bool = True  # a line on the terminal
 
 
 @dataclass(frozen=True)
@@ -231,9 +231,9 @@ def to_toml(config: Config) -> str:
     lines: list[str] = []
     for name, value in asdict(config).items():
         if isinstance(value, dict):
-            lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
+            lines += ["", f"[{name}]", *(f"{k} = {toml_value(v)}" for k, v in value.items())]
         else:
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -284,13 +284,14 @@ def _parse(text: str) -> Any:
         return text
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A setting in TOML syntax."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
     return repr(value)

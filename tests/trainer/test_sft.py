@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
 
+from trainer.cli import main
 from trainer.config import Config, ConfigError
 from trainer.data import IGNORE
 from trainer.export import export
@@ -67,7 +70,12 @@ def test_packing_keeps_every_conversation_apart_and_counts_what_is_too_long(
     assert first == ChatLoader(packed, config, "x").batch(0).digest != loader.batch(1).digest
 
 
-def test_a_small_model_learns_to_answer(config: Config, tmp_path: Path) -> None:
+def test_a_small_model_learns_to_answer(
+    config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     train(replace(config, train=replace(config.train, steps=4)))
     data = write(tmp_path / "chat.jsonl", CHATS)
     overrides = ["--train.lr=1e-2", "--train.steps=60", "--eval.every=0", "--log.every=20"]
@@ -78,6 +86,13 @@ def test_a_small_model_learns_to_answer(config: Config, tmp_path: Path) -> None:
     question = [{"role": "user", "content": "7月の花は？"}]
     answer = "".join(reply(model, tokenizer, question, Sampling(20, temperature=0)))
     assert answer == "桜です。"
+    command = ["trainer", "generate", str(tmp_path / "sft"), "--chat", "--temperature=0"]
+    monkeypatch.setattr(sys, "argv", [*command, "--max-tokens=20", "--system=短く答える。"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("こんにちは\n\n名前は？\n"))
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out == "はい。\n稲穂です。\n"
     export(tmp_path / "sft", tmp_path / "hf")
     theirs = AutoTokenizer.from_pretrained(tmp_path / "hf")
     ids = theirs.apply_chat_template(question, add_generation_prompt=True, return_dict=False)

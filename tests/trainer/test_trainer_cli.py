@@ -98,6 +98,19 @@ def test_toml_round_trip(tmp_path: Path) -> None:
     assert load(tmp_path / "c.toml") == config
 
 
+def test_config_prints_every_setting_with_its_meaning_as_a_file_to_start_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "config", "150m", "--train.lr=1e-4", "--data.weights.law=2") == 0
+    text = capsys.readouterr().out
+    (tmp_path / "c.toml").write_text(text, encoding="utf-8")
+    expected = load("150m", ["train.lr=1e-4", "data.weights.law=2"])
+    assert load(tmp_path / "c.toml") == expected
+    settings = [line for line in text.splitlines() if " = " in line and line[0] != "#"]
+    assert len(settings) > 50
+    assert not [line for line in settings if "  # " not in line]
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
