@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,11 +38,14 @@ def trace(
 def explore(
     folder: Build,
     sql: Annotated[str | None, typer.Argument(help="A query; without it: what there is.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; text like a formula begins with '.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """SQL (DuckDB) over documents, ledger, duplicates and corpus of a build."""
     from corpus.explore import EXAMPLES, query, views
+    from corpus.spreadsheet import write_csv
 
     if sql is None:
         found = views(folder)
@@ -61,9 +63,7 @@ def explore(
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(rows)
+        write_csv(sys.stdout, names, rows)
     else:
         from rich.console import Console
         from rich.table import Table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -11,6 +10,7 @@ from typing import Any
 
 from corpus import charts, plots, storage
 from corpus.plots import Drawing
+from corpus.spreadsheet import write_csv
 
 Saved = tuple[list[str], list[str]]  # names of files, remarks
 
@@ -119,9 +119,8 @@ def _save_tables(
 
 def _csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    names = list(rows[0]) if rows else []
+    write_csv(text, names, ([row[name] for name in names] for row in rows))
     return text.getvalue()
 
 

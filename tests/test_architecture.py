@@ -20,7 +20,7 @@ ROOMS = (
     ("trim", "decontaminate", "duplicates"),
     ("harvest", "select", "publish", "funnel", "report"),
     ("card", "permissions", "stored", "charts"),
-    ("plots", "scores", "hosts"),
+    ("plots", "scores", "hosts", "spreadsheet"),
     ("removals",),
     ("chosen",),
     ("dedup", "engine"),
