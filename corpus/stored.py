@@ -68,6 +68,10 @@ def signals_of(
         counts = one(pq.read_table(path, columns=["personal"])["personal"])
         out |= {n: _rows(c, rows) for n, c in _personal(counts).items()}
     if CLUSTER in wanted:
+        if not (root / "state" / "dedup" / "0000000.json").exists():
+            raise UsageError(
+                f"signal {CLUSTER} comes from dedup, which has not run: corpus dedup {root}"
+            )
         ids = pq.read_table(path, columns=["id"])["id"]
         size = duplicates_of(root, index, ids)[2]
         out[CLUSTER] = size if rows is None else size.take(pa.array(rows))

@@ -138,9 +138,13 @@ class Profile:
         elif quality.type.get_field_index(rule.signal) >= 0:
             column = quality.field(rule.signal)
         else:
+            hint = "is not among the stored signals; harvest again with this version"
+            if rule.signal not in SIGNALS:
+                signal = signal_of(rule.signal)
+                about = signal.description if signal else "unknown"
+                hint = f"is a column beside the stored signals ({about}); give it in `extra`"
             raise ProfileError(
-                f"profile {self.name}, rule {rule.name}: signal {rule.signal} is not among the "
-                "stored signals; harvest again with this version"
+                f"profile {self.name}, rule {rule.name}: signal {rule.signal} {hint}"
             )
         if len(column) and column.null_count == len(column):
             group = GROUP_OF.get(rule.signal)

@@ -159,7 +159,7 @@ EXTRA_SIGNALS: dict[str, Signal] = {
             )
         ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
-        count("cluster_size", "documents", "documents of the near-duplicate cluster"),
+        count("cluster_size", "documents", "documents of its cluster of duplicates, by dedup"),
         *(
             count(f"personal_{kind}", "places", f"personal data of the class {kind}")
             for kind in PERSONAL_KINDS

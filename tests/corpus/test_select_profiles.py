@@ -147,3 +147,19 @@ def test_the_ledger_has_the_first_rule_its_value_and_the_others_of_every_documen
         assert entry["detail"] == f"profile swallow-v1 wants {failing[0].bounds()}" + (
             f"; also fails {others}" if others else ""
         )
+
+
+def test_cluster_size_is_asked_of_dedup_and_has_no_value_before_it(  # type: ignore[no-untyped-def]
+    run_corpus, tmp_path: Path
+) -> None:
+    out, profile = tmp_path / "out", tmp_path / "rare.toml"
+    profile.write_text('[[rule]]\nname = "rare"\nsignal = "cluster_size"\nmax = 1\n', "utf-8")
+    run_corpus("harvest", "tests/data/documents.csv", "--out", out, "-q", "-j", 1)
+    sweep = ("sweep", out, "--signal", "cluster_size", "--from", 1, "--to", 2, "--steps", 2)
+    for verb in (("compare", out, "--profiles", profile), sweep):
+        said = run_corpus(*verb, check=False)
+        line = f"error: signal cluster_size comes from dedup, which has not run: corpus dedup {out}"
+        assert (said.returncode, said.stderr) == (2, line + "\n")
+    run_corpus("select", out, "--profile", profile, "-q", "-j", 1)  # dedup goes before select
+    rows = json.loads(run_corpus(*sweep, "--json").stdout)
+    assert rows[0]["at_least"] == rows[0]["documents"]

@@ -182,3 +182,20 @@ def test_a_profile_is_read_from_a_path(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ProfileError, match="not UTF-8"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("signal", "where"),
+    [
+        ("cluster_size", "documents of its cluster of duplicates, by dedup"),
+        ("language_score", "fastText lid.176"),
+        ("score.mine", "`corpus classifier score`"),
+    ],
+)
+def test_a_signal_that_is_a_column_of_its_own_is_not_asked_of_harvest(
+    signal: str, where: str
+) -> None:
+    found = parse(f'[[rule]]\nname = "r"\nsignal = "{signal}"\nmax = 1\n', "p", "p")
+    with pytest.raises(ProfileError, match="column beside the stored signals") as error:
+        found.decide(measure(pa.array(["稲穂"])))
+    assert where in str(error.value) and "harvest again" not in str(error.value)
