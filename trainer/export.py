@@ -1,7 +1,7 @@
 """`trainer export`: a folder that `transformers` opens, from a checkpoint of a run.
 
 Llama keeps its names; the GPT-3 family becomes GPT-2's class; PaLM has no class there. Weights are
-safetensors only. The card says what the model was trained on, from the run's own records.
+safetensors only.
 """
 
 from __future__ import annotations
@@ -12,46 +12,119 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainer import flops
+from trainer import card, flops, gguf
 from trainer.config import Config, ConfigError, ModelConfig, TrainError
-from trainer.runs import load_model
+from trainer.model import CausalLM
+from trainer.runs import load_model, load_run
 from trainer.tokenizer import Tokenizer
 
 SHARD_BYTES = 5 << 30
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+CHECK_TEXT = "吾輩は猫である。  名前は\tまだ無い。\n\n𩸽 Where was I born? \u2581<0x41> 2026"
 
 
 def export(
-    run: str | Path, out: str | Path, step: int | None = None, dtype: str = "float32"
+    run: str | Path,
+    out: str | Path,
+    step: int | None = None,
+    dtype: str = "float32",
+    with_gguf: bool = False,
+    checked: bool = False,
 ) -> dict[str, Any]:
-    """Write the folder; returns {"step", "parameters", "files"}.
+    """Write the folder; returns {"step", "parameters", "files", "check", "lossy"}.
 
-    dtype: float32 | bfloat16. Raises ConfigError for a family that has no class in transformers.
+    dtype: float32 | bfloat16 | float16. with_gguf: a file for llama.cpp beside the rest.
+    checked: compare with transformers afterwards, see `check`. Weights of an earlier export go.
+    lossy: llama.cpp will read rare characters as <unk>, see `gguf.loses_rare_characters`.
+    Raises ConfigError for a family that has no class there, TrainError when writing or the check
+    fails.
     """
-    if dtype not in ("float32", "bfloat16"):
-        raise ConfigError(f"--dtype is {dtype!r}: choose float32 or bfloat16")
+    if dtype not in gguf.KINDS:
+        raise ConfigError(f"--dtype is {dtype!r}: choose {', '.join(gguf.KINDS)}")
+    run, folder = Path(run).resolve(), Path(out)
+    config, tokenizer = load_run(run)
+    hf_config(config.model, tokenizer, dtype)  # refuses what cannot be exported before reading it
+    if with_gguf:
+        gguf.check(config.model)
+    if folder.resolve() == run:
+        raise ConfigError(f"{folder} is the run itself: choose another --out")
     model, config, tokenizer, at = load_model(run, step)
-    described = hf_config(config.model, tokenizer, dtype)
-    tensors = {n: t.to(getattr(torch, dtype)).contiguous() for n, t in model.state_dict().items()}
-    if config.model.family == "gpt3":
-        tensors = _gpt2_names(tensors, config.model)
-    folder = Path(out)
+    state = {n: _convert(t, n, dtype) for n, t in model.state_dict().items()}
+    tensors = _gpt2_names(state, config.model) if config.model.family == "gpt3" else state
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_weights(folder, run.name)
         files = _save(tensors, folder)
-        _json(folder / "config.json", described)
-        stops = [tokenizer.eos, tokenizer.id("<|end|>")]
-        marks = {"bos_token_id": tokenizer.bos, "eos_token_id": stops}
-        _json(folder / "generation_config.json", {**marks, "pad_token_id": tokenizer.pad})
-        for name in TOKENIZER_FILES:
-            shutil.copyfile(Path(run) / "tokenizer" / name, folder / name)
-        (folder / "README.md").write_text(_card(Path(run), config, at), encoding="utf-8")
-    except OSError as error:
-        raise TrainError(f"{folder}: cannot write: {error.strerror or error}") from error
-    return {"step": at, "parameters": flops.parameters(config.model)["total"], "files": files}
+        if with_gguf:
+            files.append(gguf.write(tensors, config.model, tokenizer, folder, run.name))
+        _describe(folder, run, config, tokenizer, dtype)
+        (folder / "README.md").write_text(card.text(run, config, at), encoding="utf-8")
+        for name in files:  # safetensors are written for their owner alone
+            shutil.copymode(folder / "README.md", folder / name)
+    except (OSError, SafetensorError) as error:
+        raise TrainError(f"{folder}: cannot write: {getattr(error, 'strerror', error)}") from error
+    found = None
+    if checked:
+        model.load_state_dict(state)  # the weights as exported, rounded to dtype
+        found = check(folder, model, tokenizer)
+    size = flops.parameters(config.model)["total"]
+    lossy = with_gguf and gguf.loses_rare_characters(tokenizer)
+    return {"step": at, "parameters": size, "files": files, "check": found, "lossy": lossy}
+
+
+def check(folder: Path, model: CausalLM, tokenizer: Tokenizer) -> float:
+    """Largest difference of a logit between `model` and transformers reading `folder`, in float32.
+
+    Asked of up to 256 random tokens. Raises TrainError when the difference is more than rounding
+    (1e-3 of the largest logit) or the tokenizers disagree on a line of text.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    context = model.config.max_position_embeddings
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(tokenizer.vocab_size, (1, min(256, context)), generator=generator)
+    theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        ours = model(ids)[0]
+        difference = float((ours - theirs(ids).logits).abs().max())
+    if not difference <= 1e-3 * max(1.0, float(ours.abs().max())):
+        raise TrainError(f"{folder}: logits of transformers differ by {difference:.3g}")
+    again = AutoTokenizer.from_pretrained(folder)(CHECK_TEXT).input_ids
+    if again != [tokenizer.bos, *tokenizer.encode(CHECK_TEXT)]:
+        raise TrainError(f"{folder}: transformers cuts text into other tokens")
+    return difference
+
+
+def _describe(folder: Path, run: Path, config: Config, tokenizer: Tokenizer, dtype: str) -> None:
+    """config.json, generation_config.json and the tokenizer's files."""
+    _json(folder / "config.json", hf_config(config.model, tokenizer, dtype))
+    stops = [tokenizer.eos, tokenizer.id("<|end|>")]
+    marks = {"bos_token_id": tokenizer.bos, "eos_token_id": stops}
+    _json(folder / "generation_config.json", {**marks, "pad_token_id": tokenizer.pad})
+    for name in ("tokenizer.model", "tokenizer.json"):
+        shutil.copyfile(run / "tokenizer" / name, folder / name)
+    described = json.loads((run / "tokenizer" / TOKENIZER_CONFIG).read_text(encoding="utf-8"))
+    # Without the key, llama.cpp's converter puts a space before every text.
+    _json(folder / TOKENIZER_CONFIG, {**described, "add_prefix_space": False})
+
+
+def _convert(tensor: Tensor, name: str, dtype: str) -> Tensor:
+    converted = tensor.to(getattr(torch, dtype)).contiguous()
+    if dtype == "float16" and not bool(converted.isfinite().all()):
+        raise ConfigError(f"{name} does not fit float16: use --dtype bfloat16")
+    return converted
+
+
+def _remove_weights(folder: Path, name: str) -> None:
+    """Shards of an earlier export: a folder with two models in it is read by chance."""
+    shards = folder.glob("model-*-of-*.safetensors")
+    whole = [folder / f for f in ("model.safetensors", "model.safetensors.index.json")]
+    for path in (*shards, *whole, *(folder / f"{name}-{k}.gguf" for k in gguf.KINDS.values())):
+        path.unlink(missing_ok=True)
 
 
 def hf_config(m: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str, Any]:
@@ -159,38 +232,6 @@ def _save(tensors: dict[str, Tensor], folder: Path) -> list[str]:
         {"metadata": {"total_size": total}, "weight_map": where},
     )
     return names
-
-
-def _card(run: Path, config: Config, step: int) -> str:
-    data = json.loads((run / "data-card.json").read_text(encoding="utf-8"))
-    path = run / "ckpt" / f"step-{step:08d}" / "train.json"
-    state = json.loads(path.read_text(encoding="utf-8"))
-    last = state.get("last") or {}
-    rate = f"{last['bpb']:.4f} bits per byte, {last['bpc']:.4f} per character" if last else "none"
-    m = config.model
-    count = flops.parameters(m)["total"]
-    return f"""---
-language: ja
-library_name: transformers
-pipeline_tag: text-generation
----
-# {run.name}
-
-A {m.family} model of {count:,} parameters ({m.num_hidden_layers} layers, width {m.hidden_size},
-vocabulary {m.vocab_size:,}), trained by Inaho's `trainer`.
-
-| | |
-|---|---|
-| checkpoint | step {step:,}, {state["row"]:,} rows of {config.data.seq_len:,} tokens |
-| last held-out evaluation saved with it | {rate} |
-| training text | {data["train"]["rows"]:,} documents, {data["train"]["tokens"]:,} tokens |
-| fingerprint of the token shards | `{data["fingerprint"]}` |
-| fingerprint of their input | `{data["input"]}` |
-| rolling hash of all batches | `{state["chain"]}` |
-| seed | {state["seed"]} |
-
-`trainer trace RUN --step N` names the documents, URLs and archive offsets behind any step.
-"""
 
 
 def _json(path: Path, content: dict[str, Any]) -> None:
