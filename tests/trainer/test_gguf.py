@@ -270,7 +270,10 @@ def test_llama_cpp_computes_the_same_and_answers_a_chat(bpe: Config, tmp_path: P
 
 @pytest.mark.slow
 def test_llama_cpp_cuts_text_as_we_do(any_tokenizer: tok.Tokenizer, tmp_path: Path) -> None:
-    """All text with BPE; with unigram, text whose characters have pieces. U+2581 is a space."""
+    """Every text with BPE; with unigram but for characters without a piece, which are <unk>.
+
+    A literal U+2581 is a space to llama.cpp, as it is to SentencePiece.
+    """
     llama_cpp = pytest.importorskip("llama_cpp", reason="LLAMA.CPP NOT TESTED: not installed")
     from trainer.gguf import _describe, _write_tokenizer, loses_rare_characters
 
@@ -282,16 +285,19 @@ def test_llama_cpp_cuts_text_as_we_do(any_tokenizer: tok.Tokenizer, tmp_path: Pa
     writer.write_kv_data_to_file()
     writer.close()
     theirs = llama_cpp.Llama(str(tmp_path / "vocabulary.gguf"), vocab_only=True, verbose=False)
-    given = [t for t in [*TRICKY, *texts()] if tok.SPACE not in t]
-    whole = 0
-    for text in given:
-        expected = any_tokenizer.encode(text)
-        rare = any(any_tokenizer.piece(i).startswith("<0x") for i in expected)
+    lossy = loses_rare_characters(any_tokenizer)
+    for text in [t for t in [*TRICKY, *texts()] if tok.SPACE not in t]:
+        ids = any_tokenizer.encode(text)
         found = theirs.tokenize(text.encode(), add_bos=False, special=False)
-        if rare and loses_rare_characters(any_tokenizer):
-            assert 0 in found
-        else:
-            assert found == expected
-            assert theirs.detokenize(found).decode() == text
-            whole += 1
-    assert whole > 30
+        assert found == (unknown(ids, any_tokenizer) if lossy else ids)
+        assert 0 in found or theirs.detokenize(found).decode() == text
+
+
+def unknown(ids: list[int], tokenizer: tok.Tokenizer) -> list[int]:
+    """A run of byte pieces as one <unk>."""
+    result: list[int] = []
+    for token in ids:
+        new = 0 if tokenizer.piece(token).startswith("<0x") else token
+        if new or result[-1:] != [0]:
+            result.append(new)
+    return result

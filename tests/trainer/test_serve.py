@@ -28,6 +28,7 @@ from trainer.runs import load_model
 from trainer.sft import encode, sft
 from trainer.train import train
 
+pytest.importorskip("transformers", minversion="5")  # before, the command had other options
 for package in ("openai", "fastapi", "uvicorn", "accelerate"):
     pytest.importorskip(package, reason=f"`transformers serve` NOT TESTED: no {package}")
 
@@ -40,9 +41,10 @@ def served(folder: Path, cache: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     (cache / "hub").mkdir(parents=True)
     log = cache / "serve.log"
-    command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()"]
-    command += ["serve", folder.name, "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", folder.name]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
+    env |= {"HF_HOME": str(cache), "OMP_NUM_THREADS": "1"}
     with (
         log.open("w") as out,
         subprocess.Popen(command, cwd=folder.parent, stdout=out, stderr=out, env=env) as process,
