@@ -12,21 +12,14 @@ import typer
 
 from corpus import __version__, cli_classifier, cli_compare, cli_dedup, cli_explore, cli_reports
 from corpus.cli_folder import Folder, Out, Work, named
-from corpus.cli_reports import Json
 from corpus.cli_run import (
-    ConfigFile,
-    Dedup,
-    EngineName,
+    Chosen,
     Inputs,
     LedgerKind,
-    Memory,
-    ProfileName,
-    Quiet,
-    RayAddress,
-    Sets,
+    Running,
     Source,
-    Workers,
     build_folder,
+    grouped,
     run_stages,
     started,
 )
@@ -88,26 +81,21 @@ def _from_input(name: str, last: str, help_text: str) -> None:
     """A verb that starts from the input and runs the stages up to `last`."""
 
     @app.command(name, help=help_text)
+    @grouped
     def run(
         inputs: Inputs,
         out: Out = None,
         work: Work = None,
-        config: ConfigFile = None,
-        profile: ProfileName = None,
-        dedup: Dedup = None,
-        workers: Workers = 0,
-        engine: EngineName = "local",
-        ray_address: RayAddress = None,
-        memory: Memory = 0,
         source: Source = None,
-        set_: Sets = None,
         ledger: LedgerKind = None,
-        as_json: Json = False,
-        quiet: Quiet = False,
+        *,
+        chosen: Chosen,
+        running: Running,
     ) -> None:
-        settings = _settings(config, profile, dedup, source, set_, ledger)
-        with started(engine, workers, ray_address, memory, quiet, build_folder(out)) as on:
-            run_stages(build_folder(out), settings, inputs, on, last, as_json, quiet)
+        settings = _settings(chosen, source=source, ledger=ledger)
+        root = build_folder(out)
+        with started(running, root) as on:
+            run_stages(root, settings, inputs, on, last, running.as_json, running.quiet)
 
 
 _from_input(
@@ -124,38 +112,31 @@ def _stage(name: str, help_text: str) -> None:
     """A verb that goes on from a build folder and runs the stages up to its own."""
 
     @app.command(name, help=help_text)
+    @grouped
     def run(
         folder: Folder = None,
         out: Out = None,
         work: Work = None,
-        config: ConfigFile = None,
-        profile: ProfileName = None,
-        dedup: Dedup = None,
-        workers: Workers = 0,
-        engine: EngineName = "local",
-        ray_address: RayAddress = None,
-        memory: Memory = 0,
-        set_: Sets = None,
-        as_json: Json = False,
-        quiet: Quiet = False,
+        *,
+        chosen: Chosen,
+        running: Running,
     ) -> None:
         from corpus.build import load_settings
 
         root = build_folder(folder or out)
         settings, inputs = load_settings(root)
-        settings = _settings(config, profile, dedup, None, set_, None, base=settings)
-        with started(engine, workers, ray_address, memory, quiet, root) as on:
+        settings = _settings(chosen, base=settings)
+        as_json, quiet = running.as_json, running.quiet
+        with started(running, root) as on:
             run_stages(root, settings, list(inputs), on, name, as_json, quiet, change=True)
 
 
 @app.command("dedup")
+@grouped
 def _dedup(
     folder: Folder = None,
     out: Out = None,
     work: Work = None,
-    config: ConfigFile = None,
-    profile: ProfileName = None,
-    dedup: Dedup = None,
     against: Annotated[
         Path | None, typer.Option(help="Also compare with an index of earlier crawls.")
     ] = None,
@@ -163,30 +144,25 @@ def _dedup(
     report: Annotated[
         bool, typer.Option(help="Print cluster sizes, largest clusters, host pairs.")
     ] = False,
-    workers: Workers = 0,
-    engine: EngineName = "local",
-    ray_address: RayAddress = None,
-    memory: Memory = 0,
-    set_: Sets = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    *,
+    chosen: Chosen,
+    running: Running,
 ) -> None:
     """Stage 2: find duplicates among the documents; keep one copy by a stated policy."""
     from corpus.build import load_settings
 
     root = build_folder(folder or out)
     settings, inputs = load_settings(root)
-    if report and not (config or profile or dedup or against or update or set_):
-        cli_dedup.print_report(root, as_json)
+    if report and not (chosen.any() or against or update):
+        cli_dedup.print_report(root, running.as_json)
         return
-    settings = _settings(config, profile, dedup, None, set_, None, base=settings)
+    settings = _settings(chosen, base=settings)
     settings = cli_dedup.with_index(settings, against, update)
-    with started(engine, workers, ray_address, memory, quiet, root) as on:
-        quiet, change = quiet or report, True
-        run_stages(root, settings, list(inputs), on, "dedup", as_json and not report, quiet,
-                   change, update)  # fmt: skip
+    as_json, quiet = running.as_json and not report, running.quiet or report
+    with started(running, root) as on:
+        run_stages(root, settings, list(inputs), on, "dedup", as_json, quiet, True, update)
     if report:
-        cli_dedup.print_report(root, as_json)
+        cli_dedup.print_report(root, running.as_json)
 
 
 _stage("select", "Stage 3: decide by a profile from stored signals; no page is read again.")
@@ -194,13 +170,7 @@ _stage("publish", "Stage 4: write the shards, the card, the report and the manif
 
 
 def _settings(
-    config_file: str | None,
-    profile: str | None,
-    dedup: str | None,
-    source: str | None,
-    sets: list[str] | None,
-    ledger: str | None,
-    base: Any = None,
+    chosen: Chosen, source: str | None = None, ledger: str | None = None, base: Any = None
 ) -> Any:
     """Settings from file and flags; `base` is what a folder already has."""
     from corpus import config
@@ -208,20 +178,20 @@ def _settings(
     from corpus.select import check_sources
     from corpus.stored import check_profiles
 
-    if base is None or config_file:
-        settings = config.load(config_file, sets)
+    if base is None or chosen.config:
+        settings = config.load(chosen.config, chosen.set_)
     else:
-        settings = config.override_keys(base, sets or [])
+        settings = config.override_keys(base, chosen.set_ or [])
     flags = (
-        ("dedup", "mode", dedup, "--dedup"),
+        ("dedup", "mode", chosen.dedup, "--dedup"),
         ("input", "kind", source, "--source"),
         ("harvest", "ledger", ledger, "--ledger"),
     )
     for section, key, flag_value, flag in flags:
         if flag_value is not None:
             settings = config.set_key(settings, section, key, flag_value, flag)
-    if profile is not None:
-        settings = config.set_profiles(settings, profile, "--profile")
+    if chosen.profile is not None:
+        settings = config.set_profiles(settings, chosen.profile, "--profile")
     check_profiles(settings.select)
     if settings.input.name:  # else the harvest gives the names, and select looks at them
         check_sources(settings.select, {settings.input.name, *settings.input.sources})

@@ -13,7 +13,7 @@ import typer
 from corpus.cli_folder import Build
 from corpus.cli_folder import folder as parsed
 from corpus.cli_reports import Json, print_json
-from corpus.cli_run import EngineName, Memory, Quiet, RayAddress, Workers, run_stages, started
+from corpus.cli_run import Running, grouped, run_stages, started
 from corpus.errors import UsageError
 
 app = typer.Typer()
@@ -64,6 +64,7 @@ def print_report(root: Path, as_json: bool) -> None:
 
 
 @app.command()
+@grouped
 def remove(
     folder: Annotated[
         Path,
@@ -79,12 +80,8 @@ def remove(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for list and ledger.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    workers: Workers = 0,
-    engine: EngineName = "local",
-    ray_address: RayAddress = None,
-    memory: Memory = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    *,
+    running: Running,
 ) -> None:
     """Take documents out for good: the next copy is kept instead, and the page stays out."""
     from corpus import remove as takedown
@@ -94,15 +91,16 @@ def remove(
     if (folder / "index.json").is_file():
         found = takedown.from_index(folder, wanted, dry_run)
     else:
-        with started(engine, workers, ray_address, memory, quiet, folder) as on:
+        with started(running, folder) as on:
             found = takedown.from_build(folder, wanted, on, dry_run)
-    if as_json:
+    if running.as_json:
         print_json(found)
-    elif not quiet:
+    elif not running.quiet:
         print(takedown.as_text(found), end="")
 
 
 @app.command()
+@grouped
 def decontaminate(
     folder: Build,
     sets: Annotated[
@@ -114,12 +112,8 @@ def decontaminate(
     threshold: Annotated[
         float | None, typer.Option(help="Share of an item that a document holds, 0 to 1.")
     ] = None,
-    workers: Workers = 0,
-    engine: EngineName = "local",
-    ray_address: RayAddress = None,
-    memory: Memory = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    *,
+    running: Running,
 ) -> None:
     """Look for items of evaluation sets in the selected documents; publish without them."""
     from corpus.build import load_settings
@@ -132,7 +126,8 @@ def decontaminate(
             settings = set_key(settings, "decontaminate", key, value, "corpus decontaminate")
     if not settings.decontaminate.sets:
         raise UsageError("no evaluation sets: name files or folders with --eval")
-    with started(engine, workers, ray_address, memory, quiet, folder) as on:
+    as_json, quiet = running.as_json, running.quiet
+    with started(running, folder) as on:
         run_stages(folder, settings, list(inputs), on, "select", False, True, True)
         start = time.perf_counter()
         run_stages(folder, settings, list(inputs), on, "decontaminate", False, True, True)

@@ -1,17 +1,25 @@
-"""What the verbs share that run stages: their options, the engine, the run itself."""
+"""What the verbs share that run stages: their options, the engine, the run itself.
+
+Typer reads options from the signature of a function. So that verbs need not repeat the list, they
+take a dataclass of options, and `grouped` gives them the signature with its fields.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from corpus.cli_folder import named
-from corpus.cli_reports import print_funnel, print_json
+from corpus.cli_reports import Json, print_funnel, print_json
 from corpus.errors import RunError, UsageError
 
 Inputs = Annotated[
@@ -49,6 +57,64 @@ LedgerKind = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What is built: the options that change settings."""
+
+    config: ConfigFile = None
+    profile: ProfileName = None
+    dedup: Dedup = None
+    set_: Sets = None
+
+    def any(self) -> bool:
+        return bool(self.config or self.profile or self.dedup or self.set_)
+
+
+@dataclass(frozen=True)
+class Running:
+    """How it is built: who does the work, and what is printed."""
+
+    workers: Workers = 0
+    engine: EngineName = "local"
+    ray_address: RayAddress = None
+    memory: Memory = 0
+    as_json: Json = False
+    quiet: Quiet = False
+
+
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with an option for each field in place of its parameters that are dataclasses."""
+    kinds = get_type_hints(verb, include_extras=True)
+    groups: dict[str, Any] = {
+        name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind)
+    }
+    options = []
+    for parameter in inspect.signature(verb).parameters.values():
+        kind = groups.get(parameter.name)
+        if kind is None:
+            one = parameter.replace(annotation=kinds[parameter.name])
+            options.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        fields = get_type_hints(kind, include_extras=True)
+        for field in dataclasses.fields(kind):
+            options.append(
+                inspect.Parameter(
+                    field.name, inspect.Parameter.KEYWORD_ONLY,
+                    default=field.default, annotation=fields[field.name],
+                )
+            )  # fmt: skip
+
+    @functools.wraps(verb)
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{f.name: given.pop(f.name) for f in dataclasses.fields(kind)})
+        verb(**given)
+
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    return run
+
+
 def build_folder(folder: Path | None) -> Path:
     """The folder that an argument or --out names; UsageError when it cannot be one."""
     if folder is None:
@@ -59,15 +125,14 @@ def build_folder(folder: Path | None) -> Path:
 
 
 @contextlib.contextmanager
-def started(
-    name: str, workers: int, address: str | None, memory: float, quiet: bool, root: Path
-) -> Iterator[Any]:
+def started(on: Running, root: Path) -> Iterator[Any]:
     """The engine that the flags name; ended with the command."""
     from corpus import engine
 
     try:
-        with engine.start(name, workers, address or "", int(memory * 2**30), quiet, root) as on:
-            yield on
+        address, memory = on.ray_address or "", int(on.memory * 2**30)
+        with engine.start(on.engine, on.workers, address, memory, on.quiet, root) as ready:
+            yield ready
     except KeyboardInterrupt:
         raise RunError("interrupted; what is done is kept: run the same command again") from None
 
