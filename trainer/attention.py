@@ -5,8 +5,7 @@ Triton kernel, CUDA) and `masked` (SDPA with a boolean mask, everywhere; the onl
 with a backward pass on CPU). Plain causal attention is SDPA, which on Hopper is asked to prefer
 cuDNN. A test holds them equal.
 
-Training on CPU has an exact kernel of its own, `Blocked`: torch's CPU flash kernel computes the
-upper triangle too and the scores a second time in its backward pass.
+Training on CPU has an exact kernel of its own, see blocked.py.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.varlen import varlen_attn
+
+from trainer.blocked import blocked_attention
 
 PREFERRED = [
     SDPBackend.CUDNN_ATTENTION,
@@ -44,9 +45,8 @@ class Varlen:
     longest: int
 
 
-# `Blocked` keeps the probabilities for the backward pass: up to this many bytes a layer.
-KEPT = 64 << 20
-BLOCK = 64  # queries at a time; of 64, 128 and 256 the fastest at T = 512 and 1024
+# `blocked_attention` keeps the probabilities for the backward pass: up to these bytes a layer.
+KEPT = 256 << 20
 
 Mask = Tensor | Varlen | Any | None  # Any: flex's BlockMask
 
@@ -107,8 +107,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tensor:
     """
     grouped = q.shape[1] != k.shape[1]
     if _fits_blocked(q, k, mask):
-        out: Tensor = Blocked.apply(q, k, v, mask)
-        return out
+        assert mask is None or isinstance(mask, Tensor)
+        return blocked_attention(q, k, v, mask)
     if mask is None:
         if q.is_cuda:
             with sdpa_kernel(PREFERRED, set_priority=True):
@@ -123,73 +123,17 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tensor:
     return result
 
 
-class Blocked(torch.autograd.Function):
-    """Causal attention by blocks of queries, each against the keys up to its last query.
-
-    Four matrix products a block in the backward pass instead of five, on about half of the square.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        rows, heads, length, size = q.shape
-        kv_heads = k.shape[1]
-        group = heads // kv_heads
-        # Heads that share keys stand one after another: one product serves them all.
-        grouped = (q * size**-0.5).view(rows, kv_heads, group, length, size)
-        k, v = (x.reshape(rows * kv_heads, length, size) for x in (k, v))
-        future = torch.full((BLOCK, BLOCK), float("-inf"), dtype=q.dtype).triu(1)
-        out = torch.empty_like(grouped)
-        kept = []
-        for start in range(0, length, BLOCK):
-            stop = min(start + BLOCK, length)
-            n = stop - start
-            query = grouped[:, :, :, start:stop].reshape(rows * kv_heads, group * n, size)
-            scores = torch.bmm(query, k[:, :stop].mT)
-            square = scores.view(rows, kv_heads * group, n, stop)
-            if mask is None:
-                square[..., start:] += future[:n, :n]
-            else:
-                square.masked_fill_(~mask[:, :, start:stop, :stop], float("-inf"))
-            chance = torch.softmax(scores, dim=-1)
-            part = torch.bmm(chance, v[:, :stop])
-            out[:, :, :, start:stop] = part.view(rows, kv_heads, group, n, size)
-            kept += [query, chance]
-        ctx.save_for_backward(k, v, *kept)
-        return out.view(rows, heads, length, size)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        k, v, *kept = ctx.saved_tensors
-        rows, heads, length, size = grads[0].shape
-        kv_heads = len(k) // rows
-        grad = grads[0].reshape(rows, kv_heads, heads // kv_heads, length, size)
-        dq, dk, dv = torch.empty_like(grad), torch.zeros_like(k), torch.zeros_like(v)
-        for i, start in enumerate(range(0, length, BLOCK)):
-            query, chance = kept[2 * i : 2 * i + 2]
-            stop = min(start + BLOCK, length)
-            part = grad[:, :, :, start:stop].reshape(query.shape)
-            dv[:, :stop].baddbmm_(chance.mT, part)
-            dchance = torch.bmm(part, v[:, :stop].mT)
-            dscores = torch.ops.aten._softmax_backward_data(dchance, chance, -1, chance.dtype)
-            dq[:, :, :, start:stop] = torch.bmm(dscores, k[:, :stop]).view(
-                rows, kv_heads, -1, stop - start, size
-            )
-            dk[:, :stop].baddbmm_(dscores.mT, query)
-        shape = (rows, kv_heads, length, size)
-        return (dq.view(grads[0].shape) * size**-0.5), dk.view(shape), dv.view(shape), None
-
-
 def _fits_blocked(q: Tensor, k: Tensor, mask: Mask) -> bool:
-    """Whether `Blocked` applies: float32 training on CPU, rows short enough for KEPT."""
+    """Whether `blocked_attention` applies: training on CPU, rows short enough for KEPT."""
     rows, heads, length, _ = q.shape
     return (
         q.device.type == "cpu"
-        and q.dtype == torch.float32
+        and q.dtype != torch.float16
         and torch.is_grad_enabled()
         and q.requires_grad
         and length == k.shape[2]
         and (mask is None or isinstance(mask, Tensor))
-        and rows * heads * length * (length + BLOCK) * 2 <= KEPT
+        and rows * heads * length * (length + 128) // 2 * q.element_size() <= KEPT
     )
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from trainer import fused
 from trainer.attention import Mask, attend, causal_mask
 from trainer.config import ModelConfig
 
@@ -59,6 +60,16 @@ class Attention(nn.Module):
         return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
 
 
+class RMSNorm(nn.RMSNorm):
+    """torch's, with the backward pass of `fused` on CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if fused.applies(x):
+            assert self.eps is not None
+            return fused.rms_norm(x, self.weight, self.eps)
+        return super().forward(x)
+
+
 class MLP(nn.Module):
     """SwiGLU, or GELU for the GPT-3 family."""
 
@@ -73,7 +84,10 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.gate_proj is None:
             return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = self.gate_proj(x), self.up_proj(x)
+        if fused.applies(x):
+            return self.down_proj(fused.swiglu(gate, up))
+        return self.down_proj(F.silu(gate) * up)
 
 
 class Block(nn.Module):
@@ -131,10 +145,17 @@ class CausalLM(nn.Module):
         super().__init__()
         self.config = config
         self.model = Decoder(config)
+        self.token_loss = token_loss
         tied = config.tie_word_embeddings
         self.lm_head = (
             None if tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         )
+
+    def compile_parts(self) -> None:
+        """torch.compile for each layer and for the loss; the shapes must not change."""
+        for layer in self.model.layers:
+            layer.compile(fullgraph=True, dynamic=False)
+        self.token_loss = torch.compile(token_loss, fullgraph=True, dynamic=False)
 
     def forward(
         self,
@@ -152,20 +173,33 @@ class CausalLM(nn.Module):
         tokens' logits exist at once. Without targets: (logits[rows, T, vocab], logits).
         """
         hidden = self._hidden(tokens, mask, cache)
+        # Used as a tensor: the parameters of FSDP's root are whole here.
+        weight = (self.model.embed_tokens if self.lm_head is None else self.lm_head).weight
         if targets is None:
-            logits = self._head(hidden)
+            logits = F.linear(hidden, weight)
             return logits, logits
         flat, wanted = hidden.flatten(0, 1), targets.flatten()
-        size = chunk or len(flat)
-        parts = []
-        for h, t in zip(flat.split(size), wanted.split(size), strict=True):
-            again = chunk and self.training and len(flat) > chunk
-            if again:
-                parts.append(checkpoint(self._loss, h, t, z, use_reentrant=False))
-            else:
-                parts.append(self._loss(h, t, z))
+        if fused.applies(flat):
+            nll, lse = fused.linear_cross_entropy(flat, weight, wanted, chunk)
+            lse = lse if z else torch.zeros_like(nll)
+        else:
+            nll, lse = self._losses(flat, weight, wanted, chunk, z)
         # clone: FSDP's hooks must not see a view as output
-        nll, lse = (torch.cat(p).view(targets.shape).clone() for p in zip(*parts, strict=True))
+        return nll.view(targets.shape).clone(), lse.view(targets.shape).clone()
+
+    def _losses(
+        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: bool
+    ) -> tuple[Tensor, Tensor]:
+        if not chunk or len(hidden) <= chunk:
+            return self.token_loss(hidden, weight, targets, z)
+        parts = []
+        for h, t in zip(hidden.split(chunk), targets.split(chunk), strict=True):
+            if self.training:
+                again = checkpoint(self.token_loss, h, weight, t, z, use_reentrant=False)
+                parts.append(again)
+            else:
+                parts.append(self.token_loss(h, weight, t, z))
+        nll, lse = (torch.cat(p) for p in zip(*parts, strict=True))
         return nll, lse
 
     def _hidden(self, tokens: Tensor, mask: Mask, cache: Cache | None) -> Tensor:
@@ -187,24 +221,20 @@ class CausalLM(nn.Module):
         out: Tensor = self.model.norm(x)
         return out
 
-    def _head(self, hidden: Tensor) -> Tensor:
-        if self.lm_head is None:
-            return F.linear(hidden, self.model.embed_tokens.weight)
-        out: Tensor = self.lm_head(hidden)
-        return out
 
-    def _loss(self, hidden: Tensor, targets: Tensor, z: bool) -> tuple[Tensor, Tensor]:
-        logits = self._head(hidden).float()
-        nll = F.cross_entropy(logits, targets, reduction="none", ignore_index=-100)
-        if not z:
-            return nll, torch.zeros_like(nll)
-        return nll, torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0)
+def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: bool) -> tuple[Tensor, Tensor]:
+    """(nll, logsumexp or 0), float32[n] each, of logits hidden @ weightᵀ; 0 where target -100."""
+    logits = F.linear(hidden, weight).float()
+    nll = F.cross_entropy(logits, targets, reduction="none", ignore_index=-100)
+    if not z:
+        return nll, torch.zeros_like(nll)
+    return nll, torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0)
 
 
 def norm(config: ModelConfig) -> nn.Module:
     """The normalisation of the family."""
     if config.family == "llama":
-        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+        return RMSNorm(config.hidden_size, eps=config.norm_eps)
     return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.family == "gpt3")
 
 
@@ -218,6 +248,8 @@ def rotary(positions: Tensor, size: int, theta: float) -> tuple[Tensor, Tensor]:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding of x [rows, heads, T, d] (Su et al. 2021), in float32."""
+    if fused.applies(x):
+        return fused.rotate(x, cos, sin)
     a, b = x.chunk(2, dim=-1)
     return (x * cos + torch.cat([-b, a], dim=-1) * sin).to(x.dtype)
 
