@@ -199,9 +199,11 @@ def llama_cpp_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given := os.environ.get("INAHO_LLAMA_CPP"):
         return Path(given)
     folder = tmp_path_factory.mktemp("llama.cpp")
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary"]
     result = subprocess.run(
-        [*command, "-d", str(folder), LLAMA_CPP_PYTHON], capture_output=True, text=True
+        [*command, "llama-cpp-python", "-d", str(folder), LLAMA_CPP_PYTHON],
+        capture_output=True,
+        text=True,
     )
     if result.returncode:
         pytest.skip(f"CONVERTER NOT TESTED: pip has no source of {LLAMA_CPP_PYTHON}")
