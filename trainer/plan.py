@@ -123,11 +123,12 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     * state: float32 weight, gradient and moments (AdamW 16 bytes a parameter, Muon's matrices 12),
       sharded over gpus / parallel.replicate;
     * accumulation: float32 gradients stay whole on each GPU from one micro-batch to the next;
-    * gathered: bfloat16 copies of two blocks, the buffer they arrive in, a block's bfloat16
-      gradient and its float32 copy to be reduced (12 bytes a parameter); of the root group (head,
-      tied embedding) weight, gradient and float32 copy (8). One shard keeps every copy (2);
+    * gathered: bfloat16 weights of two blocks; weight and gradient of the root group (head, tied
+      embedding). One shard keeps every copy;
     * activations: what attention and MLP keep for the backward pass, in bfloat16;
-    * logits: log-probabilities and two gradients in float32, 12 bytes a token and entry.
+    * transient: the largest of the logits (log-probabilities and two gradients in float32, 12
+      bytes a token and entry), of a block's arrival buffer, gradient and its float32 copy to be
+      reduced (8 bytes a parameter) and of the root's float32 copy (4). They follow each other.
     """
     m, length = config.model, config.data.seq_len
     counts = flops.parameters(m)
@@ -137,7 +138,7 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 else 0.0
     block = counts["layers"] / m.num_hidden_layers
     root = counts["head"] or counts["embedding"]
-    gathered = 12 * block + 8 * root if shards > 1 else 2 * counts["total"] + 6 * block
+    gathered = 4 * block + 4 * root if shards > 1 else 2 * counts["total"] + 2 * root
     token = layer_bytes(config)
     recomputed = {"none": 0.0, "full": 1.0}.get(config.parallel.activation_checkpointing)
     if recomputed is None:
@@ -145,12 +146,13 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     kept = recomputed * 2 * m.hidden_size + (1 - recomputed) * token
     again = token if recomputed else 0  # the layer that is being recomputed
     chunk = min(config.train.loss_chunk or rows * length, rows * length)
+    logits = (16 if config.train.z_loss else 12) * chunk * m.vocab_size
     parts = {
         "state": state,
         "accumulation": whole,
         "gathered": gathered,
         "activations": rows * length * (m.num_hidden_layers * kept + again),
-        "logits": (16 if config.train.z_loss else 12) * chunk * m.vocab_size,
+        "transient": max(logits, 8 * block, 4 * root),
     }
     return {k: v / 1e9 for k, v in parts.items()} | {"total": sum(parts.values()) / 1e9}
 
@@ -217,13 +219,13 @@ def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: boo
             "longer at the same use of the hardware, so give a lower --mfu"
         )
     if not result["fits"]:
-        largest = max(("accumulation", "activations", "logits", "state"), key=lambda k: parts[k])
+        largest = max(("accumulation", "activations", "transient", "state"), key=lambda k: parts[k])
         share = max(1, config.train.batch_rows // result["gpus"])
         remedy = {
             "accumulation": f"gradients of a step of several passes: train.micro_rows={share} "
             f"makes it one pass, with parallel.{mode}=full where that does not fit",
             "activations": f"activations: smaller train.micro_rows or parallel.{mode}=full",
-            "logits": "logits: set train.loss_chunk (8192)",
+            "transient": "logits: set train.loss_chunk (8192)",
             "state": "weights and optimiser: more nodes",
         }[largest]
         notes.append(
