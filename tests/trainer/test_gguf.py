@@ -144,7 +144,9 @@ def test_metadata_says_what_the_configuration_says(config: Config, tmp_path: Pat
     ids = {k: found[f"tokenizer.ggml.{k}_token_id"] for k in ("bos", "eos", "eot", "padding")}
     assert ids == {"bos": 1, "eos": 2, "eot": 7, "padding": 3}
     assert found["tokenizer.ggml.add_bos_token"] is True
-    assert found["tokenizer.ggml.add_space_prefix"] is False
+    for key in ("add_space_prefix", "add_eos_token", "remove_extra_whitespaces"):
+        assert found[f"tokenizer.ggml.{key}"] is False
+    assert found["tokenizer.ggml.model"] == "t5"  # unigram: a best path, not greedy merges
 
 
 def test_the_vocabulary_is_that_of_sentencepiece(any_tokenizer: tok.Tokenizer) -> None:
@@ -168,6 +170,7 @@ def test_the_vocabulary_is_that_of_sentencepiece(any_tokenizer: tok.Tokenizer) -
 def test_transformers_reads_the_file_alone(bpe: Config, tmp_path: Path) -> None:
     run = trained(bpe, num_attention_heads=4, num_key_value_heads=2)
     path = exported(run, tmp_path / "out")
+    assert fields(path)["tokenizer.ggml.model"] == "llama"  # merges, as SentencePiece's BPE
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.move(path, alone)
