@@ -57,6 +57,12 @@ def test_the_script_is_valid_shell(script: str) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck: scripts NOT checked")
+def test_the_script_has_nothing_shellcheck_minds(script: str) -> None:
+    subprocess.run(["shellcheck", "--shell=bash", str(LAUNCH / script)], check=True)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_dry_run_prints_the_command_with_its_arguments(script: str) -> None:
     args = ["--config", "1.3b", "--train.lr=1e-4"]
     out = dry_run(script, *args, ARGS=" ".join(args))
