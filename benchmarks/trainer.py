@@ -1,6 +1,7 @@
 """How fast the trainer is, beside loops that do the same work, in one run.
 
     python benchmarks/trainer.py [--shape cpu|150m|360m|760m|1.3b] [--steps 20] [--compile]
+                                 [--rows N] [--seq-len T] [--dtype float32|bfloat16]
                                  [--tokens DIR]   also: loader and prepare on real token shards
 
 Rivals, same shapes, same tokens a step, same optimiser, same dtype:
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--shape", default="")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rows", type=int, default=0)
+    parser.add_argument("--seq-len", type=int, default=0)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16, for all loops")
     parser.add_argument("--document", action="store_true", help="also with document attention")
@@ -57,7 +59,7 @@ def main() -> None:
         return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     shape = arguments.shape or ("150m" if device.type == "cuda" else "cpu")
-    config = _config(shape, arguments.rows, arguments.compile)
+    config = _config(shape, arguments.rows, arguments.seq_len, arguments.compile)
     config = replace(config, parallel=replace(config.parallel, dtype=arguments.dtype))
     world = parallel.start(config.parallel)
     loops = {
@@ -78,7 +80,7 @@ def race(
 ) -> list[dict[str, Any]]:
     """Median seconds a step of each loop over `steps` turns, after 3 to warm up."""
     times: dict[str, list[float]] = {name: [] for name in loops}
-    cpu = dict.fromkeys(loops, 0.0)
+    cpu: dict[str, list[float]] = {name: [] for name in loops}
     memory = dict.fromkeys(loops, 0.0)
     for turn in range(steps + 3):
         for name, step in loops.items():
@@ -92,12 +94,13 @@ def race(
                 memory[name] = torch.cuda.max_memory_allocated() / 2**30
             if turn >= 3:
                 times[name].append(time.perf_counter() - begin)
-                cpu[name] += time.process_time() - used
+                cpu[name].append(time.process_time() - used)
     tokens = config.train.batch_rows * config.data.seq_len
     dtype = parallel.compute_dtype(config.parallel, device)
     peak, known = flops.peak(device, dtype)
     per_token = flops.per_token(config.model, config.data.seq_len)
     base = statistics.median(times["transformers"])
+    base_cpu = statistics.median(cpu["transformers"])
     rows = []
     for name, mine in times.items():
         median = statistics.median(mine)
@@ -108,7 +111,8 @@ def race(
             "times transformers": round(base / median, 3),
             "step ms": round(1e3 * median, 1),
             "quartiles ms": f"{1e3 * low:.1f}-{1e3 * high:.1f}",
-            "CPU s/step": round(cpu[name] / steps, 3),
+            "CPU s/step": round(statistics.median(cpu[name]), 3),
+            "times in CPU": round(base_cpu / statistics.median(cpu[name]), 3),
             "MFU": round(tokens / median * per_token / peak, 4),
             "memory GiB": round(memory[name], 2) if memory[name] else "not measured",
         })  # fmt: skip
@@ -295,13 +299,18 @@ def _batch(config: Config, device: torch.device) -> tuple[Tensor, Tensor]:
     return tokens, tokens.roll(-1, dims=1)
 
 
-def _config(shape: str, rows: int, compiled: bool) -> Config:
+def _config(shape: str, rows: int, seq_len: int, compiled: bool) -> Config:
     if shape == "cpu":
         config = Config(model=CPU_SHAPE, data=DataConfig(seq_len=512))
         rows = rows or 4
     else:
         config = load(shape)
         rows = rows or config.train.micro_rows
+    if seq_len:
+        longest = max(seq_len, config.model.max_position_embeddings)
+        data = replace(config.data, seq_len=seq_len)
+        model = replace(config.model, max_position_embeddings=longest)
+        config = replace(config, data=data, model=model)
     settings = replace(config.train, batch_rows=rows, micro_rows=rows)
     return replace(config, train=settings, parallel=replace(config.parallel, compile=compiled))
 

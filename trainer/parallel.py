@@ -222,6 +222,8 @@ def shard(model: CausalLM, config: ParallelConfig, world: World) -> None:
         reshard_after_forward=False,
     )
     assert isinstance(model, FSDPModule)
+    if world.size == 1:
+        return  # one process divides by nothing; asked for a factor, torch makes a pass to apply it
     for module in model.modules():
         if isinstance(module, FSDPModule):
             # The loss is already divided by the global number of targets: gradients are summed.
