@@ -9,6 +9,7 @@ to the first corpus paired by seed: a filter helps when that interval lies below
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import statistics
@@ -16,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainer import evaluate
-from trainer.config import Config, ConfigError
-from trainer.data import Loader
+import numpy as np
+
+from trainer import evaluate, files
+from trainer.config import Config, ConfigError, to_dict
+from trainer.data import Documents, Loader
 from trainer.prepare import load_manifest
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
@@ -36,6 +39,13 @@ def ablate(
     manifests = [load_manifest(c) for c in corpora]
     if len({m["tokenizer"] for m in [*manifests, load_manifest(held or corpora[0])]}) > 1:
         raise ConfigError("the corpora were tokenised differently: prepare them with one tokenizer")
+    for corpus in corpora:
+        leaked = _leaked(held or corpora[0], corpus)
+        if leaked:
+            raise ConfigError(
+                f"{leaked} held-out documents of {held or corpora[0]} are trained on in {corpus}: "
+                "prepare both with the same --held-out, from text with an id column"
+            )
     if seeds < 1 or len(set(corpora)) < len(corpora):
         raise ConfigError("give each corpus once, and --seeds of at least 1")
     scores: dict[str, list[float]] = {}
@@ -49,6 +59,20 @@ def ablate(
     (Path(out) / "ablation.json").write_text(text + "\n", encoding="utf-8")
     _plot(rows, Path(out) / "ablation.png")
     return rows
+
+
+def _leaked(held: str, corpus: str) -> int:
+    """Held-out documents, by their tokens, that stand among the training documents."""
+
+    def digests(folder: str, split: str) -> set[bytes]:
+        documents = Documents(folder, split)
+        numbers = np.arange(len(documents), dtype=np.int64)
+        parts = (documents.tokens(numbers[i : i + 10_000]) for i in range(0, len(numbers), 10_000))
+        return {hashlib.blake2b(t.astype("<u4").tobytes(), digest_size=16).digest()
+                for part in parts for t in part}  # fmt: skip
+
+    there = digests(held, "held")
+    return len(there & digests(corpus, "train"))
 
 
 def interval(values: list[float]) -> float:
@@ -70,8 +94,13 @@ def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
         eval=replace(config.eval, every=0),
     )
     done = run / "score.json"
+    what = {"config": to_dict(config), "held": load_manifest(held)["fingerprint"]}
+    what["corpus"] = load_manifest(corpus)["fingerprint"]
     if done.exists():
-        return float(json.loads(done.read_text(encoding="utf-8"))["bpb"])
+        kept = json.loads(done.read_text(encoding="utf-8"))
+        if kept.get("what") != what:
+            raise ConfigError(f"{run} was scored with other settings or data: choose another --out")
+        return float(kept["bpb"])
     common = replace(config, data=replace(config.data, tokens=held))
     held_loader = evaluate.held_out_loader(common)
     if held_loader is None:
@@ -80,7 +109,7 @@ def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
     result = train(config, (loader, held_loader, Path(corpus) / "tokenizer"))
     if not result["done"]:
         raise ConfigError("stopped by a signal: start the same command again to go on")
-    done.write_text(json.dumps(result["last"]), encoding="utf-8")
+    files.write(done, json.dumps({**result["last"], "what": what}).encode())
     return float(result["last"]["bpb"])
 
 

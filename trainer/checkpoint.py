@@ -203,15 +203,16 @@ def check(folder: Path) -> str:
     """Why a checkpoint is not whole; empty if it is."""
     try:
         manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        wanted = [(str(n), int(e["size"]), str(e["sha256"])) for n, e in manifest.items()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return "no readable MANIFEST.json"
-    for name, expected in manifest.items():
+    for name, size, digest in wanted:
         file = folder / name
-        if not file.is_file():
+        if Path(name).name != name or file.is_symlink() or not file.is_file():
             return f"{name} is missing"
-        if file.stat().st_size != expected["size"]:
-            return f"{name} has {file.stat().st_size} bytes, {expected['size']} expected"
-        if files.sha256(file) != expected["sha256"]:
+        if file.stat().st_size != size:
+            return f"{name} has {file.stat().st_size} bytes, {size} expected"
+        if files.sha256(file) != digest:
             return f"{name} does not match its SHA-256"
     return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
 

@@ -14,8 +14,8 @@ from typing import Annotated
 
 import typer
 
-from trainer import cli_reports
-from trainer.cli_reports import EXTRA, Json, RunDir, Source, device, show
+from trainer import cli_generate, cli_reports
+from trainer.cli_reports import EXTRA, Json, RunDir, Source, show
 from trainer.config import ConfigError, TrainError
 
 app = typer.Typer(
@@ -132,7 +132,10 @@ def train(
     config: Annotated[str, typer.Option(help="TOML file or name of a preset.")],
     json_: Json = False,
 ) -> None:
-    """Train; settings can be overridden as --section.key=value. Start again to go on."""
+    """Train on token shards or on a corpus. The same command again goes on where it stopped.
+
+    Any setting can be given as --section.key=value; `trainer config PRESET` prints them all.
+    """
     from trainer.config import load
     from trainer.parallel import leave
     from trainer.train import train as run
@@ -149,33 +152,21 @@ def train(
     leave()
 
 
-@app.command()
-def generate(
-    run: RunDir,
-    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "",
-    step: Annotated[int, typer.Option(help="Checkpoint; 0 is the newest.")] = 0,
-    max_tokens: Annotated[int, typer.Option()] = 200,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.8,
-    top_k: Annotated[int, typer.Option(help="0 is off.")] = 0,
-    top_p: Annotated[float, typer.Option(help="1 is off.")] = 0.95,
-    repetition_penalty: Annotated[float, typer.Option()] = 1.0,
-    seed: Annotated[int, typer.Option()] = 1,
-    chat: Annotated[bool, typer.Option(help="Answer the prompt as a user's message.")] = False,
+@app.command(context_settings=EXTRA)
+def config(
+    ctx: typer.Context,
+    preset: Annotated[str, typer.Argument(help="TOML file or name of a preset.")] = "tiny-cpu",
 ) -> None:
-    """Write text with a trained model, as it comes."""
-    from trainer import generate as gen
-    from trainer.runs import load_model
+    """Print every setting with its meaning, as a TOML file to start from."""
+    from trainer.config import PRESETS, load
+    from trainer.settings import commented
 
-    sampling = gen.Sampling(max_tokens, temperature, top_k, top_p, repetition_penalty, seed)
-    model, _, tokenizer, _ = load_model(run, step or None, device())
-    if chat:
-        parts = gen.reply(model, tokenizer, [{"role": "user", "content": prompt}], sampling)
-    else:
-        print(prompt, end="", flush=True)
-        parts = gen.text(model, tokenizer, prompt, sampling)
-    for part in parts:
-        print(part, end="", flush=True)
-    print()
+    text = commented(load(preset, ctx.args))
+    names = ", ".join(sorted(p.stem for p in PRESETS.glob("*.toml")))
+    print(f"# trainer config {' '.join([preset, *ctx.args])}\n# presets: {names}\n\n{text}", end="")
+
+
+app.command()(cli_generate.generate)
 
 
 @app.command()

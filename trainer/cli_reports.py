@@ -148,7 +148,11 @@ def trace(
     if bool(step) + bool(url) + bool(id_) != 1:
         raise ConfigError("give one of --step, --url and --id")
     if step:
-        show(tr.of_step(run, step), json_)
+        found = tr.of_step(run, step)
+        if not found and not json_:
+            print(f"step {step} was skipped after a spike: it trained on nothing")
+            return
+        show(found, json_)
     else:
         show(tr.of_document(run, url or id_, "url" if url else "id"), json_)
 

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from trainer.limits import problem
+
 PRESETS = Path(__file__).parent / "configs"
 
 
@@ -52,6 +54,8 @@ class ModelConfig:
         return self.num_key_value_heads or self.num_attention_heads
 
     def __post_init__(self) -> None:
+        if min(self.num_attention_heads, self.kv_heads, self.hidden_size) < 1:
+            raise ConfigError("model.hidden_size and the numbers of heads must be at least 1")
         if self.family not in ("llama", "gpt3", "palm"):
             raise ConfigError(f"model.family is {self.family!r}; choose llama, gpt3 or palm")
         if self.num_attention_heads % self.kv_heads:
@@ -169,21 +173,9 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
-        choices = {
-            "data.attention": (self.data.attention, ("causal", "document")),
-            "train.optimizer": (self.train.optimizer, ("adamw", "muon")),
-            "train.schedule": (self.train.schedule, ("cosine", "wsd", "constant")),
-            "train.decay_shape": (self.train.decay_shape, ("linear", "sqrt", "cosine")),
-            "parallel.dtype": (self.parallel.dtype, ("auto", "bfloat16", "float32")),
-        }
-        for key, (value, allowed) in choices.items():
-            if value not in allowed:
-                raise ConfigError(f"{key} is {value!r}; choose one of {', '.join(allowed)}")
-        if self.data.seq_len > self.model.max_position_embeddings:
-            raise ConfigError(
-                f"data.seq_len ({self.data.seq_len}) exceeds model.max_position_embeddings "
-                f"({self.model.max_position_embeddings})"
-            )
+        wrong = problem(self)
+        if wrong:
+            raise ConfigError(wrong)
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> Config:
@@ -271,6 +263,8 @@ def _check(kind: Any, value: Any, what: str) -> Any:
     base = getattr(kind, "__origin__", kind)
     if base is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if base is int and isinstance(value, float) and value.is_integer():
+        return int(value)  # 1e9 tokens
     if not isinstance(value, base) or (base is int and isinstance(value, bool)):
         raise ConfigError(f"{what} must be {base.__name__}, not {value!r}")
     return value

@@ -70,7 +70,8 @@ class Documents:
         encoded = column.unify_dictionaries().dictionary_encode().combine_chunks()
         found = [str(n) for n in encoded.dictionary.to_pylist()] if len(column) else []
         self.names = sorted(found)
-        rank = np.array([self.names.index(n) for n in found] or [0], dtype=np.int32)
+        at = {name: i for i, name in enumerate(self.names)}
+        rank = np.array([at[n] for n in found] or [0], dtype=np.int32)
         codes = encoded.indices.to_numpy() if len(column) else np.zeros(0, np.int64)
         self.source: NDArray[np.int32] = rank[codes]
         self._groups: list[Ints] = [_row_group_starts(f) for f in self.files]
@@ -107,7 +108,7 @@ class Packed:
     documents: Ints
     starts: Ints  # first token of each document, and the end
     tokens: NDArray[np.integer]
-    sources: NDArray[np.uint16]  # of each token
+    sources: NDArray[np.int32]  # of each token
 
 
 class Loader:
@@ -172,7 +173,7 @@ class Loader:
         lengths = self.documents.lengths[members]
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         tokens = np.concatenate(self.documents.tokens(members))
-        sources = np.repeat(self.documents.source[members].astype(np.uint16), lengths)
+        sources = np.repeat(self.documents.source[members], lengths)
         return Packed(members, starts, tokens, sources)
 
     def _batch(self, rows: NDArray[np.int64], sources: NDArray[np.int64], digest: str) -> Batch:
@@ -219,7 +220,7 @@ def chain(previous: str, digest: str) -> str:
 
 def _read(file: Path, columns: list[str]) -> pa.Table:
     try:
-        return pq.read_table(file, columns=columns)
+        return pq.read_table(file, columns=columns, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise TrainError(f"{file}: cannot read token shard; run `trainer prepare` again") from error
 
@@ -232,7 +233,7 @@ def _row_group_starts(file: Path) -> Ints:
 
 def _read_tokens(file: Path, group: int) -> tuple[NDArray[np.integer], Ints]:
     try:
-        with pq.ParquetFile(file) as handle:
+        with pq.ParquetFile(file, page_checksum_verification=True) as handle:
             column = handle.read_row_group(group, columns=["tokens"]).column(0).combine_chunks()
     except (pa.ArrowException, OSError) as error:
         raise TrainError(f"{file}: cannot read token shard; run `trainer prepare` again") from error

@@ -27,7 +27,21 @@ HARMLESS = {
     ("torch._utils", "_rebuild_device"),
     ("torch.serialization", "_get_layout"),
 }
-HARMLESS_MODULES = ("torch.distributed.checkpoint.metadata",)
+METADATA = "torch.distributed.checkpoint.metadata"
+# By name: a module as a whole would let in what it imports ("os.system" is a name to pickle 4).
+HARMLESS |= {
+    (METADATA, name)
+    for name in (
+        "BytesStorageMetadata",
+        "ChunkStorageMetadata",
+        "Metadata",
+        "MetadataIndex",
+        "StorageMeta",
+        "TensorProperties",
+        "TensorStorageMetadata",
+        "_MEM_FORMAT_ENCODING",
+    )
+}
 FILESYSTEM = "torch.distributed.checkpoint.filesystem"
 
 
@@ -51,7 +65,7 @@ class SafeReader(dcp.FileSystemReader):
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module in HARMLESS_MODULES or (module, name) in HARMLESS:
+        if (module, name) in HARMLESS:
             return super().find_class(module, name)
         if module == FILESYSTEM and name in ("_StorageInfo", "_StoragePrefix"):
             return super().find_class(module, name)

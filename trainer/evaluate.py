@@ -48,10 +48,19 @@ class Meter:
         for i, size in enumerate(self.sizes, 1):
             self.counts[i] += np.bincount(where, weights=size[ids], minlength=n)
 
+    def sums(self, world: World) -> list[float]:
+        """What was added since `reset`, over all processes: for a checkpoint between two rows."""
+        return world.sum(*self.nats.tolist(), *self.counts.ravel().tolist())
+
+    def restore(self, sums: list[float]) -> None:
+        """Go on from `sums`; on one process only."""
+        nats, *counts = np.array(sums).reshape(4, -1)
+        self.nats += torch.from_numpy(nats).to(self.device)
+        self.counts += np.array(counts)
+
     def read(self, world: World) -> dict[str, Any]:
         """loss (nats a token), bpb, bpc, tokens, and the same under `sources` for each source."""
-        flat = world.sum(*self.nats.tolist(), *self.counts.ravel().tolist())
-        nats, tokens, n_bytes, chars = np.array(flat).reshape(4, -1)
+        nats, tokens, n_bytes, chars = np.array(self.sums(world)).reshape(4, -1)
         total = _rates(nats.sum(), tokens.sum(), n_bytes.sum(), chars.sum())
         if len(self.names) > 1:
             total["sources"] = {
@@ -64,7 +73,7 @@ class Meter:
 
 def held_out_loader(config: Config) -> Loader | None:
     """The held-out split in an order that no run changes; None when nothing was held out."""
-    data = replace(config.data, weights={}, max_epochs=0.0)
+    data = replace(config.data, weights={}, max_epochs=1.0)  # all rows: each once
     train = replace(config.train, seed=0, ramp=[], batch_rows=config.eval.micro_rows)
     loader = Loader(config.data.tokens, data, train, "held", empty_ok=True)
     return loader if len(loader.documents) else None

@@ -58,6 +58,21 @@ def per_token(m: ModelConfig, seq_len: int, causal: bool = False) -> float:
     return 6 * parameters(m)["matmul"] + attention * (0.5 if causal else 1.0)
 
 
+def utilisation(m: ModelConfig, seq_len: int, tokens_per_s: float, peak: float) -> dict[str, float]:
+    """{"mfu", "mfu_causal"} of a rate on devices that have `peak` FLOP/s together."""
+    full, half = (tokens_per_s * per_token(m, seq_len, causal) / peak for causal in (False, True))
+    return {"mfu": full, "mfu_causal": half}
+
+
+def memory_gib(device: torch.device) -> float:
+    """The most memory in use so far: allocated on the GPU, or resident in this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 @lru_cache(maxsize=4)
 def peak(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
     """(FLOP/s, how it is known) of a device: the table, or a measured matmul where it is silent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ def tokens(
 
     Raises ConfigError when the prompt leaves no room in the model's context.
     """
+    _check(sampling)
     limit = model.config.max_position_embeddings
     if not prompt or len(prompt) >= limit:
         raise ConfigError(f"the prompt has {len(prompt)} tokens; 1 to {limit - 1} fit the model")
@@ -50,6 +52,21 @@ def tokens(
         yield token
         seen.append(token)
         given = torch.tensor([[token]], device=weight.device)
+
+
+def _check(sampling: Sampling) -> None:
+    s = sampling
+    good = {
+        "max_tokens of at least 0": s.max_tokens >= 0,
+        "temperature of at least 0": 0 <= s.temperature < math.inf,
+        "top_k of at least 0": s.top_k >= 0,
+        "top_p above 0 and up to 1": 0 < s.top_p <= 1,
+        "repetition_penalty above 0": 0 < s.repetition_penalty < math.inf,
+        "seed below 2^63": abs(s.seed) < 2**63,
+    }
+    for what, fits in good.items():
+        if not fits:
+            raise ConfigError(f"sampling needs a {what}")
 
 
 def choose(logits: Tensor, seen: list[int], sampling: Sampling, generator: torch.Generator) -> int:
@@ -75,7 +92,8 @@ def choose(logits: Tensor, seen: list[int], sampling: Sampling, generator: torch
 def text(model: CausalLM, tokenizer: Tokenizer, prompt: str, sampling: Sampling) -> Iterator[str]:
     """Pieces of text as they are generated; a character split over byte tokens comes whole."""
     ids = [tokenizer.bos, *tokenizer.encode(prompt)]
-    yield from _stream(tokens(model, ids, sampling, frozenset({tokenizer.eos})), tokenizer)
+    stop = frozenset({tokenizer.eos, tokenizer.id("<|end|>")})  # as the exported model
+    yield from _stream(tokens(model, ids, sampling, stop), tokenizer)
 
 
 def reply(

@@ -117,7 +117,7 @@ class Log:
             return
         lines = self.path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if _step_of(line) <= step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        files.write(self.path, "".join(line + "\n" for line in kept).encode())
 
     def _open_sinks(self, step: int) -> None:
         if self.config.log.tensorboard:

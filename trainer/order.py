@@ -71,7 +71,11 @@ class Plan:
         self.groups = _groups(lengths, source, names, data, times)
         self.blocks: list[Block] = []
         self.starts: list[int] = [0]  # first global row of each block, and the end
-        self._used = [0] * len(self.groups)
+        self._shares = np.array([g.share for g in self.groups])
+        self._used = np.zeros(len(self.groups))  # exact below 2^53 tokens
+        self._total = 0
+        self._shuffled: dict[int, tuple[int, Ints]] = {}  # group: (epoch, its blocks in order)
+        self._arrays: tuple[Ints, Ints] = (np.zeros(1, np.int64), np.zeros(0, np.int64))
         self._count = [0] * len(self.groups)
         self._in_window: set[tuple[int, int]] = set()
         self._windows: list[int] = []  # first block of each window
@@ -86,8 +90,9 @@ class Plan:
     def block_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """(schedule index, row inside the block) of each global row, int64[n] both."""
         self.extend(int(rows.max()) + 1 if len(rows) else 0)
-        starts = np.array(self.starts, dtype=np.int64)
-        windows = np.array(self._windows, dtype=np.int64)
+        if len(self._arrays[0]) != len(self.starts):
+            self._arrays = np.array(self.starts), np.array(self._windows)
+        starts, windows = self._arrays
         window = np.searchsorted(starts[windows], rows, side="right") - 1
         inner = np.empty_like(rows)
         for w in np.unique(window):
@@ -120,15 +125,18 @@ class Plan:
         if g is None:
             if peek:
                 return True
-            total = sum(self._used)
             raise ConfigError(
-                f"the data gives {total:,} tokens within data.max_epochs = {self.max_epochs:g}: "
-                "lower train.steps, raise data.max_epochs or change data.weights"
+                f"the data gives {self._total:,} tokens within data.max_epochs = "
+                f"{self.max_epochs:g}: lower train.steps, raise data.max_epochs or change "
+                "data.weights"
             )
         group = self.groups[g]
         epoch, k = divmod(self._count[g], len(group.tokens))
-        position = np.array([k], dtype=np.int64)
-        chunk = int(permute(position, len(group.tokens), self._key(3, g, epoch))[0])
+        if self._shuffled.get(g, (-1,))[0] != epoch:
+            n = len(group.tokens)
+            order = permute(np.arange(n, dtype=np.int64), n, self._key(3, g, epoch))
+            self._shuffled[g] = epoch, order
+        chunk = int(self._shuffled[g][1][k])
         full = bool(self._windows) and len(self.blocks) - self._windows[-1] >= self.window_blocks
         fresh = not self._windows or full or (g, chunk) in self._in_window
         if peek and fresh:
@@ -142,25 +150,18 @@ class Plan:
         self.blocks.append(Block(g, chunk, epoch, rows, len(self._windows) - 1))
         self.starts.append(self.starts[-1] + rows)
         self._used[g] += tokens
+        self._total += tokens
         self._count[g] += 1
         return fresh
 
     def _next_group(self) -> int | None:
-        total = sum(self._used)
-        best, best_deficit = None, 0.0
-        for g, group in enumerate(self.groups):
-            if self.max_epochs and self._count[g] >= self.max_epochs * len(group.tokens):
-                if not self._fallback_allowed():
-                    return None
-                continue
-            deficit = group.share * (total + 1) - self._used[g]
-            if best is None or deficit > best_deficit:
-                best, best_deficit = g, deficit
-        return best
+        """The source furthest below its share; None when it is that one's turn and it is used up.
 
-    def _fallback_allowed(self) -> bool:
-        # A capped source must not silently change the mix: with weights, the run is refused.
-        return len(self.groups) == 1
+        A capped source must not silently change the mix, so no other takes its place.
+        """
+        best = int(np.argmax(self._shares * (self._total + 1) - self._used))
+        used_up = self._count[best] >= self.max_epochs * len(self.groups[best].tokens)
+        return None if self.max_epochs and used_up else best
 
     def _window_rows(self, window: int) -> tuple[int, int]:
         end = self._windows[window + 1] if window + 1 < len(self._windows) else len(self.blocks)
@@ -237,7 +238,10 @@ def _groups(
             raise ConfigError(
                 f"data.weights names {unknown[0]!r}, but the sources are {', '.join(names)}"
             )
-        members = {n: everything[source == names.index(n)] for n in sorted(data.weights)}
+        order = np.argsort(source, kind="stable")
+        ends = np.searchsorted(source, np.arange(len(names) + 1), sorter=order)
+        at = {n: i for i, n in enumerate(names)}
+        members = {n: order[ends[at[n]] : ends[at[n] + 1]] for n in sorted(data.weights)}
     total = sum(data.weights.values()) or 1.0
     groups = []
     for name, documents in members.items():
@@ -248,7 +252,8 @@ def _groups(
             mine = times[documents]
             documents = np.concatenate([documents[mine > c] for c in range(max(1, mine.max()))])
         if not len(documents):
-            raise ConfigError("no training documents: the token shards are empty")
+            what = f"source {name!r} has" if data.weights else "the token shards have"
+            raise ConfigError(f"{what} no training documents (or all with weight 0)")
         if not share:
             continue
         ends = np.cumsum(lengths[documents])
@@ -257,4 +262,6 @@ def _groups(
         cuts = np.concatenate([[0], new, [len(documents)]]).astype(np.int64)
         tokens = np.add.reduceat(lengths[documents], cuts[:-1])
         groups.append(Group(name, share, documents, cuts, tokens))
+    if not groups:
+        raise ConfigError("data.weights are all 0")
     return groups

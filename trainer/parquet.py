@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from trainer.config import ConfigError, TrainError
 
@@ -31,6 +32,7 @@ LINEAGE = pa.schema(
         ("weight", pa.float32()),
     ]
 )
+BATCH_BYTES = 16 << 20
 UNIT_BYTES = 64 << 20  # uncompressed bytes of the row groups that form one unit of work
 
 
@@ -91,8 +93,14 @@ def text_bytes(files: list[Path]) -> int:
 
 
 def read(unit: Unit, rows: int = 2048) -> Iterator[pa.RecordBatch]:
-    """Batches with `text` (large_string, null as empty) and the columns of LINEAGE."""
+    """Batches with `text` (large_string, null as empty) and the columns of LINEAGE.
+
+    A batch has up to `rows` rows and, by the mean size of a row, about BATCH_BYTES.
+    """
     file = _open(Path(unit.file))
+    infos = [file.metadata.row_group(i) for i in unit.row_groups]
+    mean = sum(i.total_byte_size for i in infos) / max(1, sum(i.num_rows for i in infos))
+    rows = max(1, min(rows, int(BATCH_BYTES / max(1, mean))))
     names = file.schema_arrow.names
     columns = ["text", *(n for n in LINEAGE.names if n in names)]
     row = unit.first_row
@@ -105,13 +113,14 @@ def read(unit: Unit, rows: int = 2048) -> Iterator[pa.RecordBatch]:
 
 
 def fingerprint(files: list[Path]) -> str:
-    """Hash of names, sizes and footers: changes whenever a writer rewrote a file."""
+    """Hash of names and contents: a text that was redacted in place never keeps its old tokens."""
     digest = hashlib.sha256()
     for file in files:
-        size = file.stat().st_size
+        content = xxhash.xxh3_128()
         with file.open("rb") as handle:
-            handle.seek(max(0, size - (64 << 10)))
-            digest.update(f"{file.name}\0{size}\0".encode() + handle.read())
+            while part := handle.read(1 << 22):
+                content.update(part)
+        digest.update(f"{file.name}\0{content.hexdigest()}\0".encode())
     return digest.hexdigest()
 
 

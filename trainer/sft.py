@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left, insort
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,9 +106,9 @@ def sft(
         raise ConfigError(f"no conversation of {data} fits a row of {length} tokens")
     rows = min(config.train.batch_rows, len(training.tokens))
     steps = config.train.steps or max(1, round(epochs * len(training.tokens) / rows))
-    train_config = replace(
-        config.train, batch_rows=rows, steps=steps, warmup_steps=max(1, steps // 20)
-    )
+    asked = any(o.removeprefix("--").startswith("train.warmup_steps=") for o in overrides or [])
+    warmup = config.train.warmup_steps if asked else max(1, steps // 20)
+    train_config = replace(config.train, batch_rows=rows, steps=steps, warmup_steps=warmup)
     config = replace(config, train=train_config)
     mark = hashlib.sha256("\n".join(ids).encode()).hexdigest()
     loader = ChatLoader(training, config, mark)
@@ -124,7 +125,7 @@ def read(path: str | Path) -> list[Conversation]:
         if file.suffix == ".parquet":
             rows = [{"messages": m} for m in pq.read_table(file).column("messages").to_pylist()]
         else:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8").split("\n")  # not at U+2028
             rows = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{file}: not conversations: {error}") from error
@@ -156,20 +157,21 @@ def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int],
 
 
 def pack(conversations: list[Conversation], tokenizer: Tokenizer, length: int) -> Packed:
-    """First fit, longest first, into rows of `length` + 1 tokens."""
+    """Best fit, longest first, into rows of `length` + 1 tokens."""
     encoded = [encode(c, tokenizer) for c in conversations]
     encoded = [e for e in encoded if any(e[1])]
     fitting = sorted((e for e in encoded if len(e[0]) <= length + 1), key=lambda e: -len(e[0]))
     rows: list[list[tuple[list[int], list[bool]]]] = []
-    room: list[int] = []
+    room: list[tuple[int, int]] = []  # (free tokens, row), sorted
     for item in fitting:
-        place = next((i for i, r in enumerate(room) if r >= len(item[0])), None)
-        if place is None:
+        at = bisect_left(room, (len(item[0]), 0))
+        if at == len(room):
             rows.append([])
-            room.append(length + 1)
-            place = len(rows) - 1
+            free, place = length + 1, len(rows) - 1
+        else:
+            free, place = room.pop(at)
         rows[place].append(item)
-        room[place] -= len(item[0])
+        insort(room, (free - len(item[0]), place))
     shape = (len(rows), length + 1)
     tokens = np.full(shape, tokenizer.pad, dtype=np.int64)
     learn, document = np.zeros(shape, dtype=bool), np.full(shape, -1, dtype=np.int32)

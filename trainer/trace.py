@@ -27,6 +27,10 @@ from trainer.steps import batch_rows, first_row, step_of_row, total_steps
 def open_run(folder: str | Path) -> tuple[Config, Loader]:
     """Settings and loader of a run. Raises ConfigError when its token shards changed."""
     config, _ = load_run(folder)
+    if not config.data.tokens:
+        raise ConfigError(
+            f"{folder} was tuned on conversations: replay and trace know runs of `trainer train`"
+        )
     loader = Loader(config.data.tokens, config.data, config.train)
     card = Path(folder) / "data-card.json"
     fingerprint = loader.documents.manifest["fingerprint"]
@@ -58,9 +62,12 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
 
     `row` is the row in the batch, `first_token` where its part of the document begins there,
     `document_token` which token of the document that is, `tokens` how many were trained on.
+    Empty for a step that was skipped after a spike.
     """
     config, loader = open_run(folder)
     _check_step(config, step)
+    if step - 1 in skipped(folder):
+        return []
     start = first_row(config.train, step - 1)
     numbers = np.arange(batch_rows(config.train, step - 1), dtype=np.int64) + start
     blocks, inner = loader.plan.block_of(numbers)
@@ -95,10 +102,9 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
     end = first_row(config.train, total_steps(config))
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
+        chunks = _chunks_with(loader, document)
         for index, block in enumerate(loader.plan.blocks):
-            group = loader.plan.groups[block.group]
-            low, high = group.cuts[block.chunk], group.cuts[block.chunk + 1]
-            if document not in group.documents[low:high]:
+            if (block.group, block.chunk) not in chunks:
                 continue
             members = loader.plan.documents_of(block)
             for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
@@ -110,6 +116,16 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
                     if row < end and step - 1 not in left_out:
                         result.append({"step": step, "document": document, "epoch": block.epoch})
     return sorted(result, key=lambda r: (r["step"], r["document"]))
+
+
+def _chunks_with(loader: Loader, document: int) -> set[tuple[int, int]]:
+    """(group, chunk) of the blocks that hold a document: one for each of its copies at most."""
+    found = set()
+    for g, group in enumerate(loader.plan.groups):
+        at = np.flatnonzero(group.documents == document)
+        chunks = np.searchsorted(group.cuts, at, side="right") - 1
+        found |= {(g, chunk) for chunk in chunks.tolist()}
+    return found
 
 
 def find(documents: Documents, value: str, column: str) -> list[int]:

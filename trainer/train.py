@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ from trainer.checkpoint import Checkpointer
 from trainer.config import Config, TrainError, with_vocab
 from trainer.data import Batch, Loader, chain, prefetch
 from trainer.log import Log
-from trainer.runs import describe, tokenised
+from trainer.runs import describe, locked, on_main, refuse_other_data, tokenised
 from trainer.spikes import Spikes
 from trainer.steps import first_row, micro_rows, total_steps
 from trainer.tokenizer import Tokenizer
@@ -43,6 +44,15 @@ def train(config: Config, given: tuple[Any, Any, Path] | None = None) -> dict[st
     Returns {"first": evaluation before, "last": after, "step", "chain", "done"}.
     """
     world = parallel.start(config.parallel)
+    with locked(Path(config.out), world):
+        result = _train(config, world, given)
+    parallel.stop(world)
+    return result
+
+
+def _train(
+    config: Config, world: parallel.World, given: tuple[Any, Any, Path] | None
+) -> dict[str, Any]:
     if given is None:
         config = tokenised(config, world)
         loader = Loader(config.data.tokens, config.data, config.train)
@@ -50,13 +60,13 @@ def train(config: Config, given: tuple[Any, Any, Path] | None = None) -> dict[st
     tokenizer = Tokenizer.load(given[2])
     config = with_vocab(config, tokenizer.vocab_size)
     run = Run(config, world, tokenizer, given)
-    watched = (signal.SIGTERM, signal.SIGUSR1)
+    # Ray runs its workers in a thread, where Python takes no signal handlers.
+    main = threading.current_thread() is threading.main_thread()
+    watched = (signal.SIGTERM, signal.SIGUSR1) if main else ()
     before = [signal.signal(number, run.on_signal) for number in watched]
     result = run.loop()
     for number, handler in zip(watched, before, strict=True):
         signal.signal(number, handler)  # ours holds the run, and with it the process group
-    del run
-    parallel.stop(world)
     return result
 
 
@@ -76,16 +86,15 @@ class Run:
         self.micro = micro_rows(config, world.size)
         self.loader.plan.extend(first_row(config.train, self.steps))
         self.sizes = tokenizer.sizes()
-        if world.main:
-            describe(self.folder, config, tokenizer_dir, self.loader.documents.manifest)
-        world.barrier()
+        manifest = self.loader.documents.manifest
+        on_main(world, lambda: describe(self.folder, config, tokenizer_dir, manifest, self.steps))
         self.model = parallel.build(config, world)
         self.optimizers = optim.build(self.model, config.train)
         self.checkpoints = Checkpointer(
             self.folder, config.checkpoint, world, self.model, self.optimizers
         )
         self.meter = evaluate.Meter(self.loader.documents.names, self.sizes, world.device)
-        self.stopping = False
+        self.signalled = False
         self.spikes = Spikes(config.train, self.folder, world.main)
         self.back: int | None = None  # the step a rewind has taken the run to
 
@@ -93,6 +102,8 @@ class Run:
         state = self._start()
         step, self.chain = int(state["step"]), str(state["chain"])
         self.spikes.norms = list(state.get("norms", []))
+        if self.world.main and state.get("meter"):
+            self.meter.restore(state["meter"])
         first, last = state["first"], state["last"]
         config, saved = self.config, step
         with (
@@ -101,6 +112,8 @@ class Run:
         ):
             if step == 0 and self.held is not None and first is None:
                 first = last = self._evaluate(log, 0)
+            if step >= self.steps and self.held is not None:
+                last = self._evaluate(log, step)  # the checkpoint was saved before that
             waited = mark = time.perf_counter()
             for at, batch in self._batches(step):
                 log.waited += time.perf_counter() - waited
@@ -115,14 +128,15 @@ class Run:
                 if step % config.log.every == 0 or step == self.steps:
                     mark = self._log(log, step, norm, mark)
                     self.checkpoints.poll()
-                self.stopping = self.world.any(self.stopping)
-                if step % config.checkpoint.every == 0 or step == self.steps or self.stopping:
+                # Asked once a step: a signal later in it, on one process or all, waits its turn.
+                stopping = self.world.any(self.signalled)
+                if step % config.checkpoint.every == 0 or step == self.steps or stopping:
                     self._save(step, first, last)  # before evaluating: a crash there loses nothing
                     saved = step
                 due = config.eval.every and step % config.eval.every == 0
-                if self.held is not None and (due or step == self.steps) and not self.stopping:
+                if self.held is not None and (due or step == self.steps) and not stopping:
                     last = self._evaluate(log, step)
-                if self.stopping:
+                if stopping:
                     log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
                     break
                 waited = time.perf_counter()
@@ -152,7 +166,7 @@ class Run:
         config, size, micro = self.config, self.world.size, self.micro
         if step in self.spikes.skipped:
             return torch.zeros(())
-        rows = len(batch.tokens)
+        rows, seen = len(batch.tokens), []
         for start in range(0, rows, micro * size):
             parallel.sync_gradients(self.model, start + micro * size >= rows)
             begin = start + self.world.rank * micro
@@ -164,11 +178,13 @@ class Run:
             if z:
                 loss = loss + config.train.z_loss * lse.square().sum()
             (loss / batch.loss_tokens).backward()
-            self.meter.add(part, nll, sources)
+            seen.append((part, nll.detach(), sources))
         optim.set_lr(self.optimizers, optim.lr_scale(config.train, step, self.steps))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
         full = norm.full_tensor() if isinstance(norm, DTensor) else norm
         if not (config.train.spike and self.spikes.found(step, float(full))):
+            for parts in seen:  # a skipped step is in no figure; its loss may be NaN
+                self.meter.add(*parts)
             for optimizer in self.optimizers:
                 optimizer.step()
         for optimizer in self.optimizers:
@@ -219,11 +235,15 @@ class Run:
         loaded = other.load(step or None, weights_only=not step)
         if loaded is None:
             raise TrainError(f"no whole checkpoint{f' of step {step}' if step else ''} in {source}")
-        return loaded if step else fresh
+        if not step:
+            return fresh
+        refuse_other_data(loaded, self.config, step, self.loader.documents.manifest)
+        return loaded
 
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
         state["norms"] = self.spikes.norms[-50:]
+        state["meter"] = self.meter.sums(self.world)
         state["row"] = first_row(self.config.train, step)
         state["seed"] = self.config.train.seed
         state["data"] = self.loader.documents.manifest["fingerprint"]
@@ -256,19 +276,15 @@ class Run:
         now = time.perf_counter()
         seconds = max(1e-9, now - mark - log.paused)
         speed = log.tokens / seconds
-        m, device = self.config.model, self.world.device
-        dtype = parallel.compute_dtype(self.config.parallel, device)
-        peak = flops.peak(device, dtype)[0] * self.world.size
-        seq_len = self.config.data.seq_len
         scale = optim.lr_scale(self.config.train, step - 1, self.steps)
         row = {"train": result, "lr": self.config.train.lr * scale}
         row |= {"grad_norm": float(norm), "chain": self.chain, "tokens_per_s": speed}
-        row |= {
-            "mfu": speed * flops.per_token(m, seq_len) / peak,
-            "mfu_causal": speed * flops.per_token(m, seq_len, causal=True) / peak,
-            "data_wait_ms": 1e3 * log.waited / max(1, log.steps_since(step)),
-            "memory_gib": _memory(device),
-        }
+        device = self.world.device
+        peak = flops.peak(device, parallel.compute_dtype(self.config.parallel, device))[0]
+        shape = self.config.model, self.config.data.seq_len
+        row |= flops.utilisation(*shape, speed, peak * self.world.size)
+        row["data_wait_ms"] = 1e3 * log.waited / max(1, log.steps_since(step))
+        row["memory_gib"] = flops.memory_gib(device)
         log.write(step, row)
         log.show(step, row)
         log.waited = log.paused = 0.0
@@ -276,12 +292,4 @@ class Run:
         return now
 
     def on_signal(self, number: int, frame: object) -> None:
-        self.stopping = True
-
-
-def _memory(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**30
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        self.signalled = True

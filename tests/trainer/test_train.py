@@ -111,7 +111,10 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
     assert all(torch.equal(a[k], b[k]) for k in a)
     # Order and proof are untouched, and a skipped step trained on nobody's text.
     assert all(r["agrees"] for r in trace.replay(tmp_path / "a", 1, 13))
+    assert trace.of_step(tmp_path / "a", 15) == []
+    (tmp_path / "a" / "skipped.json").rename(tmp_path / "aside")
     only = trace.of_step(tmp_path / "a", 15)[0]["id"]
+    (tmp_path / "aside").rename(tmp_path / "a" / "skipped.json")
     assert 15 not in {r["step"] for r in trace.of_document(tmp_path / "a", only, "id")}
 
 
