@@ -29,7 +29,7 @@ demo: install  ## A corpus from real pages, a small model trained on it, a sente
 	$(BIN)/trainer prepare $(DEMO)/corpus --tokenizer $(DEMO)/tokenizer --out $(DEMO)/tokens --held-out 0.05
 	$(BIN)/torchrun --nproc-per-node 1 -m trainer train --config trainer/configs/demo.toml \
 	  --data.tokens=$(DEMO)/tokens --out=$(DEMO)/run
-	$(BIN)/trainer export $(DEMO)/run --out $(DEMO)/model
+	$(BIN)/trainer export $(DEMO)/run --out $(DEMO)/model --check
 	$(BIN)/trainer generate $(DEMO)/run --prompt "この設定を" --temperature 0.6 --max-tokens 60
 
 test: install lint  ## All tests but the slow ones, ruff, mypy
