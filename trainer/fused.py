@@ -53,6 +53,28 @@ class _RMSNorm(torch.autograd.Function):
         return dx.to(x.dtype).view(x.shape), dweight.to(weight.dtype), None
 
 
+def linears(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+    """x @ wᵀ for each w; the gradients for x are summed by the matrix products themselves."""
+    out: tuple[Tensor, ...] = _Linears.apply(x, *weights)
+    return out
+
+
+class _Linears(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(x, *weights)
+        return tuple(F.linear(x, w) for w in weights)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        x, *weights = ctx.saved_tensors
+        flat, *parts = (t.reshape(-1, t.shape[-1]) for t in (x, *grads))
+        dx = parts[0] @ weights[0]
+        for part, weight in zip(parts[1:], weights[1:], strict=True):
+            torch.addmm(dx, part, weight, out=dx)  # in place, seen by FLOP counters
+        return dx.view(x.shape), *(part.T @ flat for part in parts)
+
+
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) · up (Shazeer 2020)."""
     out: Tensor = _SwiGLU.apply(gate, up)
@@ -108,8 +130,8 @@ def linear_cross_entropy(
     """(nll, logsumexp) of logits hidden @ weightᵀ: float32[n] each, in nats.
 
     hidden [n, width], weight [vocab, width], targets int64[n], -100 for none (both results 0).
-    The exponentials replace the logits in place and are kept for the backward pass, which needs no
-    further pass over them. With `chunk` no more than `chunk` tokens' logits exist at once and the
+    The softmax replaces the logits in place and is kept for the backward pass, which needs no
+    further pass over it. With `chunk` no more than `chunk` tokens' logits exist at once and the
     backward pass computes them again.
     """
     nll, lse = _LinearCrossEntropy.apply(hidden, weight, targets, chunk)
@@ -124,32 +146,32 @@ class _LinearCrossEntropy(torch.autograd.Function):
         n, wide = len(hidden), _wide(hidden.dtype)
         none = targets == -100
         wanted = targets.masked_fill(none, 0)[:, None]
-        nll, lse, total = (torch.empty(n, dtype=wide) for _ in range(3))
+        nll, lse = (torch.empty(n, dtype=wide) for _ in range(2))
         keep = any(ctx.needs_input_grad) and (not chunk or n <= chunk)
         kept = hidden.new_empty(n if keep else 0, len(weight))
         for s in _slices(n, len(weight), chunk):
             to = kept[s] if keep else None
-            lse[s], nll[s], total[s], _ = _exp_logits(hidden[s], weight, wanted[s], to)
-        ctx.save_for_backward(hidden, weight, wanted, none, total, kept)
+            lse[s], nll[s], _ = _errors(hidden[s], weight, wanted[s], to)
+        ctx.save_for_backward(hidden, weight, wanted, none, kept)
         ctx.chunk = 0 if keep else chunk
         return nll.masked_fill_(none, 0.0), lse.masked_fill_(none, 0.0)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        hidden, weight, wanted, none, total, kept = ctx.saved_tensors
+        hidden, weight, wanted, none, kept = ctx.saved_tensors
         by_nll, by_lse = (g.masked_fill(none, 0.0) for g in grads)
-        # d nll = p - 1[target] = e / total and d lse = p = e / total + 1[target], where e are
-        # the exponentials less total at the target: no pass over them, the rows are scaled.
-        factor = ((by_nll + by_lse) / total)[:, None].to(hidden.dtype)
+        # d nll = p - 1[target] = error, d lse = p = error + 1[target]: no pass over the errors,
+        # the rows they are multiplied with are scaled.
+        factor = (by_nll + by_lse)[:, None].to(hidden.dtype)
         scaled = hidden * factor
         if not ctx.chunk:
             dhidden, dweight = (kept @ weight).mul_(factor), kept.T @ scaled
         else:
             dhidden, dweight = torch.empty_like(hidden), torch.zeros_like(weight)
             for s in _slices(len(hidden), len(weight), ctx.chunk):
-                e = _exp_logits(hidden[s], weight, wanted[s], None)[3]
-                torch.mm(e, weight, out=dhidden[s]).mul_(factor[s])
-                dweight.addmm_(e.T, scaled[s])
+                error = _errors(hidden[s], weight, wanted[s], None)[2]
+                torch.mm(error, weight, out=dhidden[s]).mul_(factor[s])
+                torch.addmm(dweight, error.T, scaled[s], out=dweight)
         if bool(by_lse.any()):
             at, extra = wanted[:, 0], by_lse[:, None].to(hidden.dtype)
             dhidden.addcmul_(weight[at], extra)
@@ -157,24 +179,23 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return dhidden, dweight, None, None
 
 
-def _exp_logits(
+def _errors(
     hidden: Tensor, weight: Tensor, wanted: Tensor, to: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(logsumexp, nll, total, e) of a slice: e = exp(logits - max) less its total at the target.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(logsumexp, nll, error) of a slice: error = softmax less 1 at the target, in `to` if given.
 
-    e is written to `to` where given.
+    torch.softmax is one pass and does not tell its sum, but the largest probability is 1 / sum.
     """
     logits = torch.mm(hidden, weight.T, out=to)
-    e = logits.to(_wide(logits.dtype))
-    at = e.gather(1, wanted)
-    top = e.amax(1, keepdim=True)
-    e.sub_(top).exp_()
-    total = e.sum(1, keepdim=True)
-    e.scatter_add_(1, wanted, -total)
-    lse = top + total.log()
-    if e.dtype != logits.dtype:
-        logits.copy_(e)
-    return lse[:, 0], (lse - at)[:, 0], total[:, 0], logits
+    p = logits.to(_wide(logits.dtype))
+    at = p.gather(1, wanted)
+    lse = p.amax(1, keepdim=True)
+    torch.softmax(p, dim=1, out=p)
+    lse -= p.amax(1, keepdim=True).log()
+    p.scatter_add_(1, wanted, torch.full_like(at, -1.0))
+    if p.dtype != logits.dtype:
+        logits.copy_(p)
+    return lse[:, 0], (lse - at)[:, 0], logits
 
 
 def _slices(n: int, vocab: int, chunk: int) -> Iterator[slice]:

@@ -49,9 +49,8 @@ class Attention(nn.Module):
     ) -> Tensor:
         rows, length, _ = x.shape
         shape = (rows, length, -1, self.head_size)
-        q = self.q_proj(x).view(shape).transpose(1, 2)
-        k = self.k_proj(x).view(shape).transpose(1, 2)
-        v = self.v_proj(x).view(shape).transpose(1, 2)
+        projected = project(x, self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (t.view(shape).transpose(1, 2) for t in projected)
         if rope is not None:
             q, k = rotate(q, *rope), rotate(k, *rope)
         if past is not None:
@@ -84,10 +83,17 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.gate_proj is None:
             return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
-        gate, up = self.gate_proj(x), self.up_proj(x)
+        gate, up = project(x, self.gate_proj, self.up_proj)
         if fused.applies(x):
             return self.down_proj(fused.swiglu(gate, up))
         return self.down_proj(F.silu(gate) * up)
+
+
+def project(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """Each layer's output for one input."""
+    if fused.applies(x) and layers[0].bias is None:
+        return fused.linears(x, *(layer.weight for layer in layers))
+    return tuple(layer(x) for layer in layers)
 
 
 class Block(nn.Module):

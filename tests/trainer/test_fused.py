@@ -36,12 +36,24 @@ def plain_rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 TABLES = tuple(t.double() for t in rotary(torch.arange(7), 8, 1e4))
+
+
+def joined(f: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Tensor]:
+    return lambda *inputs: torch.cat(f(*inputs), dim=-1)
+
+
 CASES: list[tuple[str, Callable[..., Tensor], Callable[..., Tensor], tuple[Tensor, ...]]] = [
     (
         "rms_norm",
         lambda x, w: fused.rms_norm(x, w, 1e-5),
         lambda x, w: F.rms_norm(x, (12,), w, 1e-5),
         (drawn(3, 7, 12), drawn(12)),
+    ),
+    (
+        "linears",
+        joined(fused.linears),
+        joined(lambda x, a, b: (F.linear(x, a), F.linear(x, b))),
+        (drawn(3, 7, 12), drawn(5, 12), drawn(8, 12)),
     ),
     (
         "swiglu",
