@@ -191,3 +191,23 @@ def test_bfloat16_attention_by_blocks_is_as_exact_as_torchs_flash_kernel() -> No
 def test_attention_by_blocks_is_one_operator_to_the_compiler() -> None:
     inputs = tuple(drawn(2, h, 90, 8, seed=h, dtype=torch.float32) for h in (2, 1, 1))
     torch.library.opcheck(blocked.forward, (*inputs, None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plain_loss", [False, True])
+@pytest.mark.parametrize("chunk", [0, 20])
+def test_a_compiled_model_has_the_same_loss_and_gradients(
+    plain_loss: bool, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """plain_loss: the compiled loss of a GPU in place of the CPU's."""
+    found = []
+    for compiled in (False, True):
+        net = model(small())
+        if compiled:
+            net.compile_parts()
+            if plain_loss:
+                monkeypatch.setattr(fused, "applies", lambda x: False)
+        nll, lse = net(tokens(), tokens(seed=1), None, None, chunk, True)
+        (nll.sum() + 0.1 * lse.square().sum()).backward()
+        found.append([nll, lse, *(p.grad for p in net.parameters())])
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-4)
