@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,22 @@ def records(path: Path) -> Iterator[Any]:
             whole = b""
 
 
+def finished(path: Path) -> list[Any]:
+    """All records, once the last stands: finish() returns before the file is wholly written."""
+    for _ in range(150):
+        found = list(records(path)) if path.stat().st_size >= 7 else []
+        if any(r.WhichOneof("record_type") == "exit" for r in found):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{path} has no end after 30 seconds: {len(found)} records")
+
+
 def rows(run: Path) -> list[tuple[str, list[dict[str, Any]]]]:
     """(run id, rows) of each time the run was started, oldest first."""
     found = []
     for path in sorted((run / "wandb").glob("offline-run-*/run-*.wandb")):
         history, name = [], ""
-        for record in records(path):
+        for record in finished(path):
             if record.WhichOneof("record_type") == "run":
                 name = record.run.run_id
             if record.WhichOneof("record_type") == "history":
