@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -177,3 +179,37 @@ def test_wandb_without_a_key_is_refused_in_one_line(config: Config, tmp_path: Pa
     assert done.returncode == 2, done.stderr[-2000:]
     assert "log.wandb:" in done.stderr and "WANDB_MODE=offline" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("at", ["write", "fsync", "rename"])
+def test_metrics_survive_a_crash_while_rows_are_forgotten_at_a_restart(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """A full disk or a kill at any moment of it leaves the file as it was."""
+    path = Path(config.out) / "metrics.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(f'{{"step": {s}}}\n' for s in range(1, 9)) + '{"step": 9, "cut')
+    before = path.read_bytes()
+
+    def full(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    if at == "write":
+        # What `open` gives writes at most 20 bytes, as on a disk that is full.
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, limit[1]))
+    else:
+        target: Any = os if at == "fsync" else Path
+        monkeypatch.setattr(target, "fsync" if at == "fsync" else "replace", full)
+    try:
+        with pytest.raises(OSError):
+            Log(Path(config.out), config, world, 12, 6)
+    finally:
+        if at == "write":
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            signal.signal(signal.SIGXFSZ, handler)
+        monkeypatch.undo()
+    assert path.read_bytes() == before
+    Log(Path(config.out), config, world, 12, 6)
+    assert [json.loads(line)["step"] for line in path.open()] == list(range(1, 7))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import random
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from trainer_helpers import texts
 
 from trainer import parquet
-from trainer.config import ConfigError
+from trainer.config import Config, ConfigError, TrainError
+from trainer.data import Loader
 from trainer.prepare import prepare
-from trainer.tokenizer import Tokenizer
+from trainer.tokenizer import Tokenizer, save, train
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -116,3 +122,126 @@ def test_the_manifest_has_the_hash_of_every_shard(tokens: Path) -> None:
         for shard in manifest[split]["shards"]:
             content = (tokens / shard["name"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == shard["sha256"]
+
+
+def test_a_flipped_bit_in_a_shard_is_refused_or_changes_nothing_that_is_read(
+    config: Config, tokens: Path, tmp_path: Path
+) -> None:
+    """Of 60 single bits, most of them in pages, none gives other tokens, lengths or sources."""
+    copy = tmp_path / "copy"
+    shutil.copytree(tokens, copy)
+    shard = sorted((copy / "train").glob("*"))[0]
+    content = shard.read_bytes()
+
+    def read() -> list[object]:
+        loader = Loader(copy, config.data, config.train)
+        d = loader.documents
+        everything = [t.tolist() for t in d.tokens(np.arange(len(d)))]
+        batches = [loader.batch(s).digest for s in range(3)]
+        sources = [d.names[i] for i in d.source]
+        return [everything, d.lengths.tolist(), sources, d.weights.tolist(), batches]
+
+    expected, refused, rng = read(), 0, random.Random(1)
+    for _ in range(60):
+        at = rng.randrange(len(content))
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << rng.randrange(8)
+        shard.write_bytes(damaged)
+        try:
+            assert read() == expected, f"bit of byte {at}"
+        except TrainError as error:
+            assert str(shard) in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 40  # most bits lie in pages that are read
+
+
+def test_rows_of_a_unit_stand_by_source_and_otherwise_in_input_order(
+    tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    n = 300
+    sources = [["web", "法令", None, "web", "a"][i * 7 % 5] for i in range(n)]
+    table = pa.table({
+        "text": [f"文書{i}" for i in range(n)],
+        "id": [f"d{i:04d}" for i in range(n)],
+        "source": pa.array(sources, pa.string()),
+    })  # fmt: skip
+    for kind in (pa.string(), pa.dictionary(pa.int32(), pa.string())):
+        (tmp_path / str(kind)).mkdir()
+        cast = table.set_column(2, "source", table.column("source").cast(kind))
+        pq.write_table(cast, tmp_path / str(kind) / "x.parquet", row_group_size=40)
+        prepare(tmp_path / str(kind), tokenizer_dir, tmp_path / f"{kind}-out", 0.2)
+        for split in ("train", "held"):
+            found = rows(tmp_path / f"{kind}-out", split)
+            order = [(r["source"] or "", r["id"]) for r in found]
+            assert order == sorted(order) and len(order) > 20
+        ids = [
+            r["id"] for split in ("train", "held") for r in rows(tmp_path / f"{kind}-out", split)
+        ]
+        assert sorted(ids) == table.column("id").to_pylist()  # type: ignore[type-var]
+
+
+def test_a_text_redacted_in_place_at_equal_size_never_keeps_its_old_tokens(
+    tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    text = [f"本文{i:04d}" * 20 for i in range(500)]
+    file = tmp_path / "in" / "a.parquet"
+    file.parent.mkdir()
+
+    def write(column: list[str]) -> int:
+        pq.write_table(
+            pa.table({"text": column}), file,
+            compression="none", use_dictionary=False, write_statistics=False,
+        )  # fmt: skip
+        return file.stat().st_size
+
+    size = write(text)
+    stamp = file.stat()
+    first = prepare(file.parent, tokenizer_dir, tmp_path / "out", 0.0)
+    redacted = [t if i != 250 else "＊" * len(t) for i, t in enumerate(text)]
+    redacted[250] = "X" * len(text[250].encode())
+    assert write(redacted) == size
+    os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with pytest.raises(ConfigError, match="tokens of other input or settings"):
+        prepare(file.parent, tokenizer_dir, tmp_path / "out", 0.0)
+    second = prepare(file.parent, tokenizer_dir, tmp_path / "new", 0.0)
+    assert first["input"] != second["input"] and first["fingerprint"] != second["fingerprint"]
+    write(text)
+    assert prepare(file.parent, tokenizer_dir, tmp_path / "out", 0.0) == first
+
+
+@pytest.mark.parametrize("there", ["cut short", "another", "empty folder"])
+def test_the_tokenizer_beside_the_shards_is_the_one_that_made_them(
+    corpus: Path, tokenizer_dir: Path, tokens: Path, tmp_path: Path, there: str
+) -> None:
+    model = tmp_path / "out" / "tokenizer" / "tokenizer.model"
+    model.parent.mkdir(parents=True)
+    right = (tokenizer_dir / "tokenizer.model").read_bytes()
+    if there == "cut short":  # killed while it was copied
+        model.write_bytes(right[: len(right) // 2])
+    elif there == "another":
+        save(train(texts(), 1400, "bpe"), model.parent, {})
+    prepare(corpus, tokenizer_dir, tmp_path / "out", 0.15)
+    assert model.read_bytes() == right
+    assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").read_bytes() == (
+        tokenizer_dir / "tokenizer.json"
+    ).read_bytes()
+    assert digests(tmp_path / "out") == digests(tokens)
+
+
+def test_batches_are_bounded_in_bytes_and_their_size_changes_no_shard(
+    tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = [("長い文書。" * 70_000)[: 340_000 + i] for i in range(40)]  # 1 MB each
+    file = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": big}), file, row_group_size=20, use_dictionary=False)
+    units = parquet.units([file])
+    sizes = [b.nbytes for u in units for b in parquet.read(u)]
+    assert max(sizes) < 2 * parquet.BATCH_BYTES and sum(sizes) > 40e6
+    assert sum(b.num_rows for u in units for b in parquet.read(u)) == 40
+    small = tmp_path / "small.parquet"
+    pq.write_table(pa.table({"text": [t[:3000] for t in big]}), small, use_dictionary=False)
+    prepare(small, tokenizer_dir, tmp_path / "large batches", 0.1)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 20_000)
+    assert max(b.num_rows for u in parquet.units([small]) for b in parquet.read(u)) < 5
+    prepare(small, tokenizer_dir, tmp_path / "small batches", 0.1)
+    assert digests(tmp_path / "large batches") == digests(tmp_path / "small batches")
