@@ -22,6 +22,7 @@ import numpy as np
 from trainer import evaluate, files
 from trainer.config import Config, ConfigError, to_dict
 from trainer.data import Documents, Loader
+from trainer.parallel import place
 from trainer.prepare import load_manifest
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
@@ -56,8 +57,9 @@ def ablate(
             scores.setdefault(corpus, []).append(score)
     rows = [_row(c, m, scores, corpora[0]) for c, m in zip(corpora, manifests, strict=True)]
     text = json.dumps({"rows": rows, "scores": scores}, indent=1, ensure_ascii=False)
-    (Path(out) / "ablation.json").write_text(text + "\n", encoding="utf-8")
-    _plot(rows, Path(out) / "ablation.png")
+    _write(Path(out) / "ablation.json", text + "\n")
+    if place("RANK") == 0:
+        _plot(rows, Path(out) / "ablation.png")
     return rows
 
 
@@ -93,24 +95,37 @@ def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
         train=replace(config.train, seed=seed),
         eval=replace(config.eval, every=0),
     )
-    done = run / "score.json"
-    what = {"config": to_dict(config), "held": load_manifest(held)["fingerprint"]}
-    what["corpus"] = load_manifest(corpus)["fingerprint"]
+    done, begun = run / "score.json", run / "ablation.json"
+    what = _identity(config, corpus, held)
+    if begun.exists() and json.loads(begun.read_text(encoding="utf-8")) != what:
+        raise ConfigError(f"{run} was begun with other settings or data: choose another --out")
     if done.exists():
-        kept = json.loads(done.read_text(encoding="utf-8"))
-        if kept.get("what") != what:
-            raise ConfigError(f"{run} was scored with other settings or data: choose another --out")
-        return float(kept["bpb"])
+        return float(json.loads(done.read_text(encoding="utf-8"))["bpb"])
     common = replace(config, data=replace(config.data, tokens=held))
     held_loader = evaluate.held_out_loader(common)
     if held_loader is None:
         raise ConfigError(f"{held} has no held-out documents: prepare it with --held-out above 0")
     loader = Loader(corpus, config.data, config.train)
+    _write(begun, json.dumps(what))
     result = train(config, (loader, held_loader, Path(corpus) / "tokenizer"))
     if not result["done"]:
         raise ConfigError("stopped by a signal: start the same command again to go on")
-    files.write(done, json.dumps({**result["last"], "what": what}).encode())
+    _write(done, json.dumps(result["last"]))
     return float(result["last"]["bpb"])
+
+
+def _write(path: Path, text: str) -> None:
+    if place("RANK") == 0:  # several processes would take the temporary file from each other
+        files.write(path, text.encode())
+
+
+def _identity(config: Config, corpus: str, held: str) -> dict[str, Any]:
+    """What a score depends on: not where the run stands, what it prints or how it is shared out."""
+    settings = {k: v for k, v in to_dict(config).items() if k not in ("out", "log", "parallel")}
+    settings["data"].pop("tokens")  # the fingerprint says what is there
+    settings["checkpoint"] = {k: settings["checkpoint"][k] for k in ("load", "load_step")}
+    data = {"corpus": load_manifest(corpus)["fingerprint"]}
+    return {"config": settings, **data, "held": load_manifest(held)["fingerprint"]}
 
 
 def _row(
