@@ -2,7 +2,7 @@
 
 A conversation is `{"messages": [{"role": "user", "content": "…"}, …]}`, a line of JSONL or a row
 of Parquet. It is written as `<s><|user|>…<|end|><|assistant|>…<|end|>`; only what the assistant
-says, and the <|end|> that closes it, is a target. Whole conversations share a row (first fit,
+says, and the <|end|> that closes it, is a target. Whole conversations share a row (best fit,
 longest first) under document attention; one longer than a row is left out and counted. The rest
 is the ordinary training loop, so checkpoints, resume and world sizes work as in pre-training.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,15 +122,8 @@ def sft(
 def read(path: str | Path) -> list[Conversation]:
     """Conversations of a .jsonl or .parquet file. Raises ConfigError naming the bad line."""
     file = Path(path)
-    try:
-        if file.suffix == ".parquet":
-            rows = [{"messages": m} for m in pq.read_table(file).column("messages").to_pylist()]
-        else:
-            lines = file.read_text(encoding="utf-8").split("\n")  # not at U+2028
-            rows = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{file}: not conversations: {error}") from error
-    for number, row in enumerate(rows, 1):
+    found = []
+    for where, row in _rows(file):
         messages = row.get("messages") if isinstance(row, dict) else None
         good = isinstance(messages, list) and all(
             isinstance(m, dict) and m.get("role") in ROLES and isinstance(m.get("content"), str)
@@ -137,12 +131,34 @@ def read(path: str | Path) -> list[Conversation]:
         )
         if not messages or not good:
             raise ConfigError(
-                f"{file}: row {number}: expected messages with content and role "
-                f"({', '.join(ROLES)})"
+                f"{file}: {where}: expected messages with content and role ({', '.join(ROLES)})"
             )
-    if not rows:
+        try:
+            "".join(m["content"] for m in messages).encode()
+        except UnicodeEncodeError as error:  # JSON can write half of a character
+            raise ConfigError(f"{file}: {where}: a lone surrogate is no text") from error
+        found.append([{"role": m["role"], "content": m["content"]} for m in messages])
+    if not found:
         raise ConfigError(f"{file}: no conversations")
-    return [row["messages"] for row in rows]
+    return found
+
+
+def _rows(file: Path) -> Iterator[tuple[str, Any]]:
+    """(line or row as an error names it, its object)."""
+    where = ""
+    try:
+        if file.suffix == ".parquet":
+            for i, messages in enumerate(pq.read_table(file).column("messages").to_pylist(), 1):
+                yield f"row {i}", {"messages": messages}
+            return
+        text = file.read_text(encoding="utf-8-sig")
+        for i, line in enumerate(text.split("\n"), 1):  # U+2028 is text, not a line's end
+            where = f"line {i}: "
+            if line.strip():
+                yield where[:-2], json.loads(line)
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{file}: {where}not conversations: {reason}") from error
 
 
 def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:

@@ -167,7 +167,7 @@ def _json_lines(file: Path) -> Iterator[Question]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number == 1:
                 return
             raise ConfigError(f"{file}: line {number}: not JSON: {error}") from error
@@ -175,6 +175,10 @@ def _json_lines(file: Path) -> Iterator[Question]:
             return
         try:
             question = _question(row)
+            if question:
+                "".join((question.prompt, *question.choices)).encode()  # JSON can hold half of one
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"{file}: line {number}: a lone surrogate is no text") from error
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{file}: line {number}: not a question: {error!r}") from error
         if question:
@@ -203,7 +207,8 @@ def _text(file: Path) -> str:
 
 def _jmmlu(file: Path) -> Iterator[Question]:
     csv.field_size_limit(1 << 30)
-    rows = csv.reader(io.StringIO(_text(file), newline=""))
+    # strict: a quote that is never closed would swallow the rest of the file
+    rows = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
     try:
         for row in rows:
             if len(row) == 6 and row[5].strip() in ("A", "B", "C", "D") and all(row[:5]):

@@ -7,16 +7,24 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trainer_helpers import with_
 from transformers import AutoTokenizer
 
+from trainer import trace
 from trainer.cli import main
 from trainer.config import Config, ConfigError
 from trainer.data import IGNORE
 from trainer.export import export
 from trainer.generate import Sampling, reply
-from trainer.runs import load_model
+from trainer.runs import load_model, load_run
 from trainer.sft import ChatLoader, encode, pack, read, sft
 from trainer.tokenizer import Tokenizer
 from trainer.train import train
@@ -99,8 +107,141 @@ def test_a_small_model_learns_to_answer(
     assert ids == [*encode(question, tokenizer)[0], tokenizer.id("<|assistant|>")]
 
 
-@pytest.mark.parametrize("line", ['{"messages": []}', '{"messages": [{"role": "x"}]}', "nonsense"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages": []}',
+        '{"messages": [{"role": "x"}]}',
+        '{"messages": [{"role": "user", "content": 3}]}',
+        '{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", '
+        '"content": "\\ud800"}]}',
+        "[1]",
+        "nonsense",
+        "[" * 100_000,
+    ],
+    ids=str.__len__,
+)
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
-    (tmp_path / "bad.jsonl").write_text(line)
-    with pytest.raises(ConfigError, match=r"bad\.jsonl"):
+    good = json.dumps({"messages": CHATS[0]})
+    (tmp_path / "bad.jsonl").write_text(f"{good}\n\n{line}\n")
+    with pytest.raises(ConfigError, match=r"bad\.jsonl: line 3: ") as caught:
         read(tmp_path / "bad.jsonl")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_file_that_is_no_conversations_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sjis.jsonl").write_bytes('{"messages": "花"}'.encode("cp932"))
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    pq.write_table(pa.table({"text": ["x"]}), tmp_path / "text.parquet")
+    for name in ("sjis.jsonl", "broken.parquet", "text.parquet", "gone.jsonl"):
+        with pytest.raises(ConfigError, match=name) as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_line_separator_in_a_message_is_text(tmp_path: Path) -> None:
+    odd = [CHATS[0][0], {"role": "assistant", "content": "一\u2028二\u0085三\x0c四\r五"}]
+    assert read(write(tmp_path / "chat.jsonl", [odd, CHATS[1]])) == [odd, CHATS[1]]
+    table = pa.table({"messages": [odd, CHATS[1]]})
+    pq.write_table(table, tmp_path / "chat.parquet")
+    assert read(tmp_path / "chat.parquet") == [odd, CHATS[1]]
+
+
+@pytest.fixture
+def base(config: Config) -> Config:
+    train(with_(config, train={"steps": 2}, eval={"every": 0, "rows": 2}))
+    return config
+
+
+def test_asked_for_settings_are_obeyed_also_when_they_are_zero(
+    base: Config, tmp_path: Path
+) -> None:
+    data = write(tmp_path / "chat.jsonl", CHATS)
+    common = ["--train.steps=40", "--eval.every=0", "--log.every=1"]
+    for name, asked, warmup in (("a", ["--train.warmup_steps=0"], 0), ("b", [], 2)):
+        out = tmp_path / name
+        assert sft(base.out, data, out, 1.0, 0.0, [*common, *asked])["done"]
+        assert load_run(out)[0].train.warmup_steps == warmup
+        first = json.loads((out / "metrics.jsonl").open().readline())
+        peak = load_run(out)[0].train.lr
+        assert (first["lr"] == pytest.approx(peak, rel=0.01)) == (warmup == 0)
+
+
+def test_a_run_on_conversations_has_no_documents_to_trace_and_says_so(
+    base: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = write(tmp_path / "chat.jsonl", CHATS)
+    sft(base.out, data, tmp_path / "sft", 1.0, 0.0, ["--train.steps=2", "--eval.every=0"])
+    for call in (
+        lambda: trace.of_step(tmp_path / "sft", 1),
+        lambda: trace.of_document(tmp_path / "sft", "x"),
+        lambda: list(trace.replay(tmp_path / "sft", 1, 2)),
+    ):
+        with pytest.raises(ConfigError, match="was tuned on conversations") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    monkeypatch.setattr(sys, "argv", ["trainer", "trace", str(tmp_path / "sft"), "--step=1"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as status:
+        main()
+    assert status.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+class Letters:
+    """A tokenizer of single characters: lengths can be chosen."""
+
+    bos, pad = 1, 0
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(c) for c in text]
+
+    def id(self, piece: str) -> int:
+        return {"<|end|>": 2, "<|user|>": 3, "<|assistant|>": 4, "<|system|>": 5}[piece]
+
+
+def lengths_of(sizes: list[int]) -> list[list[dict[str, str]]]:
+    """Conversations of so many tokens (at least 6), each with a text of its own."""
+    return [
+        [{"role": "user", "content": chr(1000 + i)},
+         {"role": "assistant", "content": chr(1000 + i) * max(1, n - 6)}]
+        for i, n in enumerate(sizes)
+    ]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sizes=st.lists(st.integers(7, 160), max_size=120),
+    length=st.sampled_from([30, 64, 127]),
+)
+def test_packing_loses_splits_and_overfills_nothing_and_is_as_good_as_first_fit(
+    sizes: list[int], length: int
+) -> None:
+    letters: Any = Letters()
+    chats = lengths_of(sizes)
+    packed = pack(chats, letters, length)
+    expected = [encode(c, letters) for c in chats]
+    fitting = [e for e in expected if len(e[0]) <= length + 1]
+    assert packed.left_out == len(expected) - len(fitting)
+    found = []
+    for tokens, learn, document in zip(packed.tokens, packed.learn, packed.document, strict=True):
+        used = int((document >= 0).sum())
+        assert (
+            (document[:used] >= 0).all() and (tokens[used:] == 0).all() and not learn[used:].any()
+        )
+        assert (np.diff(document[:used]) >= 0).all() and used <= length + 1
+        for number in range(document.max() + 1):
+            mine = document == number
+            found.append((tokens[mine].tolist(), learn[mine].tolist()))
+    assert sorted(found) == sorted(fitting)
+    free: list[int] = []  # first fit, longest first
+    for n in sorted((len(ids) for ids, _ in fitting), reverse=True):
+        place = next((i for i, room in enumerate(free) if room >= n), None)
+        if place is None:
+            free.append(length + 1 - n)
+        else:
+            free[place] -= n
+    assert len(packed.tokens) <= max(len(free) * 1.05, len(free) + 1)

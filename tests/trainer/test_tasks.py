@@ -135,3 +135,77 @@ def test_fertility_is_counted_by_source_and_beside_another_tokenizer(
     assert rows[2]["characters/token"] == pytest.approx(chars / tokens, abs=1e-3)
     with pytest.raises(ConfigError, match="is no tokenizer"):
         report(str(corpus), [str(tmp_path)])
+
+
+GOOD = {"question": "春の花は？", **dict(zip(CHOICES, "雪桜月海山", strict=True)), "label": 1}
+NESTED = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        '{"question": "切れた',
+        NESTED,
+        json.dumps({k: v for k, v in GOOD.items() if k != "label"}),
+        json.dumps(GOOD | {"label": "1"}),
+        json.dumps(GOOD | {"label": 5}),
+        json.dumps(GOOD | {"label": -1}),
+        json.dumps(GOOD | {"label": True}),
+        json.dumps(GOOD | {"label": None}),
+        json.dumps(GOOD | {"choice3": ""}),
+        json.dumps({k: v for k, v in GOOD.items() if k != "choice3"}),
+        json.dumps({k: v for k, v in GOOD.items() if k != "question"}),
+        json.dumps(GOOD | {"question": "\ud800"}),
+        json.dumps({"sentence1": "犬が走る。", "label": "entailment"}),
+        json.dumps({"sentence1": "犬が走る。", "sentence2": "犬。", "label": ["neutral"]}),
+    ],
+    ids=str.__len__,
+)
+def test_a_line_that_is_no_question_is_named_with_its_file(tmp_path: Path, second: str) -> None:
+    (tmp_path / "q.jsonl").write_text(json.dumps(GOOD) + "\n" + second + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"q\.jsonl: line 2: ") as caught:
+        tasks.read(tmp_path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_line_separator_in_a_question_is_text(tmp_path: Path) -> None:
+    odd = GOOD | {"question": "一行目\u2028二行目\u0085三"}
+    lines = "\n".join(json.dumps(r, ensure_ascii=False) for r in (odd, GOOD))
+    (tmp_path / "q.jsonl").write_text(lines, encoding="utf-8")
+    found = tasks.read(tmp_path)
+    assert [q.prompt for q in found] == [f"質問：{r['question']}\n回答：" for r in (odd, GOOD)]
+
+
+@pytest.mark.parametrize("name", ["q.jsonl", "q.csv"])
+def test_a_file_in_another_encoding_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes("都は？,京都,奈良,東京,大阪,C\n".encode("cp932"))
+    with pytest.raises(ConfigError, match=rf"{name}: cannot read: ") as caught:
+        tasks.read(tmp_path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"gone\.jsonl: cannot read"):
+        tasks.read(tmp_path / "gone.jsonl")
+
+
+def test_a_huge_field_is_read_and_a_quote_that_never_closes_is_named(tmp_path: Path) -> None:
+    """Python's csv has a limit of 131,072 characters, and an open quote takes all that follows."""
+    long = "長" * 200_000
+    file = tmp_path / "q.csv"
+    file.write_text(f'"{long}",京都,奈良,東京,大阪,C\n', encoding="utf-8")
+    (found,) = tasks.read(file)
+    assert found.prompt == f"質問：{long}\n回答："
+    rest = "都は？,京都,奈良,東京,大阪,C\n" * 3
+    file.write_text('都は？,京都,奈良,東京,大阪,C\n"都は？,京都,奈良,東京,大阪,C\n' + rest)
+    with pytest.raises(ConfigError, match=r"q\.csv: line 5: ") as caught:
+        tasks.read(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_always_giving_one_answer_scores_stands_beside_the_accuracy(
+    tokenizer: Tokenizer,
+) -> None:
+    choices = ("春です。", "冬です。", "夏です。")
+    questions = [tasks.Question("t", "花見は", choices, a) for a in (0, 2, 2, 1, 2)]
+    result = tasks.evaluate(net(), tokenizer, questions)["t"]
+    assert result["most_frequent"] == 0.6
+    assert result["chance"] == pytest.approx(1 / 3)
+    assert tasks.evaluate(net(), tokenizer, questions, limit=1)["t"]["most_frequent"] == 1.0

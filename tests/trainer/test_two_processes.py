@@ -51,28 +51,23 @@ def member(rank: int, port: int, config: Config, where: str, answer: Path) -> No
         Run.step = around(Run.step, late=False)  # type: ignore[method-assign]
     elif where == "evaluation":
         evaluate.held_out = around(evaluate.held_out, late=True)
-    else:
+    elif where == "save":
         Run._save = around(Run._save, late=True)  # type: ignore[method-assign]
-    result = train(config)
-    answer.write_text(json.dumps([result["step"], result["done"]]), encoding="utf-8")
+    try:
+        result = train(config)
+        told = [result["step"], result["done"]]
+    except Exception as error:
+        told = [type(error).__name__, str(error)]
+    answer.write_text(json.dumps(told), encoding="utf-8")
     parallel.leave()
 
 
-@pytest.mark.parametrize(
-    ("where", "stands"), [("step", 4), ("evaluation", 4), ("save", 5)], ids=str
-)
-def test_a_signal_that_reaches_one_process_of_two_stops_both_with_a_checkpoint(
-    config: Config, tmp_path: Path, where: str, stands: int
-) -> None:
-    config = with_(config, train={"micro_rows": 1}, eval={"every": 0}, checkpoint={"every": 100})
-    if where == "evaluation":  # the fourth: before training, after steps 1, 2 and 3
-        config = with_(config, eval={"every": 1})
-    elif where == "save":
-        config = with_(config, checkpoint={"every": 1})
+def run_two(config: Config, where: str, folder: Path) -> list[Any]:
+    """What each process says at its end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    answers = [tmp_path / f"answer-{rank}" for rank in range(2)]
+    answers = [folder / f"answer-{rank}" for rank in range(2)]
     children = [
         SERVER.Process(target=member, args=(rank, port, config, where, answers[rank]))
         for rank in range(2)
@@ -86,12 +81,44 @@ def test_a_signal_that_reaches_one_process_of_two_stops_both_with_a_checkpoint(
     finally:
         for child in children:
             child.kill()
-    assert [json.loads(a.read_text()) for a in answers] == [[stands, False]] * 2
+    return [json.loads(a.read_text(encoding="utf-8")) for a in answers]
+
+
+@pytest.mark.parametrize(
+    ("where", "stands"), [("step", 4), ("evaluation", 4), ("save", 5)], ids=str
+)
+def test_a_signal_that_reaches_one_process_of_two_stops_both_with_a_checkpoint(
+    config: Config, tmp_path: Path, where: str, stands: int
+) -> None:
+    config = with_(config, train={"micro_rows": 1}, eval={"every": 0}, checkpoint={"every": 100})
+    if where == "evaluation":  # the fourth: before training, after steps 1, 2 and 3
+        config = with_(config, eval={"every": 1})
+    elif where == "save":
+        config = with_(config, checkpoint={"every": 1})
+    assert run_two(config, where, tmp_path) == [[stands, False]] * 2
     assert newest(Path(config.out)).name == f"step-{stands:08d}"
     assert sorted(losses(Path(config.out))) == list(range(1, stands + 1))
 
 
-def test_an_error_of_the_main_process_is_one_line_and_nobody_waits(
+@pytest.mark.parametrize("work", ["prepare", "describe"])
+def test_an_error_of_the_main_process_ends_the_other_too(
+    config: Config, corpus: Path, tmp_path: Path, work: str
+) -> None:
+    if work == "prepare":
+        none = tmp_path / "none"
+        wrong = {"tokens": "", "corpus": str(corpus), "tokenizer": str(none)}
+        config = with_(config, data=wrong)
+        expected = f"no tokenizer.model in {none}"
+    else:
+        Path(config.out).mkdir()
+        (Path(config.out) / "latest").write_text("step-00000020")
+        expected = f"{config.out} stands at step 20, beyond the 12 asked for"
+    first, second = run_two(with_(config, train={"micro_rows": 1}), "", tmp_path)
+    assert first[0] == "ConfigError" and first[1].startswith(expected)
+    assert second == ["TrainError", "stopped with the main process"]
+
+
+def test_an_error_of_the_main_process_is_one_line_under_torchrun(
     config: Config, tmp_path: Path
 ) -> None:
     """The folder is in use, which the main process alone finds out."""
