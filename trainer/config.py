@@ -125,6 +125,7 @@ class ParallelConfig:
     compile: bool = False  # torch.compile, block by block
     activation_checkpointing: str = "none"  # none | full | every-N (N a number of blocks)
     cpu_offload: bool = False  # sharded parameters and optimiser in host memory (GPU only)
+    reduce_every_pass: bool = False  # shard gradients after every pass: 4 bytes a parameter less
     threads: int = 0  # CPU threads of a process; 0: torch's default
 
 

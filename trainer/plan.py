@@ -134,8 +134,9 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     counts = flops.parameters(m)
     shards = max(1, gpus // config.parallel.replicate)
     rows, passes = _micro(config, gpus)
+    sums = not config.parallel.reduce_every_pass
     state = 0.0 if config.parallel.cpu_offload else _state_bytes(config) / shards
-    whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 else 0.0
+    whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 and sums else 0.0
     block = counts["layers"] / m.num_hidden_layers
     root = counts["head"] or counts["embedding"]
     gathered = 4 * block + 4 * root if shards > 1 else 2 * counts["total"] + 2 * root
@@ -222,8 +223,8 @@ def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: boo
         largest = max(("accumulation", "activations", "transient", "state"), key=lambda k: parts[k])
         share = max(1, config.train.batch_rows // result["gpus"])
         remedy = {
-            "accumulation": f"gradients of a step of several passes: train.micro_rows={share} "
-            f"makes it one pass, with parallel.{mode}=full where that does not fit",
+            "accumulation": "gradients of a step of several passes: set parallel.reduce_every_pass"
+            f", or train.micro_rows={share}, which makes it one pass",
             "activations": f"activations: smaller train.micro_rows or parallel.{mode}=full",
             "transient": "logits: set train.loss_chunk (8192)",
             "state": "weights and optimiser: more nodes",

@@ -168,7 +168,8 @@ class Run:
             return torch.zeros(())
         rows, seen = len(batch.tokens), []
         for start in range(0, rows, micro * size):
-            parallel.sync_gradients(self.model, start + micro * size >= rows)
+            last = start + micro * size >= rows
+            parallel.sync_gradients(self.model, last or config.parallel.reduce_every_pass)
             begin = start + self.world.rank * micro
             part = batch.rows(begin, begin + micro)
             tokens, targets, sources, mask = evaluate.to_device(part, config, self.world.device)

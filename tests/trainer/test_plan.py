@@ -95,6 +95,8 @@ def test_memory_follows_the_settings() -> None:
     assert memory(none, 8)["activations"] > 10 * memory(config, 8)["activations"]
     one_pass = with_(config, train={"micro_rows": 16})
     assert memory(one_pass, 64)["accumulation"] == 0
+    every = with_(config, parallel={"reduce_every_pass": True})
+    assert memory(every, 64)["accumulation"] == 0 < memory(config, 64)["accumulation"]
     assert memory(with_(config, parallel={"cpu_offload": True}), 64)["state"] == 0
     muon = memory(with_(config, train={"optimizer": "muon"}), 64)["state"]
     assert memory(config, 64)["state"] - muon == pytest.approx(4 * 12.68777 / 64, rel=1e-4)
@@ -189,9 +191,10 @@ def test_what_does_not_fit_is_said_with_what_to_change() -> None:
     v100 = plan(load("13b"), machines()["abci2-v100"], 1, 0.3)
     assert not v100["fits"]
     assert any("no bfloat16" in n for n in v100["notes"])
-    gpt3 = plan(load("gpt3-175b"), machines()["abci3"], 32, 0.4)
+    whole = load("gpt3-175b")  # a step in one pass
+    parts = with_(whole, train={"micro_rows": 1})
+    gpt3 = plan(parts, machines()["abci3"], 32, 0.4)
     assert any("do not fit 141 GB" in n and "train.micro_rows=6" in n for n in gpt3["notes"])
-    whole = with_(load("gpt3-175b"), train={"micro_rows": 6})
     assert plan(whole, machines()["abci3"], 32, 0.4)["fits"]
     fits = plan(load("1.3b"), machines()["abci3"], 1, 0.4)
     assert fits["fits"] and not any("fit" in n or "bfloat16" in n for n in fits["notes"])
