@@ -117,4 +117,5 @@ def test_no_cycle_between_modules(repo: Path) -> None:
 def test_files_stay_readable(repo: Path) -> None:
     for package in ("corpus", "filters", "trainer"):
         for path in modules(repo, package):
-            assert len(path.read_text("utf-8").splitlines()) <= 350, path
+            longest = 300 if package == "trainer" else 350
+            assert len(path.read_text("utf-8").splitlines()) <= longest, path
