@@ -65,6 +65,8 @@ def problem(config: Any) -> str:
     """What is wrong with the values of a Config, in one line; empty if nothing is."""
     for name, (least, most, included) in LIMITS.items():
         value = _value(config, name)
+        if type(value) is int:  # what an int64 holds after any product of two
+            most = min(most, 2**53 if name == "train.tokens" else 2**31 - 1)
         low = value >= least if included else value > least
         if not (low and value <= most and math.isfinite(value)):
             bound = f"at least {least:g}" if included else f"above {least:g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 
 import pytest
@@ -83,6 +84,11 @@ BAD = [
     "eval.rows=-1",
     "eval.micro_rows=0",
     "log.every=0",
+    "train.steps=99999999999999999999",
+    "train.tokens=1e30",
+    "train.batch_rows=1e12",
+    "data.block_tokens=100000000000000000000",
+    "model.vocab_size=1e30",
 ]
 
 
@@ -116,6 +122,24 @@ def test_every_number_and_no_unknown_setting_has_limits() -> None:
                 numbers.add(name)
     assert numbers - set(LIMITS) == {"train.seed"}  # any whole number is a seed
     assert set(LIMITS) | set(CHOICES) <= all_names
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("--train.lr", "--train.lr"),
+        ("--train=3", "train is a section"),
+        ("--out.x=3", "'out' is not a section"),
+        ("--train.lr.x=3", "'lr' is not a section"),
+        ("--=3", "unknown key"),
+        ("--trian.lr=1", "unknown key trian; did you mean train?"),
+        ("--train.lrr=1", "unknown key train.lrr; did you mean train.lr?"),
+    ],
+)
+def test_an_override_that_is_no_setting_is_one_line(override: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)) as caught:
+        load("tiny-cpu", [override])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_whole_number_may_be_written_with_an_exponent() -> None:

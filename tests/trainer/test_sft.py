@@ -157,7 +157,7 @@ def test_asked_for_settings_are_obeyed_also_when_they_are_zero(
     base: Config, tmp_path: Path
 ) -> None:
     data = write(tmp_path / "chat.jsonl", CHATS)
-    common = ["--train.steps=40", "--eval.every=0", "--log.every=1"]
+    common = ["--train.steps=40", "--train.batch_rows=1", "--eval.every=0", "--log.every=1"]
     for name, asked, warmup in (("a", ["--train.warmup_steps=0"], 0), ("b", [], 2)):
         out = tmp_path / name
         assert sft(base.out, data, out, 1.0, 0.0, [*common, *asked])["done"]
@@ -237,11 +237,27 @@ def test_packing_loses_splits_and_overfills_nothing_and_is_as_good_as_first_fit(
             mine = document == number
             found.append((tokens[mine].tolist(), learn[mine].tolist()))
     assert sorted(found) == sorted(fitting)
-    free: list[int] = []  # first fit, longest first
-    for n in sorted((len(ids) for ids, _ in fitting), reverse=True):
-        place = next((i for i, room in enumerate(free) if room >= n), None)
+    plain = first_fit([len(ids) for ids, _ in fitting], length + 1)
+    assert len(packed.tokens) <= max(plain * 1.05, plain + 1)
+
+
+def first_fit(sizes: list[int], room: int) -> int:
+    """How many rows first fit, longest first, needs."""
+    free: list[int] = []
+    for n in sorted(sizes, reverse=True):
+        place = next((i for i, left in enumerate(free) if left >= n), None)
         if place is None:
-            free.append(length + 1 - n)
+            free.append(room - n)
         else:
             free[place] -= n
-    assert len(packed.tokens) <= max(len(free) * 1.05, len(free) + 1)
+    return len(free)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_conversations_fill_rows_as_well_as_first_fit_does(seed: int) -> None:
+    drawn = np.random.default_rng(seed).lognormal(3.3, 0.7, 800).astype(int)
+    sizes = np.clip(drawn, 7, 128).tolist()
+    letters: Any = Letters()
+    packed = pack(lengths_of(sizes), letters, 127)
+    assert packed.left_out == 0
+    assert sum(sizes) / 128 <= len(packed.tokens) <= first_fit(sizes, 128) * 1.05

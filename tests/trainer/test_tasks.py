@@ -168,6 +168,17 @@ def test_a_line_that_is_no_question_is_named_with_its_file(tmp_path: Path, secon
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
+def test_files_of_other_formats_beside_the_questions_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text(json.dumps(GOOD), encoding="utf-8")
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "info.json").write_text(json.dumps({"homepage": "x"}, indent=1))
+    (tmp_path / "jsts.json").write_text(
+        json.dumps({"sentence1": "a", "sentence2": "b", "label": 2.4})
+    )
+    (tmp_path / "table.csv").write_text("a,b,c\n1,2,3\n")
+    assert [q.task for q in tasks.read(tmp_path)] == ["JCommonsenseQA"]
+
+
 def test_a_line_separator_in_a_question_is_text(tmp_path: Path) -> None:
     odd = GOOD | {"question": "一行目\u2028二行目\u0085三"}
     lines = "\n".join(json.dumps(r, ensure_ascii=False) for r in (odd, GOOD))
