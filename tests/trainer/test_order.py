@@ -36,16 +36,16 @@ def test_a_long_schedule_of_many_sources_is_the_plain_one() -> None:
     made = plan(lengths, source, weights=weights)
     while len(made.blocks) < 100_000:
         made.extend(made.starts[-1] + 10_000)
-    shares = [weights[g.name] / sum(weights.values()) for g in made.groups]
-    used, count, total = [0] * 200, [0] * 200, 0
+    shares = np.array([weights[g.name] / sum(weights.values()) for g in made.groups])
+    used, count, total = np.zeros(200, np.int64), [0] * 200, 0
     for block in made.blocks[:100_000]:
-        want = [s * (total + 1) - u for s, u in zip(shares, used, strict=True)]
-        best = want.index(max(want))
+        best = int((shares * (total + 1) - used).argmax())
         group = made.groups[best]
         assert (block.group, block.epoch) == (best, count[best] // len(group.tokens))
         tokens = int(group.tokens[block.chunk])
         assert block.rows == -(-(tokens - 1) // 16)
-        used[best], count[best], total = used[best] + tokens, count[best] + 1, total + tokens
+        used[best] += tokens
+        count[best], total = count[best] + 1, total + tokens
     for g, group in enumerate(made.groups):  # and an epoch has each block of a source once
         chunks = [b.chunk for b in made.blocks if b.group == g]
         n = len(group.tokens)
