@@ -46,11 +46,14 @@ def test_a_long_schedule_of_many_sources_is_the_plain_one() -> None:
         assert block.rows == -(-(tokens - 1) // 16)
         used[best] += tokens
         count[best], total = count[best] + 1, total + tokens
+    anew = 0
     for g, group in enumerate(made.groups):  # and an epoch has each block of a source once
         chunks = [b.chunk for b in made.blocks if b.group == g]
         n = len(group.tokens)
         for start in range(0, len(chunks) - n + 1, n):
             assert sorted(chunks[start : start + n]) == list(range(n))
+        anew += chunks[:n] != chunks[n : 2 * n]
+    assert anew > 180, "in another order each time"
 
 
 @settings(max_examples=50, deadline=None)
