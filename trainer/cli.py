@@ -16,7 +16,7 @@ import typer
 
 from trainer import cli_generate, cli_reports
 from trainer.cli_reports import EXTRA, Json, RunDir, Source, show
-from trainer.config import ConfigError, TrainError
+from trainer.config import ConfigError, StoppedError, TrainError
 
 app = typer.Typer(
     name="trainer",
@@ -53,8 +53,14 @@ def main() -> None:
     except (ConfigError, TrainError) as error:
         if debug:
             raise
-        print(f"trainer: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+        if not isinstance(error, StoppedError):
+            sys.stderr.write(f"trainer: {error}\n")
+        code = 2 if isinstance(error, ConfigError) else 1
+        if "torch" in sys.modules:
+            from trainer.parallel import leave
+
+            leave(code)
+        raise SystemExit(code) from None
     except KeyboardInterrupt:
         print("trainer: interrupted", file=sys.stderr)
         raise SystemExit(130) from None

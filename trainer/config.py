@@ -27,6 +27,10 @@ class TrainError(RuntimeError):
     """A run that cannot go on (disk full, broken checkpoint, no data): one line, exit status 1."""
 
 
+class StoppedError(TrainError):
+    """Another process says why."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Shape of the network, in the names of Hugging Face's LlamaConfig."""

@@ -11,6 +11,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -218,25 +219,32 @@ def chain(previous: str, digest: str) -> str:
     return hashlib.blake2b((previous + digest).encode(), digest_size=16).hexdigest()
 
 
-def _read(file: Path, columns: list[str]) -> pa.Table:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """What a damaged shard raises, in one line: pages have checksums, the footer has none."""
     try:
-        return pq.read_table(file, columns=columns, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
         raise TrainError(f"{file}: cannot read token shard; run `trainer prepare` again") from error
 
 
+def _read(file: Path, columns: list[str]) -> pa.Table:
+    with _reading(file):
+        table = pq.read_table(file, columns=columns, page_checksum_verification=True)
+        table.validate(full=True)
+        return table
+
+
 def _row_group_starts(file: Path) -> Ints:
-    metadata = pq.read_metadata(file)
-    rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    with _reading(file):
+        metadata = pq.read_metadata(file)
+        rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     return np.concatenate([[0], np.cumsum(rows)])[:-1].astype(np.int64)
 
 
 def _read_tokens(file: Path, group: int) -> tuple[NDArray[np.integer], Ints]:
-    try:
+    with _reading(file):
         with pq.ParquetFile(file, page_checksum_verification=True) as handle:
             column = handle.read_row_group(group, columns=["tokens"]).column(0).combine_chunks()
-    except (pa.ArrowException, OSError) as error:
-        raise TrainError(f"{file}: cannot read token shard; run `trainer prepare` again") from error
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    offsets = array.offsets.to_numpy().astype(np.int64)
-    return array.values.to_numpy(), offsets
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        return array.values.to_numpy(), array.offsets.to_numpy().astype(np.int64)

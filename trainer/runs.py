@@ -18,7 +18,15 @@ from typing import Any
 import torch
 
 from trainer import checkpoint, files
-from trainer.config import Config, ConfigError, TrainError, from_dict, to_dict, to_toml
+from trainer.config import (
+    Config,
+    ConfigError,
+    StoppedError,
+    TrainError,
+    from_dict,
+    to_dict,
+    to_toml,
+)
 from trainer.model import CausalLM
 from trainer.parallel import World
 from trainer.prepare import prepare
@@ -71,7 +79,7 @@ def on_main(world: World, work: Callable[[], object]) -> None:
             thread.join(timeout=POLL)
         busy = world.any(thread.is_alive())
     if world.any(bool(failed)):
-        raise failed[0] if failed else TrainError("stopped with the main process")
+        raise failed[0] if failed else StoppedError("stopped with the main process")
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def test_an_error_of_the_main_process_ends_the_other_too(
         expected = f"{config.out} stands at step 20, beyond the 12 asked for"
     first, second = run_two(with_(config, train={"micro_rows": 1}), "", tmp_path)
     assert first[0] == "ConfigError" and first[1].startswith(expected)
-    assert second == ["TrainError", "stopped with the main process"]
+    assert second == ["StoppedError", "stopped with the main process"]
 
 
 def test_an_error_of_the_main_process_is_one_line_under_torchrun(
@@ -126,8 +126,8 @@ def test_an_error_of_the_main_process_is_one_line_under_torchrun(
     with locked(Path(config.out), parallel.start(config.parallel)):
         done = launch(config, 2, tmp_path)  # with a limit of time
     assert done.returncode != 0
-    # The other process says at most why it ends (perhaps inside this line); no trace of either.
-    own = done.stderr.replace("trainer: stopped with the main process", "").splitlines()
+    # The other process says nothing; no trace of either.
+    own = done.stderr.splitlines()
     start = next(i for i, line in enumerate(own) if "torch/distributed/elastic" in line)
     there = [x for x in own[:start] if x.startswith("trainer: ") or "Traceback" in x]
     assert there == [f"trainer: another process is training in {config.out}"], done.stderr
