@@ -2,7 +2,7 @@
 
 1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens. One of
    weight w stands in an epoch ⌊w⌋ or ⌈w⌉ times; all first copies come first, then all second
-   ones, so that copies of a document fall into different blocks.
+   ones, so that copies of a document fall into different blocks where there are several.
 2. The schedule appends blocks: next comes the source furthest below its share of tokens.
 3. Inside a block the documents are shuffled and concatenated, then cut into rows of T + 1 tokens
    that overlap by one: every token is a target exactly once, nothing is cropped, and only the

@@ -162,7 +162,10 @@ def _rows(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
-    """(ids, is the id a target): the same ids as the exported chat template gives."""
+    """(ids, is the id a target): the same ids as the exported chat template gives.
+
+    But for what looks like a symbol ("<|end|>") inside a message: here it stays text.
+    """
     ids, learn = [tokenizer.bos], [False]
     for message in conversation:
         answer = message["role"] == "assistant"
