@@ -134,6 +134,8 @@ def started(on: Running, root: Path) -> Iterator[Any]:
         with engine.start(on.engine, on.workers, address, memory, on.quiet, root) as ready:
             yield ready
     except KeyboardInterrupt:
+        # Caught while multiprocessing makes an object, it leaves one whose end prints a traceback.
+        sys.unraisablehook = lambda _: None
         raise RunError("interrupted; what is done is kept: run the same command again") from None
 
 
