@@ -37,14 +37,16 @@ def ablate(
     Writes OUT/ablation.json and, with matplotlib, OUT/ablation.png. Raises ConfigError when the
     corpora have different tokenizers or there is no held-out text.
     """
+    held = held or corpora[0]
     manifests = [load_manifest(c) for c in corpora]
-    if len({m["tokenizer"] for m in [*manifests, load_manifest(held or corpora[0])]}) > 1:
+    if len({m["tokenizer"] for m in [*manifests, load_manifest(held)]}) > 1:
         raise ConfigError("the corpora were tokenised differently: prepare them with one tokenizer")
+    there = _digests(held, "held")
     for corpus in corpora:
-        leaked = _leaked(held or corpora[0], corpus)
+        leaked = len(there & _digests(corpus, "train"))
         if leaked:
             raise ConfigError(
-                f"{leaked} held-out documents of {held or corpora[0]} are trained on in {corpus}: "
+                f"{leaked} held-out documents of {held} are trained on in {corpus}: "
                 "prepare both with the same --held-out, from text with an id column"
             )
     if seeds < 1 or len(set(corpora)) < len(corpora):
@@ -53,7 +55,7 @@ def ablate(
     for number, corpus in enumerate(corpora):
         for seed in range(1, seeds + 1):
             run = Path(out) / f"{number}-{Path(corpus).name}" / f"seed-{seed}"
-            score = _run(config, corpus, held or corpora[0], run, seed)
+            score = _run(config, corpus, held, run, seed)
             scores.setdefault(corpus, []).append(score)
     rows = [_row(c, m, scores, corpora[0]) for c, m in zip(corpora, manifests, strict=True)]
     text = json.dumps({"rows": rows, "scores": scores}, indent=1, ensure_ascii=False)
@@ -63,18 +65,16 @@ def ablate(
     return rows
 
 
-def _leaked(held: str, corpus: str) -> int:
-    """Held-out documents, by their tokens, that stand among the training documents."""
-
-    def digests(folder: str, split: str) -> set[bytes]:
-        documents = Documents(folder, split)
-        numbers = np.arange(len(documents), dtype=np.int64)
-        parts = (documents.tokens(numbers[i : i + 10_000]) for i in range(0, len(numbers), 10_000))
-        return {hashlib.blake2b(t.astype("<u4").tobytes(), digest_size=16).digest()
-                for part in parts for t in part}  # fmt: skip
-
-    there = digests(held, "held")
-    return len(there & digests(corpus, "train"))
+def _digests(folder: str, split: str) -> set[bytes]:
+    """Hashes of the tokens of each document of a split."""
+    documents = Documents(folder, split)
+    numbers = np.arange(len(documents), dtype=np.int64)
+    parts = (documents.tokens(numbers[i : i + 10_000]) for i in range(0, len(numbers), 10_000))
+    return {
+        hashlib.blake2b(t.astype("<u4").tobytes(), digest_size=16).digest()
+        for part in parts
+        for t in part
+    }
 
 
 def interval(values: list[float]) -> float:

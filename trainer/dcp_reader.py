@@ -43,6 +43,7 @@ HARMLESS |= {
     )
 }
 FILESYSTEM = "torch.distributed.checkpoint.filesystem"
+HARMLESS |= {(FILESYSTEM, "_StorageInfo"), (FILESYSTEM, "_StoragePrefix")}
 
 
 class SafeReader(dcp.FileSystemReader):
@@ -66,8 +67,6 @@ class SafeReader(dcp.FileSystemReader):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in HARMLESS:
-            return super().find_class(module, name)
-        if module == FILESYSTEM and name in ("_StorageInfo", "_StoragePrefix"):
             return super().find_class(module, name)
         if (module, name) == ("builtins", "getattr"):
             return _enum_member  # how some Python versions pickle an enum

@@ -243,7 +243,7 @@ class Run:
 
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
-        state["norms"] = self.spikes.norms[-50:]
+        state["norms"] = self.spikes.norms
         state["meter"] = self.meter.sums(self.world)
         state["row"] = first_row(self.config.train, step)
         state["seed"] = self.config.train.seed

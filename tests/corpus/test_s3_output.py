@@ -158,9 +158,10 @@ def test_an_object_with_other_bytes_than_its_receipt_says_is_made_anew(
 # verbs --------------------------------------------------------------------------------------------
 
 
-def test_verbs_take_the_address_of_a_build_folder(
-    s3: Proxy, s3_out: str, local_build: dict[str, bytes], tmp_path: Path
-) -> None:
+def select_in_both_places(
+    s3_out: str, local_build: dict[str, bytes], tmp_path: Path
+) -> dict[str, str]:
+    """The build on disk and in the store, selected anew in each; the environment for the store."""
     for name, data in local_build.items():
         (tmp_path / "disk" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "disk" / name).write_bytes(data)
@@ -169,6 +170,13 @@ def test_verbs_take_the_address_of_a_build_folder(
     strict = ["--profile", "fineweb2-ja", "-q"]
     corpus("select", tmp_path / "disk", *strict)
     corpus("select", f"s3://{s3_out}", *strict, **here)
+    return here
+
+
+def test_verbs_take_the_address_of_a_build_folder(
+    s3: Proxy, s3_out: str, local_build: dict[str, bytes], tmp_path: Path
+) -> None:
+    here = select_in_both_places(s3_out, local_build, tmp_path)
     assert remote(s3_out) == on_disk(tmp_path / "disk")
     assert not [name for name in remote(s3_out) if name.startswith("corpus/")]  # publish is open
     facts = corpus("stats", f"s3://{s3_out}", "--json", **here)[0]
@@ -179,14 +187,7 @@ def test_verbs_take_the_address_of_a_build_folder(
 def test_a_stage_goes_on_from_the_address(
     s3: Proxy, s3_out: str, local_build: dict[str, bytes], tmp_path: Path
 ) -> None:
-    for name, data in local_build.items():
-        (tmp_path / "disk" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "disk" / name).write_bytes(data)
-        files().pipe_file(f"{s3_out}/{name}", data)
-    here = {"INAHO_WORK": str(tmp_path / "cache")}
-    strict = ["--profile", "fineweb2-ja", "-q"]
-    corpus("select", tmp_path / "disk", *strict)
-    corpus("select", f"s3://{s3_out}", *strict, **here)
+    here = select_in_both_places(s3_out, local_build, tmp_path)
     _, errors = corpus("publish", f"s3://{s3_out}/", "-j", 1, **here)
     assert f"Corpus: s3://{s3_out}/corpus" in errors and str(tmp_path) not in errors
     corpus("publish", tmp_path / "disk", "-j", 1, "-q")

@@ -13,14 +13,10 @@ import torch
 from torch import nn
 from torch._dynamo.utils import counters
 from torch._subclasses.fake_tensor import FakeTensorMode
-from trainer_helpers import small
+from trainer_helpers import numbered, small
 
 from trainer.attention import Varlen, document_mask
 from trainer.model import CausalLM
-
-
-def numbered(*lengths: int) -> torch.Tensor:
-    return torch.cat([torch.full((n,), i) for i, n in enumerate(lengths)])[None]
 
 
 def half(device: str, family: str) -> CausalLM:

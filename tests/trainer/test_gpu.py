@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from trainer_helpers import chains, losses, model, small, tokens, with_
+from trainer_helpers import chains, losses, model, numbered, small, tokens, with_
 
 from trainer import optim, parallel
 from trainer.attention import Varlen, attend, document_mask
@@ -21,10 +21,6 @@ from trainer.config import Config
 from trainer.train import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-
-
-def numbered(*lengths: int) -> torch.Tensor:
-    return torch.cat([torch.full((n,), i) for i, n in enumerate(lengths)])[None]
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
-from trainer_helpers import model, small, tokens
+from trainer_helpers import model, numbered, small, tokens
 
 from trainer import attention, flops, parallel
 from trainer.attention import attend, document_mask
@@ -14,10 +14,6 @@ from trainer.config import PRESETS, load
 from trainer.model import CausalLM, new_cache
 
 FAMILIES = ["llama", "gpt3", "palm"]
-
-
-def numbered(*lengths: int) -> torch.Tensor:
-    return torch.cat([torch.full((n,), i) for i, n in enumerate(lengths)])[None]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -101,3 +101,8 @@ def model(config: ModelConfig, seed: int = 1) -> CausalLM:
 
 def tokens(rows: int = 2, length: int = 24, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 96, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def numbered(*lengths: int) -> torch.Tensor:
+    """One row of documents of these lengths: int64[1, T], the number of each token's document."""
+    return torch.cat([torch.full((n,), i) for i, n in enumerate(lengths)])[None]
