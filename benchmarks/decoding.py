@@ -19,7 +19,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
-from corpus.web import encoding, gate  # noqa: E402
+from corpus.web.charset import decode as encoding  # noqa: E402
+from corpus.web.charset import gate  # noqa: E402
 
 TEXTS = REPO.parent / "shared" / "data" / "text" / "aozora-sjis"
 HEAD, TAIL = "<html><head><title>{}</title></head><body><pre>\n", "\n</pre></body></html>\n"

@@ -35,9 +35,11 @@ sys.path[:1] = [str(ROOT), str(ROOT / "tests/dedup")]  # filters.py beside this 
 
 from dedup_reference import all_pairs  # noqa: E402
 
-from corpus.dedup import cluster, jaccard, minhash, normal, stage  # noqa: E402
+from corpus.dedup.local import buckets as cluster  # noqa: E402
+from corpus.dedup.local import cluster as stage  # noqa: E402
+from corpus.dedup.local.verify import bounds  # noqa: E402
 from corpus.dedup.settings import DedupSettings  # noqa: E402
-from corpus.dedup.verify import bounds  # noqa: E402
+from corpus.dedup.signatures import jaccard, minhash, normal  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SETTINGS = DedupSettings()

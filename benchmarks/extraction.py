@@ -4,9 +4,9 @@
                                     [--peers] [--held-out] [--limit N]
 
 --media is a checkout of postlight/parser: its Japanese pages are only ever measured on. --material
-holds the checkouts named in `corpus.web.train_extractor`. --held-out trains on half of the sites
-and scores the other half, both ways (needs lightgbm), so that no page is scored by a model that
-saw its site. Sets marked "report" had no part in training or in any choice.
+holds the checkouts named in `benchmarks.training.train_extractor`. --held-out trains on half of the
+sites and scores the other half, both ways (needs lightgbm), so that no page is scored by a model
+that saw its site. Sets marked "report" had no part in training or in any choice.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus.web import goldsets
-from corpus.web.extract import extract
-from corpus.web.scoring import counted, precision_recall_f1
+from benchmarks.training import goldsets
+from benchmarks.training.scoring import counted, precision_recall_f1
+from corpus.web.main_text.extract import extract
 
 REPEATS = 3  # time is the fastest of this many passes
 
@@ -141,10 +141,10 @@ def milliseconds(extractor: Callable[[bytes], str], sample: list[bytes]) -> floa
 
 def held_out(options: argparse.Namespace) -> None:
     """Print F1 by set where each page is scored by forests that saw only the other half's sites."""
-    from corpus.web import train_extractor as training
-    from corpus.web.forest import Forest
-    from corpus.web.lines import clean_lines
-    from corpus.web.select import choose, joined
+    from benchmarks.training import train_extractor as training
+    from corpus.web.main_text.forest import Forest
+    from corpus.web.main_text.lines import clean_lines
+    from corpus.web.main_text.select import choose, joined
 
     examples = training.examples(options.material, options.shared)
     extra = training.segment_rows(options.material)

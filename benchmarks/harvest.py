@@ -29,19 +29,23 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
-from corpus import config, harvest, language, storage  # noqa: E402
-from corpus.clean import clean  # noqa: E402
+from corpus import config  # noqa: E402
 from corpus.engine.local import LocalEngine  # noqa: E402
-from corpus.ledger import Ledger  # noqa: E402
-from corpus.normalize import normalize  # noqa: E402
-from corpus.schema import DOCUMENT  # noqa: E402
-from corpus.sources import warc  # noqa: E402
+from corpus.folder import commit  # noqa: E402
+from corpus.folder.ledger import Ledger  # noqa: E402
+from corpus.folder.schema import DOCUMENT  # noqa: E402
+from corpus.sources.archives import warc  # noqa: E402
+from corpus.sources.archives.window import Window  # noqa: E402
 from corpus.sources.item import Item, Unit  # noqa: E402
 from corpus.sources.web import read  # noqa: E402
-from corpus.sources.window import Window  # noqa: E402
-from corpus.web import encoding, gate, rights  # noqa: E402
-from corpus.web.extract import extract  # noqa: E402
-from corpus.web.trees import parse  # noqa: E402
+from corpus.stages import harvest  # noqa: E402
+from corpus.stages.clean import clean  # noqa: E402
+from corpus.text import language  # noqa: E402
+from corpus.text.normalize import normalize  # noqa: E402
+from corpus.web.charset import decode, gate  # noqa: E402
+from corpus.web.html.document import parse  # noqa: E402
+from corpus.web.main_text.extract import extract  # noqa: E402
+from corpus.web.rights import page as rights  # noqa: E402
 
 RESPONSES, JAPANESE, SMALL = 6312, 342, 4000
 DEV = REPO.parent / "shared" / "data" / "warc" / "dev-sample.warc.gz"
@@ -225,7 +229,7 @@ def shares(unit: Unit, settings: config.Settings) -> None:
     found = step("gate", lambda: [gate.evidence(item.html or b"") for item in pages])
     pairs = [(i, e) for i, e in zip(pages, found, strict=True) if gate.is_candidate(e)]
     texts = step("decode", lambda: [
-        encoding.decode(i.html or b"", i.headers.get("content-type", ""), e).text for i, e in pairs
+        decode.decode(i.html or b"", i.headers.get("content-type", ""), e).text for i, e in pairs
     ])  # fmt: skip
     trees = step("parse", lambda: [parse(text) for text in texts])
     mains = step("extract", lambda: [
@@ -245,7 +249,7 @@ def shares(unit: Unit, settings: config.Settings) -> None:
     ])  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "documents.parquet"
-        step("Parquet", lambda: storage.commit_parquet(file, DOCUMENT, iter(batches)))
+        step("Parquet", lambda: commit.commit_parquet(file, DOCUMENT, iter(batches)))
     total = sum(clock.values())
     print("| step | CPU seconds | share | µs per page it saw |")
     print("|---|---:|---:|---:|")

@@ -29,9 +29,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
 from filter_texts import documents  # noqa: E402
 from test_personal import AFTER, BEFORE, MAKERS  # noqa: E402
 
-from corpus import harvest  # noqa: E402
 from corpus.config import Settings  # noqa: E402
 from corpus.sources.plan import READERS, units  # noqa: E402
+from corpus.stages import harvest  # noqa: E402
 from filters.personal import KINDS, apply, find  # noqa: E402
 
 DOCUMENTS = 2000

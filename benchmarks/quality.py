@@ -23,11 +23,11 @@ sys.path[:0] = [str(REPO), str(REPO / "tests" / "filters")]
 
 from filter_texts import documents  # noqa: E402
 
+from benchmarks.training.train_perplexity import perplexities  # noqa: E402
 from filters.morphemes import analyse  # noqa: E402
 from filters.perplexity import shipped  # noqa: E402
 from filters.quality import area  # noqa: E402
 from filters.signals import measure  # noqa: E402
-from filters.train_perplexity import perplexities  # noqa: E402
 
 LENGTH, LEAST = 1600, 400
 # Pairs that printed and scanned Japanese confuses; other errors are a random kanji of the texts.

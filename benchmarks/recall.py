@@ -18,10 +18,11 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
-from corpus import config, harvest  # noqa: E402
+from corpus import config  # noqa: E402
 from corpus.sources.item import Unit  # noqa: E402
 from corpus.sources.web import read  # noqa: E402
-from corpus.web import gate  # noqa: E402
+from corpus.stages import harvest  # noqa: E402
+from corpus.web.charset import gate  # noqa: E402
 
 SHARED = REPO.parent / "shared" / "data" / "warc"
 

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from corpus import storage
 from corpus.config import load, set_profiles
-from corpus.schema import DOCUMENT
-from corpus.select import decide, select_unit
+from corpus.folder import commit
+from corpus.folder.schema import DOCUMENT
+from corpus.stages.select import decide, select_unit
 from filters.profile import load as load_profile
 
 ROWS_PER_FILE = 100_000
@@ -53,7 +53,7 @@ def synthesise(source: pa.Table, root: Path, index: int, rows: int) -> None:
     }
     columns = [new.get(name, table[name]) for name in DOCUMENT.names]
     path = root / "documents" / f"{index:07d}.parquet"
-    storage.commit_parquet(path, DOCUMENT, pa.table(columns, schema=DOCUMENT).combine_chunks())
+    commit.commit_parquet(path, DOCUMENT, pa.table(columns, schema=DOCUMENT).combine_chunks())
 
 
 def best(work: Callable[[], object]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """`python -m corpus` is the `corpus` command."""
 
-from corpus.cli import main
+from corpus.cli.app import main
 
 if __name__ == "__main__":
     main()

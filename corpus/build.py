@@ -22,32 +22,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus import (
-    __version__,
-    card,
-    config,
-    decontaminate,
-    duplicates,
-    funnel,
-    publish,
-    removals,
-    report,
-    scores,
-    storage,
-    trim,
-)
+from corpus import __version__, config
+from corpus.answers import card, report
 from corpus.config import Settings
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
-from corpus.harvest import harvest_unit
-from corpus.schema import DOCUMENT
-from corpus.select import check_sources, select_unit, sources_of
+from corpus.folder import books, commit, removals, scores
+from corpus.folder.schema import DOCUMENT
+from corpus.folder.signals import made_from
 from corpus.sources.item import Unit
 from corpus.sources.plan import units as plan_units
-from corpus.stored import made_from
+from corpus.stages import decontaminate, dedup, publish, trim
+from corpus.stages.harvest import harvest_unit
+from corpus.stages.select import check_sources, select_unit, sources_of
 from filters import profile
 
-STAGES = funnel.STAGES
+STAGES = books.STAGES
 # What a stage owns in the build folder: cleared when the stage is done anew.
 OWNED = {
     "harvest": (("documents", "*"), ("ledger", "harvest-*"), ("state/harvest", "*")),
@@ -90,10 +80,10 @@ class Build:
         """
         if not change:
             self._refuse_other()
-        with storage.lock(self.root):
-            storage.sweep(self.root)
+        with commit.lock(self.root):
+            commit.sweep(self.root)
             units = self._plan(change)
-            storage.commit_bytes(
+            commit.commit_bytes(
                 self.root / "corpus.toml",
                 config.to_toml(self.settings, list(self.inputs)).encode(),
             )
@@ -107,16 +97,16 @@ class Build:
                 "publish": self._publish,
             }
             for name in STAGES[: STAGES.index(last) + 1]:
-                if name in funnel.OPTIONAL and not self._wanted(name):
+                if name in books.OPTIONAL and not self._wanted(name):
                     for folder, pattern in OWNED[name]:
-                        storage.clear(self.root / folder, pattern)
+                        commit.clear(self.root / folder, pattern)
                     continue
                 self._open(name)
                 stages[name](units)
-                funnel.check(self.root, name)
+                books.check(self.root, name)
             if last == "publish":
                 self._finish()
-            return funnel.read(self.root)
+            return books.read(self.root)
 
     def _refuse_changed(self, before: dict[str, int]) -> None:
         """UsageError when an input file is not as long as it was when its units were cut."""
@@ -147,12 +137,12 @@ class Build:
             units = plan_units(list(self.inputs), self.settings, path.parent)
             files = sorted({file for unit in units for file in unit.files})
             about = {"fingerprint": fingerprint, "bytes": _sizes(files)}
-            storage.commit_json(path, about | {"units": [asdict(u) for u in units]})
+            commit.commit_json(path, about | {"units": [asdict(u) for u in units]})
         return [dataclasses.replace(unit, state=str(path.parent)) for unit in units]
 
     def _refuse_other(self) -> None:
         """UsageError when the folder holds results of other settings or inputs."""
-        if not funnel.receipts(self.root, "harvest"):
+        if not books.receipts(self.root, "harvest"):
             return
         settings, inputs = load_settings(self.root)
         ours = {"inputs": list(self.inputs)} | _flat(self.settings)
@@ -192,7 +182,7 @@ class Build:
 
     def _dedup(self, units: list[Unit]) -> None:
         spread = self.engine.map if self.engine.distributed else None
-        duplicates.run(self.root, len(units), self.settings, self._each, self.update, spread)
+        dedup.run(self.root, len(units), self.settings, self._each, self.update, spread)
 
     def _trim(self, units: list[Unit]) -> None:
         trim.run(self.root, len(units), self.settings.dedup, self._each)
@@ -227,13 +217,13 @@ class Build:
 
     def _finish(self) -> None:
         """Card, report, funnel and manifest: all from what was counted and stored."""
-        about = funnel.read(self.root)
-        storage.commit_json(self.root / "funnel.json", about)
+        about = books.read(self.root)
+        commit.commit_json(self.root / "funnel.json", about)
         facts = card.facts(self.root, self.settings, about)
-        storage.commit_bytes(self.root / "README.md", card.markdown(facts).encode())
-        storage.commit_json(self.root / "croissant.json", card.croissant(self.root, facts))
-        storage.commit_bytes(self.root / "report.html", report.html(facts).encode())
-        storage.commit_json(self.root / "manifest.json", _manifest(self.root))
+        commit.commit_bytes(self.root / "README.md", card.markdown(facts).encode())
+        commit.commit_json(self.root / "croissant.json", card.croissant(self.root, facts))
+        commit.commit_bytes(self.root / "report.html", report.html(facts).encode())
+        commit.commit_json(self.root / "manifest.json", _manifest(self.root))
 
     # receipts and fingerprints --------------------------------------------------------------------
 
@@ -247,13 +237,13 @@ class Build:
             there = None
         if there == wanted:
             return
-        first = there is None and stage in funnel.OPTIONAL  # the later ones see by their receipts
+        first = there is None and stage in books.OPTIONAL  # the later ones see by their receipts
         for later in [stage] if first else STAGES[STAGES.index(stage) :]:
             for folder, pattern in OWNED[later]:
-                storage.clear(self.root / folder, pattern)
+                commit.clear(self.root / folder, pattern)
         for folder, _ in OWNED[stage]:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        storage.commit_json(path, wanted)
+        commit.commit_json(path, wanted)
 
     def _fingerprint(self, stage: str) -> str:
         """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""
@@ -272,7 +262,7 @@ class Build:
         return self.root / "state" / stage / f"{index:07d}.json"
 
     def _receipt(self, stage: str, index: int) -> dict[str, Any] | None:
-        return storage.read_receipt(self._receipt_path(stage, index), self.root)
+        return commit.read_receipt(self._receipt_path(stage, index), self.root)
 
 
 def load_settings(root: Path) -> tuple[Settings, tuple[str, ...]]:
@@ -314,13 +304,13 @@ def _manifest(root: Path) -> dict[str, Any]:
     stages: dict[str, Any] = {}
     for stage in STAGES:
         stages[stage] = []
-        for path in funnel.receipts(root, stage):
+        for path in books.receipts(root, stage):
             receipt = json.loads(path.read_bytes())
             stages[stage].append(receipt["counts"])
             files |= {k: v for k, v in receipt["outputs"].items() if not k.startswith("state/")}
     for name in ("corpus.toml", "README.md", "croissant.json", "report.html", "funnel.json"):
         path = root / name
-        files[name] = {"bytes": path.stat().st_size, "sha256": storage.sha256(path)}
+        files[name] = {"bytes": path.stat().st_size, "sha256": commit.sha256(path)}
     return {
         "inaho": __version__,
         "plan": json.loads((root / "state" / "plan.json").read_bytes())["units"],
@@ -331,5 +321,5 @@ def _manifest(root: Path) -> dict[str, Any]:
 
 def _sizes(files: Iterable[str]) -> dict[str, int]:
     """Bytes of the local files among `files` that are there."""
-    local = (file for file in files if not storage.is_remote(file) and os.path.exists(file))
-    return {file: storage.input_size(file) for file in local}
+    local = (file for file in files if not commit.is_remote(file) and os.path.exists(file))
+    return {file: commit.input_size(file) for file in local}

@@ -18,13 +18,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from corpus.clean import CleanSettings
 from corpus.dedup.settings import DecontaminateSettings, DedupSettings
 from corpus.errors import UsageError
-from corpus.normalize import STEPS
 from corpus.sources.settings import CcindexSettings, FetchSettings
-from corpus.web.rights import KNOWN_DIRECTIVES
-from corpus.web.robots import AI_CRAWLERS
+from corpus.stages.clean import CleanSettings
+from corpus.text.normalize import STEPS
+from corpus.web.rights.page import KNOWN_DIRECTIVES
+from corpus.web.rights.robots import AI_CRAWLERS
 
 MIB = 1 << 20
 TABLES = {("input", "sources"), ("select", "profiles"), ("clean", "personal_classes")}
@@ -88,7 +88,7 @@ class RightsSettings:
 
 @dataclass(frozen=True)
 class UrlSettings:
-    """Lists of URLs that are kept out: hosts, suffixes, paths (filters/urls.py tells the forms)."""
+    """Lists of URLs that are kept out: hosts, suffixes, paths (forms: filters/urls/rules.py)."""
 
     block: tuple[str, ...] = ()  # files, folders or tar archives in UT1 layout
     allow: tuple[str, ...] = ()  # lists whose entries win where they are more specific
@@ -97,7 +97,7 @@ class UrlSettings:
 
 @dataclass(frozen=True)
 class NormalizeSettings:
-    """Which steps of corpus/normalize.py are applied to every text."""
+    """Which steps of corpus/text/normalize.py are applied to every text."""
 
     steps: tuple[str, ...] = tuple(STEPS)
 

@@ -3,9 +3,9 @@
     model = load(path)                       # filters/models/ja-char.npz comes with Inaho
     model.probabilities("吾輩は")             # of every character that may follow
 
-What KenLM is to cc_net and Uzushio, for Japanese and without a word splitter: interpolated
-modified Kneser-Ney or absolute discounting (Chen & Goodman 1999), pruned and in eight bits.
-`python -m filters.train_perplexity` makes a model; filters/models/README.md says of what.
+What KenLM is to cc_net and Uzushio, for Japanese and without a word splitter: interpolated modified
+Kneser-Ney or absolute discounting (Chen & Goodman 1999), pruned and in eight bits. `python -m
+benchmarks.training.train_perplexity` makes a model; filters/models/README.md says of what.
 
 A character is folded before it is looked up: digits are 0, full-width ASCII is ASCII, Latin is
 lower case, white space is one blank. Perplexity is e to the mean surprise (nats) of a character.
@@ -169,7 +169,7 @@ def build(vocabulary: Points, children: Offsets, chars: Points, codes: Bytes) ->
 
 
 def load(path: Path) -> Model:
-    """The model of a file by `filters.train_perplexity`; nothing in it is ever executed.
+    """The model of a file by benchmarks.training.train_perplexity; nothing in it is executed.
 
     Raises ModelError, one line, for a file that is missing, damaged or of another kind.
     """

@@ -29,9 +29,9 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.keep import NEW, rank_copies
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures import COPIED, DERIVED, fingerprint
+from corpus.dedup.signatures.files import COPIED, DERIVED, fingerprint
 from corpus.errors import RunError, UsageError
-from corpus.storage import commit_json, commit_parquet, sha256
+from corpus.folder.commit import commit_json, commit_parquet, sha256
 
 MEMBERS = pa.schema(
     [
@@ -149,8 +149,8 @@ def append(
 ) -> None:
     """Add a crawl as a segment: its signatures and the clusters it made or joined.
 
-    outcome: corpus.dedup.outcome.decide's table over the index and the crawl. Does nothing if the
-    crawl is in the index already.
+    outcome: corpus.dedup.local.outcome.decide's table over the index and the crawl. Does nothing if
+    the crawl is in the index already.
     """
     current = tuple(sorted(p.name for p in (index.path / "segments").glob("[0-9]*")))
     if holds_crawl(Index(index.path, current), digest):

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from corpus.dedup.load import take_rows
+from corpus.dedup.local.load import take_rows
 
 SHOWN_CHARS = 120  # of a document's first line
 BINS = 20  # of the similarity histogram

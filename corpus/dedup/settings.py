@@ -62,7 +62,7 @@ class DedupSettings:
 
     @property
     def mask(self) -> int:
-        """The masks as flags of corpus.dedup.masks."""
+        """The masks as flags of corpus.dedup.signatures.masks."""
         return self.mask_digits + 2 * self.mask_dates + 4 * self.mask_prices
 
     def __post_init__(self) -> None:

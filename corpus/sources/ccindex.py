@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError, UsageError
-from corpus.sources import ranges, selection, warc, web
+from corpus.sources import web
+from corpus.sources.archives import warc
+from corpus.sources.archives.window import Window
 from corpus.sources.item import Item, Unit
-from corpus.sources.window import Window
+from corpus.sources.remote import ranges, selection
 
 MAX_RECORD = 64 * MIB  # packed; Common Crawl's stay below 5 MiB
 OUTAGE = 16  # requests in a row that fail for good: the server is down, not the record bad

@@ -16,9 +16,9 @@ import zstandard
 
 from corpus.config import MIB, InputSettings, Settings
 from corpus.errors import RunError
+from corpus.folder.commit import open_input
 from corpus.sources.item import Item, Unit
-from corpus.storage import open_input
-from corpus.web import encoding, gate
+from corpus.web.charset import decode, gate
 
 MAX_LINE = 64 * MIB  # of JSON; a longer line is one unreadable record
 ROWS = 1024
@@ -110,7 +110,7 @@ def read_csv(unit: Unit, settings: Settings) -> Iterator[Item]:
     with open_input(file) as raw:
         stream = _unpacked(raw, file)
         head = stream.read(1 << 16)
-        found = encoding.decode(head, "", gate.evidence(head)).charset
+        found = decode.decode(head, "", gate.evidence(head)).charset
         codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(found, found)
         rest = io.BufferedReader(_Joined(head, stream))
         lines = io.TextIOWrapper(rest, encoding=codec, errors="replace", newline="")

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError, UsageError
-from corpus.sources import ccindex, files, record_index, web
+from corpus.folder.commit import input_size, is_remote, open_input
+from corpus.sources import ccindex, files, web
+from corpus.sources.archives import record_index
 from corpus.sources.item import Item, Unit
-from corpus.storage import input_size, is_remote, open_input
 
 # A new source is one module and one line here: kind, reader, endings of its files.
 READERS: dict[str, tuple[Callable[[Unit, Settings], Iterator[Item]], tuple[str, ...]]] = {

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from corpus.config import MIB, Settings
 from corpus.errors import RunError
-from corpus.sources import arc, warc
+from corpus.sources.archives import arc, warc
+from corpus.sources.archives.window import Window
 from corpus.sources.item import Item, Unit
-from corpus.sources.window import Window
-from corpus.web import encoding, http, sites
+from corpus.web import http
+from corpus.web.charset import decode
+from corpus.web.rights import sites
 
 # Content types that may hold a page; anything else with a declared type is no candidate.
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
@@ -131,7 +133,7 @@ def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
 def _text(item: Item, record: warc.Record) -> None:
     """A conversion record (WET): UTF-8 text by definition."""
     if record.block.strip():
-        item.plain, item.charset = record.block, encoding.UTF8
+        item.plain, item.charset = record.block, decode.UTF8
     else:
         item.skip = "empty body"
 

@@ -1,7 +1,8 @@
 """MurmurHash3_x64_128 (Austin Appleby, public domain), seed 0, in parts.
 
-What is hashed lies as bytes here (filters.url_table) and as code points there
-(corpus.dedup.hashes): both feed 64-bit little-endian words into the same state of two uint64.
+What is hashed lies as bytes here (filters.urls.table) and as code points there
+(corpus.dedup.signatures.hashes): both feed 64-bit little-endian words into the same state of two
+uint64.
 """
 
 from __future__ import annotations

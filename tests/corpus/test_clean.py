@@ -11,12 +11,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from corpus import funnel, harvest
-from corpus.clean import CleanSettings, clean
 from corpus.config import Settings, load
 from corpus.errors import UsageError
-from corpus.ledger import Ledger
+from corpus.folder import books
+from corpus.folder.ledger import Ledger
 from corpus.sources.plan import units
+from corpus.stages import harvest
+from corpus.stages.clean import CleanSettings, clean
 from filters.personal import PLACEHOLDERS, find
 
 BODY = "稲の穂が実るころ、村の人々は朝早くから田に出て働いていました。" * 6
@@ -34,7 +35,7 @@ def harvested(
     source.write_text("\n".join(rows) + "\n", encoding="utf-8")
     (unit,) = units([str(source)], settings)
     counts = harvest.harvest_unit(unit, settings, folder / "out")
-    funnel.check(folder / "out", "harvest")
+    books.check(folder / "out", "harvest")
     documents = pq.read_table(folder / "out/documents").to_pylist()
     return documents, pq.read_table(folder / "out/ledger").to_pylist(), counts
 
@@ -199,4 +200,4 @@ def test_lines_that_a_site_repeats_have_a_ledger_row_each(tmp_path: Path) -> Non
     assert len(documents) == 6 and all(menu not in row["text"] for row in documents)
     assert counts["altered"] == {"site_boilerplate": 6}
     assert {row["rule"] for row in ledger} == {"site_boilerplate"} and len(ledger) == 6
-    funnel.check(tmp_path / "out", "harvest")
+    books.check(tmp_path / "out", "harvest")

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from corpus import charts, plots
-from corpus.compare import compare, profiles_of, sweep
+from corpus.answers import charts, plots
+from corpus.answers.compare import compare, profiles_of, sweep
 from corpus.errors import UsageError
 from filters.profile import load
 

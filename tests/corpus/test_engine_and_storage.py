@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus import storage
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError, UsageError
+from corpus.folder import commit
 
 
 def square(number: int) -> int:
@@ -109,14 +109,14 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_leaves_no_process(
 
 def test_commit_replaces_whole_files_only(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
-    storage.commit_bytes(path, b"one")
+    commit.commit_bytes(path, b"one")
 
     def broken(file) -> None:  # type: ignore[no-untyped-def]
         file.write(b"half of tw")
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        storage.commit(path, broken)
+        commit.commit(path, broken)
     assert path.read_bytes() == b"one" and list(tmp_path.iterdir()) == [path]
 
 
@@ -127,7 +127,7 @@ def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
     try:
         with pytest.raises(RunError, match=r"big\.bin"):
-            storage.commit_bytes(tmp_path / "big.bin", bytes(1 << 20))
+            commit.commit_bytes(tmp_path / "big.bin", bytes(1 << 20))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
@@ -157,28 +157,28 @@ def test_a_build_on_a_full_disk_fails_in_one_line(repo: Path, tmp_path: Path) ->
 
 def test_a_receipt_counts_only_with_its_outputs(tmp_path: Path) -> None:
     output = tmp_path / "x.bin"
-    digest = storage.commit_bytes(output, b"data")
+    digest = commit.commit_bytes(output, b"data")
     receipt = tmp_path / "state" / "0.json"
-    storage.write_receipt(receipt, tmp_path, {output: digest}, {"n": 1})
-    assert storage.read_receipt(receipt, tmp_path) is not None
+    commit.write_receipt(receipt, tmp_path, {output: digest}, {"n": 1})
+    assert commit.read_receipt(receipt, tmp_path) is not None
     output.write_bytes(b"dat")
-    assert storage.read_receipt(receipt, tmp_path) is None
+    assert commit.read_receipt(receipt, tmp_path) is None
     output.write_bytes(b"data")
     receipt.write_text(receipt.read_text()[:-10])
-    assert storage.read_receipt(receipt, tmp_path) is None
+    assert commit.read_receipt(receipt, tmp_path) is None
 
 
 def test_two_builds_cannot_share_a_folder(tmp_path: Path) -> None:
     with (
-        storage.lock(tmp_path),
+        commit.lock(tmp_path),
         pytest.raises(UsageError, match="another build"),
-        storage.lock(tmp_path),
+        commit.lock(tmp_path),
     ):
         pass
 
 
 def test_parquet_bytes_depend_on_rows_only(tmp_path: Path) -> None:
     table = pa.table({"a": pa.array(["x", "y", None]), "b": pa.array([1, 2, 3])})
-    one = storage.commit_parquet(tmp_path / "1.parquet", table.schema, table)
-    two = storage.commit_parquet(tmp_path / "2.parquet", table.schema, iter(table.to_batches()))
+    one = commit.commit_parquet(tmp_path / "1.parquet", table.schema, table)
+    two = commit.commit_parquet(tmp_path / "2.parquet", table.schema, iter(table.to_batches()))
     assert one == two and one[1] == 3

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.answers.explore import EXAMPLES, query, views
 from corpus.errors import UsageError
-from corpus.explore import EXAMPLES, query, views
 
 
 def test_views_count_what_stands_in_the_files(built: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from corpus import config, harvest
-from corpus.sources import warc
+from corpus import config
+from corpus.sources.archives import warc
+from corpus.sources.archives.window import Window
 from corpus.sources.item import Unit
 from corpus.sources.web import read
-from corpus.sources.window import Window
+from corpus.stages import harvest
 
 SECONDS_PER_RECORD = 2.0  # the bound the issue sets; a record takes about 2 ms
 

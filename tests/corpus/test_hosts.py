@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.hosts import harm_shares, host_table
-from corpus.stored import signals_of
+from corpus.folder.hosts import harm_shares, host_table
+from corpus.folder.signals import signals_of
 from filters.signals import measure
 
 BAD, GOOD = "この店ではコカインを売っている。", "静かな庭で稲穂が揺れていた。"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus import config
-from corpus.storage import sha256
+from corpus.folder.commit import sha256
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import pytest
 from s3_builds import INPUTS, OPTIONS, build, corpus, files, on_disk, remote, start
 from s3_server import Proxy
 
-from corpus import mirror, storage
-from corpus.objects import Store
+from corpus.folder import commit, mirror
+from corpus.folder.objects import Store
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
 pytest.importorskip("s3fs", reason="NO S3FS (pip install inaho[s3]): S3 was not tested")
@@ -128,9 +128,9 @@ def test_a_folder_left_behind_yields_to_what_the_store_holds(
     s3: Proxy, s3_out: str, local_build: dict[str, bytes], tmp_path: Path
 ) -> None:
     root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work"))
-    with storage.lock(root):
-        storage.commit_bytes(root / "documents" / "0", b"same")
-        storage.commit_bytes(root / "state" / "1.json", b"{}")
+    with commit.lock(root):
+        commit.commit_bytes(root / "documents" / "0", b"same")
+        commit.commit_bytes(root / "state" / "1.json", b"{}")
     (root / "documents" / "0").write_bytes(b"half")  # same size
     (root / "ledger").mkdir()
     (root / "ledger" / "never-uploaded").write_bytes(b"x")

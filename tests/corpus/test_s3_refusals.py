@@ -11,9 +11,9 @@ import pytest
 from s3_builds import INPUTS, OPTIONS, build, corpus, files, on_disk, remote, start
 from s3_server import Proxy
 
-from corpus import lease, mirror, storage
 from corpus.errors import RunError, UsageError
-from corpus.objects import Store
+from corpus.folder import commit, lease, mirror
+from corpus.folder.objects import Store
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
 pytest.importorskip("s3fs", reason="NO S3FS (pip install inaho[s3]): S3 was not tested")
@@ -140,14 +140,14 @@ def test_who_lost_the_lease_writes_nothing_more(
 ) -> None:
     monkeypatch.setattr(lease.held.__wrapped__, "__defaults__", (0.4,))
     root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work"))
-    with pytest.raises(RunError, match=f"took s3://{s3_out} over"), storage.lock(root):
-        storage.commit_bytes(root / "a", b"1")
+    with pytest.raises(RunError, match=f"took s3://{s3_out} over"), commit.lock(root):
+        commit.commit_bytes(root / "a", b"1")
         for beat in range(200):  # the holder may just be renewing it
             if (root / mirror.HOME / mirror.LOST).exists():
                 break
             files().pipe_file(f"{s3_out}/.lock", elsewhere(beat))
             threading.Event().wait(0.05)
-        storage.commit_bytes(root / "b", b"2")
+        commit.commit_bytes(root / "b", b"2")
     assert set(remote(s3_out)) == {"a", ".lock"}
 
 

@@ -14,8 +14,8 @@ import pytest
 from corpus import config
 from corpus.build import load_settings
 from corpus.errors import UsageError
-from corpus.select import decide, dropped_rows
-from corpus.stored import file_of
+from corpus.folder.signals import file_of
+from corpus.stages.select import decide, dropped_rows
 from filters.profile import load
 
 INPUTS = ("tests/data/documents.jsonl.gz", "tests/data/html")  # sources web and files

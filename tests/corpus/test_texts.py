@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus import language
-from corpus.normalize import STEPS, normalize
-from corpus.web import rights
+from corpus.text import language
+from corpus.text.normalize import STEPS, normalize
+from corpus.web.rights import page
 
 
 @given(text=st.text())
@@ -102,7 +102,7 @@ def test_a_mixed_text_gets_the_shares_of_its_languages() -> None:
 
 
 def test_robots_directives_of_headers_and_meta() -> None:
-    found = rights.read(
+    found = page.read(
         {"x-robots-tag": "googlebot: noindex, noai"},
         {"robots": ["NOARCHIVE, noimageai"]},
         (),
@@ -114,7 +114,7 @@ def test_robots_directives_of_headers_and_meta() -> None:
 
 
 def test_tdm_reservation_licence_and_phrases() -> None:
-    found = rights.read(
+    found = page.read(
         {"tdm-reservation": "1", "tdm-policy": "https://example.jp/tdm.json"},
         {},
         [("license", "https://creativecommons.org/licenses/by-sa/4.0/deed.ja")],
@@ -123,13 +123,13 @@ def test_tdm_reservation_licence_and_phrases() -> None:
     )
     assert found["tdm_reservation"] and found["tdm_policy"] == "https://example.jp/tdm.json"
     assert found["reserved"]
-    assert rights.licence_class(found["licence_url"]) == "CC-BY-SA-4.0"
-    assert rights.licence_class("https://creativecommons.org/publicdomain/zero/1.0/") == "CC0-1.0"
+    assert page.licence_class(found["licence_url"]) == "CC-BY-SA-4.0"
+    assert page.licence_class("https://creativecommons.org/publicdomain/zero/1.0/") == "CC0-1.0"
 
 
 def test_a_text_about_reserved_rights_is_no_reservation() -> None:
     text = "無断転載という言葉の意味を説明する。"
-    assert not rights.read({}, {}, (), (), text)["reserved"]
+    assert not page.read({}, {}, (), (), text)["reserved"]
 
 
 SENTENCES = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.answers.trace import trace
 from corpus.errors import UsageError
-from corpus.trace import trace
 
 
 def test_a_shard_row_leads_to_its_record_and_the_record_back(  # type: ignore[no-untyped-def]

@@ -54,7 +54,7 @@ NUMBER = f"{NUMERALS}+|元(?=年)"
 
 
 def mask_numbers(text: str, digits: bool, dates: bool, prices: bool) -> str:
-    """corpus.dedup.masks on a folded text."""
+    """corpus.dedup.signatures.masks on a folded text."""
 
     def masked(match: re.Match[str]) -> str:
         found, after = match[0], text[match.end() :]

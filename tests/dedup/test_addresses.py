@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.exact import canonical_url, url_keys
+from corpus.dedup.signatures.exact import canonical_url, url_keys
 
 
 @pytest.mark.parametrize(

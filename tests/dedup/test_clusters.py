@@ -11,9 +11,10 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup import cluster, minhash
+from corpus.dedup.local import buckets
+from corpus.dedup.local.verify import bounds
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.verify import bounds
+from corpus.dedup.signatures import minhash
 
 
 def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
@@ -33,8 +34,8 @@ def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
 def linked(signatures: np.ndarray, order: np.ndarray, bands: int, rows: int, t: float) -> list[int]:
     parents = np.arange(len(signatures), dtype=np.int64)
     needed = int(np.ceil(round(t * signatures.shape[1], 9)))
-    cluster.link_similar(parents, order, signatures, bands, rows, needed, needed)
-    return cluster.labels(parents).tolist()
+    buckets.link_similar(parents, order, signatures, bands, rows, needed, needed)
+    return buckets.labels(parents).tolist()
 
 
 @given(st.integers(1, 40), st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39))))
@@ -44,8 +45,8 @@ def test_union_find_labels_are_the_smallest_index_of_the_component(
     edges = [(i % n, j % n) for i, j in edges]
     parents = np.arange(n, dtype=np.int64)
     for i, j in edges:
-        cluster.union(parents, i, j)
-    assert cluster.labels(parents).tolist() == reference.components(n, edges)
+        buckets.union(parents, i, j)
+    assert buckets.labels(parents).tolist() == reference.components(n, edges)
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.booleans()), max_size=40))
@@ -53,14 +54,14 @@ def test_equal_keys_are_linked_and_unusable_ones_never(rows: list[tuple[int, int
     keys = np.array([r[:2] for r in rows], np.uint64).reshape(-1, 2)
     usable = np.array([r[2] for r in rows], np.bool_)
     parents = np.arange(len(rows), dtype=np.int64)
-    cluster.link_equal(parents, keys, usable)
+    buckets.link_equal(parents, keys, usable)
     edges = [
         (i, j)
         for i in range(len(rows))
         for j in range(i)
         if rows[i] == rows[j] and rows[i][2] and rows[j][2]
     ]
-    assert cluster.labels(parents).tolist() == reference.components(len(rows), edges)
+    assert buckets.labels(parents).tolist() == reference.components(len(rows), edges)
 
 
 @settings(max_examples=15)
@@ -109,10 +110,10 @@ def test_a_hot_bucket_costs_linear_work() -> None:
         signatures = rng.integers(0, 2**32, (n, 16), dtype=np.uint32)
         signatures[:, :4] = 7  # every document shares the first band, nothing else
         parents = np.arange(n, dtype=np.int64)
-        work, undecided = cluster.link_similar(parents, np.arange(n), signatures, 4, 4, 10, 14)
+        work, undecided = buckets.link_similar(parents, np.arange(n), signatures, 4, 4, 10, 14)
         assert len(undecided) == 0
         assert work.largest_bucket == n
-        assert work.compared <= n * (cluster.WINDOW + 1)
+        assert work.compared <= n * (buckets.WINDOW + 1)
         assert (parents == np.arange(n)).all()
 
 
@@ -121,8 +122,8 @@ def test_a_hot_bucket_of_true_copies_is_one_cluster() -> None:
     signatures = np.repeat(rng.integers(0, 2**32, (1, 128), dtype=np.uint32), 5000, axis=0)
     signatures[np.arange(5000), rng.integers(0, 128, 5000)] = rng.integers(0, 2**32, 5000)
     parents = np.arange(5000, dtype=np.int64)
-    work, _ = cluster.link_similar(parents, np.arange(5000), signatures, 16, 8, 103, 103)
-    assert not cluster.labels(parents).any()
+    work, _ = buckets.link_similar(parents, np.arange(5000), signatures, 16, 8, 103, 103)
+    assert not buckets.labels(parents).any()
     assert work.compared < 5000 * 2
 
 
@@ -154,30 +155,30 @@ def test_undecided_pairs_are_returned_once_and_only_while_apart() -> None:
     signatures[2] = np.arange(2, 22)
     signatures[3] = signatures[0]
     parents = np.arange(4, dtype=np.int64)
-    _, undecided = cluster.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    _, undecided = buckets.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
     assert undecided.tolist() == [[0, 1], [1, 3]]
     parents = np.array([0, 0, 2, 3])
-    _, undecided = cluster.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    _, undecided = buckets.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
     assert undecided.tolist() == []
 
 
 @given(st.lists(st.integers(0, 30), max_size=80), st.booleans())
 def test_every_recurring_key_is_kept_for_sorting(values: list[int], spread: bool) -> None:
     keys = np.array(values, np.uint64) << np.uint64(59 if spread else 0)
-    positions = cluster.recurring(keys)
+    positions = buckets.recurring(keys)
     assert (np.diff(positions) > 0).all()
     kept = set(positions.tolist())
     same = keys.tolist()
     for i, key in enumerate(same):
         if same.count(key) > 1:
             assert i in kept
-    order = cluster.sort_buckets(keys).tolist()
+    order = buckets.sort_buckets(keys).tolist()
     assert order == sorted(kept, key=lambda i: (same[i], i))
 
 
 def test_most_unique_keys_are_not_sorted() -> None:
     keys = np.random.default_rng(0).integers(0, 2**64, 100_000, dtype=np.uint64)
-    assert len(cluster.recurring(keys)) < 16_000
+    assert len(buckets.recurring(keys)) < 16_000
 
 
 def test_without_verification_every_candidate_is_an_edge() -> None:
@@ -185,5 +186,5 @@ def test_without_verification_every_candidate_is_an_edge() -> None:
     signatures[3, :5] = signatures[0, :5]
     signatures[2, 5:] = signatures[3, 5:]
     parents = np.arange(4, dtype=np.int64)
-    cluster.link_similar(parents, np.arange(4), signatures, 2, 5, 0, 0)
-    assert cluster.labels(parents).tolist() == [0, 1, 0, 0]
+    buckets.link_similar(parents, np.arange(4), signatures, 2, 5, 0, 0)
+    assert buckets.labels(parents).tolist() == [0, 1, 0, 0]

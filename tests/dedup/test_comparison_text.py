@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from corpus.dedup.normal import normalise
+from corpus.dedup.signatures.normal import normalise
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 JAPANESE = st.text(

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import decontaminate
-from corpus.dedup.evalsets import read_items
+from corpus.dedup.passages import contamination
+from corpus.dedup.passages.evalsets import read_items
 from corpus.errors import UsageError
-from corpus.schema import LEDGER
+from corpus.folder.schema import LEDGER
 
 QUESTION = "電子機器で使用される最も主要な電子回路基板の事をなんと言う？"
 COMMON = "次のうち、正しいものとして最も適切なものはどれか。"
@@ -31,10 +31,10 @@ def page(seed: int, planted: str = "") -> str:
     return text[:300] + planted + text[300:]
 
 
-def items_of(folder: Path, rows: list[dict]) -> decontaminate.Items:
+def items_of(folder: Path, rows: list[dict]) -> contamination.Items:
     lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (folder / "set.jsonl").write_text(lines, "utf-8")
-    return decontaminate.load_items([folder / "set.jsonl"])
+    return contamination.load_items([folder / "set.jsonl"])
 
 
 def documents(path: Path, texts: list[str]) -> Path:
@@ -45,10 +45,10 @@ def documents(path: Path, texts: list[str]) -> Path:
     return path
 
 
-def marked(folder: Path, items: decontaminate.Items, texts: list[str]) -> dict[str, dict]:
+def marked(folder: Path, items: contamination.Items, texts: list[str]) -> dict[str, dict]:
     path = documents(folder / "documents.parquet", texts)
-    weights = decontaminate.weigh(items, [decontaminate.count(path, items)])
-    counts = decontaminate.mark(path, folder / "ledger.parquet", items, weights)
+    weights = contamination.weigh(items, [contamination.count(path, items)])
+    counts = contamination.mark(path, folder / "ledger.parquet", items, weights)
     table = pq.read_table(folder / "ledger.parquet")
     assert table.schema.equals(LEDGER)
     assert counts == {"documents": len(texts), "contaminated": len(table)}
@@ -90,7 +90,7 @@ def test_phrases_that_many_items_share_do_not_count(tmp_path: Path) -> None:
 def test_weights_are_the_documented_formula(tmp_path: Path) -> None:
     items = items_of(tmp_path, [{"q": QUESTION}, {"q": QUESTION + "それは何か"}, {"q": COMMON}])
     counts = [(6, np.full(len(items.first) - 1, 2)), (4, np.zeros(len(items.first) - 1, np.int64))]
-    weights = decontaminate.weigh(items, counts)
+    weights = contamination.weigh(items, counts)
     folded = reference.normalise(QUESTION)
     grams = {folded[i : i + 8] for i in range(len(folded) - 7)}
     shared = [w for w, m in zip(weights, np.diff(items.first), strict=True) if m == 2]
@@ -102,7 +102,7 @@ def test_weights_are_the_documented_formula(tmp_path: Path) -> None:
 def test_df_is_the_number_of_documents_and_adds_up_over_files(tmp_path: Path) -> None:
     items = items_of(tmp_path, [{"q": QUESTION}])
     texts = [page(0, QUESTION + QUESTION), page(1, QUESTION), page(2), "", "短い"]
-    total, df = decontaminate.count(documents(tmp_path / "1.parquet", texts), items)
+    total, df = contamination.count(documents(tmp_path / "1.parquet", texts), items)
     assert total == 5 and (df == 2).all()
 
 
@@ -140,7 +140,7 @@ def test_unreadable_sets_are_named_in_one_line(tmp_path: Path, name: str, conten
 def test_real_sets_planted_in_real_pages(shared_data: Path, tmp_path: Path) -> None:
     with gzip.open(shared_data / "warc" / "dev-sample.gold.jsonl.gz", "rt") as file:
         pages = [row["gold"] for row in map(json.loads, file) if row["true_lang"] == "ja"]
-    items = decontaminate.load_items([shared_data / "evaluation"])
+    items = contamination.load_items([shared_data / "evaluation"])
     assert len(items.names) > 20_000
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(items.names), 200, replace=False)

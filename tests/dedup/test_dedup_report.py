@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import report, stage
+from corpus.dedup import report
+from corpus.dedup.local import cluster
 from corpus.dedup.rehydrate import repetitions
 from corpus.dedup.settings import REHYDRATION, DedupSettings, parse_table
 
@@ -34,9 +35,9 @@ def test_report_counts_sizes_hosts_and_shows_first_lines(tmp_path: Path) -> None
         path = tmp_path / f"documents-{part}.parquet"
         pq.write_table(pa.table({k: v[part::2] for k, v in table.items()}), path, row_group_size=2)
         paths.append(path)
-        stage.sign(path, tmp_path / f"signatures-{part}.parquet", DedupSettings())
+        cluster.sign(path, tmp_path / f"signatures-{part}.parquet", DedupSettings())
     signed = [tmp_path / f"signatures-{part}.parquet" for part in (0, 1)]
-    counts = stage.cluster(signed, tmp_path, tmp_path, DedupSettings())
+    counts = cluster.cluster(signed, tmp_path, tmp_path, DedupSettings())
     facts = report.report([tmp_path / "part-00000.parquet"], signed, paths, top=4)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["removed"] == counts["removed"] == 15 and facts["clusters"] == 2
@@ -59,8 +60,8 @@ def test_report_counts_sizes_hosts_and_shows_first_lines(tmp_path: Path) -> None
 
 def test_report_of_a_corpus_without_duplicates(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["a"], "text": ["一つだけ"]}), tmp_path / "d.parquet")
-    stage.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", DedupSettings())
-    stage.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, DedupSettings())
+    cluster.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", DedupSettings())
+    cluster.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, DedupSettings())
     files = [tmp_path / "part-00000.parquet"], [tmp_path / "s.parquet"], [tmp_path / "d.parquet"]
     facts = report.report(*files)
     assert facts["removed"] == 0 and facts["largest"] == []

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import stage
+from corpus.dedup.local import cluster
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import RunError
-from corpus.schema import DUPLICATES, LEDGER
+from corpus.folder.schema import DUPLICATES, LEDGER
 
 RNG = np.random.default_rng(5)
 BASE = "".join(map(chr, RNG.integers(0x4E00, 0x9000, 600)))
@@ -58,8 +58,8 @@ def run(
     signed = []
     for path in documents(folder, rows, files):
         signed.append(path.with_name(path.name.replace("documents", "signatures")))
-        stage.sign(path, signed[-1], settings)
-    counts = stage.cluster(signed, folder / "duplicates", folder / "ledger", settings, memory)
+        cluster.sign(path, signed[-1], settings)
+    counts = cluster.cluster(signed, folder / "duplicates", folder / "ledger", settings, memory)
     table = pq.read_table(folder / "duplicates" / "part-00000.parquet")
     ledger = pq.read_table(folder / "ledger" / "dedup-00000.parquet")
     assert table.schema.equals(DUPLICATES) and ledger.schema.equals(LEDGER)
@@ -182,23 +182,23 @@ def test_shuffled_input_gives_the_same_clusters_and_kept_copies(tmp_path: Path) 
 
 def test_signatures_of_other_settings_are_refused_in_one_line(tmp_path: Path) -> None:
     (path,) = documents(tmp_path, ROWS, 1)
-    stage.sign(path, tmp_path / "s.parquet", DedupSettings(ngram=4))
+    cluster.sign(path, tmp_path / "s.parquet", DedupSettings(ngram=4))
     with pytest.raises(RunError, match="ngram = 4, not 5") as error:
-        stage.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, DedupSettings())
+        cluster.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, DedupSettings())
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="no signatures file"):
-        stage.cluster([path], tmp_path, tmp_path, DedupSettings())
+        cluster.cluster([path], tmp_path, tmp_path, DedupSettings())
 
 
 def test_unknown_signal_is_refused_in_one_line(tmp_path: Path) -> None:
     (path,) = documents(tmp_path, ROWS, 1)
     with pytest.raises(RunError, match="no such signal"):
-        stage.sign(path, tmp_path / "s.parquet", DedupSettings(quality="beauty"))
+        cluster.sign(path, tmp_path / "s.parquet", DedupSettings(quality="beauty"))
     assert not (tmp_path / "s.parquet").exists()
 
 
 def test_no_files_and_empty_files_are_no_error(tmp_path: Path) -> None:
-    assert stage.cluster([], tmp_path / "d", tmp_path / "l", DedupSettings())["documents"] == 0
+    assert cluster.cluster([], tmp_path / "d", tmp_path / "l", DedupSettings())["documents"] == 0
     counts, found, ledger = run(tmp_path, ROWS[:1], DedupSettings(url=True), files=2)
     assert counts["documents"] == 1 and not found and not ledger
 

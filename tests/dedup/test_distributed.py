@@ -16,9 +16,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup import components, distributed, exchange, stage
-from corpus.dedup.load import load
-from corpus.dedup.outcome import link
+from corpus.dedup.distributed import components, exchange, spread
+from corpus.dedup.local import cluster
+from corpus.dedup.local.load import load
+from corpus.dedup.local.outcome import link
 from corpus.dedup.settings import DedupSettings
 
 
@@ -103,7 +104,7 @@ def test_an_exchange_gives_the_labels_of_one_machine(
         table = pa.table({"id": [f"{k}-{i}" for i in range(len(part))], "text": part})
         pq.write_table(table, tmp_path / f"d{k}.parquet", row_group_size=16)
         signed.append(tmp_path / f"s{k}.parquet")
-        stage.sign(tmp_path / f"d{k}.parquet", signed[-1], options)
+        cluster.sign(tmp_path / f"d{k}.parquet", signed[-1], options)
     plan = exchange.plan(signed, tmp_path / "exchange", ranges, options)
     list(in_any_order(exchange.scatter, [(plan, k) for k in range(files)]))
     list(in_any_order(exchange.candidates, [(plan, r) for r in range(ranges)]))
@@ -139,7 +140,7 @@ def signed_crawl(folder: Path, options: DedupSettings) -> list[Path]:
         part = pa.table(rows).take(pa.array(range(number, len(every), 3)))
         pq.write_table(part, folder / f"d{number}.parquet", row_group_size=16)
         signed.append(folder / f"s{number}.parquet")
-        stage.sign(folder / f"d{number}.parquet", signed[-1], options)
+        cluster.sign(folder / f"d{number}.parquet", signed[-1], options)
     return signed
 
 
@@ -169,10 +170,8 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
     signed = signed_crawl(tmp_path, options)
     gone = {1: np.array([0, 5, 30])}
     one, many = tmp_path / "one", tmp_path / "many"
-    counts = stage.cluster(signed, one, one, options, taken=gone)
-    got = distributed.cluster(
-        signed, many, many, options, tmp_path / "scratch", mapped, gone, per_block
-    )
+    counts = cluster.cluster(signed, one, one, options, taken=gone)
+    got = spread.cluster(signed, many, many, options, tmp_path / "scratch", mapped, gone, per_block)
     assert got == counts and counts["removed"] >= 4
     for name in ("part-00000.parquet", "dedup-00000.parquet"):
         assert pq.read_table(many / name).equals(pq.read_table(one / name))
@@ -183,7 +182,7 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
 def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     options = DedupSettings(url=True)
     signed = signed_crawl(tmp_path, options)
-    stage.cluster(signed, tmp_path / "one", tmp_path / "one", options)
+    cluster.cluster(signed, tmp_path / "one", tmp_path / "one", options)
     steps: list[str] = []
     fatal = 0
 
@@ -201,7 +200,7 @@ def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     target = tmp_path / "many"
     while True:
         try:
-            distributed.cluster(signed, target, target, options, tmp_path / "scratch", killed)
+            spread.cluster(signed, target, target, options, tmp_path / "scratch", killed)
             break
         except KeyboardInterrupt:
             fatal = len(steps)
@@ -217,7 +216,7 @@ def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:
         columns = {"id": pa.array([name] * len(part)), "text": pa.array(part, pa.string())}
         pq.write_table(pa.table(columns), tmp_path / f"d{name}.parquet")
         signed.append(tmp_path / f"s{name}.parquet")
-        stage.sign(tmp_path / f"d{name}.parquet", signed[-1], options)
+        cluster.sign(tmp_path / f"d{name}.parquet", signed[-1], options)
     plan = exchange.plan(signed, tmp_path / "exchange", 16, options)
     list(in_any_order(exchange.scatter, [(plan, k) for k in range(3)]))
     for step in (exchange.candidates, exchange.ship, exchange.verify):

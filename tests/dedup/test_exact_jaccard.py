@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup import stage
-from corpus.dedup.jaccard import jaccard_pairs, shingle_sets
-from corpus.dedup.load import load
+from corpus.dedup.local import cluster
+from corpus.dedup.local.load import load
+from corpus.dedup.local.verify import exact_jaccard
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.verify import exact_jaccard
+from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
 
 TEXTS = st.lists(st.text(st.sampled_from("あいが12。 "), max_size=25), max_size=7)
@@ -56,7 +56,7 @@ def signed(folder: Path, texts: list[str], settings: DedupSettings, files: int =
         table = pa.table({"id": [f"{index}-{k}" for k in range(len(part))], "text": part})
         pq.write_table(table, folder / f"documents-{index}.parquet", row_group_size=4)
         paths.append(folder / f"signatures-{index}.parquet")
-        stage.sign(folder / f"documents-{index}.parquet", paths[-1], settings)
+        cluster.sign(folder / f"documents-{index}.parquet", paths[-1], settings)
     return paths
 
 
@@ -89,7 +89,7 @@ def test_clusters_are_those_of_brute_force_where_estimates_would_err(tmp_path: P
     got = {}
     for verify in ("exact", "estimate"):
         settings = DedupSettings(verify=verify, bands=32, rows=4)
-        stage.cluster(
+        cluster.cluster(
             signed(tmp_path, texts, settings), tmp_path / verify, tmp_path / verify, settings
         )
         rows = pq.read_table(tmp_path / verify / "part-00000.parquet").to_pylist()
@@ -107,7 +107,7 @@ def test_the_ledger_says_which_similarities_are_exact(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     texts = [text for _ in range(20) for text in family(rng, 2)]
     settings = DedupSettings()
-    stage.cluster(signed(tmp_path, texts, settings, 1), tmp_path, tmp_path, settings)
+    cluster.cluster(signed(tmp_path, texts, settings, 1), tmp_path, tmp_path, settings)
     rows = pq.read_table(tmp_path / "dedup-00000.parquet").to_pylist()
     assert rows
     for row in rows:
@@ -126,5 +126,5 @@ def test_missing_documents_are_named_with_the_mend(tmp_path: Path) -> None:
     for index in range(3):
         (tmp_path / f"documents-{index}.parquet").unlink()
     with pytest.raises(RunError, match="verify = estimate") as error:
-        stage.cluster(paths, tmp_path / "out", tmp_path / "out", settings)
+        cluster.cluster(paths, tmp_path / "out", tmp_path / "out", settings)
     assert "\n" not in str(error.value)

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import jaccard, stage
+from corpus.dedup.local import cluster
 from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures import jaccard
 
 SETTINGS = DedupSettings()
 
@@ -37,8 +38,8 @@ def clustered(folder: Path, rows: list[dict]) -> list[int]:
     """Label of every document: the first of its cluster."""
     table = pa.table({"id": [r["record_id"] for r in rows], "text": [r["gold"] for r in rows]})
     pq.write_table(table, folder / "documents.parquet")
-    stage.sign(folder / "documents.parquet", folder / "signatures.parquet", SETTINGS)
-    stage.cluster([folder / "signatures.parquet"], folder, folder, SETTINGS)
+    cluster.sign(folder / "documents.parquet", folder / "signatures.parquet", SETTINGS)
+    cluster.cluster([folder / "signatures.parquet"], folder, folder, SETTINGS)
     labels = list(range(len(rows)))
     first: dict[str, int] = {}
     for row in pq.read_table(folder / "part-00000.parquet").to_pylist():

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import stage
 from corpus.dedup.index import before, membership, open_index, take_down
+from corpus.dedup.local import cluster
 from corpus.dedup.settings import DedupSettings
 from corpus.errors import RunError, UsageError
 
@@ -39,7 +39,7 @@ def crawl(folder: Path, texts: dict[str, str], files: int = 1) -> list[Path]:
         table = pa.table({"id": list(part), "url": urls, "text": list(part.values())})
         pq.write_table(table, folder / f"documents-{index}.parquet")
         signed.append(folder / f"signatures-{index}.parquet")
-        stage.sign(folder / f"documents-{index}.parquet", signed[-1], SETTINGS)
+        cluster.sign(folder / f"documents-{index}.parquet", signed[-1], SETTINGS)
     return signed
 
 
@@ -47,7 +47,7 @@ def run(
     folder: Path, texts: dict[str, str], index: Path, add: bool = True, files: int = 1
 ) -> tuple[dict[str, int], dict[str, dict], dict[str, dict]]:
     signed = crawl(folder, texts, files)
-    counts = stage.cluster(signed, folder, folder, SETTINGS, against=index, add=add)
+    counts = cluster.cluster(signed, folder, folder, SETTINGS, against=index, add=add)
     rows = pq.read_table(folder / "part-00000.parquet").to_pylist()
     ledger = pq.read_table(folder / "dedup-00000.parquet").to_pylist()
     return counts, {r["id"]: r for r in rows}, {r["id"]: r for r in ledger}
@@ -101,7 +101,7 @@ def test_a_repeated_run_gives_the_same_bytes_and_appends_once(tmp_path: Path) ->
     run(tmp_path / "2", {"b": A, "c": B, "d": B}, index)
     first = (tmp_path / "2" / "part-00000.parquet").read_bytes()
     signed = [tmp_path / "2" / "signatures-0.parquet"]
-    stage.cluster(signed, tmp_path / "2", tmp_path / "2", SETTINGS, against=index, add=True)
+    cluster.cluster(signed, tmp_path / "2", tmp_path / "2", SETTINGS, against=index, add=True)
     assert (tmp_path / "2" / "part-00000.parquet").read_bytes() == first
     assert open_index(index, SETTINGS).segments == ("000001", "000002")
 
@@ -128,7 +128,7 @@ def test_three_crawls_one_by_one_give_the_clusters_of_all_at_once(tmp_path: Path
     for number, part in enumerate((ids[:60], ids[60:100], ids[100:])):
         run(tmp_path / str(number), {i: every[i] for i in part}, index)
     together = crawl(tmp_path / "all", every)
-    stage.cluster(together, tmp_path / "all", tmp_path / "all", SETTINGS)
+    cluster.cluster(together, tmp_path / "all", tmp_path / "all", SETTINGS)
     rows = pq.read_table(tmp_path / "all" / "part-00000.parquet").to_pylist()
     members = membership(open_index(index, SETTINGS))
     assert partition(members.to_pylist(), ids) == partition(rows, ids)
@@ -165,13 +165,13 @@ def test_indexes_merge(tmp_path: Path) -> None:
     run(tmp_path / "1", {"a1": A, "b1": B}, tmp_path / "one")
     run(tmp_path / "2", {"a2": A, "c1": C}, tmp_path / "two")
     run(tmp_path / "3", {"c2": C, "b2": B}, tmp_path / "two")
-    counts = stage.merge(tmp_path / "one", tmp_path / "two", tmp_path / "out", SETTINGS)
+    counts = cluster.merge(tmp_path / "one", tmp_path / "two", tmp_path / "out", SETTINGS)
     assert counts["documents"] == 4 and counts["removed"] == 3 and counts["indexed"] == 3
     merged = open_index(tmp_path / "one", SETTINGS)
     assert merged.segments == ("000001", "000002", "000003")
     kept = membership(merged)
     assert set(kept.filter(kept["kept"])["id"].to_pylist()) == {"a1", "b1", "c1"}
-    again = stage.merge(tmp_path / "one", tmp_path / "two", tmp_path / "out", SETTINGS)
+    again = cluster.merge(tmp_path / "one", tmp_path / "two", tmp_path / "out", SETTINGS)
     assert again == counts and open_index(tmp_path / "one", SETTINGS).segments == merged.segments
 
 

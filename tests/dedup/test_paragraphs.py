@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup import paragraphs
+from corpus.dedup.passages import paragraphs
 
 DOCUMENTS = [
     ("a.jp", "ホーム｜会社概要\n本文その一です。\n更新日：2024年1月5日"),

@@ -12,8 +12,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup import normal
-from corpus.dedup.substrings import drop_spans, repeated_spans
+from corpus.dedup.passages.substrings import drop_spans, repeated_spans
+from corpus.dedup.signatures import normal
 
 PIECES = st.sampled_from(["あい", "あ", "うえお", "か\u3099", "、", "12", "Ａ"])
 TEXTS = st.lists(st.lists(PIECES, max_size=16).map("".join), max_size=5)

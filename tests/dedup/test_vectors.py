@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.dedup import jaccard, minhash, normal, stage
+from corpus.dedup.local import cluster
 from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures import jaccard, minhash, normal
 
 VECTORS = json.loads(make_vectors.OUT.read_text("utf-8"))
 SETTINGS = DedupSettings(**VECTORS["settings"])
@@ -54,8 +55,8 @@ def test_similarities_of_all_pairs() -> None:
 
 def test_clusters(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [r["id"] for r in ROWS], "text": TEXTS}), tmp_path / "d.parquet")
-    stage.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", SETTINGS)
-    stage.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, SETTINGS)
+    cluster.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", SETTINGS)
+    cluster.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, SETTINGS)
     clusters: dict[str, list[str]] = {}
     for row in pq.read_table(tmp_path / "part-00000.parquet").to_pylist():
         clusters.setdefault(row["cluster"], []).append(row["id"])

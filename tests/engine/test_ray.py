@@ -319,7 +319,7 @@ def test_the_dashboard_names_tasks_by_stage_and_unit() -> None:
 
 
 def test_without_ray_the_error_names_the_extra(repo: Path, tmp_path: Path) -> None:
-    code = "import sys; sys.modules['ray'] = None; from corpus.cli import main; main()"
+    code = "import sys; sys.modules['ray'] = None; from corpus.cli.app import main; main()"
     args = ["build", "tests/data/html", "--out", str(tmp_path / "out"), "--engine", "ray"]
     result = subprocess.run(
         [sys.executable, "-c", code, *args], cwd=repo, capture_output=True, text=True

@@ -14,6 +14,7 @@ from filter_texts import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.training.train_perplexity import model_of, perplexities, train
 from filters.kernels.perplexity import LONG_LINE, ORDER, UNKNOWN, find
 from filters.perplexity import (
     BAD_LINE,
@@ -27,7 +28,6 @@ from filters.perplexity import (
     shipped,
 )
 from filters.signals import measure
-from filters.train_perplexity import model_of, perplexities, train
 
 ROWS = st.text(alphabet="吾輩は猫である。、\n\u3000 Ａａ１国們𠮷\0ﾈ\r", max_size=120)
 ANY = st.one_of(ROWS, st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
@@ -194,7 +194,14 @@ def test_training_twice_gives_the_same_bytes_within_the_entries(tmp_path: Path) 
         (text / f"{i:02}.txt").write_text("吾輩は猫である。名前はまだ無い。\n" * (i + 1), "utf-8")
     said = []
     for name in ("a.npz", "b.npz"):
-        args = [sys.executable, "-m", "filters.train_perplexity", text, "--out", tmp_path / name]
+        args = [
+            sys.executable,
+            "-m",
+            "benchmarks.training.train_perplexity",
+            text,
+            "--out",
+            tmp_path / name,
+        ]
         run = subprocess.run([*map(str, args), "--entries", "40"], capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
         said.append(run.stdout.replace(name, ""))
@@ -252,7 +259,7 @@ def test_a_trie_that_lacks_an_end_is_refused(tmp_path: Path) -> None:
 def test_no_text_is_one_line_on_the_command_line(tmp_path: Path) -> None:
     for args in ([tmp_path], [tmp_path / "absent.txt"]):
         run = subprocess.run(
-            [sys.executable, "-m", "filters.train_perplexity", *map(str, args), "--out",
+            [sys.executable, "-m", "benchmarks.training.train_perplexity", *map(str, args), "--out",
              str(tmp_path / "m.npz")], capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 2 and run.stderr.startswith("error: ")

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.hashes import murmur128 as murmur128_of_code_points
-from filters.url_forms import Pattern, host, percent, split
-from filters.url_table import murmur128
-from filters.urls import SWALLOW_CATEGORIES, SWALLOW_HOSTS, Rules, Source, UrlListError, load
+from corpus.dedup.signatures.hashes import murmur128 as murmur128_of_code_points
+from filters.urls.forms import Pattern, host, percent, split
+from filters.urls.rules import SWALLOW_CATEGORIES, SWALLOW_HOSTS, Rules, Source, UrlListError, load
+from filters.urls.table import murmur128
 
 
 def rules(*block: str, allow: tuple[str, ...] = ()) -> Rules:

@@ -29,8 +29,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import RunError, UsageError
-from corpus.sources import ccindex, selection
-from corpus.sources.cdx import Reader
+from corpus.sources import ccindex
+from corpus.sources.archives.cdx import Reader
+from corpus.sources.remote import selection
 
 
 def rows_of(state: Path) -> list[dict]:
@@ -221,8 +222,8 @@ def test_index_and_records_may_lie_in_any_fsspec_store(data: Path, tmp_path: Pat
 
 
 def test_plain_and_zstd_records_are_read_too(data: Path, tmp_path: Path) -> None:
-    from corpus.sources import warc
-    from corpus.sources.window import Window
+    from corpus.sources.archives import warc
+    from corpus.sources.archives.window import Window
 
     for name in ("plain.warc", "sample.warc.zst"):
         with Window(str(data / name)) as window:

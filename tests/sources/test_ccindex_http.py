@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from corpus.build import Build
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
-from corpus.sources import ccindex, ranges
+from corpus.sources import ccindex
+from corpus.sources.remote import ranges
 
 FAULTS = ["busy", "error", "cut", "short", "shifted", "bare", "stall", "all"]
 

@@ -24,8 +24,9 @@ from corpus.build import Build
 from corpus.config import Settings
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
-from corpus.sources import ranges, web
+from corpus.sources import web
 from corpus.sources.item import Unit
+from corpus.sources.remote import ranges
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
 pytest.importorskip("s3fs", reason="NO S3FS (pip install inaho[s3]): S3 was not tested")

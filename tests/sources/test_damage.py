@@ -17,9 +17,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.sources import warc
-from corpus.sources.boundaries import LOOK_BACK
-from corpus.sources.window import Window
+from corpus.sources.archives import warc
+from corpus.sources.archives.boundaries import LOOK_BACK
+from corpus.sources.archives.window import Window
 from corpus.web import http
 
 LIMIT = 8 << 20

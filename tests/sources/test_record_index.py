@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from corpus.build import Build
 from corpus.config import load
 from corpus.engine.local import LocalEngine
-from corpus.sources import record_index, warc
+from corpus.sources.archives import record_index, warc
+from corpus.sources.archives.window import Window
 from corpus.sources.plan import units
-from corpus.sources.window import Window
 
 SETTINGS = load(None, ["input.unit_mib=1"])
 NAMES = ["X.warc.gz.cdxj", "X.warc.gz.cdx", "X.cdxj", "X.cdx", "X.warc.gz.cdx.gz", "X.cdxj.gz"]

@@ -16,8 +16,8 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.warcwriter import WARCWriter
 
-from corpus.sources import arc, warc
-from corpus.sources.window import Window
+from corpus.sources.archives import arc, warc
+from corpus.sources.archives.window import Window
 
 LIMIT = 8 << 20
 

@@ -143,7 +143,7 @@ def test_folded_headers_of_record_and_message(tmp_path: Path) -> None:
      b"http://a.example/ a b", b"HTTP://A.EXAMPLE/", b"http:/a.example", b"http://a.example/\xff\0"],
 )  # fmt: skip
 def test_broken_uris_cost_no_page(uri: bytes, tmp_path: Path) -> None:
-    from corpus import harvest
+    from corpus.stages import harvest
 
     body = PAGE.replace("これは".encode(), "これは".encode() * 40)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.web import encoding, gate, jis, mojibake
-from corpus.web.labels import PYTHON, whatwg_name
+from corpus.web.charset import decode as encoding
+from corpus.web.charset import gate, japanese, mojibake
+from corpus.web.charset.labels import PYTHON, whatwg_name
 
 TEXT = (
     "これは日本語の文章です。東京都の天気は晴れで、気温は二十度になる見込みです。"
@@ -195,7 +196,7 @@ def test_japanese_in_gb_2312_keeps_its_kanji_and_a_lie_about_euc_jp_loses(
             header = f"text/html; charset={label}"
             assert decode(text.encode("gb18030"), header).text == text, path.name
             found = decode(text.encode("euc_jp"), header)
-            assert (found.text, found.charset) == (jis.as_windows(text), "euc-jp"), path.name
+            assert (found.text, found.charset) == (japanese.as_windows(text), "euc-jp"), path.name
 
 
 # ISO-2022-JP --------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ def test_no_kanji_is_taken_for_markup(shared_data: Path) -> None:
         text = path.read_bytes().decode("cp932", "ignore")
         text = text.encode("iso2022_jp", "ignore").decode("iso2022_jp")
         assert encoding.decode_as(text.encode("iso2022_jp"), "iso-2022-jp") == (
-            jis.as_windows(text), 0
+            japanese.as_windows(text), 0
         )  # fmt: skip
         seen += len(text)
     assert seen > 100_000
@@ -291,7 +292,9 @@ def test_a_page_about_mojibake_stays() -> None:
 )
 def test_the_fast_way_reads_iso_2022_jp_as_the_careful_one_does(parts: list[bytes]) -> None:
     body = b"".join(parts)
-    assert jis.decode_iso2022jp(body) == jis.decode_iso2022jp(body + b"\x1b(I")  # never fast
+    assert japanese.decode_iso2022jp(body) == japanese.decode_iso2022jp(
+        body + b"\x1b(I"
+    )  # never fast
 
 
 def test_user_defined_and_unassigned_euc_cells_are_one_repair_each() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.web.extract import extract, parse
+from corpus.web.main_text.extract import extract, parse
 
 BODY = (
     "<p>今年も城下町の桜が咲いた。市によると、満開は来週の半ばになるという。</p>"

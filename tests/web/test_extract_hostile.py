@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.web.extract import extract, parse
-from corpus.web.guard import MAX_DEPTH, harmless
+from corpus.web.html.guard import MAX_DEPTH, harmless
+from corpus.web.main_text.extract import extract, parse
 
 SENTENCE = "深い所に置かれた文章もきちんと取り出されます。"
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numba import njit
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from corpus.web import blocks as b
-from corpus.web.forest import Forest, raw_scores
-from corpus.web.scoring import block_labels, counted, matched, precision_recall_f1
-from corpus.web.trees import parse
+from benchmarks.training.scoring import block_labels, counted, matched, precision_recall_f1
+from corpus.web.html import blocks as b
+from corpus.web.html.document import parse
+from corpus.web.main_text.forest import Forest, raw_scores
 
 SKIPPED = (
     "script style noscript template button select option textarea input iframe svg math object "
@@ -83,7 +83,7 @@ def test_the_walk_reads_what_the_dom_shows(parts: list[str]) -> None:
 
 
 def test_real_pages_are_read_as_the_dom_shows_them(shared_data: Path) -> None:
-    from corpus.web.goldsets import dev_sample
+    from benchmarks.training.goldsets import dev_sample
 
     pages = [page for page, _ in zip(dev_sample(shared_data / "warc"), range(60), strict=False)]
     for page in pages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from corpus.web.repeated import LONG, MIN_PAGES, site_boilerplate
+from corpus.web.main_text.repeated import LONG, MIN_PAGES, site_boilerplate
 
 NOTICE = "当サイトの記事と写真を許可なく使うことはできませんのでご了承ください。"
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.sources import warc
-from corpus.sources.window import Window
-from corpus.web import encoding, gate, http, jis, mojibake
+from corpus.sources.archives import warc
+from corpus.sources.archives.window import Window
+from corpus.web import http
+from corpus.web.charset import decode, gate, japanese, mojibake
 
 KANA = [chr(c) for c in [*range(0x3042, 0x3094), *range(0x30A2, 0x30F4)]]
 CODECS = ["utf-8", "cp932", "euc_jp", "iso2022_jp"]
@@ -34,9 +35,9 @@ def pages(archive: Path, truth_file: Path, file: str = "") -> list[tuple[dict, h
     return found
 
 
-def decoded(response: http.Response) -> encoding.Decoded:
+def decoded(response: http.Response) -> decode.Decoded:
     evidence = gate.evidence(response.body)
-    return encoding.decode(response.body, response.headers.get("content-type", ""), evidence)
+    return decode.decode(response.body, response.headers.get("content-type", ""), evidence)
 
 
 # the gate -----------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_every_japanese_page_of_the_dev_sample_is_read_right(shared_data: Path) 
 @pytest.mark.parametrize("charset", ["shift_jis", "euc-jp", "iso-2022-jp"])
 def test_microsoft_characters_survive_every_charset(text: str, charset: str) -> None:
     body = encode_ms(text, charset)
-    assert encoding.decode_as(body, charset) == (text, 0)
+    assert decode.decode_as(body, charset) == (text, 0)
 
 
 def encode_ms(text: str, charset: str) -> bytes:
@@ -178,7 +179,7 @@ def encode_ms(text: str, charset: str) -> bytes:
         if row > 94:  # IBM rows: their NEC twins in rows 89 to 92 are what EUC uses
             twin = next(
                 (a, b) for a in range(89, 93) for b in range(1, 95)
-                if jis._euc_pair_as_cp932(a + 0xA0, b + 0xA0) == char
+                if japanese._euc_pair_as_cp932(a + 0xA0, b + 0xA0) == char
             )  # fmt: skip
             row, cell = twin
         code = bytes([row + 0xA0, cell + 0xA0])
@@ -193,7 +194,7 @@ def test_a_wrong_declaration_loses_against_the_bytes(codec: str) -> None:
     text = "これは文字コードの宣言が間違っているページの本文です。かな漢字交じり文。" * 5
     for lie in ("utf-8", "shift_jis", "euc-jp", "iso-8859-1", "gb2312", "windows-1252", "nonsense"):
         body = f'<meta charset="{lie}">'.encode() + text.encode(codec)
-        found = encoding.decode(body, f"text/html; charset={lie}", gate.evidence(body))
+        found = decode.decode(body, f"text/html; charset={lie}", gate.evidence(body))
         assert text in found.text and found.repairs == 0, (codec, lie, found.charset)
 
 
@@ -201,10 +202,10 @@ def test_one_bad_byte_is_one_repair_and_a_cut_character_is_dropped() -> None:
     text = "本文の途中に壊れたバイトがあります。" * 4
     for codec, bad in (("utf-8", b"\xff"), ("cp932", b"\xfc\x20"), ("euc_jp", b"\xff")):
         body = text.encode(codec) + bad + text.encode(codec)
-        found = encoding.decode(body, "", gate.evidence(body))
+        found = decode.decode(body, "", gate.evidence(body))
         assert found.repairs >= 1 and found.text.startswith(text) and found.text.endswith(text[-8:])
         cut = text.encode(codec) + "漢".encode(codec)[:-1]
-        found = encoding.decode(cut, "", gate.evidence(cut))
+        found = decode.decode(cut, "", gate.evidence(cut))
         assert found.text == text and found.repairs == 1, codec
 
 
@@ -217,15 +218,15 @@ def test_what_any_codec_writes_is_read_back(text: str) -> None:
             continue
         evidence = gate.evidence(body)
         if gate.is_candidate(evidence):
-            assert encoding.decode(body, "", evidence).text == text
+            assert decode.decode(body, "", evidence).text == text
 
 
 @given(st.binary(max_size=600))
 def test_no_bytes_crash_the_decoder(body: bytes) -> None:
     evidence = gate.evidence(body)
-    encoding.decode(body, "text/html; charset=\x00", evidence)
+    decode.decode(body, "text/html; charset=\x00", evidence)
     for charset in ("utf-8", "shift_jis", "euc-jp", "iso-2022-jp"):
-        encoding.decode_as(body, charset)
+        decode.decode_as(body, charset)
 
 
 @given(st.text(alphabet=st.sampled_from(KANA + list("漢字東京、。ー「」abc 123\n")), min_size=12))

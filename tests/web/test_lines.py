@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.web import lines
+from corpus.web.main_text import lines
 
 
 @pytest.mark.parametrize("phrase", lines._PHRASES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from corpus.web.extract import extract, parse
-from corpus.web.metadata import read_date
+from corpus.web.html.metadata import read_date
+from corpus.web.main_text.extract import extract, parse
 
 
 def page(head: str, body: str = "<p>本文です。</p>") -> str:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.web import rights
-from corpus.web.sites import Site, row, tdm_rules
-from corpus.web.trees import parse
+from corpus.web.html.document import parse
+from corpus.web.rights import page as rights
+from corpus.web.rights.sites import Site, row, tdm_rules
 
 
 def of_page(html: str, headers: dict[str, str] | None = None) -> dict:

@@ -1,0 +1,335 @@
+"""The data card: what is in a corpus, in measured facts only.
+
+Every number comes from the shards, the ledger or the receipts; nothing is typed. The card is
+the folder's README.md, so `datasets.load_dataset(DIR)` opens the corpus through its front matter.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from corpus.config import Settings
+from corpus.folder.schema import SHARD
+from filters.personal import KINDS, policies
+
+TOP = 10  # rows of a top list
+
+
+def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
+    """Everything the card states, as plain values (also what `corpus card --json` prints)."""
+    about: dict[str, Any] = {
+        "name": settings.publish.name,
+        "profile": settings.select.profile,
+        "profiles": settings.select.profiles,
+        "funnel": funnel,
+        "shards": sorted(path.name for path in (root / "corpus").glob("*.parquet")),
+        "documents": funnel["publish"]["out"],
+        "characters": funnel["publish"]["characters"],
+        "bytes": funnel["publish"]["bytes"],
+    }
+    if not about["documents"]:
+        return about | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
+    db = duckdb.connect(":memory:", config={"threads": 2})
+    shards = str(root / "corpus" / "*.parquet").replace("'", "''")
+    db.execute(f"create view corpus as select * from read_parquet('{shards}')")
+    about["lists"] = {
+        column: _top(db, column)
+        for column in ("source", "host", "licence", "language", "charset", "charset_from")
+    }
+    row = db.execute(
+        "select min(n_chars), quantile_disc(n_chars, 0.1), quantile_disc(n_chars, 0.5), "
+        "quantile_disc(n_chars, 0.9), max(n_chars) from corpus"
+    ).fetchone()
+    about["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
+    about["dates"] = {
+        year: count
+        for year, count in db.execute(
+            "select coalesce(nullif(regexp_extract(date, '^[0-9]{4}'), ''), 'unknown') as year, "
+            "count(*) from corpus group by 1 order by 1"
+        ).fetchall()
+    }
+    about["captured"] = list(
+        db.execute(
+            "select coalesce(min(nullif(captured, '')), ''), coalesce(max(captured), '') "
+            "from corpus"
+        ).fetchone()
+        or ()
+    )
+    row = db.execute(
+        "select count(*) filter (rights.reserved), count(*) filter (len(rights.robots) > 0), "
+        "count(*) filter (rights.licence_url <> ''), count(*) filter (repairs > 0), "
+        "count(*) filter (cluster_size > 1) from corpus"
+    ).fetchone()
+    names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
+    about["rights"] = dict(zip(names, row or (), strict=True))
+    about["personal"] = _personal(db, settings)
+    return about
+
+
+def _personal(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
+    """Class of personal data → {policy, documents, places} in the corpus, of classes looked for."""
+    chosen = policies(settings.clean.personal, settings.clean.personal_classes)
+    found = {}
+    for kind in (k for k in KINDS if chosen[k] != "off"):
+        row = db.execute(
+            f"select count(*) filter (personal.{kind} > 0), coalesce(sum(personal.{kind}), 0) "
+            "from corpus"
+        ).fetchone()
+        documents, places = row or (0, 0)
+        found[kind] = {"policy": chosen[kind], "documents": documents, "places": int(places)}
+    return found
+
+
+def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
+    """[value, documents, characters] of the most frequent values, then the rest as one row."""
+    rows = db.execute(
+        f"select coalesce(nullif({column}, ''), 'unknown') as value, count(*) as n, "
+        f"sum(n_chars)::bigint from corpus group by 1 order by n desc, value"
+    ).fetchall()
+    top = [list(row) for row in rows[:TOP]]
+    if len(rows) > TOP:
+        rest = rows[TOP:]
+        top.append([f"{len(rest)} others", sum(r[1] for r in rest), sum(r[2] for r in rest)])
+    return top
+
+
+TITLES = {  # list → (English, Japanese)
+    "source": ("Sources", "出典"),
+    "host": ("Hosts", "ホスト"),
+    "licence": ("Licences", "ライセンス"),
+    "language": ("Languages", "言語"),
+    "charset": ("Charsets of the pages", "元の文字コード"),
+    "charset_from": ("How the charset was found", "文字コードの判定根拠"),
+}
+STAGES = {
+    "harvest": ("harvest", "抽出"),
+    "remove": ("remove", "削除依頼"),
+    "dedup": ("dedup", "重複除去"),
+    "select": ("select", "選別"),
+    "trim": ("trim", "反復箇所の除去"),
+    "decontaminate": ("decontaminate", "評価データの除去"),
+    "publish": ("publish", "公開"),
+}
+
+
+def markdown(about: dict[str, Any]) -> str:
+    """The card in English and Japanese, with the front matter that Hugging Face reads."""
+    lines = [
+        "---",
+        "language:",
+        "- ja",
+        f"pretty_name: {about['name']}",
+        "task_categories:",
+        "- text-generation",
+        f"size_categories:\n- {_size_category(about['documents'])}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        "    path: corpus/*.parquet",
+        "- config_name: ledger",
+        "  data_files:",
+        "  - split: train",
+        "    path: ledger/*.parquet",
+        "---",
+        "",
+        f"# {about['name']}",
+        "",
+        "Built by Inaho. Every figure below was measured on the files in this folder. / "
+        "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
+        "",
+        "## Size / 規模",
+        "",
+        f"- documents / 文書数: {about['documents']:,}",
+        f"- characters / 文字数: {about['characters']:,}",
+        f"- UTF-8 bytes / バイト数: {about['bytes']:,}",
+        f"- shards / シャード数: {len(about['shards'])}",
+        f"- filter profile / 選別プロファイル: {_profiles(about)}",
+    ]
+    if about["lengths"]:
+        spread = ", ".join(f"{name} {value:,}" for name, value in about["lengths"].items())
+        lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
+    lines += ["", "## What happened to the records / 処理の内訳", ""]
+    lines += funnel_table(about["funnel"])
+    lines += ["", "### By source and profile / 出典・プロファイル別", ""]
+    lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
+    lines += [
+        f"| {_cell(source)} | `{profile}` | {n:,} | {kept:,} | {kept / n:.1%} |"
+        for source, profile, n, kept in by_source(about["funnel"])
+    ]
+    for name, (english, japanese) in TITLES.items():
+        if about["lists"].get(name):
+            lines += ["", f"## {english} / {japanese}", ""]
+            lines += ["| value | documents | characters |", "|---|---:|---:|"]
+            lines += [f"| {_cell(v)} | {n:,} | {c:,} |" for v, n, c in about["lists"][name]]
+    lines += _rights_lines(about)
+    lines += _personal_lines(about)
+    if about["dates"]:
+        lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
+        lines += [f"| {year} | {count:,} |" for year, count in about["dates"].items()]
+    lines += ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
+    for field in SHARD:
+        meaning = (field.metadata or {}).get(b"description", b"").decode()
+        kind = "struct" if str(field.type).startswith("struct") else str(field.type)
+        lines.append(f"| `{field.name}` | {kind} | {meaning} |")
+    lines += [
+        "",
+        "## Why is a page in or out? / 収録・除外の理由",
+        "",
+        "`corpus explain DIR URL` answers for every record. `ledger/` holds a row for everything "
+        "that was dropped. / `corpus explain DIR URL` で理由を確認できます。除外した文書はすべて "
+        "`ledger/` に記録しています。",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _profiles(about: dict[str, Any]) -> str:
+    others = [f"`{name}` ({_cell(source)})" for source, name in about["profiles"].items()]
+    return ", ".join([f"`{about['profile']}`", *others])
+
+
+def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
+    """(source, profile that decided, documents before selection, documents kept)."""
+    return [
+        (source, entry["profile"], entry["in"], entry["out"])
+        for source, entry in funnel["select"]["sources"].items()
+    ]
+
+
+def _personal_lines(about: dict[str, Any]) -> list[str]:
+    found = about.get("personal")
+    if not found:
+        return []
+    return [
+        "",
+        "## Personal data / 個人情報",
+        "",
+        "Masked places hold a placeholder such as 〈電話番号〉; what is only detected stands as it "
+        "was. / `mask` は〈電話番号〉などへの置換、`detect` は計数のみ。",
+        "",
+        "| class | policy | documents | places |",
+        "|---|---|---:|---:|",
+        *(
+            f"| {kind} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
+            for kind, entry in found.items()
+        ),
+    ]
+
+
+def _rights_lines(about: dict[str, Any]) -> list[str]:
+    rights = about["rights"]
+    if not rights:
+        return []
+    dropped = about["funnel"]["harvest"]["dropped"]
+    return [
+        "",
+        "## Rights and repairs / 権利表示と修復",
+        "",
+        f"- dropped for noai / noai 指定により除外: {dropped.get('noai', 0):,}",
+        "- dropped for a TDM reservation / TDM 留保により除外: "
+        f"{dropped.get('tdm_reservation', 0):,}",
+        f"- with a reserving phrase / 無断転載禁止等の表示あり: {rights['reserved_phrase']:,}",
+        f"- with robots directives / robots 指定あり: {rights['robots_directives']:,}",
+        f"- with a licence link / ライセンスへのリンクあり: {rights['licence_link']:,}",
+        f"- with repaired bytes / 文字化けを修復: {rights['repaired']:,}",
+        f"- that stand for a cluster of duplicates / 重複群の代表: {rights['in_cluster']:,}",
+    ]
+
+
+def funnel_table(funnel: dict[str, Any]) -> list[str]:
+    """The funnel as Markdown: in, out, and each reason."""
+    lines = ["| stage | in | out | kept |", "|---|---:|---:|---:|"]
+    for stage, (english, japanese) in STAGES.items():
+        if stage in funnel:
+            entry = funnel[stage]
+            share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "–"
+            lines.append(
+                f"| {english} / {japanese} | {entry['in']:,} | {entry['out']:,} | {share} |"
+            )
+    lines += ["", "| stage | reason | records |", "|---|---|---:|"]
+    for stage in STAGES:
+        for group, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
+            for reason, count in funnel.get(stage, {}).get(group, {}).items():
+                lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
+    return lines
+
+
+def croissant(root: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
+    return {
+        "@context": {
+            "@language": "en",
+            "@vocab": "https://schema.org/",
+            "sc": "https://schema.org/",
+            "cr": "http://mlcommons.org/croissant/",
+            "dct": "http://purl.org/dc/terms/",
+            "conformsTo": "dct:conformsTo",
+            "recordSet": "cr:recordSet",
+            "field": "cr:field",
+            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+            "source": "cr:source",
+            "extract": "cr:extract",
+            "column": "cr:column",
+            "fileObject": "cr:fileObject",
+            "fileSet": "cr:fileSet",
+            "includes": "cr:includes",
+        },
+        "@type": "sc:Dataset",
+        "name": about["name"],
+        "description": f"Japanese corpus of {about['documents']} documents, built by Inaho.",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "inLanguage": "ja",
+        "distribution": [
+            {
+                "@type": "cr:FileSet",
+                "@id": "shards",
+                "name": "shards",
+                "encodingFormat": "application/x-parquet",
+                "includes": "corpus/*.parquet",
+            }
+        ],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "documents",
+                "name": "documents",
+                "field": [_croissant_field(name, kind) for name, kind in _flat_columns(root)],
+            }
+        ],
+    }
+
+
+def _flat_columns(root: Path) -> list[tuple[str, str]]:
+    shards = sorted((root / "corpus").glob("*.parquet"))
+    schema = pq.read_schema(shards[0]) if shards else SHARD
+    return [(f.name, str(f.type)) for f in schema if not str(f.type).startswith("struct")]
+
+
+def _croissant_field(name: str, kind: str) -> dict[str, Any]:
+    numbers = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"}
+    return {
+        "@type": "cr:Field",
+        "@id": f"documents/{name}",
+        "name": name,
+        "dataType": numbers.get(kind, "sc:Text"),
+        "source": {"fileSet": {"@id": "shards"}, "extract": {"column": name}},
+    }
+
+
+def _size_category(documents: int) -> str:
+    for limit, name in (
+        (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
+        (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"),
+    ):  # fmt: skip
+        if documents < limit:
+            return name
+    return "n>1T" if documents >= 10**12 else "1B<n<10B" if documents < 10**10 else "10B<n<100B"
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

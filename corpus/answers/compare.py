@@ -1,0 +1,218 @@
+"""`corpus compare` and `corpus sweep`: what other profiles and thresholds would keep.
+
+Both read the stored signals of a build, file by file, so nothing is harvested again; texts are read
+for signals that are not stored, and for the few documents shown at the borders. The documents
+compared are those before dedup and selection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.errors import UsageError
+from corpus.folder.commit import picked_rows
+from corpus.folder.signals import check_words, file_of, signals_of
+from filters import compare as tables
+from filters.profile import Decisions, Profile, ProfileError, Rule, load
+from filters.signals import EXTRA_SIGNALS, SIGNALS, signal_of
+
+START = 80  # characters of a document shown at a border
+SPARE = 4  # times as many candidates as samples: copies of one text are shown once
+
+
+def profiles_of(texts: list[str], lists: str = "") -> list[Profile]:
+    """The profiles of names and paths, under names that differ; UsageError for an unusable one."""
+    found: dict[str, Profile] = {}
+    for text in dict.fromkeys(filter(None, (text.strip() for text in texts))):
+        try:
+            profile = load(text)
+        except ProfileError as error:
+            raise UsageError(str(error)) from error
+        check_words(profile, lists)
+        name = text if profile.name in found else profile.name  # web and my/web.toml
+        found[name] = dataclasses.replace(profile, name=name)
+    if not found:
+        raise UsageError("no profile to compare: name some, as in --profiles web,technical")
+    return list(found.values())
+
+
+def compare(
+    root: Path, profiles: list[Profile], lists: str = "", samples: int = 3
+) -> dict[str, Any]:
+    """Who keeps what, what rules take, and the documents at the borders.
+
+    Returns {documents, characters, kept: profile → {documents, characters}, sources: rows, matrix:
+    rows, rules: profile → rows, borders: rows}; see filters/compare.py for the columns.
+    """
+    keeps: dict[str, list[np.ndarray]] = {p.name: [] for p in profiles}
+    rules: dict[str, list[dict[str, Any]]] = {}
+    borders: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    lengths, sources = [], []
+    for index in documents_of(root):
+        names = ["n_chars", *(rule.signal for p in profiles for rule in p.rules)]
+        columns = signals_of(root, index, names, lists)
+        lengths.append(columns["n_chars"].to_numpy().astype(np.int64))
+        sources.append(pq.read_table(file_of(root, index), columns=["source"])["source"])
+        for p in profiles:
+            decisions = p.decide(_rows(columns), columns)
+            keeps[p.name].append(decisions.keep)
+            _add(rules, p, decisions, lengths[-1])
+            for row in _borders(p, decisions, columns, index, samples):
+                key = (row["profile"], row["rule"], row["bound"], row["side"])
+                borders[key] = _nearest(borders.get(key, []), row, samples)
+    kept = {name: np.concatenate(parts) for name, parts in keeps.items()}
+    n_chars = np.concatenate(lengths)
+    return {
+        "documents": len(n_chars),
+        "characters": int(n_chars.sum()),
+        "kept": {
+            name: {"documents": int(keep.sum()), "characters": int(n_chars[keep].sum())}
+            for name, keep in kept.items()
+        },
+        "sources": _by_source(pa.chunked_array([c for s in sources for c in s.chunks]), kept),
+        "matrix": tables.keep_matrix(kept, n_chars).to_pylist(),
+        "rules": rules,
+        "borders": _with_texts(root, [row for rows in borders.values() for row in rows], samples),
+    }
+
+
+def sweep(
+    root: Path, signal: str, low: float, high: float, steps: int, by: str = "", lists: str = ""
+) -> list[dict[str, Any]]:
+    """Documents and characters on both sides of a threshold that moves from `low` to `high`.
+
+    by: "" for all documents together, or "source": rows of each source, named in `source`.
+    """
+    known = [*SIGNALS, *EXTRA_SIGNALS]
+    if signal_of(signal) is None:
+        near = difflib.get_close_matches(signal, known, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
+        raise UsageError(f"unknown signal {signal!r}: {hint}")
+    if by not in ("", "source"):
+        raise UsageError(f"--by {by}: choose source")
+    check_words(Profile("sweep", (Rule(signal, signal),)), lists)
+    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for index in documents_of(root):
+        columns = signals_of(root, index, ["n_chars", signal], lists)
+        values = columns[signal].cast(pa.float64()).to_numpy(zero_copy_only=False)
+        lengths = columns["n_chars"].to_numpy().astype(np.int64)
+        for name, rows in _groups(root, index, len(values), by):
+            parts.setdefault(name, []).append((values[rows], lengths[rows]))
+    out = []
+    for name, pairs in sorted(parts.items()):
+        values, lengths = (np.concatenate(column) for column in zip(*pairs, strict=True))
+        try:
+            rows = tables.sweep(values, lengths, low, high, steps).to_pylist()
+        except ProfileError as error:
+            raise UsageError(str(error)) from error
+        group = {"source": name} if by else {}
+        whole = {"documents": len(values), "characters": int(lengths.sum())}
+        out += [group | row | whole for row in rows]
+    return out
+
+
+def documents_of(root: Path) -> list[int]:
+    """The indices of the documents files that hold any; UsageError when there are none."""
+    found = sorted((root / "documents").glob("*.parquet"))
+    indices = [int(path.stem) for path in found if pq.read_metadata(path).num_rows]
+    if not indices:
+        raise UsageError(f"{root} holds no documents: run `corpus harvest` first")
+    return indices
+
+
+def _rows(columns: dict[str, pa.Array]) -> pa.StructArray:
+    return pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
+
+
+def _groups(root: Path, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:
+    if not by:
+        yield "", np.arange(rows)
+        return
+    column = pq.read_table(file_of(root, index), columns=[by])[by].combine_chunks()
+    codes = column.dictionary_encode().indices.fill_null(-1).to_numpy()
+    names = column.dictionary_encode().dictionary.to_pylist()
+    for code in np.unique(codes).tolist():
+        yield names[code] if code >= 0 else "", np.flatnonzero(codes == code)
+
+
+def _add(
+    rules: dict[str, list[dict[str, Any]]], p: Profile, decisions: Decisions, n_chars: np.ndarray
+) -> None:
+    """Add the rule table of one file to those before it."""
+    rows = tables.rule_table(p, decisions, n_chars).to_pylist()
+    before = rules.setdefault(p.name, [])
+    if not before:
+        before += rows
+        return
+    for total, row in zip(before, rows, strict=True):
+        for key in ("alone", "first", "last", "last_chars"):
+            total[key] += row[key]
+
+
+def _by_source(sources: pa.ChunkedArray, kept: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """A row for each source: documents, and what each profile keeps of them."""
+    encoded = sources.combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    total = np.bincount(codes, minlength=len(encoded.dictionary)).tolist()
+    counts = {name: np.bincount(codes[keep], minlength=len(total)) for name, keep in kept.items()}
+    rows = [
+        {"source": source, "documents": total[i]} | {n: int(c[i]) for n, c in counts.items()}
+        for i, source in enumerate(encoded.dictionary.to_pylist())
+    ]
+    return sorted(rows, key=lambda row: str(row["source"]))
+
+
+def _borders(
+    p: Profile, decisions: Decisions, columns: dict[str, pa.Array], index: int, samples: int
+) -> Iterator[dict[str, Any]]:
+    for i, rule in enumerate(p.rules):
+        values = columns[rule.signal].to_numpy(zero_copy_only=False)
+        for found in tables.at_bounds(p, decisions, i, values, SPARE * samples):
+            bound, threshold, side, row, value = found
+            yield {
+                "profile": p.name, "rule": rule.name, "signal": rule.signal, "bound": bound,
+                "threshold": threshold, "side": side, "value": value, "file": index, "row": row,
+            }  # fmt: skip
+
+
+def _nearest(rows: list[dict[str, Any]], row: dict[str, Any], samples: int) -> list[dict[str, Any]]:
+    rows = sorted([*rows, row], key=lambda r: (abs(r["value"] - r["threshold"]), r["file"]))
+    return rows[: SPARE * samples]
+
+
+def _with_texts(root: Path, rows: list[dict[str, Any]], samples: int) -> list[dict[str, Any]]:
+    """The rows with id, url and the start of the text; copies of a text are left out."""
+    wanted: dict[int, set[int]] = {}
+    for row in rows:
+        wanted.setdefault(row["file"], set()).add(row["row"])
+    texts = {file: _texts(file_of(root, file), at) for file, at in wanted.items()}
+    seen: dict[tuple[str, ...], set[str]] = {}
+    out = []
+    for row in rows:
+        file, at = row.pop("file"), row.pop("row")
+        about = texts[file][at]
+        shown = seen.setdefault(tuple(row[k] for k in ("profile", "rule", "bound", "side")), set())
+        if about["start"] not in shown and len(shown) < samples:
+            shown.add(about["start"])
+            out.append(row | about)
+    return out
+
+
+def _texts(path: Path, rows: set[int]) -> dict[int, dict[str, str]]:
+    """row → {id, url, start}; only the row groups that hold them are read."""
+    found = {}
+    wanted = np.array(sorted(rows), np.int64)
+    with pq.ParquetFile(path) as file:
+        for table, low, high in picked_rows(file, wanted, ["id", "url", "text"]):
+            for row, about in zip(wanted[low:high].tolist(), table.to_pylist(), strict=True):
+                start = " ".join((about["text"] or "")[: 2 * START].split())[:START]
+                found[row] = {"id": about["id"], "url": about["url"], "start": start}
+    return found

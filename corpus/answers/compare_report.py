@@ -1,0 +1,193 @@
+"""What `corpus compare` and `corpus sweep` found, as text, CSV, JSON and plots."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from corpus.answers import charts, plots
+from corpus.answers.plots import Drawing
+from corpus.answers.spreadsheet import write_csv
+from corpus.folder import commit
+
+Saved = tuple[list[str], list[str]]  # names of files, remarks
+
+
+def text(found: dict[str, Any]) -> str:
+    """The answer of `compare` for a terminal."""
+    n, chars = max(found["documents"], 1), max(found["characters"], 1)
+    parts = [f"{found['documents']:,} documents before dedup and selection"]
+    rows = [["profile", "kept", "share", "characters", "share"]]
+    for name, kept in found["kept"].items():
+        documents, size = kept["documents"], kept["characters"]
+        rows.append(
+            [name, f"{documents:,}", f"{documents / n:.1%}", f"{size:,}", f"{size / chars:.1%}"]
+        )
+    parts.append(_aligned(rows))
+    if len(found["sources"]) > 1:
+        rows = [["kept of source", "documents", *found["kept"]]]
+        for row in found["sources"]:
+            shares = [f"{row[name] / row['documents']:.1%}" for name in found["kept"]]
+            rows.append([str(row["source"]), f"{row['documents']:,}", *shares])
+        parts.append(_aligned(rows))
+    pairs = [row for row in found["matrix"] if row["a"] != row["b"]]
+    listed = list(found["kept"])
+    pairs = [row for row in pairs if listed.index(row["a"]) < listed.index(row["b"])]
+    if pairs:
+        rows = [["a", "b", "both keep", "only a", "only b", "neither", "agree", "kappa"]]
+        rows += [
+            [row["a"], row["b"], *(f"{row[k]:,}" for k in ("both", "only_a", "only_b", "neither")),
+             f"{row['agreement']:.1%}", f"{row['kappa']:.2f}"]
+            for row in pairs
+        ]  # fmt: skip
+        parts.append(_aligned(rows, left=2))
+    parts += [_rules_text(found, name) for name in found["rules"]]
+    parts.append(
+        "alone: taken if it were the only rule; first: it is the reason given; last: only it takes "
+        "them,\nwithout the rule they would be kept. Kept and dropped: the documents nearest to a "
+        "bound, where no\nother rule drops them."
+    )
+    return "\n\n".join(parts)
+
+
+def _rules_text(found: dict[str, Any], name: str) -> str:
+    """The rules of a profile that take anything, each with the documents at its border."""
+    rows = [[name, "alone", "first", "last", "bounds"]]
+    below: dict[str, list[str]] = {}
+    for row in found["borders"]:
+        if row["profile"] == name:
+            line = f"    {row['side']:7} {row['value']:<10.6g} {row['id']}  {row['start'][:48]}"
+            below.setdefault(row["rule"], []).append(line)
+    taking = [row for row in found["rules"][name] if row["alone"]]
+    for row in taking:
+        rows.append([row["rule"], *(f"{row[k]:,}" for k in ("alone", "first", "last")),
+                     row["bounds"]])  # fmt: skip
+    if not taking:
+        return f"{name}: no rule takes a document"
+    head, *lines = _aligned(rows, wide=True).split("\n")
+    out = [head]
+    for row, line in zip(taking, lines, strict=True):
+        out += [line, *(below.get(row["rule"], []) if row["last"] else [])]
+    return "\n".join(out)
+
+
+def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
+    """The answer of `sweep` for a terminal."""
+    parts = []
+    for group in dict.fromkeys(row.get("source", "") for row in rows):
+        own = [row for row in rows if row.get("source", "") == group]
+        n = max(own[0]["documents"], 1)
+        where = f"source {group}: " if "source" in own[0] else ""
+        table = [[signal, "at least", "share", "characters", "at most", "share", "characters"]]
+        table += [
+            [f"{row['threshold']:.6g}",
+             f"{row['at_least']:,}", f"{row['at_least'] / n:.1%}", f"{row['at_least_chars']:,}",
+             f"{row['at_most']:,}", f"{row['at_most'] / n:.1%}", f"{row['at_most_chars']:,}"]
+            for row in own
+        ]  # fmt: skip
+        parts.append(f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
+                     + _aligned(table, left=0))  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def _aligned(rows: list[list[str]], left: int = 1, wide: bool = False) -> str:
+    """Columns under each other; the first `left` are flush left, and with `wide` the last too."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i < left or (wide and i == len(row) - 1) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _save_tables(
+    folder: Path, name: str, value: Any, csvs: dict[str, list[dict[str, Any]]]
+) -> list[str]:
+    """NAME.json and a CSV file for each table that has rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listing = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    commit.commit_bytes(folder / f"{name}.json", listing.encode("utf-8", "replace"))
+    for file, rows in csvs.items():
+        commit.commit_bytes(folder / f"{file}.csv", _csv(rows).encode("utf-8", "replace"))
+    return [f"{name}.json", *(f"{file}.csv" for file in csvs)]
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    names = list(rows[0]) if rows else []
+    write_csv(text, names, ([row[name] for name in names] for row in rows))
+    return text.getvalue()
+
+
+def save(folder: Path, found: dict[str, Any]) -> Saved:
+    """Tables and plots of `compare`, written into `folder`."""
+    rules = [{"profile": name} | row for name, rows in found["rules"].items() for row in rows]
+    files = _save_tables(
+        folder, "compare", found,
+        {"matrix": found["matrix"], "rules": rules, "borders": found["borders"],
+         "sources": found["sources"]},
+    )  # fmt: skip
+    names = list(found["kept"])
+    n, chars = max(found["documents"], 1), max(found["characters"], 1)
+    agreement = {(row["a"], row["b"]): row["agreement"] for row in found["matrix"]}
+    kept = [
+        (name, (100 * k["documents"] / n, 100 * k["characters"] / chars))
+        for name, k in found["kept"].items()
+    ]
+    drawings = {
+        "kept": charts.bars("Kept by each profile, % / プロファイル別の採用率",
+                            ("documents / 文書", "characters / 文字"), kept),
+        "agreement": charts.matrix("Same decision / 判定の一致率", names,
+                                   [[agreement[a, b] for b in names] for a in names]),
+    }  # fmt: skip
+    for name, rows in found["rules"].items():
+        taken = [(r["rule"], (r["alone"], r["first"], r["last"])) for r in rows if r["alone"]]
+        title = f"{name}: documents each rule takes / 各規則が除外する文書数"
+        drawings[f"rules-{_file(name)}"] = charts.bars(
+            title, ("alone / 単独", "first / 最初", "last / 最後"), taken
+        )
+    return _draw(folder, drawings, files)
+
+
+def save_sweep(folder: Path, signal: str, rows: list[dict[str, Any]]) -> Saved:
+    """Table and plot of `sweep`, written into `folder`."""
+    name = f"sweep-{_file(signal)}"
+    files = _save_tables(folder, name, rows, {name: rows})
+    series = []
+    groups = list(dict.fromkeys(row.get("source", "") for row in rows))
+    for i, group in enumerate(groups):
+        own = [row for row in rows if row.get("source", "") == group]
+        xs = [row["threshold"] for row in own]
+        n, chars = max(own[0]["documents"], 1), max(own[0]["characters"], 1)
+        label = f"{group or 'all'} ({n:,})"
+        for side, word, colour in (("at_least", "≥", 2 * i), ("at_most", "≤", 2 * i + 1)):
+            if side == "at_most" and len(groups) > 1:
+                continue
+            colour = i if len(groups) > 1 else colour
+            docs = [row[side] / n for row in own]
+            size = [row[f"{side}_chars"] / chars for row in own]
+            for unit, ys in (("documents / 文書", docs), ("characters / 文字", size)):
+                series.append(charts.Series(f"{label} {word}: {unit}", xs, ys, colour, ys is size))
+    title = f"Kept by a threshold on {signal} / 閾値ごとの採用率"
+    drawing = charts.lines(title, f"threshold on {signal} / 閾値", "share kept / 採用率", series)
+    return _draw(folder, {name: drawing}, files)
+
+
+def _draw(folder: Path, drawings: dict[str, Drawing], files: list[str]) -> Saved:
+    notes = []
+    for name, drawing in drawings.items():
+        made, note = plots.save(drawing, folder / name)
+        files += [path.name for path in made]
+        notes.append(note)
+    return files, notes
+
+
+def _file(name: str) -> str:
+    """The name as a file name."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "profile"

@@ -1,0 +1,158 @@
+"""`corpus explain`: why a page is in the corpus or out of it, in plain sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.build import load_settings
+from corpus.config import Settings, set_key
+from corpus.folder import scores
+from corpus.folder.schema import document_id
+from corpus.sources import ccindex
+from corpus.sources.item import Item
+from corpus.sources.plan import READERS, units
+from corpus.stages.harvest import Reject, document
+
+ABOUT = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
+         "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
+
+
+def explain(root: Path, name: str) -> list[dict[str, Any]]:
+    """Everything known about a URL or document id: one entry per record, with `sentences`."""
+    shards = _find(root / "corpus", name, [*ABOUT, "cluster", "cluster_size"])
+    documents = _find(root / "documents", name, ABOUT)
+    ledger = _find(root / "ledger", name, None)
+    in_corpus = {row["id"]: row for row in shards}
+    altered = [row for row in ledger if row["action"] in ("alter", "mark")]
+    ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
+    dropped = {row["id"]: row for row in ledger}
+    answers = []
+    for row in documents:
+        changes = [change for change in altered if change["id"] == row["id"]]
+        sentences = [_found(row), *map(_change, changes), *scores.sentences(root, row["id"])]
+        outcome = "undecided"
+        if row["id"] in dropped:
+            outcome = "dropped"
+            sentences += _why_dropped(root, dropped[row["id"]])
+        elif row["id"] in in_corpus:
+            outcome = "kept"
+            sentences += _why_kept(root, in_corpus[row["id"]])
+        answers.append({"outcome": outcome, **row, "sentences": sentences,
+                        "ledger": dropped.get(row["id"]), "altered": changes})  # fmt: skip
+    known = {row["id"] for row in documents}
+    for row in ledger:
+        if row["id"] not in known:
+            place = f"{row['source_file']} at offset {row['source_offset']}"
+            answers.append(
+                {"outcome": "dropped", "id": row["id"], "url": row["url"], "ledger": row,
+                 "sentences": [f"The record stands in {place}.", *_why_dropped(root, row)]}
+            )  # fmt: skip
+    return answers or _search_input(root, name)
+
+
+def _find(folder: Path, name: str, columns: list[str] | None) -> list[dict[str, Any]]:
+    """Rows of a folder of Parquet files whose url or id is `name`."""
+    wanted = (pc.field("url") == name) | (pc.field("id") == name)
+    rows: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.parquet")):
+        table = pq.read_table(path, columns=columns, filters=wanted)
+        rows += table.to_pylist()
+    return rows
+
+
+def _found(row: dict[str, Any]) -> str:
+    how = {
+        "bom": "by its byte order mark", "header": "as its HTTP header says",
+        "meta": "as its <meta> says", "bytes": "found from its bytes", "given": "as given",
+        "mojibake": "mojibake undone",
+    }.get(row["charset_from"], row["charset_from"])  # fmt: skip
+    repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
+    return (
+        f"{row['url'] or row['id']} stands in {row['source_file']} at offset "
+        f"{row['source_offset']}; it was decoded from {row['charset']} ({how}{repairs}) and has "
+        f"{row['n_chars']:,} characters of main text in {row['language']} "
+        f"({row['language_score']:.2f})."
+    )
+
+
+def _change(row: dict[str, Any]) -> str:
+    """What a step changed in a text that stays: a ledger row with the action alter."""
+    return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
+
+
+def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:
+    settings, _ = load_settings(root)
+    chosen = settings.select
+    profile = chosen.profile_of(row["source"])
+    own = f", which decides on the source {row['source']}," if chosen.profiles else ""
+    sentences = [f"It passed every rule of profile {profile}{own} and is in the corpus."]
+    if row["cluster_size"] > 1:
+        others = row["cluster_size"] - 1
+        sentences.append(
+            f"It is the kept copy of a cluster of {row['cluster_size']} duplicates: "
+            f"{others} other {'copy was' if others == 1 else 'copies were'} removed."
+        )
+    return sentences
+
+
+def _why_dropped(root: Path, row: dict[str, Any]) -> list[str]:
+    stage, rule = row["stage"], row["rule"]
+    if row["action"] == "skip":
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        return [f"It was no candidate for the corpus: {rule}{detail}."]
+    if row["kept_id"]:
+        kept = _find(root / "documents", row["kept_id"], ["id", "url"])
+        where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
+        if not kept and "of the index: " in row["detail"]:
+            where += f", {row['detail'].rpartition('; kept ')[2]}"
+        alike = "" if row["value"] is None else f": similarity {row['value']:.2f}"
+        return [
+            f"It was removed in {stage} as a duplicate ({rule}){alike} to the kept copy {where}."
+        ]
+    value = ""
+    if row["value"] is not None:
+        value = f": measured {row['value']:.6g}"
+        if row["threshold"] is not None:
+            value += f", bound {row['threshold']:.6g}"
+    detail = f" ({row['detail']})" if row["detail"] else ""
+    return [f"It was dropped in {stage} by the rule {rule}{value}{detail}."]
+
+
+def _search_input(root: Path, name: str) -> list[dict[str, Any]]:
+    """A record that was only counted leaves no row: read the input again and say why."""
+    settings, inputs = load_settings(root)
+    answers = []
+    for item, result in _reread(root, list(inputs), settings, name):
+        if isinstance(result, Reject):
+            answers.append(
+                {
+                    "outcome": "skipped" if result.skip else "dropped",
+                    "id": document_id(item.file, item.offset, item.part),
+                    "url": item.url,
+                    "sentences": [
+                        f"{item.url} stands in {item.file} at offset {item.offset}.",
+                        f"It was no candidate for the corpus: {result.rule}"
+                        + (f" ({result.detail})." if result.detail else "."),
+                    ],
+                }
+            )
+    return answers
+
+
+def _reread(
+    root: Path, inputs: list[str], settings: Settings, name: str
+) -> list[tuple[Item, dict[str, Any] | Reject]]:
+    if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
+        again = ccindex.find(root / "state", name)
+    else:
+        again = units(inputs, set_key(settings, "input", "unit_mib", 1 << 30, "explain"))
+    found = []
+    for unit in again:
+        for item in READERS[unit.kind][0](unit, settings):
+            if name in (item.url, document_id(item.file, item.offset, item.part)):
+                found.append((item, document(item, settings)))
+    return found

@@ -1,0 +1,265 @@
+"""From signatures to clusters: buckets, verified candidates, connected components.
+
+Data: n documents by index; `parents` int64[n] is a union-find forest whose roots are the smallest
+index of their tree. Documents whose band keys are equal share a bucket. Within a bucket the
+documents stand in the order of their text hashes, so which pairs are compared depends on the
+texts and not on the order of the input: each with the bucket's first and with the WINDOW before
+it. A bucket of g documents therefore costs at most g * (WINDOW + 1) comparisons, never g**2; pairs
+already in one cluster cost none. An edge exists where the estimated Jaccard reaches the threshold,
+and a cluster is a connected component of edges: the same for every order of documents and bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from corpus.dedup.signatures.minhash import band_keys
+
+# A bucket up to this size is compared pair by pair. In a larger one a pair may be missed, but it
+# meets again in every other band it shares.
+WINDOW = 32
+
+
+@dataclass(frozen=True)
+class Work:
+    """What near clustering did: for the report and the benchmarks."""
+
+    buckets: int  # with at least two documents
+    largest_bucket: int
+    compared: int  # pairs whose signatures were compared
+    linked: int  # of them, pairs that joined two clusters
+
+
+@njit(cache=True, nogil=True)
+def find(parents: np.ndarray, i: Any) -> Any:
+    """Root of i; halves the path on its way."""
+    while parents[i] != i:
+        parents[i] = parents[parents[i]]
+        i = parents[i]
+    return i
+
+
+@njit(cache=True, nogil=True)
+def union(parents: np.ndarray, i: Any, j: Any) -> Any:
+    """Join the trees of i and j under the smaller root; True if they were two."""
+    i = find(parents, i)
+    j = find(parents, j)
+    if i == j:
+        return False
+    if i < j:
+        parents[j] = i
+    else:
+        parents[i] = j
+    return True
+
+
+@njit(cache=True, nogil=True)
+def labels(parents: np.ndarray) -> Any:
+    """Root of every document: int64[n], the smallest index of its cluster. Flattens `parents`."""
+    for i in range(len(parents)):
+        parents[i] = parents[parents[i]]  # the parent is smaller, so it is flat already
+    return parents.copy()
+
+
+@njit(cache=True, nogil=True)
+def _link_runs(parents: np.ndarray, order: np.ndarray, first: Any, second: Any) -> Any:
+    for k in range(1, len(order)):
+        i, j = order[k - 1], order[k]
+        if first[i] == first[j] and second[i] == second[j]:
+            union(parents, i, j)
+
+
+def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> None:
+    """Join documents whose keys are equal. keys: uint64[n] or uint64[n, 2]; usable: bool[n]."""
+    members = np.flatnonzero(usable)
+    columns = keys if keys.ndim == 2 else keys[:, None]
+    low, high = columns[:, 0], columns[:, -1]
+    members = members[recurring(high[members])]
+    order = members[np.lexsort((low[members], high[members]))]
+    _link_runs(parents, order, high, low)
+
+
+@njit(cache=True, nogil=True)
+def _recurring(keys: np.ndarray, shift: Any, once: np.ndarray, again: np.ndarray) -> Any:
+    for key in keys:
+        slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
+        bit = np.uint64(1) << (slot & np.uint64(63))
+        word = slot >> np.uint64(6)
+        again[word] |= once[word] & bit
+        once[word] |= bit
+    count = 0
+    for word in again:
+        while word:
+            word &= word - np.uint64(1)
+            count += 1
+    out = np.empty(min(len(keys), 2 * count), np.int64)
+    size = 0
+    for i in range(len(keys)):
+        slot = (keys[i] * np.uint64(0x9E3779B97F4A7C15)) >> shift
+        if again[slot >> np.uint64(6)] >> (slot & np.uint64(63)) & np.uint64(1):
+            if size == len(out):
+                larger = np.empty(min(len(keys), 2 * size), np.int64)
+                larger[:size] = out
+                out = larger
+            out[size] = i
+            size += 1
+    return out[:size]
+
+
+def recurring(keys: np.ndarray) -> np.ndarray:
+    """Positions (int64[m], ascending) of the keys (uint64[n]) that may occur more than once.
+
+    Every key that recurs is among them, and about an eighth of the others: two bit tables with
+    8 to 16 slots a key. Most documents of a crawl have no duplicate, so what is left to sort is
+    small; the tables take 2 to 4 bytes a key.
+    """
+    bits = max(6, int(8 * len(keys)).bit_length())
+    once, again = np.zeros(1 << (bits - 6), np.uint64), np.zeros(1 << (bits - 6), np.uint64)
+    return _recurring(keys, np.uint64(64 - bits), once, again)
+
+
+def sort_buckets(keys: np.ndarray) -> np.ndarray:
+    """Positions of the keys that may recur, by key and then by position (int64[m])."""
+    positions = recurring(keys)
+    return positions[np.argsort(keys[positions], kind="stable")]
+
+
+@njit(cache=True, nogil=True)
+def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
+    """Number of equal values of two signatures, or less than `least` if that is out of reach."""
+    size = signatures.shape[1]
+    equal = 0
+    for start in range(0, size, 32):
+        end = min(start + 32, size)
+        for k in range(start, end):
+            equal += signatures[i, k] == signatures[j, k]
+        if equal + size - end < least:
+            return equal
+    return equal
+
+
+@njit(cache=True, nogil=True)
+def _link_buckets(
+    parents: np.ndarray,
+    members: np.ndarray,
+    order: np.ndarray,
+    keys: np.ndarray,
+    signatures: np.ndarray,
+    least: Any,
+    sure: Any,
+    settled: Any,
+    work: np.ndarray,
+) -> Any:
+    """Compare within runs of equal keys; members[order[k]] is the document of the k-th key.
+
+    Returns the undecided pairs: int64[u, 2], of `least` to `sure` - 1 equal values.
+    """
+    undecided = np.empty((256, 2), np.int64)
+    open_pairs = 0
+    start = 0
+    n = len(order)
+    while start < n:
+        end = start + 1
+        key = keys[order[start]]
+        while end < n and keys[order[end]] == key:
+            end += 1
+        if end - start > 1:
+            work[0] += 1
+            work[1] = max(work[1], end - start)
+        for k in range(start + 1, end):
+            i = members[order[k]]
+            root = find(parents, i)
+            window = max(start, k - WINDOW)
+            if sure == 0:
+                work[3] += union(parents, members[order[k - 1]], i)
+                continue
+            for other in range(window - 1, k):
+                if other < window and window == start:
+                    continue  # the bucket's first is inside the window
+                j = members[order[start if other < window else other]]
+                if max(i, j) < settled or find(parents, j) == root:
+                    continue
+                work[2] += 1
+                equal = _equal_values(signatures, i, j, least)
+                if equal >= sure:
+                    work[3] += union(parents, i, j)
+                    root = find(parents, i)
+                elif equal >= least:
+                    if open_pairs == len(undecided):
+                        larger = np.empty((2 * open_pairs, 2), np.int64)
+                        larger[:open_pairs] = undecided
+                        undecided = larger
+                    undecided[open_pairs, 0] = min(i, j)
+                    undecided[open_pairs, 1] = max(i, j)
+                    open_pairs += 1
+        start = end
+    return undecided[:open_pairs]
+
+
+def link_similar(
+    parents: np.ndarray,
+    members: np.ndarray,
+    signatures: np.ndarray,
+    bands: int,
+    rows: int,
+    least: int,
+    sure: int,
+    settled: int = 0,
+    keys_of_band: Callable[[int], np.ndarray] | None = None,
+) -> tuple[Work, np.ndarray]:
+    """Join documents that share a band and at least `sure` equal values of their signatures.
+
+    members: int64[m], the documents to compare, in the order of their text hashes; signatures:
+    uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members
+    (uint64[m]), by default computed from the signatures. Keys and order of the next band are made
+    by a second thread while this one compares. Documents below `settled` are not compared among
+    themselves. With `sure` 0 every candidate is an edge, and the
+    signatures are not read. Memory beside the arguments: about 20 bytes a member, and 16 more for
+    each that may have a duplicate.
+
+    Returns what was done, and the undecided pairs (int64[u, 2], distinct, ascending): those with
+    `least` to `sure` - 1 equal values whose documents are still in two clusters.
+    """
+
+    def sorted_band(band: int) -> tuple[np.ndarray, np.ndarray]:
+        if keys_of_band is None:
+            keys = band_keys(signatures, band, rows)[members]
+        else:
+            keys = keys_of_band(band)
+        return keys, sort_buckets(keys)
+
+    work = np.zeros(4, np.int64)
+    undecided = [np.empty((0, 2), np.int64)]
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(sorted_band, 0)
+        for band in range(bands):
+            keys, order = ahead.result()
+            if band + 1 < bands:
+                ahead = pool.submit(sorted_band, band + 1)
+            found = _link_buckets(
+                parents, members, order, keys, signatures, least, sure, settled, work
+            )
+            undecided.append(np.unique(found, axis=0))
+    pairs = np.unique(np.concatenate(undecided), axis=0)
+    return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
+
+
+@njit(cache=True, nogil=True)
+def _apart(parents: np.ndarray, pairs: np.ndarray) -> Any:
+    out = np.empty(len(pairs), np.bool_)
+    for k in range(len(pairs)):
+        out[k] = find(parents, pairs[k, 0]) != find(parents, pairs[k, 1])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def join_pairs(parents: np.ndarray, pairs: np.ndarray) -> None:
+    """Join the two documents of every pair (int64[m, 2])."""
+    for k in range(len(pairs)):
+        union(parents, pairs[k, 0], pairs[k, 1])

@@ -1,0 +1,145 @@
+"""The dedup stage as a build calls it: sign every documents file, then cluster all signatures.
+
+`sign` is a unit of work for a worker process. `cluster` reads the signatures of all files, links
+exact, URL and near duplicates (in this order, so each link has one kind), keeps the best copies of
+every cluster and writes duplicates and ledger. Peak memory beside the signatures is about 100 bytes
+a document; signatures beyond `memory` bytes are mapped from a scratch file.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.dedup.index import (
+    NOTHING_BEFORE,
+    append,
+    before,
+    crawl_digest,
+    open_index,
+    without_crawl,
+)
+from corpus.dedup.local.load import load
+from corpus.dedup.local.outcome import decide, duplicates_table, ledger_table, link
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures.files import sign_documents, signatures_schema
+from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
+from corpus.folder.schema import DUPLICATES, LEDGER
+
+DEFAULT_MEMORY = 4 << 30  # bytes of signatures held in memory; more are mapped from disk
+
+
+def sign(documents: Path, out: Path, settings: DedupSettings) -> dict[str, int]:
+    """Write the signatures file of one documents file; return {documents, empty}.
+
+    `empty` counts documents without a letter or digit: they are never duplicates. Raises RunError
+    for a file without id and text or without the signal that `settings.quality` names.
+    """
+    counts = {"documents": 0, "empty": 0}
+    schema = signatures_schema(settings, os.path.relpath(documents, out.parent))
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        for batch in sign_documents(documents, settings, schema):
+            counts["documents"] += batch.num_rows
+            counts["empty"] += int(np.count_nonzero(batch["n_normal"].to_numpy() == 0))
+            yield batch
+
+    commit_parquet(out, schema, counted())
+    return counts
+
+
+def cluster(
+    signatures: list[Path],
+    out_dir: Path,
+    ledger_dir: Path,
+    settings: DedupSettings,
+    memory: int = DEFAULT_MEMORY,
+    against: Path | None = None,
+    add: bool = False,
+    taken: dict[int, np.ndarray] | None = None,
+) -> dict[str, int]:
+    """Cluster the documents of all signature files; write duplicates and ledger.
+
+    Writes `out_dir/part-00000.parquet` (DUPLICATES: a row for every document of a cluster of two or
+    more, by file and row) and `ledger_dir/dedup-00000.parquet` (LEDGER: a row for every removed
+    document). Returns {documents, removed, clusters, exact, near, url, empty}. The bytes depend on
+    the signatures, their order and the settings alone. Raises RunError if a file was signed under
+    other settings.
+
+    against: the folder of an index of earlier crawls (corpus.dedup.index); what it keeps goes
+    before all documents of this crawl, which name it as their kept copy. `indexed` then counts the
+    documents removed in favour of the index, and `generation` is its newest segment. add: append
+    this crawl to it, after the outputs. taken: rows of each file that take no part.
+    """
+    index, digest = None, ""
+    if against is not None:
+        digest = crawl_digest(signatures)
+        index = without_crawl(open_index(against, settings, settings.generation), digest)
+    earlier = index.files("signatures-*.parquet") if index else []
+    scratch = out_dir / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        data = load([*earlier, *signatures], settings, memory, scratch, len(earlier), taken)
+        known = before(index) if index else NOTHING_BEFORE
+        outcome = decide(data, link(data, settings, memory, known), settings, known)
+        gone = sum(len(rows) for rows in (taken or {}).values())
+        empty = int(np.count_nonzero(~data.usable[data.indexed :])) - gone
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))
+    outcome = outcome.set_column(outcome.schema.get_field_index("file"), "file", places)
+    generations = [int(path.parent.name) for path in earlier] + [None] * len(signatures)
+    generation = pa.array(generations, pa.int32()).take(outcome["kept_file"].combine_chunks())
+    outcome = outcome.append_column("generation", generation)
+    ours = outcome.filter(pc.greater_equal(places, 0))
+    _write(out_dir / "part-00000.parquet", ours, DUPLICATES, duplicates_table)
+    removed = ours.filter(pc.not_equal(ours["kind"], "kept"))
+    ledger = ledger_dir / "dedup-00000.parquet"
+    _write(ledger, removed, LEDGER, functools.partial(ledger_table, settings=settings))
+    if index and add:
+        append(index, signatures, outcome, digest, settings)
+    kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
+    counts = {
+        "documents": data.n - data.indexed - gone,
+        "removed": len(removed),
+        "clusters": len(ours["cluster"].unique()),
+        **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
+        "empty": empty,
+    }
+    if index:
+        counts["indexed"] = len(ours) - ours["generation"].null_count
+        counts["generation"] = index.generation
+    return counts
+
+
+def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> dict[str, int]:
+    """Append every crawl of the index `other` to the index at `path`; return the counts summed.
+
+    Duplicates and ledger of each are written to `scratch`/<segment>: what `other` kept and `path`
+    holds already. Takedowns of `other` are not carried over: name those ids to `take_down`.
+    """
+    total: dict[str, int] = {}
+    source = open_index(other, settings)
+    for segment in source.segments:
+        files = sorted((source.path / "segments" / segment).glob("signatures-*.parquet"))
+        if files:
+            folder = scratch / segment
+            counts = cluster(files, folder, folder, settings, against=path, add=True)
+            total = {key: total.get(key, 0) + value for key, value in counts.items()}
+    return total
+
+
+def _write(
+    path: Path, table: pa.Table, schema: pa.Schema, rows: Callable[[pa.Table], pa.Table]
+) -> None:
+    """Commit `rows` of the table, slice by slice: a column may exceed 2 GiB as a whole."""
+    slices = (table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP))
+    parts = (rows(part).combine_chunks().cast(schema).to_batches()[0] for part in slices)
+    commit_parquet(path, schema, parts)

@@ -1,0 +1,259 @@
+"""What becomes of every duplicate: the kept copy, the kind of link, the reason in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.dedup.index import NOTHING_BEFORE, Before
+from corpus.dedup.keep import DROPPED_BEFORE, KEPT_BEFORE, NEW, policy_text, rank_copies
+from corpus.dedup.local.buckets import join_pairs, labels, link_equal, link_similar
+from corpus.dedup.local.load import Signatures, mapped_band_keys, read_rows
+from corpus.dedup.local.verify import bounds, exact_jaccard
+from corpus.dedup.settings import DedupSettings
+from corpus.dedup.signatures.files import has_near, has_url
+from corpus.dedup.signatures.minhash import banding, pair_similarity
+from corpus.folder.schema import DUPLICATES, LEDGER
+
+MEMBER_COLUMNS = [
+    "id",
+    "url",
+    "source",
+    "rights",
+    "quality",
+    "n_chars",
+    "date",
+    "captured",
+    "source_file",
+    "source_offset",
+]
+KINDS = ("exact", "url", "near")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Labels (int64[n]) after each kind of link was added to those before it.
+
+    `pairs` (int64[u, 2], ascending) were verified exactly on the way: `jaccard` float64[u].
+    """
+
+    exact: np.ndarray
+    url: np.ndarray
+    near: np.ndarray
+    pairs: np.ndarray
+    jaccard: np.ndarray
+
+
+def link(
+    data: Signatures, settings: DedupSettings, memory: int, before: Before = NOTHING_BEFORE
+) -> Links:
+    """Connected components by equal text, then also by equal address, then also by similarity.
+
+    Clusters of `before` stay as they are; its documents are only compared with those of the crawl.
+    """
+    parents = np.arange(data.n, dtype=np.int64)
+    if settings.mode in ("near", "exact"):
+        link_equal(parents, data.exact, data.usable)
+    by_exact = labels(parents)
+    if has_url(settings):
+        link_equal(parents, data.url_keys, data.url_keys != 0)
+    by_url = labels(parents)
+    join_pairs(parents, before.pairs)
+    pairs, jaccard = np.empty((0, 2), np.int64), np.empty(0)
+    if has_near(settings):
+        unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
+        order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
+        bands, rows = banding(settings)
+        least, sure = bounds(settings)
+        members, keys = unique[order], mapped_band_keys(data.signatures, bands, rows)
+        _, pairs = link_similar(
+            parents,
+            members,
+            data.signatures,
+            bands,
+            rows,
+            least,
+            sure,
+            data.indexed,
+            None if keys is None else lambda band: keys[band][members],
+        )
+        jaccard = _decide_pairs(data, pairs, settings, memory)
+        join_pairs(parents, pairs[jaccard >= settings.threshold])
+    return Links(by_exact, by_url, labels(parents), pairs, jaccard)
+
+
+def _decide_pairs(
+    data: Signatures, pairs: np.ndarray, settings: DedupSettings, memory: int
+) -> np.ndarray:
+    """Exact Jaccard of the undecided pairs; the estimate where one comes from an index.
+
+    The texts of earlier crawls need not be at hand any more.
+    """
+    jaccard = pair_similarity(data.signatures, pairs[:, 0], pairs[:, 1]).astype(np.float64)
+    ours = pairs[:, 0] >= data.indexed
+    jaccard[ours] = exact_jaccard(data, pairs[ours, 0], pairs[ours, 1], settings, memory)
+    return jaccard
+
+
+def decide(
+    data: Signatures, links: Links, settings: DedupSettings, before: Before = NOTHING_BEFORE
+) -> pa.Table:
+    """A row for every document of a cluster of two or more, by file and row.
+
+    Columns: DUPLICATES' and MEMBER_COLUMNS, `document`, `measured` (the similarity is exact). The
+    first `keep_n` copies by the policy are kept; the others name the first. `kind` is the first of
+    exact, url and near that connects a document with the kept copy. Documents of an index go before
+    all others, except those that it dropped, which come last.
+    """
+    sizes = np.bincount(links.near, minlength=data.n)
+    documents = np.flatnonzero(sizes[links.near] > 1)
+    return judge(
+        read_rows(data, documents, MEMBER_COLUMNS), documents, data, links, settings, before
+    )
+
+
+def judge(
+    members: pa.Table,
+    documents: np.ndarray,
+    data: Signatures,
+    links: Links,
+    settings: DedupSettings,
+    before: Before = NOTHING_BEFORE,
+) -> pa.Table:
+    """`decide` on the members of whole clusters: `documents` (int64[m], ascending) of `data`."""
+    sizes = np.bincount(links.near, minlength=data.n)
+    label = links.near[documents]
+    standing = np.where(documents < data.indexed, KEPT_BEFORE, NEW).astype(np.int8)
+    standing[np.isin(documents, before.dropped)] = DROPPED_BEFORE
+    members = members.append_column("label", pa.array(label))
+    members = members.append_column("standing", pa.array(standing))
+    order = rank_copies(members, settings)
+    first = np.flatnonzero(np.diff(label[order], prepend=-1) != 0)
+    size = sizes[label[order][first]]
+    best = np.repeat(order[first], size)  # row of the kept copy, in policy order
+    place = np.arange(len(order)) - np.repeat(first, size)  # 0: best, 1: second …
+    kept_row = np.empty(len(order), np.int64)
+    kept_row[order] = np.where(place < settings.keep_n, order, best)
+    kept = kept_row == np.arange(len(order))
+    target = documents[kept_row]
+    kind = np.full(len(order), "near", object)
+    kind[links.url[documents] == links.url[target]] = "url"
+    kind[links.exact[documents] == links.exact[target]] = "exact"
+    kind[kept] = "kept"
+    similarity, exact = _similarity(data, links, documents, target, kind, settings)
+    ids = members["id"].cast(pa.large_string()).combine_chunks()  # may exceed 2 GiB
+    urls = members["url"].cast(pa.large_string()).combine_chunks()
+    table = pa.table(
+        {
+            "id": ids,
+            "cluster": _smallest_ids(ids, label, documents >= data.indexed),
+            "kept_id": ids.take(pa.array(kept_row)),
+            "kind": pa.array(kind, pa.string()),
+            "similarity": similarity,
+            "cluster_size": sizes[label].astype(np.int32),
+            "file": members["file"],
+            "row": members["row"],
+            "measured": exact,
+            "kept_url": urls.take(pa.array(kept_row)),
+            "kept_file": members["file"].combine_chunks().take(pa.array(kept_row)),
+        }
+    )
+    for name in ("document", *MEMBER_COLUMNS[1:]):
+        table = table.append_column(name, members[name])
+    return table
+
+
+def _similarity(
+    data: Signatures,
+    links: Links,
+    documents: np.ndarray,
+    kept: np.ndarray,
+    kind: np.ndarray,
+    settings: DedupSettings,
+) -> tuple[pa.Array, np.ndarray]:
+    """(similarity to the kept copy float32[m], whether it is exact bool[m]).
+
+    Exact where the clustering verified this very pair; a copy that was linked through others and
+    never compared with the kept one has the estimate. Null without signatures (mode `url`).
+    """
+    exact = (kind == "exact") | (kind == "kept")
+    if not has_near(settings):
+        return pa.array(np.ones(len(kind), np.float32), mask=~exact), exact
+    values = pair_similarity(data.signatures, documents, kept)
+    values[exact] = 1.0
+    left, right = np.minimum(documents, kept), np.maximum(documents, kept)
+    wanted, known = left * data.n + right, links.pairs[:, 0] * data.n + links.pairs[:, 1]
+    place = np.searchsorted(known, wanted)
+    place[place == len(known)] = 0
+    found = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
+    values[found] = links.jaccard[place[found]]
+    if data.indexed:  # those were decided by the estimate
+        found &= left >= data.indexed
+    return pa.array(values), exact | found
+
+
+def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array:
+    """The smallest id of each row's cluster: a name that no order of documents changes.
+
+    Documents of an index name their cluster, so that a later crawl does not rename it.
+    """
+    table = pa.table({"label": label, "new": new, "id": ids})
+    keys = [(name, "ascending") for name in ("label", "new", "id")]
+    order = pc.sort_indices(table, keys).to_numpy()
+    first = np.diff(label[order], prepend=-1) != 0
+    runs = np.cumsum(first) - 1
+    smallest = np.empty(len(order), np.int64)
+    smallest[order] = order[np.flatnonzero(first)][runs]
+    return ids.take(pa.array(smallest))
+
+
+def duplicates_table(outcome: pa.Table) -> pa.Table:
+    """The rows of DUPLICATES."""
+    return outcome.select(DUPLICATES.names)
+
+
+def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
+    """Ledger rows of removed documents (rows of `decide`), with the reason in words."""
+    n = len(removed)
+    kinds = removed["kind"].to_pylist()
+    values = removed["similarity"].to_pylist()
+    sizes = removed["cluster_size"].to_pylist()
+    measured = removed["measured"].to_pylist()
+    urls = removed["kept_url"].to_pylist()
+    generations = removed["generation"].to_pylist()
+    policy = policy_text(settings)
+    details = []
+    for kind, value, exact, size, url, generation in zip(
+        kinds, values, measured, sizes, urls, generations, strict=True
+    ):
+        if kind == "exact":
+            reason = "same text as the kept copy up to width, case, punctuation and spaces"
+        elif kind == "url":
+            reason = "same canonical address as the kept copy"
+        else:
+            name = "Jaccard" if exact else "estimated Jaccard"
+            reason = f"near-duplicate of the kept copy, {name} {value:.3f}"
+            if value < np.float32(settings.threshold):
+                reason += " (linked through other copies of its cluster)"
+        kept = f"kept by: {policy}"
+        if generation is not None:
+            kept = f"kept in generation {generation} of the index: {url or 'no address'}"
+        details.append(f"{reason}; cluster of {size}; {kept}")
+    bound = {"near": settings.threshold, "exact": 1.0, "url": None}
+    columns = {
+        "stage": pa.array(["dedup"] * n, pa.string()),
+        "rule": removed["kind"],
+        "action": pa.array(["drop"] * n, pa.string()),
+        "id": removed["id"],
+        "url": removed["url"],
+        "source_file": removed["source_file"],
+        "source_offset": removed["source_offset"],
+        "value": removed["similarity"].cast(pa.float64()),
+        "threshold": pa.array([bound[kind] for kind in kinds], pa.float64()),
+        "kept_id": removed["kept_id"],
+        "detail": pa.array(details, pa.string()),
+    }
+    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names)

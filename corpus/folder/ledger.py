@@ -1,0 +1,65 @@
+"""The ledger: one row for every candidate that does not reach the corpus, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from corpus.folder import commit as storage
+from corpus.folder.schema import LEDGER
+
+
+class Ledger:
+    """Rows of schema.LEDGER, collected by a unit and committed as one file."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self._tables: list[pa.Table] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows) + sum(table.num_rows for table in self._tables)
+
+    def add_table(self, table: pa.Table) -> None:
+        """Many rows at once, with the columns of schema.LEDGER; they come before single ones."""
+        self._tables.append(table.select(LEDGER.names).cast(LEDGER))
+
+    def add(
+        self,
+        rule: str,
+        id: str,
+        url: str,
+        source_file: str,
+        source_offset: int,
+        *,
+        action: str = "drop",
+        value: float | None = None,
+        threshold: float | None = None,
+        kept_id: str = "",
+        detail: str = "",
+    ) -> None:
+        """Record that `rule` dropped (or altered, or skipped) something."""
+        self._rows.append(
+            {
+                "stage": self.stage,
+                "rule": rule,
+                "action": action,
+                "id": id,
+                "url": url,
+                "source_file": source_file,
+                "source_offset": source_offset,
+                "value": value,
+                "threshold": threshold,
+                "kept_id": kept_id,
+                "detail": detail,
+            }
+        )
+
+    def commit(self, path: Path) -> str:
+        """Write the rows; return the SHA-256 of the file."""
+        rows = pa.Table.from_pylist(self._rows, schema=LEDGER)
+        table = pa.concat_tables([*self._tables, rows]).combine_chunks()
+        digest, _ = storage.commit_parquet(path, LEDGER, table)
+        return digest

@@ -1,0 +1,300 @@
+"""A build folder in an object store, worked on in a local folder that mirrors it.
+
+    corpus build INPUT… --out s3://bucket/prefix --work DIR
+
+Every stage reads and writes a local *working folder*; the store holds the truth. What
+`corpus.folder.commit` commits is uploaded before it gets its local name, and what it removes is
+removed there first, in the same order: so at any moment the store holds what a local build folder
+would hold if it were killed then. Whoever opens the folder makes the local one equal to the store.
+
+    WORK/.mirror/remote.json  the address: makes a folder a mirror, for workers on any machine too
+    WORK/.mirror/*.log        size, time of change and the store's token of each file that is equal
+
+Hidden names (temporary files, scratch, locks) and the files that a cluster's workers exchange stay
+local.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import itertools
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from corpus.errors import RunError, UsageError
+from corpus.folder import lease
+from corpus.folder.objects import Entry, Refused, Store, patience
+
+HOME = ".mirror"
+MARK = "remote.json"
+LOST = "lost"
+THREADS = 8
+LOCAL = ("state/dedup/exchange/",)  # rewritten by every attempt, of no use to another machine
+
+
+def working_folder(url: str, work: str = "") -> Path:
+    """Where a build folder in a store is worked on: `work`, or a folder of the user's cache."""
+    if work:
+        return Path(work)
+    cache = os.environ.get("INAHO_WORK") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "inaho", "work"
+    )
+    return Path(cache) / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
+
+
+def attach(url: str, work: str = "") -> Path:
+    """Make the working folder equal to the store and return it, absolute.
+
+    UsageError when the store does not let us in; RunError when it does not answer.
+    """
+    if any(sign in url for sign in "*?[]"):
+        raise UsageError(f"{url} holds *, ? or brackets: name one folder")
+    about = {"url": url.rstrip("/")} | patience()
+    root = working_folder(url, work).absolute()
+    mark = root / HOME / MARK
+    there = _read_json(mark).get("url")
+    if there not in (None, about["url"]):
+        raise UsageError(f"{root} mirrors {there}: choose another --work for {url}")
+    if there is None and any(n not in (HOME, ".lock") for n in _names(root)):
+        raise UsageError(f"{root} is no mirror of {url} and not empty: choose another --work")
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(json.dumps(about))
+    except OSError as error:
+        raise UsageError(f"cannot work in {root}: {error.strerror or error}") from error
+    with open(root / ".lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # a build runs here: what is local is what it has committed
+            return root
+        try:
+            _Mirror(root).pull(repair=False)
+        except Refused as error:
+            if there is None:  # a mistyped address does not keep the folder
+                mark.unlink()
+            raise UsageError(str(error)) from error
+    return root
+
+
+def shown(root: Path) -> str:
+    """The name of a build folder for users: its address where it is a mirror."""
+    return str(_read_json(root / HOME / MARK).get("url") or root)
+
+
+def put(data: Path, path: Path) -> None:
+    """Upload the file `data` as what is to be `path`; nothing outside a mirror."""
+    if (found := _find(path)) is not None:
+        found[0].put(data, found[1])
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove from the store what is to be removed in a mirror; nothing outside one."""
+    keys: dict[Path, list[str]] = {}
+    for mirror, key in filter(None, map(_find, paths)):
+        keys.setdefault(mirror.root, []).append(key)
+    for root, names in keys.items():
+        _Mirror(root).drop(names)
+
+
+@contextlib.contextmanager
+def held(root: Path) -> Iterator[None]:
+    """Write to a mirror alone; the caller holds the local lock. Nothing for other folders."""
+    if not (root / HOME / MARK).exists():
+        yield
+        return
+    mirror = _Mirror(root.absolute())
+    lost = mirror.home / LOST
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lease.held(mirror.store, lost.touch))
+        except Refused as error:
+            raise UsageError(str(error)) from error
+        lost.unlink(missing_ok=True)
+        mirror.pull(repair=True)
+        yield
+        mirror.settle()
+
+
+def _find(path: Path) -> tuple[_Mirror, str] | None:
+    """The mirror that a path belongs to, and its key there; None for what stays local."""
+    path = path.absolute()
+    for root in path.parents:
+        if (root / HOME / MARK).exists():
+            key = path.relative_to(root).as_posix()
+            return (_Mirror(root), key) if _is_mirrored(key) else None
+    return None
+
+
+class _Mirror:
+    """A working folder and its store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = root / HOME
+        about = _read_json(self.home / MARK)
+        try:
+            limits = (about["attempts"], about["timeout"], about["backoff"])
+            self.store = _store(about["url"], *limits, os.getpid())
+        except KeyError as error:
+            raise RunError(f"{self.home / MARK} is damaged: remove {root}") from error
+
+    def put(self, data: Path, key: str) -> None:
+        if (self.home / LOST).exists():
+            raise RunError(f"another build took {self.store.url} over: this one has ended")
+        self._note(key, data, self.store.put(data, key))
+
+    def drop(self, keys: Iterable[str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            for _ in threads.map(self.store.delete, keys):
+                pass
+
+    def pull(self, repair: bool) -> None:
+        """Make the folder equal to the store.
+
+        A file is fetched unless it is known to be equal: same size, and unchanged since it was up-
+        or downloaded under the token that the store has now. A receipt one of whose outputs came
+        with other bytes than it says is dropped if `repair`, so that its unit is done anew.
+        """
+        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
+        known = self._known()
+        local = set(self._files())
+        for key in sorted(local - there.keys()):  # a build died before it had uploaded it
+            (self.root / key).unlink(missing_ok=True)
+        equal = {key for key in local & there.keys() if self._is_equal(key, there[key], known)}
+        self._compact({key: there[key] for key in equal})
+        fresh = sorted(there.keys() - equal)
+        with ThreadPoolExecutor(THREADS) as threads:
+            for _ in threads.map(self._fetch, fresh, [there[key] for key in fresh]):
+                pass
+        for receipt, output in self._damaged(set(fresh)):
+            os.utime(self.root / output)  # it is not known to be equal any more
+            if repair:
+                self.drop([receipt])
+                (self.root / receipt).unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Make the store equal to the folder: what was not committed through storage."""
+        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
+        known = self._known()
+        local = set(self._files())
+        gone = there.keys() - local
+        self.drop(filter(_is_receipt, gone))
+        self.drop(itertools.filterfalse(_is_receipt, gone))
+        for key in sorted(local, key=lambda key: (_is_receipt(key), key)):
+            if key not in there or not self._is_equal(key, there[key], known):
+                self.put(self.root / key, key)
+
+    def _fetch(self, key: str, entry: Entry) -> None:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+        try:
+            self.store.get(key, temporary, entry.size)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._note(key, path, entry)
+
+    def _files(self) -> Iterator[str]:
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                key = (Path(folder) / name).relative_to(self.root).as_posix()
+                if _is_mirrored(key):
+                    yield key
+
+    def _note(self, key: str, file: Path, entry: Entry) -> None:
+        """Write down that a file is equal to an object; one log a process, a line at once."""
+        about = file.stat()
+        line = json.dumps([key, about.st_size, about.st_mtime_ns, entry.token]) + "\n"
+        log = self.home / f"{socket.gethostname()}-{os.getpid()}.log"
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def _known(self) -> dict[str, set[tuple[int, int, str]]]:
+        known: dict[str, set[tuple[int, int, str]]] = {}
+        for log in self.home.glob("*.log"):
+            for line in log.read_bytes().splitlines():
+                try:
+                    key, size, time, token = json.loads(line)
+                except ValueError:  # cut by a kill
+                    continue
+                known.setdefault(key, set()).add((size, time, token))
+        return known
+
+    def _is_equal(
+        self, key: str, entry: Entry, known: dict[str, set[tuple[int, int, str]]]
+    ) -> bool:
+        about = (self.root / key).stat()
+        fact = (about.st_size, about.st_mtime_ns, entry.token)
+        return about.st_size == entry.size and fact in known.get(key, ())
+
+    def _compact(self, equal: dict[str, Entry]) -> None:
+        """One log in place of those of dead processes. Only under the folder's lock."""
+        old = list(self.home.glob("*.log"))
+        lines = []
+        for key, entry in sorted(equal.items()):
+            about = (self.root / key).stat()
+            lines.append(json.dumps([key, about.st_size, about.st_mtime_ns, entry.token]) + "\n")
+        temporary = self.home / "all.tmp"
+        temporary.write_text("".join(lines))
+        for log in old:
+            log.unlink()
+        os.replace(temporary, self.home / "all.log")
+
+    def _damaged(self, fresh: set[str]) -> list[tuple[str, str]]:
+        """(receipt, output) where a fetched output has other bytes than the receipt says."""
+        found = []
+        for path in sorted((self.root / "state").rglob("[0-9]*.json")):
+            for name, about in (_read_json(path).get("outputs") or {}).items():
+                file = self.root / name
+                if name in fresh and file.exists() and _sha256(file) != about["sha256"]:
+                    found.append((path.relative_to(self.root).as_posix(), name))
+        return found
+
+
+@functools.lru_cache(maxsize=4)
+def _store(url: str, attempts: int, timeout: float, backoff: float, process: int) -> Store:
+    """A store's connections serve one process: a forked one opens its own."""
+    return Store(url, attempts, timeout, backoff)
+
+
+def _names(folder: Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
+
+
+def _is_mirrored(key: str) -> bool:
+    hidden = any(part.startswith(".") for part in key.split("/"))
+    return not hidden and not key.endswith("/") and not key.startswith(LOCAL)
+
+
+def _is_receipt(key: str) -> bool:
+    return key.startswith("state/") and key.endswith(".json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

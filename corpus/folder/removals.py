@@ -1,0 +1,206 @@
+"""The removal list of a build or an index, and the stage `remove` that obeys it.
+
+    DIR/removals.json   [{"kind": "url", "value": "https://…", "reason": "…"}, …] in order of entry
+
+`url` names a page, whatever its scheme, port or tracking parameters (dedup.exact.canonical_url), in
+every capture; `host` a host and everything below it; `id` one document. What the list names takes
+no part in dedup, as if it had never been harvested: so the next copy of a kept one is kept. The
+list stays in the folder, and every later build of that folder obeys it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.dedup.signatures.exact import canonical_url
+from corpus.errors import RunError, UsageError
+from corpus.folder import commit, selection
+from corpus.folder.schema import LEDGER
+
+LIST = "removals.json"
+KINDS = ("id", "url", "host")
+ABOUT = ["id", "url", "host", "source_file", "source_offset"]
+TAKEN = pa.schema([pa.field("file", pa.int32()), pa.field("row", pa.int32())])
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One entry of a removal list."""
+
+    kind: str
+    value: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or not self.value.strip():
+            raise UsageError(f"cannot remove {self.kind} {self.value!r}: name a URL, a host or id")
+        if self.kind == "url" and not canonical_url(self.value):
+            raise UsageError(f"cannot remove {self.value!r}: it is no http or https URL")
+
+    @property
+    def key(self) -> str:
+        """What a document is compared with."""
+        if self.kind == "url":
+            return canonical_url(self.value)
+        return self.value.strip().lower().rstrip(".") if self.kind == "host" else self.value
+
+
+def load(folder: Path) -> list[Removal]:
+    """The entries of a folder's list; none when it has no list."""
+    path = folder / LIST
+    if not path.exists():
+        return []
+    try:
+        return [Removal(**entry) for entry in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}): what it names must stay out") from error
+
+
+def add(folder: Path, new: Iterable[Removal]) -> list[Removal]:
+    """Append entries that are not on the list yet; the list as it is now."""
+    entries = load(folder)
+    known = {(each.kind, each.key) for each in entries}
+    for entry in new:
+        if (entry.kind, entry.key) not in known:
+            entries.append(entry)
+            known.add((entry.kind, entry.key))
+    commit.commit_json(folder / LIST, [asdict(entry) for entry in entries])
+    return entries
+
+
+def obeyed(root: Path, index: str) -> list[Removal]:
+    """The lists that a build obeys: its own, and that of the index it is compared with."""
+    return load(root) + (load(Path(index)) if index else [])
+
+
+def digest(removals: list[Removal]) -> str:
+    """Names a list; empty for an empty one."""
+    if not removals:
+        return ""
+    text = json.dumps([asdict(each) for each in removals], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Matcher:
+    """Finds the entries that name documents."""
+
+    def __init__(self, removals: list[Removal]) -> None:
+        self.removals = removals
+        self.keys: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+        for place, entry in enumerate(removals):
+            self.keys[entry.kind].setdefault(entry.key, place)
+        self.hosts = {_bare(key.partition("/")[0]) for key in self.keys["url"]}
+
+    def match(self, table: pa.Table) -> np.ndarray:
+        """Place of the first kind of entry (id, url, host) that names each row, or -1: int64[n].
+
+        table: columns id, url and host.
+        """
+        found = np.full(table.num_rows, -1, np.int64)
+        for kind, column, of in (
+            ("host", "host", self._host), ("url", "url", self._url), ("id", "id", self._id)
+        ):  # fmt: skip
+            if not self.keys[kind]:
+                continue
+            values = pc.dictionary_encode(table[column]).combine_chunks()
+            if isinstance(values, pa.ChunkedArray):
+                values = values.chunk(0) if values.num_chunks else pa.array([]).dictionary_encode()
+            places = [of(value or "") for value in values.dictionary.to_pylist()]
+            codes = values.indices.fill_null(len(places)).to_numpy()
+            hit = np.array([*places, -1], np.int64)[codes]
+            found[hit >= 0] = hit[hit >= 0]
+        return found
+
+    def _id(self, value: str) -> int:
+        return self.keys["id"].get(value, -1)
+
+    def _url(self, value: str) -> int:
+        if not any(host in value.lower() for host in self.hosts):  # canonical_url is slow
+            return -1
+        return self.keys["url"].get(canonical_url(value), -1)
+
+    def _host(self, value: str) -> int:
+        parts = value.lower().rstrip(".").split(".")
+        for start in range(len(parts)):
+            place = self.keys["host"].get(".".join(parts[start:]), -1)
+            if place >= 0:
+                return place
+        return -1
+
+
+def _bare(host: str) -> str:
+    """What a URL of that host holds in any spelling: its ASCII part, without the port."""
+    host = host.partition(":")[0]
+    return "" if "xn--" in host or "%" in host else host
+
+
+def find(documents: list[Path], removals: list[Removal]) -> tuple[pa.Table, np.ndarray]:
+    """(file, row, id, url, host, source_file, source_offset; entry int64[n]) of what is named."""
+    matcher = Matcher(removals)
+    schema = pa.schema([*TAKEN, *((name, pq_type) for name, pq_type in _about())])
+    parts, entries = [schema.empty_table()], [np.empty(0, np.int64)]
+    for index, path in enumerate(documents):
+        table = pq.read_table(path, columns=ABOUT)
+        found = matcher.match(table)
+        rows = np.flatnonzero(found >= 0)
+        part = table.take(pa.array(rows))
+        part = part.add_column(0, TAKEN.field("row"), pa.array(rows.astype(np.int32)))
+        files = pa.array(np.full(len(rows), index, np.int32))
+        parts.append(part.add_column(0, TAKEN.field("file"), files))
+        entries.append(found[rows])
+    return pa.concat_tables(parts), np.concatenate(entries)
+
+
+def _about() -> list[tuple[str, pa.DataType]]:
+    return [(name, LEDGER.field(name).type if name != "host" else pa.string()) for name in ABOUT]
+
+
+def run(root: Path, files: int, removals: list[Removal]) -> None:
+    """The stage: write state/remove/0000000.parquet, the ledger rows and the receipt."""
+    documents = [root / "documents" / f"{index:07d}.parquet" for index in range(files)]
+    table, entries = find(documents, removals)
+    named = [removals[entry] for entry in entries.tolist()]
+    rows = selection.ledger_rows(
+        table,
+        "remove",
+        rule=[entry.kind for entry in named],
+        action="drop",
+        detail=[_detail(entry) for entry in named],
+    )
+    taken = root / "state" / "remove" / "0000000.parquet"
+    ledger = root / "ledger" / "remove-0000000.parquet"
+    outputs = {taken: commit.commit_parquet(taken, TAKEN, table.select(TAKEN.names))[0]}
+    outputs[ledger] = commit.commit_parquet(ledger, LEDGER, rows.cast(LEDGER))[0]
+    kinds = {kind: sum(entry.kind == kind for entry in named) for kind in KINDS}
+    counts: dict[str, Any] = {
+        "documents": sum(pq.read_metadata(path).num_rows for path in documents),
+        "removed": len(table),
+        "dropped": {kind: number for kind, number in kinds.items() if number},
+        "made_from": digest(removals),
+    }
+    commit.write_receipt(taken.with_suffix(".json"), root, outputs, counts)
+
+
+def _detail(entry: Removal) -> str:
+    reason = f": {entry.reason}" if entry.reason else ""
+    return f"taken down by {entry.kind} {entry.value}{reason}"
+
+
+def taken(root: Path) -> dict[int, np.ndarray]:
+    """Rows (int32[k], ascending) taken down of each documents file that has any."""
+    path = root / "state" / "remove" / "0000000.parquet"
+    if not path.exists():
+        return {}
+    table = pq.read_table(path)
+    file, row = table["file"].to_numpy(), table["row"].to_numpy()
+    return {int(index): np.sort(row[file == index]) for index in np.unique(file)}

@@ -1,0 +1,189 @@
+"""What a build folder knows of a documents file: its signals by name, and its duplicates.
+
+Only the columns asked for are read. A signal that is not stored (a lazy group, the counts of
+published word lists) is measured from the texts, and only then are texts read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.config import SelectSettings
+from corpus.errors import UsageError
+from corpus.folder import scores
+from corpus.folder.hosts import harm_shares
+from corpus.folder.removals import taken
+from filters import signals
+from filters.profile import Profile, load
+from filters.published_words import check, measure_extra
+from filters.words import WordError
+
+OWN = ("n_chars", "language_score", "repairs")  # columns of a document that count as signals
+CLUSTER = "cluster_size"
+HOST_HARM = "host_harm_share"
+PERSONAL = "personal_"
+
+
+def file_of(root: Path, index: int) -> Path:
+    """The documents file of a unit."""
+    return root / "documents" / f"{index:07d}.parquet"
+
+
+def signals_of(
+    root: Path, index: int, names: Iterable[str], lists: str = "", rows: np.ndarray | None = None
+) -> dict[str, pa.Array]:
+    """The signals `names` of documents file `index`, of all rows or of `rows` (ascending).
+
+    lists: the folder of `[select] word_lists`. UsageError for a signal that the file lacks.
+    """
+    wanted = list(dict.fromkeys(names))
+    path = file_of(root, index)
+    lazy = frozenset(g for n in wanted if (g := signals.GROUP_OF.get(n)) and _lazy(n))
+    kept = (*OWN, CLUSTER, HOST_HARM)  # what the build folder has, so that no text is read
+    extra = [
+        n for n in wanted
+        if n in signals.EXTRA_SIGNALS and n not in kept and not n.startswith(PERSONAL)
+    ]  # fmt: skip
+    out = _read(
+        path, [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))], rows
+    )
+    if lazy or extra:
+        texts = one(pq.read_table(path, columns=["text"])["text"])
+        if rows is not None:
+            texts = texts.take(pa.array(rows))
+        fresh = signals.measure(texts, lazy) if lazy else None
+        out |= {n: fresh.field(n) for n in wanted if fresh is not None and _lazy(n)}
+        out |= measure_extra(extra, texts, _folder(lists))
+    if HOST_HARM in wanted:
+        hosts = pq.read_table(path, columns=["host"])["host"]
+        out[HOST_HARM] = _rows(harm_shares(root, hosts), rows)
+    if any(n.startswith(PERSONAL) for n in wanted):
+        counts = one(pq.read_table(path, columns=["personal"])["personal"])
+        out |= {n: _rows(c, rows) for n, c in _personal(counts).items()}
+    if CLUSTER in wanted:
+        if not (root / "state" / "dedup" / "0000000.json").exists():
+            raise UsageError(
+                f"signal {CLUSTER} comes from dedup, which has not run: corpus dedup {root}"
+            )
+        ids = pq.read_table(path, columns=["id"])["id"]
+        size = duplicates_of(root, index, ids)[2]
+        out[CLUSTER] = size if rows is None else size.take(pa.array(rows))
+    for name in filter(scores.is_score, wanted):
+        found = scores.column(path, name)
+        out[name] = found if rows is None else found.take(pa.array(rows))
+    return {name: out[name] for name in wanted}
+
+
+def _rows(column: pa.Array, rows: np.ndarray | None) -> pa.Array:
+    return column if rows is None else column.take(pa.array(rows))
+
+
+def _personal(counts: pa.StructArray) -> dict[str, pa.Array]:
+    """The signals personal_phone … and personal_all of the column `personal`."""
+    columns = {f"{PERSONAL}{f.name}": counts.field(f.name) for f in counts.type}
+    total = np.sum([pc.fill_null(c, 0).to_numpy() for c in columns.values()], axis=0)
+    return columns | {f"{PERSONAL}all": pa.array(total.astype(np.int32))}
+
+
+def _lazy(name: str) -> bool:
+    return name in signals.GROUP_OF and signals.GROUPS[signals.GROUP_OF[name]].lazy
+
+
+def _read(path: Path, names: list[str], rows: np.ndarray | None) -> dict[str, pa.Array]:
+    """Stored signals; a signal that is also a column of its own is read from there."""
+    if not names:
+        return {}
+    with pq.ParquetFile(path) as file:
+        quality = file.schema_arrow.field("quality").type
+        for name in names:
+            if name not in OWN and quality.get_field_index(name) < 0:
+                raise UsageError(
+                    f"{path}: signal {name} was not measured when this was harvested; "
+                    "harvest again with this version"
+                )
+        columns = [name if name in OWN else f"quality.{name}" for name in names]
+        table = file.read(columns=columns)
+    found = {name: one(table[name]) for name in names if name in OWN}
+    if "quality" in table.column_names:
+        struct = one(table["quality"])
+        found |= {name: struct.field(name) for name in names if name not in OWN}
+    if rows is not None:
+        found = {name: column.take(pa.array(rows)) for name, column in found.items()}
+    return found
+
+
+def duplicates_of(
+    root: Path, index: int, ids: pa.ChunkedArray
+) -> tuple[np.ndarray, pa.Array, pa.Array]:
+    """(removed bool[n], cluster string[n], cluster_size int32[n]) from remove and dedup."""
+    removed = np.zeros(len(ids), bool)
+    gone = taken(root).get(index)
+    if gone is not None:
+        removed[gone] = True
+    cluster = one(ids)
+    size = np.ones(len(ids), np.int32)
+    for path in sorted((root / "duplicates").glob("*.parquet")):
+        columns = ["kind", "cluster", "cluster_size", "row"]
+        part = pq.read_table(path, columns=columns, filters=[("file", "=", index)])
+        if not part.num_rows:
+            continue
+        at = part["row"].to_numpy()
+        removed[at] = pc.not_equal(part["kind"], "kept").to_numpy()
+        size[at] = part["cluster_size"].to_numpy()
+        choice = np.arange(len(ids))
+        choice[at] = len(ids) + np.arange(len(at))
+        cluster = pa.concat_arrays([cluster, one(part["cluster"])]).take(pa.array(choice))
+    return removed, cluster, pa.array(size)
+
+
+def made_from_of(removed: np.ndarray, cluster: pa.Array, size: pa.Array) -> str:
+    """Names what `duplicates_of` says, for the receipt of the unit that select makes from it."""
+    digest = hashlib.sha256(np.packbits(removed).tobytes() + size.to_numpy().tobytes())
+    for name in cluster.to_pylist():
+        digest.update(name.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def made_from(root: Path, index: int) -> str:
+    """Names what remove and dedup say of a documents file."""
+    ids = pq.read_table(file_of(root, index), columns=["id"])["id"]
+    return made_from_of(*duplicates_of(root, index, ids))
+
+
+def check_profiles(settings: SelectSettings) -> None:
+    """UsageError if a profile, or the lists and packages it needs, are unusable."""
+    for name in settings.names():
+        try:
+            profile = load(name)
+            signals.check_models(profile.groups())
+        except ValueError as error:  # of the profile, or of a model behind its signals
+            raise UsageError(str(error)) from error
+        check_words(profile, settings.word_lists)
+
+
+def check_words(profile: Profile, lists: str) -> None:
+    """UsageError unless the published word lists that the profile counts are there."""
+    try:
+        check(profile.extra_signals(), _folder(lists))
+    except WordError as error:
+        raise UsageError(
+            f"profile {profile.name}: {error} (--set select.word_lists=FOLDER)"
+        ) from error
+
+
+def _folder(path: str) -> Path | None:
+    return Path(path) if path else None
+
+
+def one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)

@@ -1,0 +1,177 @@
+"""Clean: footers trimmed and personal data masked, after normalisation and before the signals.
+
+`clean` changes the rows of harvest in place and writes what it did to the ledger, as rows with the
+action `alter`: the rule, how much, and the spans. Spans are characters `begin:end` of the text as
+it was before that step. The personal data itself is nowhere kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from corpus.folder.ledger import Ledger
+from filters import footer
+from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
+
+PREFIX = "personal_"  # of ledger rules and signals: personal_phone …
+SHOWN = 100  # spans of a class that a ledger row lists; `value` counts all
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CleanSettings:
+    """What is cut and masked. Policies: detect, mask, drop (the document), off."""
+
+    footer: bool = True  # cut copyright and navigation lines at both ends of a text
+    personal: str = "mask"  # policy of every class of personal data that has no own
+    # IP addresses are counted only: nearly all in real pages are examples of configuration files.
+    personal_classes: dict[str, str] = field(default_factory=lambda: {"ip": "detect"})
+
+    def __post_init__(self) -> None:
+        policies(self.personal, self.personal_classes)
+
+
+class Outcome(NamedTuple):
+    """rows: those that stay; dropped: rule → documents; altered: rule → documents."""
+
+    rows: list[Row]
+    dropped: Counter[str]
+    altered: Counter[str]
+
+
+def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
+    """Trim and mask `title` and `text` of harvest's rows; fill their `personal`.
+
+    A row that breaks a step is dropped alone, with the rule `error`.
+    """
+    outcome = Outcome([], Counter(), Counter())
+    if settings.footer:
+        rows = [row for row in rows if _trim(row, ledger, outcome)]
+    chosen = policies(settings.personal, settings.personal_classes)
+    found = _find(rows, "text", chosen), _find(rows, "title", chosen)
+    nothing = {kind: None if chosen[kind] == "off" else 0 for kind in KINDS}
+    for i, row in enumerate(rows):
+        row["personal"] = nothing
+        text, title = found[0].get(i, ()), found[1].get(i, ())
+        if isinstance(text, Exception):
+            _drop_broken(row, text, ledger, outcome)
+        elif isinstance(title, Exception):
+            _drop_broken(row, title, ledger, outcome)
+        elif not (text or title) or _apply(row, text, title, chosen, ledger, outcome):
+            outcome.rows.append(row)
+    return outcome
+
+
+def set_text(row: Row, text: str) -> None:
+    """Another text for a row, with the columns that count it; valid UTF-8 in any case."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = utf8(text)
+        data = text.encode("utf-8")
+    row["text"], row["n_chars"], row["n_bytes"] = text, len(text), len(data)
+
+
+def utf8(text: str) -> str:
+    """The text with "?" for every lone surrogate, which UTF-8 has no bytes for."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def about(row: Row) -> tuple[str, str, str, int]:
+    """What a ledger row says of the document it is about."""
+    return row["id"], row["url"], row["source_file"], row["source_offset"]
+
+
+def in_words(error: Exception) -> str:
+    """An exception in one line, for the ledger."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _trim(row: Row, ledger: Ledger, outcome: Outcome) -> bool:
+    text = row["text"]
+    try:
+        cut = footer.trim(text)
+    except Exception as error:
+        _drop_broken(row, error, ledger, outcome)
+        return False
+    gone = len(text) - (cut.end - cut.begin)
+    if gone:
+        outcome.altered["footer"] += 1
+        parts = [
+            f"{place}, characters {begin}:{end}, BLAKE2b {_digest(text[begin:end])}"
+            for place, begin, end in (("head", 0, cut.begin), ("end", cut.end, len(text)))
+            if begin < end
+        ]
+        ledger.add("footer", *about(row), action="alter", value=gone, detail="; ".join(parts))
+        set_text(row, text[cut.begin : cut.end])
+    return True
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _find(
+    rows: Sequence[Row], column: str, chosen: dict[str, str]
+) -> dict[int, list[Finding] | Exception]:
+    """Row → its findings, or what searching it raised."""
+    try:
+        return dict(find_all(pa.array([row[column] for row in rows], pa.large_string()), chosen))
+    except Exception:  # one of them: search each alone
+        found: dict[int, list[Finding] | Exception] = {}
+        for i, row in enumerate(rows):
+            try:
+                alone = find_all(pa.array([row[column]], pa.large_string()), chosen)
+                if alone:
+                    found[i] = alone[0]
+            except Exception as error:
+                found[i] = error
+        return found
+
+
+def _apply(
+    row: Row, text: Sequence[Finding], title: Sequence[Finding], chosen: dict[str, str],
+    ledger: Ledger, outcome: Outcome,
+) -> bool:  # fmt: skip
+    """Count, mask and note the findings of a row. False if a class under `drop` drops it."""
+    counts = Counter(f.kind for f in (*text, *title))
+    row["personal"] = row["personal"] | counts
+    for kind in KINDS:
+        if counts[kind] and chosen[kind] == "drop":
+            rule = PREFIX + kind
+            outcome.dropped[rule] += 1
+            spans = _spans(kind, text, title)
+            ledger.add(rule, *about(row), value=counts[kind], threshold=0, detail=spans)
+            return False
+    for kind in KINDS:
+        if counts[kind] and chosen[kind] == "mask":
+            outcome.altered[PREFIX + kind] += 1
+            spans = f"{_spans(kind, text, title)} became {PLACEHOLDERS[kind]}"
+            ledger.add(PREFIX + kind, *about(row), action="alter", value=counts[kind], detail=spans)
+    row["title"] = mask(row["title"], [f for f in title if chosen[f.kind] == "mask"])
+    hidden = [f for f in text if chosen[f.kind] == "mask"]
+    if hidden:
+        set_text(row, mask(row["text"], hidden))
+    return True
+
+
+def _spans(kind: str, text: Sequence[Finding], title: Sequence[Finding]) -> str:
+    parts = []
+    for name, findings in (("", text), ("title ", title)):
+        spans = [f"{f.begin}:{f.end}" for f in findings if f.kind == kind]
+        if spans:
+            more = f" and {len(spans) - SHOWN} more" if len(spans) > SHOWN else ""
+            parts.append(f"{name}characters {', '.join(spans[:SHOWN])}{more}")
+    return "; ".join(parts)
+
+
+def _drop_broken(row: Row, error: Exception, ledger: Ledger, outcome: Outcome) -> None:
+    outcome.dropped["error"] += 1
+    ledger.add("error", *about(row), detail=in_words(error))

@@ -1,0 +1,152 @@
+"""Publish: the selected documents as Parquet shards of even size, in the order of the input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.config import MIB, Settings
+from corpus.dedup.rehydrate import repetitions
+from corpus.dedup.settings import parse_table
+from corpus.folder import commit, selection
+from corpus.folder.schema import RIGHTS_TYPE, SHARD
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One output file: which selected rows of which documents files it takes."""
+
+    index: int
+    total: int
+    parts: tuple[tuple[int, int, int], ...]  # (documents file, first, end) in selected order
+    made_from: str  # names the rows: a shard whose rows are the same is not written again
+
+    @property
+    def name(self) -> str:
+        return f"train-{self.index:05d}-of-{self.total:05d}.parquet"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
+    """Cut the selected rows into shards of about shard_mib MiB of text."""
+    limit = settings.publish.shard_mib * MIB
+    parts: list[list[tuple[int, int, int]]] = [[]]
+    held = 0
+    for index in range(files):
+        sizes = pq.read_table(selection.path_of(root, index, "publish"), columns=["n_bytes"])
+        lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
+        start = 0
+        while start < len(lengths):
+            total = np.cumsum(lengths[start:])
+            end = start + int(np.searchsorted(total, limit - held, side="left")) + 1
+            end = min(end, len(lengths))
+            parts[-1].append((index, start, end))
+            held += int(total[end - start - 1])
+            start = end
+            if held >= limit:
+                parts.append([])
+                held = 0
+    if not parts[-1] and len(parts) > 1:
+        parts.pop()
+    names = [_digest(root, part) for part in parts]
+    return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
+
+
+def _digest(root: Path, parts: list[tuple[int, int, int]]) -> str:
+    """Names the selected rows of a shard."""
+    total = hashlib.sha256()
+    for index, start, end in parts:
+        rows = selection.read(root, index, "publish").slice(start, end - start)
+        total.update(f"{index}:".encode())
+        for batch in rows.combine_chunks().to_batches():
+            total.update(batch.serialize())
+    return total.hexdigest()
+
+
+def forget_stale(root: Path, shards: list[Shard]) -> None:
+    """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
+    stale = []
+    for path in sorted((root / "state" / "publish").glob("[0-9]*.json")):
+        receipt = commit.read_receipt(path, root) or {"outputs": {}, "counts": {}}
+        shard = shards[int(path.stem)] if int(path.stem) < len(shards) else None
+        if shard is None or receipt["counts"].get("made_from") != shard.made_from or (
+            f"corpus/{shard.name}" not in receipt["outputs"]
+        ):  # fmt: skip
+            stale.append(path)
+    names = {shard.name for shard in shards}
+    shown = (root / "corpus").glob("*.parquet")
+    commit.remove([*stale, *(path for path in shown if path.name not in names)])
+
+
+def publish_unit(shard: Shard, root: Path, settings: Settings) -> dict[str, Any]:
+    """Write one shard; returns {documents, characters, bytes, made_from}."""
+    table = parse_table(settings.dedup.rehydrate)
+    counts = {"documents": 0, "characters": 0, "bytes": 0}
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for index, start, end in shard.parts:
+            for batch in _rows(root, index, start, end, table):
+                counts["documents"] += batch.num_rows
+                counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
+                counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
+                yield batch
+
+    path = root / "corpus" / shard.name
+    digest, _ = commit.commit_parquet(path, SHARD, batches())
+    receipt = root / "state" / "publish" / f"{shard.index:07d}.json"
+    commit.write_receipt(receipt, root, {path: digest}, counts | {"made_from": shard.made_from})
+    return counts
+
+
+def _rows(
+    root: Path, index: int, start: int, end: int, rehydration: dict[int, int]
+) -> Iterator[pa.RecordBatch]:
+    """Selected rows start…end of a documents file, a row group at a time."""
+    left = selection.read(root, index, "publish").slice(start, end - start)
+    times = repetitions(left["cluster_size"].to_numpy(), rehydration)
+    weight = pc.multiply(left["weight"], pa.array(times.astype(np.float32)))
+    left = left.set_column(left.schema.get_field_index("weight"), selection.WEIGHT, weight)
+    rows = left["row"].to_numpy()
+    with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as documents:
+        for table, low, high in commit.picked_rows(documents, rows):
+            picked = left.slice(low, high - low)
+            table = _with_text(_with_robots(table, picked), picked["text"])
+            for name in ("cluster", "cluster_size", "weight"):
+                table = table.append_column(SHARD.field(name), picked[name])
+            yield from table.cast(SHARD).combine_chunks().to_batches()
+
+
+def _with_text(table: pa.Table, altered: pa.ChunkedArray) -> pa.Table:
+    """Put the altered texts in, with their lengths; signals stay those of the whole text."""
+    if altered.null_count == len(altered):
+        return table
+    text = pc.coalesce(altered, table["text"])
+    columns = {"text": text, "n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
+    for name, column in columns.items():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, SHARD.field(name), column.cast(SHARD.field(name).type))
+    return table
+
+
+def _with_robots(table: pa.Table, picked: pa.Table) -> pa.Table:
+    """Fill the rights that only the whole harvest knows: what robots.txt of the host says."""
+    rights = table["rights"].combine_chunks()
+    columns = [
+        picked[f.name].combine_chunks()
+        if f.name in ("robots_txt", "robots_usage")
+        else rights.field(f.name)
+        for f in RIGHTS_TYPE
+    ]
+    filled = pa.StructArray.from_arrays(columns, fields=list(RIGHTS_TYPE))
+    at = table.schema.get_field_index("rights")
+    return table.set_column(at, SHARD.field("rights"), filled)

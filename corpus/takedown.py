@@ -1,0 +1,223 @@
+"""`corpus remove`: takedowns from a build folder or from an index of crawls.
+
+A build keeps its removal list (corpus.folder.removals) and is then brought up to date: dedup
+clusters without what the list names, so the next copy of a kept document is kept; select decides
+anew on the files that changed, and shards whose rows are the same stay. The folder equals byte for
+byte one built with that list from the start.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus.build import Build, load_settings
+from corpus.config import Settings
+from corpus.dedup import index as indexes
+from corpus.dedup.local import cluster
+from corpus.errors import UsageError
+from corpus.folder import books, commit, removals
+from corpus.folder.removals import Removal
+
+SHOWN = 20  # rows that the text for a terminal lists
+
+
+def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list[Removal]:
+    """The removals that flags and a list file name; UsageError when they name nothing."""
+    found = [Removal(kind, value, reason) for kind, values in named.items() for value in values]
+    if file is not None:
+        try:
+            lines = file.read_text("utf-8")
+            if lines.lstrip().startswith("["):
+                found += [Removal(**entry) for entry in json.loads(lines)]
+            else:
+                urls = [line.strip() for line in lines.splitlines() if line.strip()]
+                found += [Removal("url", url, reason) for url in urls if not url.startswith("#")]
+        except (OSError, ValueError, TypeError) as error:
+            raise UsageError(f"cannot read the removal list {file}: {error}") from error
+    if not found:
+        raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
+    return found
+
+
+def from_build(root: Path, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
+    """Add to the list of a build and bring it up to date, as far as it had got.
+
+    Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
+    list: entries}. `was`: in the corpus, dropped (stage and rule) or undecided.
+    """
+    settings, inputs = load_settings(root)
+    documents = sorted((root / "documents").glob("*.parquet"))
+    table, which = removals.find(documents, new)
+    known = removals.taken(root)
+    gone = [known.get(f, np.empty(0)) for f in table["file"].to_pylist()]
+    fresh = [row not in rows for row, rows in zip(table["row"].to_pylist(), gone, strict=True)]
+    table, which = table.filter(pa.array(fresh, pa.bool_())), which[np.array(fresh, bool)]
+    _refuse_unknown_ids(root, new, documents)
+    removed = _about(root, table, [new[i] for i in which.tolist()])
+    done = [name for name in books.STAGES if books.receipts(root, name)]
+    clustered = "dedup" in done and settings.dedup.mode != "none"
+    before = _dropped(root / "duplicates")
+    with tempfile.TemporaryDirectory() as scratch:
+        if dry_run:
+            after = root / "duplicates"
+            if clustered and len(table):
+                after = Path(scratch)
+                _cluster(root, settings, len(documents), table, after)
+            promoted = before.filter(pc.invert(pc.is_in(before["id"], _dropped(after)["id"])))
+            number = len(removals.load(root))
+        else:
+            number = len(removals.add(root, new))
+            Build(root, settings, inputs, engine).run(done[-1] if done else "harvest", change=True)
+            left = _dropped(root / "duplicates")
+            promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
+    promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
+    return {
+        "folder": str(root),
+        "dry_run": dry_run,
+        "removed": removed,
+        "promoted": _with_urls(documents, promoted),
+        "list": number,
+    }
+
+
+def _refuse_unknown_ids(root: Path, new: list[Removal], documents: list[Path]) -> None:
+    """An id that the build does not have is a slip; a URL or host may come later."""
+    ids = pa.array([entry.value for entry in new if entry.kind == "id"], pa.string())
+    for path in documents:
+        ids = ids.filter(pc.invert(pc.is_in(ids, pq.read_table(path, columns=["id"])["id"])))
+    if len(ids):
+        raise UsageError(f"{root} holds no document {ids[0]} ({len(ids)} unknown ids)")
+
+
+def _cluster(root: Path, settings: Settings, files: int, table: pa.Table, out: Path) -> None:
+    """The clusters as they will be, for --dry-run."""
+    taken = {index: rows.tolist() for index, rows in removals.taken(root).items()}
+    for row in table.select(["file", "row"]).to_pylist():
+        taken.setdefault(row["file"], []).append(row["row"])
+    folder = root / "state" / "dedup" / "signatures"
+    signatures = [folder / f"{index:07d}.parquet" for index in range(files)]
+    against = Path(settings.dedup.against) if settings.dedup.against else None
+    gone = {index: np.unique(rows) for index, rows in taken.items()}
+    memory = settings.dedup.memory_mib << 20
+    cluster.cluster(signatures, out, out / "ledger", settings.dedup, memory, against, taken=gone)
+
+
+def _dropped(folder: Path) -> pa.Table:
+    """id, file and row of the documents that dedup dropped."""
+    schema = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
+    parts = [pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
+             for path in sorted(folder.glob("*.parquet"))]  # fmt: skip
+    return pa.concat_tables([schema.empty_table(), *parts])
+
+
+def _about(root: Path, table: pa.Table, by: list[Removal]) -> list[dict[str, Any]]:
+    ids = table["id"].combine_chunks()
+    wanted = pc.field("id").isin(ids)
+    kept = _rows(root / "corpus", ["id", "cluster_size"], wanted)
+    wanted &= pc.field("action") == "drop"
+    dropped = _rows(root / "ledger", ["id", "stage", "rule"], wanted)
+    found = []
+    for row, entry in zip(table.select(["id", "url"]).to_pylist(), by, strict=True):
+        was = "undecided"
+        if row["id"] in kept:
+            was = "in the corpus"
+        elif row["id"] in dropped:
+            was = f"dropped ({dropped[row['id']]['stage']}, {dropped[row['id']]['rule']})"
+        size = kept.get(row["id"], {}).get("cluster_size", 1)
+        found.append({**row, "by": entry.kind, "was": was, "cluster_size": size})
+    return found
+
+
+def _rows(folder: Path, columns: list[str], wanted: pc.Expression) -> dict[str, dict[str, Any]]:
+    rows = []
+    for path in sorted(folder.glob("*.parquet")):
+        rows += pq.read_table(path, columns=columns, filters=wanted).to_pylist()
+    return {row["id"]: row for row in rows}
+
+
+def _with_urls(documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
+    found = []
+    for index in pc.unique(table["file"]).to_pylist():
+        rows = table.filter(pc.equal(table["file"], index))["row"].to_numpy()
+        about = pq.read_table(documents[index], columns=["id", "url"])
+        found += about.take(pa.array(np.sort(rows))).to_pylist()
+    return found
+
+
+def from_index(path: Path, new: list[Removal], dry_run: bool) -> dict[str, Any]:
+    """Take documents of an index down, and put them on its list, which every build compared with
+    it obeys; the same facts as `from_build`."""
+    settings = indexes.settings_of(path)
+    index = indexes.open_index(path, settings)
+    files = index.files("signatures-*.parquet")
+    table, which = removals.find(files, new)
+    _refuse_unknown_ids(path, new, files)
+    members = indexes.membership(index)
+    copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())
+    ids = list(dict.fromkeys(table["id"].to_pylist()))
+    by = dict(zip(table["id"].to_pylist(), (new[i].kind for i in which.tolist()), strict=True))
+    urls = dict(zip(table["id"].to_pylist(), table["url"].to_pylist(), strict=True))
+    removed = []
+    for name in ids:
+        was = "a copy of a kept one" if name in copies else "kept"
+        removed.append({"id": name, "url": urls[name], "by": by[name], "was": was})
+    promoted: list[str] = []
+    number = len(removals.load(path))
+    if dry_run:
+        promoted = _promoted(indexes.plan_takedown(index, ids, settings))
+    else:
+        with commit.lock(path):
+            number = len(removals.add(path, new))
+            promoted = _promoted(indexes.take_down(path, ids, settings))
+    return {
+        "folder": str(path),
+        "dry_run": dry_run,
+        "removed": removed,
+        "promoted": [{"id": name, "url": None} for name in promoted],
+        "list": number,
+    }
+
+
+def _promoted(table: pa.Table) -> list[str]:
+    return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
+
+
+def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
+    """Append the crawls, takedowns and removal lists of other indexes; the counts summed."""
+    total: dict[str, int] = {}
+    settings = indexes.settings_of(path)
+    for other in others:
+        if other.resolve() == path.resolve():
+            raise UsageError(f"cannot merge {path} into itself")
+        with tempfile.TemporaryDirectory() as scratch:
+            counts = cluster.merge(path, other, Path(scratch), settings)
+        total = {key: total.get(key, 0) + value for key, value in counts.items()}
+        gone = indexes.removed_ids(indexes.open_index(other, settings))
+        indexes.take_down(path, gone, settings)
+        if removals.load(other):
+            removals.add(path, removals.load(other))
+    return total
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The facts of a removal for a terminal."""
+    verb = "would be removed" if found["dry_run"] else "removed"
+    lines = [f"{len(found['removed']):,} documents {verb} from {found['folder']}"]
+    lines += [f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
+              for row in found["removed"][:SHOWN]]  # fmt: skip
+    verb = "would be kept instead" if found["dry_run"] else "kept instead"
+    lines.append(f"{len(found['promoted']):,} copies {verb}")
+    lines += [f"  {row['id']}  {row['url'] or ''}" for row in found["promoted"][:SHOWN]]
+    if not found["removed"]:
+        lines.append("Nothing there has that name; it will stay out when it comes." if not
+                     found["dry_run"] else "Nothing there has that name.")  # fmt: skip
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,131 @@
+"""Reading attributes of a serialised start tag: class words, hidden styles, rel and type values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from corpus.web.html.tags import HASH_BASE, TABLE_SIZE, Tables, name_hash
+
+MAX_WORD = 40  # longer class words are generated names
+_BASE = np.uint32(HASH_BASE)
+_MASK = np.uint32(TABLE_SIZE - 1)
+_ROLE = np.uint32(name_hash("role="))
+_POWERS = np.array([pow(HASH_BASE, k, 1 << 32) for k in range(MAX_WORD + 1)], dtype=np.uint32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def lookup(key: np.uint32, hashes: np.ndarray, values: np.ndarray) -> np.int32:
+    """Value of a name's hash in an open-addressed table, 0 if absent."""
+    slot = key & _MASK
+    while hashes[slot] != np.uint32(0):
+        if hashes[slot] == key:
+            return values[slot]
+        slot = (slot + np.uint32(1)) & _MASK
+    return np.int32(0)
+
+
+@njit(cache=True, nogil=True)
+def span_hash(src: np.ndarray, start: int, end: int, value: np.uint32) -> np.uint32:
+    """Polynomial hash of a byte span, ASCII letters lowered, continued from `value`."""
+    for i in range(start, end):
+        c = src[i]
+        if 65 <= c <= 90:
+            c = np.uint8(c + 32)
+        value = np.uint32(value * _BASE + np.uint32(c))
+    return value
+
+
+@njit(cache=True, nogil=True)
+def _compound(prefix: np.ndarray, n: int, hashes: np.ndarray, bits: np.ndarray) -> np.int32:
+    """Bits of an unknown word that joins known ones: `mainvisual`, `globalnavi`, `entrybody2`."""
+    found = np.int32(0)
+    for k in range(3, n - 1):
+        head = lookup(prefix[k], hashes, bits)
+        tail_key = np.uint32(prefix[n] - np.uint32(prefix[k] * _POWERS[n - k]))
+        tail = lookup(tail_key, hashes, bits) if n - k >= 3 else np.int32(0)
+        if head != 0 and tail != 0:
+            return np.int32(head | tail)
+        if head != 0 and k >= 4:
+            found = np.int32(found | head)
+        if tail != 0 and n - k >= 4:
+            found = np.int32(found | tail)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
+    """Kinds (bits of `tags.NAV` …) of the words in a class or id value.
+
+    Words end at a byte that is no ASCII letter and at camelCase boundaries.
+    """
+    found = np.int32(0)
+    prefix = np.empty(MAX_WORD + 1, dtype=np.uint32)
+    i = start
+    while i < end:
+        n = 0
+        prefix[0] = 0
+        lower_before = False
+        while i < end and n < MAX_WORD:
+            c = src[i]
+            upper = 65 <= c <= 90
+            if not upper and not 97 <= c <= 122:
+                break
+            if upper and lower_before:
+                break
+            prefix[n + 1] = np.uint32(prefix[n] * _BASE + np.uint32(c + 32 if upper else c))
+            n += 1
+            lower_before = not upper
+            i += 1
+        if n == 0:
+            i += 1
+            continue
+        if n < 2:
+            continue
+        bits = lookup(prefix[n], tables.word_hash, tables.word_bits)
+        if bits == 0 and n >= 6:
+            bits = _compound(prefix, n, tables.word_hash, tables.word_bits)
+        found = np.int32(found | bits)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def role_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
+    """Kind of an ARIA role value."""
+    return lookup(span_hash(src, start, end, _ROLE), tables.word_hash, tables.word_bits)
+
+
+@njit(cache=True, nogil=True)
+def contains(src: np.ndarray, start: int, end: int, needle: np.ndarray) -> bool:
+    """Whether the span holds `needle` (lower-case ASCII bytes), ignoring case and white space."""
+    n = len(needle)
+    for i in range(start, end):
+        k = 0
+        j = i
+        while k < n and j < end:
+            c = src[j]
+            j += 1
+            if c <= 32:
+                continue
+            if 65 <= c <= 90:
+                c = np.uint8(c + 32)
+            if c != needle[k]:
+                break
+            k += 1
+        if k == n:
+            return True
+    return False
+
+
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+_DISPLAY_NONE = _bytes("display:none")
+_INVISIBLE = _bytes("visibility:hidden")
+
+
+@njit(cache=True, nogil=True)
+def style_hides(src: np.ndarray, start: int, end: int) -> bool:
+    """Whether an inline style makes the element invisible."""
+    return contains(src, start, end, _DISPLAY_NONE) or contains(src, start, end, _INVISIBLE)

@@ -1,0 +1,70 @@
+"""Main text and metadata of a web page: `extract(html, url)`.
+
+    html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (trees, walk)
+         ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks        (select)
+         ─▶ lines without boilerplate phrases; title, date, author, site           (lines, metadata)
+
+Everything between lexbor and the finished text is native code. Lines repeated over the pages of a
+host are removed later, per work unit: `corpus.web.main_text.repeated.site_boilerplate`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from corpus.web.html.document import RUBY, Document, parse
+from corpus.web.html.metadata import metadata
+from corpus.web.main_text.forest import Forest, load_forest
+from corpus.web.main_text.lines import clean_lines
+from corpus.web.main_text.select import METHODS, choose, joined
+
+MODEL = Path(__file__).with_name("models") / "extractor.npz"
+
+__all__ = ["Document", "Page", "extract", "parse"]
+
+
+class Page(NamedTuple):
+    """What is kept of a page. Strings are "" where nothing was found.
+
+    text: paragraphs, list items, table rows (cells separated by tabs) and code lines, each a line;
+    date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks", "largest",
+    "rule", "none" are fallbacks); n_blocks: text blocks on the page, kept or not.
+    """
+
+    text: str
+    title: str
+    date: str
+    author: str
+    site: str
+    method: str
+    n_blocks: int
+
+
+@lru_cache(maxsize=1)
+def _forests() -> tuple[Forest, Forest]:
+    return load_forest(MODEL, "block"), load_forest(MODEL, "container")
+
+
+def main_text(document: Document) -> tuple[str, str]:
+    """(main text, method) of a parsed page."""
+    keep, method = choose(document.blocks, document.elements, *_forests())
+    written = joined(document.text, document.blocks, document.elements, keep)
+    return clean_lines(written.tobytes().decode("utf-8", "replace")), METHODS[method]
+
+
+def extract(html: str | bytes | Document, url: str = "", ruby: str = "drop") -> Page:
+    """Main content of a page (text, UTF-8 bytes, or what `parse` returned).
+
+    `ruby` is "drop" (readings left out), "inline" (漢字（かんじ）) or "keep" (｜漢字《かんじ》, the
+    notation of Aozora Bunko). Raises ValueError for another policy; never for what a page holds.
+    """
+    if ruby not in RUBY:
+        raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")
+    document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
+    text, method = main_text(document)
+    about = metadata(document, url)
+    return Page(
+        text, about.title, about.date, about.author, about.site, method, len(document.blocks)
+    )
