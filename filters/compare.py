@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from .profile import Decisions, Profile, ProfileError
+from filters.profile import Decisions, Profile, ProfileError
 
 
 def keep_matrix(keeps: Mapping[str, np.ndarray], n_chars: np.ndarray) -> pa.Table:

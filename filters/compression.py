@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 
-from .kernels.lz4 import TABLE_SIZE, compressed_size
-from .kernels.spec import Bytes, Floats, Offsets, Signal, number
+from filters.kernels.lz4 import TABLE_SIZE, compressed_size
+from filters.kernels.spec import Bytes, Floats, Offsets, Signal, number
 
 LZ4_SIGNALS: tuple[Signal, ...] = (
     number(

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .kernels.charsets import FINEWEB_PUNCTUATION, code_points
-from .kernels.spec import Bytes, Floats, Ints, Offsets, Points, Signal, count, number, share
-from .kernels.wordgrams import duplicate_characters, repeated_share, top_ngram_characters
+from filters.kernels.charsets import FINEWEB_PUNCTUATION, code_points
+from filters.kernels.spec import Bytes, Floats, Ints, Offsets, Points, Signal, count, number, share
+from filters.kernels.wordgrams import duplicate_characters, repeated_share, top_ngram_characters
 
 CHUNK = 100_000  # HojiChar's max_parse_chars
 RUN = 1000

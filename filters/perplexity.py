@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import perplexity as kernel
-from .kernels.perplexity import ID_BITS, NODE_BITS, ORDER, PLANE, UNKNOWN
-from .kernels.spec import Bytes, Floats, Hashes, Offsets, Points, Signal, number, share
+from filters.kernels import perplexity as kernel
+from filters.kernels.perplexity import ID_BITS, NODE_BITS, ORDER, PLANE, UNKNOWN
+from filters.kernels.spec import Bytes, Floats, Hashes, Offsets, Points, Signal, number, share
 
 Floats32 = NDArray[np.float32]
 

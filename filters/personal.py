@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from . import personal_rules as rules
-from .kernels import personal_signs as signs
-from .personal_rules import KINDS, PLACEHOLDERS, POLICIES
-from .signals import slices
+from filters import personal_rules as rules
+from filters.kernels import personal_signs as signs
+from filters.personal_rules import KINDS, PLACEHOLDERS, POLICIES
+from filters.signals import slices
 
 Place = tuple[int, int, int]  # kind of kernels.personal_signs, begin, end
 

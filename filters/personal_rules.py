@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .kernels.personal_signs import DASHES, KANJI_DIGITS
+from filters.kernels.personal_signs import DASHES, KANJI_DIGITS
 
 # Placeholders are part of the text of a corpus: they never change.
 PLACEHOLDERS = {

@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from . import sudachi_words
-from .words import WordError
+from filters import sudachi_words
+from filters.words import WordError
 
 LLMJP_TOPICS = ("adult", "discrimination", "violence")
 HOJICHAR_FILES = (

@@ -23,9 +23,9 @@ import fasttext
 import numpy as np
 import pyarrow as pa
 
-from .kernels.spec import Floats, Offsets, Points, Signal, share
-from .morphemes import analyse
-from .perplexity import fold
+from filters.kernels.spec import Floats, Offsets, Points, Signal, share
+from filters.morphemes import analyse
+from filters.perplexity import fold
 
 TOKENS = ("characters", "words")
 MAX_CHARS = 2000  # the head of a text tells its kind; the rest costs time

@@ -16,23 +16,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from .compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
-from .kernels import lines, ngrams, patterns, phrases, scripts, sentences
-from .kernels.classes import CLASS_TABLE
-from .kernels.decode import decode
-from .kernels.marks import MARK_TABLE
-from .kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
-from .morphemes import GOPHER_SIGNALS, measure_words
-from .morphemes import SIGNALS as WORD_SIGNALS
-from .perplexity import SIGNALS as PERPLEXITY_SIGNALS
-from .perplexity import measure_perplexity
-from .perplexity import shipped as perplexity_model
-from .personal_rules import KINDS as PERSONAL_KINDS
-from .quality import SIGNALS as QUALITY_SIGNALS
-from .quality import measure_quality
-from .quality import shipped as classifiers
-from .words import SIGNALS as HARM_SIGNALS
-from .words import measure_harm
+from filters.compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
+from filters.kernels import lines, ngrams, patterns, phrases, scripts, sentences
+from filters.kernels.classes import CLASS_TABLE
+from filters.kernels.decode import decode
+from filters.kernels.marks import MARK_TABLE
+from filters.kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
+from filters.morphemes import GOPHER_SIGNALS, measure_words
+from filters.morphemes import SIGNALS as WORD_SIGNALS
+from filters.perplexity import SIGNALS as PERPLEXITY_SIGNALS
+from filters.perplexity import measure_perplexity
+from filters.perplexity import shipped as perplexity_model
+from filters.personal_rules import KINDS as PERSONAL_KINDS
+from filters.quality import SIGNALS as QUALITY_SIGNALS
+from filters.quality import measure_quality
+from filters.quality import shipped as classifiers
+from filters.words import SIGNALS as HARM_SIGNALS
+from filters.words import measure_harm
 
 SLICE_BYTES = 1 << 20  # decoded, a slice is at most 4 MiB: it stays in the cache between kernels
 MAX_COUNT = np.iinfo(np.int32).max

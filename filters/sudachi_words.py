@@ -18,8 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from .morphemes import GOPHER_SIGNALS, STOP_WORDS, gopher_numbers
-from .words import WordError
+from filters.morphemes import GOPHER_SIGNALS, STOP_WORDS, gopher_numbers
+from filters.words import WordError
 
 PREFIX = "sudachi_"
 PIECE = 40_000  # bytes

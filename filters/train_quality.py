@@ -21,7 +21,7 @@ import fasttext
 import numpy as np
 import pyarrow as pa
 
-from .quality import (
+from filters.quality import (
     FORMAT,
     POSITIVE,
     TOKENS,

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from .kernels.spec import Bytes, Floats, Offsets, Signal, count, share
-from .morphemes import analyse
+from filters.kernels.spec import Bytes, Floats, Offsets, Signal, count, share
+from filters.morphemes import analyse
 
 TOPICS = ("adult", "discrimination", "violence", "drugs", "gambling", "crime", "self-harm", "ads")
 WINDOW = 60  # bytes of context that the analyser sees on each side of a hit, about 20 characters

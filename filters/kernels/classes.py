@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Bytes, Scalar
+from filters.kernels.spec import Bytes, Scalar
 
 OTHER, HIRAGANA, KATAKANA, KANJI, KUTEN, TOTEN = 0, 1, 2, 3, 4, 5
 LONG_VOWEL, KANJI_RARE, HALF_KANA, LATIN, LATIN_WIDE, LATIN_ACCENTED = 6, 7, 8, 9, 10, 11

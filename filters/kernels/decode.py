@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Bytes, Offsets, Points, Scalar
+from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 REPLACEMENT = np.uint32(0xFFFD)
 

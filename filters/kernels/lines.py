@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .marks import (
+from filters.kernels.marks import (
     BULLET,
     FINEWEB_END,
     KANA,
@@ -21,8 +21,18 @@ from .marks import (
     Marks,
     marks_of,
 )
-from .spans import SEED, count_repeats, mix, table_size
-from .spec import Floats, Hashes, Offsets, Points, Scalar, Signal, count, number, share
+from filters.kernels.spans import SEED, count_repeats, mix, table_size
+from filters.kernels.spec import (
+    Floats,
+    Hashes,
+    Offsets,
+    Points,
+    Scalar,
+    Signal,
+    count,
+    number,
+    share,
+)
 
 FINEWEB = "FineWebQualityFilter (datatrove)"
 GOPHER = "GopherRepetitionFilter (datatrove)"

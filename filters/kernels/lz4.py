@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Bytes, Points, Scalar
+from filters.kernels.spec import Bytes, Points, Scalar
 
 MIN_MATCH = 4
 LAST_LITERALS = 5

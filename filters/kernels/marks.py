@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .charsets import DECIMAL, EMOJI, FINEWEB_TERMINAL, HOJICHAR_SPECIAL, code_points
-from .spec import Scalar
+from filters.kernels.charsets import DECIMAL, EMOJI, FINEWEB_TERMINAL, HOJICHAR_SPECIAL, code_points
+from filters.kernels.spec import Scalar
 
 Marks = NDArray[np.uint16]
 

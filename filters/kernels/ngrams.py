@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import SWALLOW, Floats, Hashes, Offsets, Points, Scalar, Signal, share
+from filters.kernels.spec import SWALLOW, Floats, Hashes, Offsets, Points, Scalar, Signal, share
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)

@@ -8,10 +8,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from . import classes as c
-from .classes import class_of
-from .marks import CLOSING, DIGIT, OPENING, PAIRS, Marks, marks_of
-from .spec import Bytes, Floats, Ints, Offsets, Points, Scalar, Signal, count, number, share
+from filters.kernels import classes as c
+from filters.kernels.classes import class_of
+from filters.kernels.marks import CLOSING, DIGIT, OPENING, PAIRS, Marks, marks_of
+from filters.kernels.spec import (
+    Bytes,
+    Floats,
+    Ints,
+    Offsets,
+    Points,
+    Scalar,
+    Signal,
+    count,
+    number,
+    share,
+)
 
 PER_MILLE = "per 1,000 characters"
 HOJICHAR = "HojiChar DiscardBBSComments"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Floats, Hashes, Offsets, Points, Scalar
+from filters.kernels.spec import Floats, Hashes, Offsets, Points, Scalar
 
 ORDER = 5
 UNKNOWN, BREAK, SPACE = 0, 1, 2  # ids of the vocabulary with a meaning of their own

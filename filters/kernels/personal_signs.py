@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Bytes, Offsets, Points, Scalar
+from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 # What stands at a place, and what its two positions are (characters of the document).
 NUMBER = 1  # seven digits and more with at most two separators between neighbours: begin, end

@@ -9,10 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .classes import KANJI
-from .marks import KANA, SENTENCE_END, WHITESPACE, Marks, marks_of
-from .phrase_lists import KYUJITAI, PHRASES, SIMPLIFIED
-from .spec import Bytes, Floats, Hashes, Ints, Offsets, Points, Scalar, Signal, number, share
+from filters.kernels.classes import KANJI
+from filters.kernels.marks import KANA, SENTENCE_END, WHITESPACE, Marks, marks_of
+from filters.kernels.phrase_lists import KYUJITAI, PHRASES, SIMPLIFIED
+from filters.kernels.spec import (
+    Bytes,
+    Floats,
+    Hashes,
+    Ints,
+    Offsets,
+    Points,
+    Scalar,
+    Signal,
+    number,
+    share,
+)
 
 PER_MILLE = "per 1,000 characters"
 

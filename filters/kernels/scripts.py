@@ -10,9 +10,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from . import classes as c
-from .classes import class_of
-from .spec import SWALLOW, Bytes, Floats, Offsets, Points, Scalar, Signal, count, share
+from filters.kernels import classes as c
+from filters.kernels.classes import class_of
+from filters.kernels.spec import (
+    SWALLOW,
+    Bytes,
+    Floats,
+    Offsets,
+    Points,
+    Scalar,
+    Signal,
+    count,
+    share,
+)
 
 SIGNALS: tuple[Signal, ...] = (
     count("n_chars", "code points", "length of the document, line breaks included", SWALLOW),

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .marks import ELLIPSIS, SENTENCE_END, WHITESPACE, Marks, marks_of
-from .spans import SEED, count_repeats, mix, table_size
-from .spec import (
+from filters.kernels.marks import ELLIPSIS, SENTENCE_END, WHITESPACE, Marks, marks_of
+from filters.kernels.spans import SEED, count_repeats, mix, table_size
+from filters.kernels.spec import (
     SWALLOW,
     Floats,
     Hashes,

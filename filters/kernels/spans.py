@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spec import Hashes, Ints, Offsets, Points, Scalar
+from filters.kernels.spec import Hashes, Ints, Offsets, Points, Scalar
 
 SEED = np.uint64(0xCBF29CE484222325)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

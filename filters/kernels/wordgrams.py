@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .spans import GOLDEN, SEED, mix, same_span
-from .spec import Hashes, Ints, Offsets, Points, Scalar
+from filters.kernels.spans import GOLDEN, SEED, mix, same_span
+from filters.kernels.spec import Hashes, Ints, Offsets, Points, Scalar
 
 
 @njit(cache=True, nogil=True)

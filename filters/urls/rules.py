@@ -31,9 +31,17 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from . import url_table as table
-from .url_forms import Pattern, host, percent, split
-from .url_sources import Member, Source, UrlListError, check, contents, has_categories, members
+from filters.urls import table
+from filters.urls.forms import Pattern, host, percent, split
+from filters.urls.sources import (
+    Member,
+    Source,
+    UrlListError,
+    check,
+    contents,
+    has_categories,
+    members,
+)
 
 __all__ = [
     "SWALLOW_CATEGORIES", "SWALLOW_HOSTS", "Match", "Source", "UrlListError", "check",

@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .kernels.murmur import block, finish
-from .kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
-from .url_forms import MAX_HOST
+from filters.kernels.murmur import block, finish
+from filters.kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
+from filters.urls.forms import MAX_HOST
 
 SUFFIX, EXACT, PATH, MARK_PATHS, MARK_PATTERNS = range(5)  # kinds of entries
 NO_CODE = 65535

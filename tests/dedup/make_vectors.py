@@ -113,7 +113,8 @@ def vectors() -> dict:
     groups = [[n for n, root in zip(names, labels, strict=True) if root == r] for r in set(labels)]
     return {
         "about": __doc__.splitlines()[0],
-        "normalisation": "corpus/dedup/signatures/normal.py: NFKC, casefold, NFKC; L, M, N, Co, Cn stay; "
+        "normalisation": "corpus/dedup/signatures/normal.py: NFKC, casefold, NFKC; "
+        "L, M, N, Co, Cn stay; "
         "a mark composes with the code point before it",
         "shingle_hash": "MurmurHash3_x86_32, seed 0, of the shingle as UTF-32-LE",
         "exact_hash": "MurmurHash3_x64_128, seed 0, of the normalised text as UTF-32-LE",

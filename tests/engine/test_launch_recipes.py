@@ -18,7 +18,7 @@ SCRIPTS = ["slurm.sbatch", "abci3.pbs"]
 
 @pytest.fixture(scope="module")
 def launch(repo: Path) -> Path:
-    return repo / "corpus" / "launch"
+    return repo / "corpus" / "engine" / "launch"
 
 
 def dry_run(script: Path, *args: str, **env: str) -> str:

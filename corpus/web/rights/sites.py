@@ -16,9 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from corpus.web.rights.robots import AI_CRAWLERS, MAX_BYTES, TRAINING, Policy, parse
 from filters.urls.forms import Pattern, percent, split
-
-from .robots import AI_CRAWLERS, MAX_BYTES, TRAINING, Policy, parse
 
 ROW = pa.schema(
     [
