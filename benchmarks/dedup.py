@@ -38,8 +38,8 @@ from dedup_reference import all_pairs  # noqa: E402
 from corpus.dedup.local import buckets as cluster  # noqa: E402
 from corpus.dedup.local import cluster as stage  # noqa: E402
 from corpus.dedup.local.verify import bounds  # noqa: E402
-from corpus.dedup.settings import DedupSettings  # noqa: E402
 from corpus.dedup.signatures import jaccard, minhash, normal  # noqa: E402
+from corpus.settings import DedupSettings  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SETTINGS = DedupSettings()

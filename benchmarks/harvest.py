@@ -37,7 +37,7 @@ from corpus.folder.schema import DOCUMENT  # noqa: E402
 from corpus.sources.archives import warc  # noqa: E402
 from corpus.sources.archives.window import Window  # noqa: E402
 from corpus.sources.item import Item, Unit  # noqa: E402
-from corpus.sources.web import read  # noqa: E402
+from corpus.sources.warc import read  # noqa: E402
 from corpus.stages import harvest  # noqa: E402
 from corpus.stages.clean import clean  # noqa: E402
 from corpus.text import language  # noqa: E402

@@ -20,7 +20,7 @@ sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package fi
 
 from corpus import config  # noqa: E402
 from corpus.sources.item import Unit  # noqa: E402
-from corpus.sources.web import read  # noqa: E402
+from corpus.sources.warc import read  # noqa: E402
 from corpus.stages import harvest  # noqa: E402
 from corpus.web.charset import gate  # noqa: E402
 

@@ -19,13 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.build import Build, load_settings
-from corpus.config import Settings
+from corpus import config
+from corpus.build import Build
 from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
 from corpus.errors import UsageError
-from corpus.folder import books, commit, removals
+from corpus.folder import removals
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
+from corpus.settings import Settings
+from corpus.stages.table import STAGES
 
 SHOWN = 20  # rows that the text for a terminal lists
 
@@ -48,40 +52,44 @@ def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list
     return found
 
 
-def from_build(root: Path, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
+def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
     """Add to the list of a build and bring it up to date, as far as it had got.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
     list: entries}. `was`: in the corpus, dropped (stage and rule) or undecided.
     """
-    settings, inputs = load_settings(root)
-    documents = sorted((root / "documents").glob("*.parquet"))
+    layout = folder.layout
+    settings, inputs = config.of_folder(layout)
+    documents = layout.documents_files()
+    # What the list names and is not out yet.
     table, which = removals.find(documents, new)
-    known = removals.taken(root)
+    known = removals.taken(layout)
     gone = [known.get(f, np.empty(0)) for f in table["file"].to_pylist()]
     fresh = [row not in rows for row, rows in zip(table["row"].to_pylist(), gone, strict=True)]
     table, which = table.filter(pa.array(fresh, pa.bool_())), which[np.array(fresh, bool)]
-    _refuse_unknown_ids(root, new, documents)
-    removed = _about(root, table, [new[i] for i in which.tolist()])
-    done = [name for name in books.STAGES if books.receipts(root, name)]
+    _refuse_unknown_ids(folder, new, documents)
+    removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
+    done = [stage.name for stage in STAGES if layout.receipts(stage.name)]
     clustered = "dedup" in done and settings.dedup.mode != "none"
-    before = _dropped(root / "duplicates")
+    # Cluster without it: copies that were dropped and are not any more are kept instead.
+    before = _dropped(layout)
     with tempfile.TemporaryDirectory() as scratch:
         if dry_run:
-            after = root / "duplicates"
+            after = layout
             if clustered and len(table):
-                after = Path(scratch)
-                _cluster(root, settings, len(documents), table, after)
-            promoted = before.filter(pc.invert(pc.is_in(before["id"], _dropped(after)["id"])))
-            number = len(removals.load(root))
+                after = Layout(Path(scratch))
+                _cluster(layout, settings, table, after)
+            left = _dropped(after)
+            number = len(removals.load(layout))
         else:
-            number = len(removals.add(root, new))
-            Build(root, settings, inputs, engine).run(done[-1] if done else "harvest", change=True)
-            left = _dropped(root / "duplicates")
-            promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
+            number = len(removals.add(folder, new))
+            last = done[-1] if done else STAGES[0].name
+            Build(folder, settings, inputs, engine).run(last, change=True)
+            left = _dropped(layout)
+    promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
     return {
-        "folder": str(root),
+        "folder": str(folder.path),
         "dry_run": dry_run,
         "removed": removed,
         "promoted": _with_urls(documents, promoted),
@@ -89,43 +97,43 @@ def from_build(root: Path, new: list[Removal], engine: Any, dry_run: bool) -> di
     }
 
 
-def _refuse_unknown_ids(root: Path, new: list[Removal], documents: list[Path]) -> None:
+def _refuse_unknown_ids(folder: Folder, new: list[Removal], documents: list[Path]) -> None:
     """An id that the build does not have is a slip; a URL or host may come later."""
     ids = pa.array([entry.value for entry in new if entry.kind == "id"], pa.string())
     for path in documents:
         ids = ids.filter(pc.invert(pc.is_in(ids, pq.read_table(path, columns=["id"])["id"])))
     if len(ids):
-        raise UsageError(f"{root} holds no document {ids[0]} ({len(ids)} unknown ids)")
+        raise UsageError(f"{folder} holds no document {ids[0]} ({len(ids)} unknown ids)")
 
 
-def _cluster(root: Path, settings: Settings, files: int, table: pa.Table, out: Path) -> None:
+def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -> None:
     """The clusters as they will be, for --dry-run."""
-    taken = {index: rows.tolist() for index, rows in removals.taken(root).items()}
+    taken = {index: rows.tolist() for index, rows in removals.taken(layout).items()}
     for row in table.select(["file", "row"]).to_pylist():
         taken.setdefault(row["file"], []).append(row["row"])
-    folder = root / "state" / "dedup" / "signatures"
-    signatures = [folder / f"{index:07d}.parquet" for index in range(files)]
+    signatures = [layout.signatures(index_of(path)) for path in layout.documents_files()]
     against = Path(settings.dedup.against) if settings.dedup.against else None
     gone = {index: np.unique(rows) for index, rows in taken.items()}
     memory = settings.dedup.memory_mib << 20
-    cluster.cluster(signatures, out, out / "ledger", settings.dedup, memory, against, taken=gone)
+    cluster.cluster(signatures, out, settings.dedup, memory, against, taken=gone)
 
 
-def _dropped(folder: Path) -> pa.Table:
+def _dropped(layout: Layout) -> pa.Table:
     """id, file and row of the documents that dedup dropped."""
     schema = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
     parts = [pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
-             for path in sorted(folder.glob("*.parquet"))]  # fmt: skip
+             for path in layout.duplicates_files()]  # fmt: skip
     return pa.concat_tables([schema.empty_table(), *parts])
 
 
-def _about(root: Path, table: pa.Table, by: list[Removal]) -> list[dict[str, Any]]:
+def _before_removal(layout: Layout, table: pa.Table, by: list[Removal]) -> list[dict[str, Any]]:
+    """Of each document that goes: by which entry, and where it was."""
     ids = table["id"].combine_chunks()
     wanted = pc.field("id").isin(ids)
-    kept = _rows(root / "corpus", ["id", "cluster_size"], wanted)
+    kept = _rows(layout.shards(), ["id", "cluster_size"], wanted)
     wanted &= pc.field("action") == "drop"
-    dropped = _rows(root / "ledger", ["id", "stage", "rule"], wanted)
-    found = []
+    dropped = _rows(layout.ledgers(), ["id", "stage", "rule"], wanted)
+    gone = []
     for row, entry in zip(table.select(["id", "url"]).to_pylist(), by, strict=True):
         was = "undecided"
         if row["id"] in kept:
@@ -133,34 +141,36 @@ def _about(root: Path, table: pa.Table, by: list[Removal]) -> list[dict[str, Any
         elif row["id"] in dropped:
             was = f"dropped ({dropped[row['id']]['stage']}, {dropped[row['id']]['rule']})"
         size = kept.get(row["id"], {}).get("cluster_size", 1)
-        found.append({**row, "by": entry.kind, "was": was, "cluster_size": size})
-    return found
+        gone.append({**row, "by": entry.kind, "was": was, "cluster_size": size})
+    return gone
 
 
-def _rows(folder: Path, columns: list[str], wanted: pc.Expression) -> dict[str, dict[str, Any]]:
+def _rows(
+    files: list[Path], columns: list[str], wanted: pc.Expression
+) -> dict[str, dict[str, Any]]:
     rows = []
-    for path in sorted(folder.glob("*.parquet")):
+    for path in files:
         rows += pq.read_table(path, columns=columns, filters=wanted).to_pylist()
     return {row["id"]: row for row in rows}
 
 
 def _with_urls(documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
-    found = []
+    named = []
     for index in pc.unique(table["file"]).to_pylist():
         rows = table.filter(pc.equal(table["file"], index))["row"].to_numpy()
-        about = pq.read_table(documents[index], columns=["id", "url"])
-        found += about.take(pa.array(np.sort(rows))).to_pylist()
-    return found
+        columns = pq.read_table(documents[index], columns=["id", "url"])
+        named += columns.take(pa.array(np.sort(rows))).to_pylist()
+    return named
 
 
-def from_index(path: Path, new: list[Removal], dry_run: bool) -> dict[str, Any]:
+def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, Any]:
     """Take documents of an index down, and put them on its list, which every build compared with
     it obeys; the same facts as `from_build`."""
-    settings = indexes.settings_of(path)
+    path, settings = folder.path, indexes.settings_of(folder.path)
     index = indexes.open_index(path, settings)
     files = index.files("signatures-*.parquet")
     table, which = removals.find(files, new)
-    _refuse_unknown_ids(path, new, files)
+    _refuse_unknown_ids(folder, new, files)
     members = indexes.membership(index)
     copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())
     ids = list(dict.fromkeys(table["id"].to_pylist()))
@@ -171,12 +181,12 @@ def from_index(path: Path, new: list[Removal], dry_run: bool) -> dict[str, Any]:
         was = "a copy of a kept one" if name in copies else "kept"
         removed.append({"id": name, "url": urls[name], "by": by[name], "was": was})
     promoted: list[str] = []
-    number = len(removals.load(path))
+    number = len(removals.load(folder.layout))
     if dry_run:
         promoted = _promoted(indexes.plan_takedown(index, ids, settings))
     else:
-        with commit.lock(path):
-            number = len(removals.add(path, new))
+        with folder.lock():
+            number = len(removals.add(folder, new))
             promoted = _promoted(indexes.take_down(path, ids, settings))
     return {
         "folder": str(path),
@@ -203,8 +213,8 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
         total = {key: total.get(key, 0) + value for key, value in counts.items()}
         gone = indexes.removed_ids(indexes.open_index(other, settings))
         indexes.take_down(path, gone, settings)
-        if removals.load(other):
-            removals.add(path, removals.load(other))
+        if others_list := removals.load(Layout(other)):
+            removals.add(Folder(path), others_list)
     return total
 
 

@@ -6,27 +6,28 @@ the folder's README.md, so `datasets.load_dataset(DIR)` opens the corpus through
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
-from corpus.config import Settings
+from corpus.folder.layout import LEDGER, PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
+from corpus.settings import Settings
+from corpus.stages.table import STAGES
 from filters.personal import KINDS, policies
 
 TOP = 10  # rows of a top list
 
 
-def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
+def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
     """Everything the card states, as plain values (also what `corpus card --json` prints)."""
     about: dict[str, Any] = {
         "name": settings.publish.name,
         "profile": settings.select.profile,
         "profiles": settings.select.profiles,
         "funnel": funnel,
-        "shards": sorted(path.name for path in (root / "corpus").glob("*.parquet")),
+        "shards": [path.name for path in layout.shards()],
         "documents": funnel["publish"]["out"],
         "characters": funnel["publish"]["characters"],
         "bytes": funnel["publish"]["bytes"],
@@ -34,7 +35,7 @@ def facts(root: Path, settings: Settings, funnel: dict[str, Any]) -> dict[str, A
     if not about["documents"]:
         return about | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
     db = duckdb.connect(":memory:", config={"threads": 2})
-    shards = str(root / "corpus" / "*.parquet").replace("'", "''")
+    shards = str(layout.shard(PARQUET)).replace("'", "''")
     db.execute(f"create view corpus as select * from read_parquet('{shards}')")
     about["lists"] = {
         column: _top(db, column)
@@ -105,15 +106,6 @@ TITLES = {  # list → (English, Japanese)
     "charset": ("Charsets of the pages", "元の文字コード"),
     "charset_from": ("How the charset was found", "文字コードの判定根拠"),
 }
-STAGES = {
-    "harvest": ("harvest", "抽出"),
-    "remove": ("remove", "削除依頼"),
-    "dedup": ("dedup", "重複除去"),
-    "select": ("select", "選別"),
-    "trim": ("trim", "反復箇所の除去"),
-    "decontaminate": ("decontaminate", "評価データの除去"),
-    "publish": ("publish", "公開"),
-}
 
 
 def markdown(about: dict[str, Any]) -> str:
@@ -130,11 +122,11 @@ def markdown(about: dict[str, Any]) -> str:
         "- config_name: default",
         "  data_files:",
         "  - split: train",
-        "    path: corpus/*.parquet",
+        f"    path: {SHARDS}/{PARQUET}",
         "- config_name: ledger",
         "  data_files:",
         "  - split: train",
-        "    path: ledger/*.parquet",
+        f"    path: {LEDGER}/{PARQUET}",
         "---",
         "",
         f"# {about['name']}",
@@ -244,22 +236,24 @@ def _rights_lines(about: dict[str, Any]) -> list[str]:
 def funnel_table(funnel: dict[str, Any]) -> list[str]:
     """The funnel as Markdown: in, out, and each reason."""
     lines = ["| stage | in | out | kept |", "|---|---:|---:|---:|"]
-    for stage, (english, japanese) in STAGES.items():
-        if stage in funnel:
-            entry = funnel[stage]
-            share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "–"
-            lines.append(
-                f"| {english} / {japanese} | {entry['in']:,} | {entry['out']:,} | {share} |"
-            )
+    for stage, entry in funnel.items():
+        share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "–"
+        lines.append(f"| {title(stage)} | {entry['in']:,} | {entry['out']:,} | {share} |")
     lines += ["", "| stage | reason | records |", "|---|---|---:|"]
-    for stage in STAGES:
+    for stage, entry in funnel.items():
         for group, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
-            for reason, count in funnel.get(stage, {}).get(group, {}).items():
+            for reason, count in entry.get(group, {}).items():
                 lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
     return lines
 
 
-def croissant(root: Path, about: dict[str, Any]) -> dict[str, Any]:
+def title(stage: str) -> str:
+    """The name of a stage in English and Japanese."""
+    japanese = {row.name: row.japanese for row in STAGES}
+    return f"{stage} / {japanese.get(stage, stage)}"
+
+
+def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
     """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
     return {
         "@context": {
@@ -290,7 +284,7 @@ def croissant(root: Path, about: dict[str, Any]) -> dict[str, Any]:
                 "@id": "shards",
                 "name": "shards",
                 "encodingFormat": "application/x-parquet",
-                "includes": "corpus/*.parquet",
+                "includes": f"{SHARDS}/{PARQUET}",
             }
         ],
         "recordSet": [
@@ -298,14 +292,14 @@ def croissant(root: Path, about: dict[str, Any]) -> dict[str, Any]:
                 "@type": "cr:RecordSet",
                 "@id": "documents",
                 "name": "documents",
-                "field": [_croissant_field(name, kind) for name, kind in _flat_columns(root)],
+                "field": [_croissant_field(name, kind) for name, kind in _flat_columns(layout)],
             }
         ],
     }
 
 
-def _flat_columns(root: Path) -> list[tuple[str, str]]:
-    shards = sorted((root / "corpus").glob("*.parquet"))
+def _flat_columns(layout: Layout) -> list[tuple[str, str]]:
+    shards = layout.shards()
     schema = pq.read_schema(shards[0]) if shards else SHARD
     return [(f.name, str(f.type)) for f in schema if not str(f.type).startswith("struct")]
 

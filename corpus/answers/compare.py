@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from corpus.errors import UsageError
 from corpus.folder.commit import picked_rows
-from corpus.folder.signals import check_words, file_of, signals_of
+from corpus.folder.layout import Layout, index_of
+from corpus.folder.signals import check_words, signals_of
 from filters import compare as tables
 from filters.profile import Decisions, Profile, ProfileError, Rule, load
 from filters.signals import EXTRA_SIGNALS, SIGNALS, signal_of
@@ -45,7 +46,7 @@ def profiles_of(texts: list[str], lists: str = "") -> list[Profile]:
 
 
 def compare(
-    root: Path, profiles: list[Profile], lists: str = "", samples: int = 3
+    layout: Layout, profiles: list[Profile], lists: str = "", samples: int = 3
 ) -> dict[str, Any]:
     """Who keeps what, what rules take, and the documents at the borders.
 
@@ -56,11 +57,11 @@ def compare(
     rules: dict[str, list[dict[str, Any]]] = {}
     borders: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     lengths, sources = [], []
-    for index in documents_of(root):
+    for index in documents_of(layout):
         names = ["n_chars", *(rule.signal for p in profiles for rule in p.rules)]
-        columns = signals_of(root, index, names, lists)
+        columns = signals_of(layout, index, names, lists)
         lengths.append(columns["n_chars"].to_numpy().astype(np.int64))
-        sources.append(pq.read_table(file_of(root, index), columns=["source"])["source"])
+        sources.append(pq.read_table(layout.documents(index), columns=["source"])["source"])
         for p in profiles:
             decisions = p.decide(_rows(columns), columns)
             keeps[p.name].append(decisions.keep)
@@ -80,12 +81,12 @@ def compare(
         "sources": _by_source(pa.chunked_array([c for s in sources for c in s.chunks]), kept),
         "matrix": tables.keep_matrix(kept, n_chars).to_pylist(),
         "rules": rules,
-        "borders": _with_texts(root, [row for rows in borders.values() for row in rows], samples),
+        "borders": _with_texts(layout, [row for rows in borders.values() for row in rows], samples),
     }
 
 
 def sweep(
-    root: Path, signal: str, low: float, high: float, steps: int, by: str = "", lists: str = ""
+    layout: Layout, signal: str, low: float, high: float, steps: int, by: str = "", lists: str = ""
 ) -> list[dict[str, Any]]:
     """Documents and characters on both sides of a threshold that moves from `low` to `high`.
 
@@ -100,11 +101,11 @@ def sweep(
         raise UsageError(f"--by {by}: choose source")
     check_words(Profile("sweep", (Rule(signal, signal),)), lists)
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for index in documents_of(root):
-        columns = signals_of(root, index, ["n_chars", signal], lists)
+    for index in documents_of(layout):
+        columns = signals_of(layout, index, ["n_chars", signal], lists)
         values = columns[signal].cast(pa.float64()).to_numpy(zero_copy_only=False)
         lengths = columns["n_chars"].to_numpy().astype(np.int64)
-        for name, rows in _groups(root, index, len(values), by):
+        for name, rows in _groups(layout, index, len(values), by):
             parts.setdefault(name, []).append((values[rows], lengths[rows]))
     out = []
     for name, pairs in sorted(parts.items()):
@@ -119,12 +120,12 @@ def sweep(
     return out
 
 
-def documents_of(root: Path) -> list[int]:
+def documents_of(layout: Layout) -> list[int]:
     """The indices of the documents files that hold any; UsageError when there are none."""
-    found = sorted((root / "documents").glob("*.parquet"))
-    indices = [int(path.stem) for path in found if pq.read_metadata(path).num_rows]
+    files = layout.documents_files()
+    indices = [index_of(path) for path in files if pq.read_metadata(path).num_rows]
     if not indices:
-        raise UsageError(f"{root} holds no documents: run `corpus harvest` first")
+        raise UsageError(f"{layout} holds no documents: run `corpus harvest` first")
     return indices
 
 
@@ -132,11 +133,11 @@ def _rows(columns: dict[str, pa.Array]) -> pa.StructArray:
     return pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
 
 
-def _groups(root: Path, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:
+def _groups(layout: Layout, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:
     if not by:
         yield "", np.arange(rows)
         return
-    column = pq.read_table(file_of(root, index), columns=[by])[by].combine_chunks()
+    column = pq.read_table(layout.documents(index), columns=[by])[by].combine_chunks()
     codes = column.dictionary_encode().indices.fill_null(-1).to_numpy()
     names = column.dictionary_encode().dictionary.to_pylist()
     for code in np.unique(codes).tolist():
@@ -188,12 +189,12 @@ def _nearest(rows: list[dict[str, Any]], row: dict[str, Any], samples: int) -> l
     return rows[: SPARE * samples]
 
 
-def _with_texts(root: Path, rows: list[dict[str, Any]], samples: int) -> list[dict[str, Any]]:
+def _with_texts(layout: Layout, rows: list[dict[str, Any]], samples: int) -> list[dict[str, Any]]:
     """The rows with id, url and the start of the text; copies of a text are left out."""
     wanted: dict[int, set[int]] = {}
     for row in rows:
         wanted.setdefault(row["file"], set()).add(row["row"])
-    texts = {file: _texts(file_of(root, file), at) for file, at in wanted.items()}
+    texts = {file: _texts(layout.documents(file), at) for file, at in wanted.items()}
     seen: dict[tuple[str, ...], set[str]] = {}
     out = []
     for row in rows:

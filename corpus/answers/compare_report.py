@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus.answers import charts, plots
-from corpus.answers.plots import Drawing
+from corpus.answers import charts
+from corpus.answers.plots import Drawing, svg
 from corpus.answers.spreadsheet import write_csv
-from corpus.folder import commit
 
-Saved = tuple[list[str], list[str]]  # names of files, remarks
+Write = Callable[[Path, bytes], str]  # commits a file, in a build folder or elsewhere
 
 
 def text(found: dict[str, Any]) -> str:
@@ -107,14 +107,14 @@ def _aligned(rows: list[list[str]], left: int = 1, wide: bool = False) -> str:
 
 
 def _save_tables(
-    folder: Path, name: str, value: Any, csvs: dict[str, list[dict[str, Any]]]
+    folder: Path, write: Write, name: str, value: Any, csvs: dict[str, list[dict[str, Any]]]
 ) -> list[str]:
     """NAME.json and a CSV file for each table that has rows."""
     folder.mkdir(parents=True, exist_ok=True)
     listing = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-    commit.commit_bytes(folder / f"{name}.json", listing.encode("utf-8", "replace"))
+    write(folder / f"{name}.json", listing.encode("utf-8", "replace"))
     for file, rows in csvs.items():
-        commit.commit_bytes(folder / f"{file}.csv", _csv(rows).encode("utf-8", "replace"))
+        write(folder / f"{file}.csv", _csv(rows).encode("utf-8", "replace"))
     return [f"{name}.json", *(f"{file}.csv" for file in csvs)]
 
 
@@ -125,11 +125,11 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def save(folder: Path, found: dict[str, Any]) -> Saved:
-    """Tables and plots of `compare`, written into `folder`."""
+def save(folder: Path, write: Write, found: dict[str, Any]) -> list[str]:
+    """Tables and plots of `compare`, written into `folder`; the names of the files."""
     rules = [{"profile": name} | row for name, rows in found["rules"].items() for row in rows]
     files = _save_tables(
-        folder, "compare", found,
+        folder, write, "compare", found,
         {"matrix": found["matrix"], "rules": rules, "borders": found["borders"],
          "sources": found["sources"]},
     )  # fmt: skip
@@ -152,13 +152,13 @@ def save(folder: Path, found: dict[str, Any]) -> Saved:
         drawings[f"rules-{_file(name)}"] = charts.bars(
             title, ("alone / 単独", "first / 最初", "last / 最後"), taken
         )
-    return _draw(folder, drawings, files)
+    return files + _draw(folder, write, drawings)
 
 
-def save_sweep(folder: Path, signal: str, rows: list[dict[str, Any]]) -> Saved:
-    """Table and plot of `sweep`, written into `folder`."""
+def save_sweep(folder: Path, write: Write, signal: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Table and plot of `sweep`, written into `folder`; the names of the files."""
     name = f"sweep-{_file(signal)}"
-    files = _save_tables(folder, name, rows, {name: rows})
+    files = _save_tables(folder, write, name, rows, {name: rows})
     series = []
     groups = list(dict.fromkeys(row.get("source", "") for row in rows))
     for i, group in enumerate(groups):
@@ -176,16 +176,14 @@ def save_sweep(folder: Path, signal: str, rows: list[dict[str, Any]]) -> Saved:
                 series.append(charts.Series(f"{label} {word}: {unit}", xs, ys, colour, ys is size))
     title = f"Kept by a threshold on {signal} / 閾値ごとの採用率"
     drawing = charts.lines(title, f"threshold on {signal} / 閾値", "share kept / 採用率", series)
-    return _draw(folder, {name: drawing}, files)
+    return files + _draw(folder, write, {name: drawing})
 
 
-def _draw(folder: Path, drawings: dict[str, Drawing], files: list[str]) -> Saved:
-    notes = []
+def _draw(folder: Path, write: Write, drawings: dict[str, Drawing]) -> list[str]:
+    """NAME.svg for each drawing."""
     for name, drawing in drawings.items():
-        made, note = plots.save(drawing, folder / name)
-        files += [path.name for path in made]
-        notes.append(note)
-    return files, notes
+        write(folder / f"{name}.svg", svg(drawing).encode())
+    return [f"{name}.svg" for name in drawings]
 
 
 def _file(name: str) -> str:

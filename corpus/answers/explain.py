@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.build import load_settings
-from corpus.config import Settings, set_key
+from corpus import config
 from corpus.folder import scores
+from corpus.folder.layout import Layout
 from corpus.folder.schema import document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
-from corpus.sources.plan import READERS, units
-from corpus.stages.harvest import Reject, document
+from corpus.sources.plan import units
+from corpus.sources.table import items_of
+from corpus.stages.document import Reject, document
 
 ABOUT = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
          "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
 
 
-def explain(root: Path, name: str) -> list[dict[str, Any]]:
+def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`."""
-    shards = _find(root / "corpus", name, [*ABOUT, "cluster", "cluster_size"])
-    documents = _find(root / "documents", name, ABOUT)
-    ledger = _find(root / "ledger", name, None)
+    shards = _find(layout.shards(), name, [*ABOUT, "cluster", "cluster_size"])
+    documents = _find(layout.documents_files(), name, ABOUT)
+    ledger = _find(layout.ledgers(), name, None)
     in_corpus = {row["id"]: row for row in shards}
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
     ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
@@ -33,14 +35,14 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
     answers = []
     for row in documents:
         changes = [change for change in altered if change["id"] == row["id"]]
-        sentences = [_found(row), *map(_change, changes), *scores.sentences(root, row["id"])]
+        sentences = [_found(row), *map(_change, changes), *scores.sentences(layout, row["id"])]
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"
-            sentences += _why_dropped(root, dropped[row["id"]])
+            sentences += _why_dropped(layout, dropped[row["id"]])
         elif row["id"] in in_corpus:
             outcome = "kept"
-            sentences += _why_kept(root, in_corpus[row["id"]])
+            sentences += _why_kept(layout, in_corpus[row["id"]])
         answers.append({"outcome": outcome, **row, "sentences": sentences,
                         "ledger": dropped.get(row["id"]), "altered": changes})  # fmt: skip
     known = {row["id"] for row in documents}
@@ -49,16 +51,16 @@ def explain(root: Path, name: str) -> list[dict[str, Any]]:
             place = f"{row['source_file']} at offset {row['source_offset']}"
             answers.append(
                 {"outcome": "dropped", "id": row["id"], "url": row["url"], "ledger": row,
-                 "sentences": [f"The record stands in {place}.", *_why_dropped(root, row)]}
+                 "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)]}
             )  # fmt: skip
-    return answers or _search_input(root, name)
+    return answers or _search_input(layout, name)
 
 
-def _find(folder: Path, name: str, columns: list[str] | None) -> list[dict[str, Any]]:
-    """Rows of a folder of Parquet files whose url or id is `name`."""
+def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[dict[str, Any]]:
+    """Rows of Parquet files whose url or id is `name`."""
     wanted = (pc.field("url") == name) | (pc.field("id") == name)
     rows: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.parquet")):
+    for path in files:
         table = pq.read_table(path, columns=columns, filters=wanted)
         rows += table.to_pylist()
     return rows
@@ -84,11 +86,10 @@ def _change(row: dict[str, Any]) -> str:
     return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
 
 
-def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:
-    settings, _ = load_settings(root)
-    chosen = settings.select
-    profile = chosen.profile_of(row["source"])
-    own = f", which decides on the source {row['source']}," if chosen.profiles else ""
+def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
+    select = config.of_folder(layout)[0].select
+    profile = select.profile_of(row["source"])
+    own = f", which decides on the source {row['source']}," if select.profiles else ""
     sentences = [f"It passed every rule of profile {profile}{own} and is in the corpus."]
     if row["cluster_size"] > 1:
         others = row["cluster_size"] - 1
@@ -99,13 +100,13 @@ def _why_kept(root: Path, row: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _why_dropped(root: Path, row: dict[str, Any]) -> list[str]:
+def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
     stage, rule = row["stage"], row["rule"]
     if row["action"] == "skip":
         detail = f" ({row['detail']})" if row["detail"] else ""
         return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
-        kept = _find(root / "documents", row["kept_id"], ["id", "url"])
+        kept = _find(layout.documents_files(), row["kept_id"], ["id", "url"])
         where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
         if not kept and "of the index: " in row["detail"]:
             where += f", {row['detail'].rpartition('; kept ')[2]}"
@@ -122,11 +123,10 @@ def _why_dropped(root: Path, row: dict[str, Any]) -> list[str]:
     return [f"It was dropped in {stage} by the rule {rule}{value}{detail}."]
 
 
-def _search_input(root: Path, name: str) -> list[dict[str, Any]]:
+def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
     """A record that was only counted leaves no row: read the input again and say why."""
-    settings, inputs = load_settings(root)
     answers = []
-    for item, result in _reread(root, list(inputs), settings, name):
+    for item, result in _reread(layout, name):
         if isinstance(result, Reject):
             answers.append(
                 {
@@ -143,16 +143,16 @@ def _search_input(root: Path, name: str) -> list[dict[str, Any]]:
     return answers
 
 
-def _reread(
-    root: Path, inputs: list[str], settings: Settings, name: str
-) -> list[tuple[Item, dict[str, Any] | Reject]]:
+def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reject]]:
+    settings, inputs = config.of_folder(layout)
     if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
-        again = ccindex.find(root / "state", name)
+        again = ccindex.find(layout, name)
     else:
-        again = units(inputs, set_key(settings, "input", "unit_mib", 1 << 30, "explain"))
-    found = []
-    for unit in again:
-        for item in READERS[unit.kind][0](unit, settings):
-            if name in (item.url, document_id(item.file, item.offset, item.part)):
-                found.append((item, document(item, settings)))
-    return found
+        uncut = config.set_key(settings, "input", "unit_mib", 1 << 30, "explain")
+        again = units(list(inputs), uncut)
+    return [
+        (item, document(item, settings))
+        for unit in again
+        for item in items_of(unit, settings)
+        if name in (item.url, document_id(item.file, item.offset, item.part))
+    ]

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from corpus.build import load_settings
+from corpus import config
 from corpus.errors import UsageError
+from corpus.folder.layout import (
+    DOCUMENTS,
+    DUPLICATES,
+    LEDGER,
+    PARAGRAPHS,
+    PARQUET,
+    SHARDS,
+    Layout,
+)
 
-# view → (files below the folder, what a row is)
+# A view for each of these folders → what a row is
 VIEWS = {
-    "corpus": ("corpus/*.parquet", "a document of the published corpus"),
-    "documents": ("documents/*.parquet", "a Japanese document before dedup and selection"),
-    "ledger": ("ledger/*.parquet", "something that was dropped, altered or marked, and why"),
-    "duplicates": ("duplicates/*.parquet", "a document of a cluster of two or more"),
-    "paragraphs": ("paragraphs/*.parquet", "how many documents have each line of a document"),
+    SHARDS: "a document of the published corpus",
+    DOCUMENTS: "a Japanese document before dedup and selection",
+    LEDGER: "something that was dropped, altered or marked, and why",
+    DUPLICATES: "a document of a cluster of two or more",
+    PARAGRAPHS: "how many documents have each line of a document",
 }
 EXAMPLES = (
     "select stage, rule, count(*) as n from ledger group by all order by n desc",
@@ -29,40 +37,40 @@ EXAMPLES = (
 )
 
 
-def open_build(root: Path) -> duckdb.DuckDBPyConnection:
+def open_build(layout: Layout) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the views of a build folder; UsageError when it is none."""
-    load_settings(root)
+    config.require_build(layout)
     database = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
-    for name, (pattern, _) in VIEWS.items():
-        if any(root.glob(pattern)):
-            files = str(root / pattern).replace("'", "''")
+    for name in VIEWS:
+        if any((layout.root / name).glob(PARQUET)):
+            files = str(layout.root / name / PARQUET).replace("'", "''")
             database.execute(
                 f"create view {name} as select * from read_parquet('{files}', union_by_name=true)"
             )
     return database
 
 
-def views(root: Path) -> list[dict[str, Any]]:
+def views(layout: Layout) -> list[dict[str, Any]]:
     """[{view, about, rows, columns: [{name, type}]}] of what the build has so far."""
-    database = open_build(root)
-    found = []
-    for name, (pattern, about) in VIEWS.items():
-        if not any(root.glob(pattern)):
+    database = open_build(layout)
+    answers = []
+    for name, about in VIEWS.items():
+        if not any((layout.root / name).glob(PARQUET)):
             continue
         columns = database.execute(f"describe {name}").fetchall()
         rows = database.execute(f"select count(*) from {name}").fetchone()
-        found.append({
+        answers.append({
             "view": name,
             "about": about,
             "rows": rows[0] if rows else 0,
             "columns": [{"name": column[0], "type": column[1]} for column in columns],
         })  # fmt: skip
-    return found
+    return answers
 
 
-def query(root: Path, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+def query(layout: Layout, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """(column names, rows) of a statement; UsageError with DuckDB's reason in one line."""
-    database = open_build(root)
+    database = open_build(layout)
     try:
         result = database.execute(sql)
         names = [column[0] for column in result.description or []]

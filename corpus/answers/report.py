@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from corpus.answers.card import STAGES, TITLES, by_source
+from corpus.answers.card import TITLES, by_source, title
 
 STYLE = """
 body{font:16px/1.6 system-ui,"Hiragino Sans","Noto Sans JP",sans-serif;max-width:60rem;
@@ -46,16 +46,13 @@ def html(about: dict[str, Any]) -> str:
 
 
 def _funnel(funnel: dict[str, Any]) -> str:
-    start = max((funnel[s]["in"] for s in STAGES if s in funnel), default=0) or 1
+    start = max((entry["in"] for entry in funnel.values()), default=0) or 1
     rows = []
-    for stage, (english, japanese) in STAGES.items():
-        if stage not in funnel:
-            continue
-        entry = funnel[stage]
+    for stage, entry in funnel.items():
         reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
         words = ", ".join(f"{escape(reason)} {count:,}" for reason, count in reasons.items())
         rows.append(
-            f"<tr><td>{english} / {japanese}</td><td class=n>{entry['in']:,}</td>"
+            f"<tr><td>{title(stage)}</td><td class=n>{entry['in']:,}</td>"
             f"<td class=n>{entry['out']:,}</td>"
             f"<td style='width:30%'><div class=bar style='width:{entry['out'] / start:.2%}'></div>"
             f"</td><td>{words}</td></tr>"

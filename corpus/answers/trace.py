@@ -14,44 +14,45 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus import config
 from corpus.answers.explain import explain
-from corpus.build import load_settings
 from corpus.errors import RunError, UsageError
-from corpus.folder import commit
+from corpus.folder.layout import Layout
+from corpus.sources.inputs import open_input
 
 PLACE = ["id", "url", "source_file", "source_offset", "source_length", "source_digest"]
 
 
-def trace(root: Path, name: str, verify: bool = False) -> list[dict[str, Any]]:
+def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any]]:
     """The lineage of a document: [{outcome, id, url, source_file, source_offset, source_length,
     source_digest, documents, shard, row, sentences}].
 
     `shard` and `row` are null for what was not published. verify: read the record again; `record`
     then has its size, SHA-256 and first line. UsageError for a name that the build does not know.
     """
-    load_settings(root)
-    found = _rows(root, name)
-    if not found:
+    config.require_build(layout)
+    answers = _rows(layout, name)
+    if not answers:
         raise UsageError(
             f"{name} is no document of this build: name a URL, an id, SHARD:ROW or FILE:OFFSET; "
             "`corpus explain` also looks among the records that are none"
         )
-    for row in found:
-        row |= _shard(root, row["id"])
-        told = [answer for answer in explain(root, row["id"]) if answer["id"] == row["id"]]
+    for row in answers:
+        row |= _shard(layout, row["id"])
+        told = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
         row["outcome"] = told[0]["outcome"]
         row["sentences"] = told[0]["sentences"]
         if verify:
             row["record"] = _record(row)
-    return found
+    return answers
 
 
-def _rows(root: Path, name: str) -> list[dict[str, Any]]:
+def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
     """The documents that a name means."""
     left, _, number = name.rpartition(":")
     wanted = (pc.field("id") == name) | (pc.field("url") == name)
     if number.isdigit() and left.endswith(".parquet"):
-        path = root / "corpus" / Path(left).name
+        path = layout.shard(Path(left).name)
         if path.is_file():
             rows = pq.read_metadata(path).num_rows
             if int(number) >= rows:
@@ -62,20 +63,20 @@ def _rows(root: Path, name: str) -> list[dict[str, Any]]:
         at = pc.field("source_offset") == int(number)
         wanted |= at & ((pc.field("source_file") == left)
                         | pc.ends_with(pc.field("source_file"), f"/{left}"))  # fmt: skip
-    found = []
-    for path in sorted((root / "documents").glob("*.parquet")):
-        for row in pq.read_table(path, columns=PLACE, filters=wanted).to_pylist():
-            found.append({**row, "documents": str(path.relative_to(root))})
-    return found
+    return [
+        {**row, "documents": str(path.relative_to(layout.root))}
+        for path in layout.documents_files()
+        for row in pq.read_table(path, columns=PLACE, filters=wanted).to_pylist()
+    ]
 
 
-def _shard(root: Path, name: str) -> dict[str, Any]:
+def _shard(layout: Layout, name: str) -> dict[str, Any]:
     """The published shard and row of a document id."""
-    for path in sorted((root / "corpus").glob("*.parquet")):
+    for path in layout.shards():
         ids = pq.read_table(path, columns=["id"])["id"]
         row = pc.index(ids, name).as_py()
         if row >= 0:
-            return {"shard": str(path.relative_to(root)), "row": row}
+            return {"shard": str(path.relative_to(layout.root)), "row": row}
     return {"shard": None, "row": None}
 
 
@@ -83,7 +84,7 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     """The record's bytes as they stand in the input: their number, hash and first line."""
     path, length = row["source_file"], row["source_length"]
     try:
-        with commit.open_input(path) as file:
+        with open_input(path) as file:
             file.seek(row["source_offset"])
             data = file.read(length)
     except (OSError, ValueError) as error:
@@ -105,10 +106,10 @@ def _unpacked(data: bytes) -> bytes:
         return b""
 
 
-def as_text(found: list[dict[str, Any]]) -> str:
+def as_text(answers: list[dict[str, Any]]) -> str:
     """The answers for a terminal."""
     lines = []
-    for row in found:
+    for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
         lines += [
             f"{row['outcome'].upper()}  {row['url'] or row['id']}  ({row['id']})",
@@ -118,8 +119,10 @@ def as_text(found: list[dict[str, Any]]) -> str:
             f"  shard     {place}",
         ]
         if "record" in row:
-            about = row["record"]
-            lines.append(f"  bytes     {about['bytes']:,}, sha256 {about['sha256']}, "
-                         f"begins {about['first_line']}")  # fmt: skip
+            record = row["record"]
+            lines.append(
+                f"  bytes     {record['bytes']:,}, sha256 {record['sha256']}, "
+                f"begins {record['first_line']}"
+            )
         lines += [f"  {sentence}" for sentence in row["sentences"]]
     return "\n".join(lines) + "\n"

@@ -1,19 +1,17 @@
-"""The verbs around duplicates: takedowns, decontamination, indexes of earlier crawls."""
+"""The verbs that change what is built: takedowns, decontamination, indexes of earlier crawls."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from corpus.cli.folder import Build
-from corpus.cli.folder import folder as parsed
-from corpus.cli.options import Running, grouped, run_stages, started
-from corpus.cli.reports import Json, print_json
+from corpus.cli.build import run_stages
+from corpus.cli.options import BuildName, Json, Running, grouped, opened
+from corpus.cli.printing import print_json
 from corpus.errors import UsageError
 
 app = typer.Typer()
@@ -24,53 +22,11 @@ index_app = typer.Typer(
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="The folder of the index.")]
 
 
-def with_index(settings: Any, against: Path | None, update: bool) -> Any:
-    """Settings of a build that is compared with the index `against`, as it is now."""
-    from corpus.dedup.index import generation_of
-
-    if against is not None:
-        named = {"against": str(against), "generation": generation_of(against)}
-        dedup = dataclasses.replace(settings.dedup, **named)
-        settings = dataclasses.replace(settings, dedup=dedup)
-    if update and not settings.dedup.against:
-        raise UsageError("--update needs an index: name its folder with --against INDEX")
-    return settings
-
-
-def print_report(root: Path, as_json: bool) -> None:
-    """What `corpus dedup --report` prints, of the clusters that are there."""
-    from corpus.build import load_settings
-    from corpus.dedup.report import as_text, report
-    from corpus.dedup.signatures.minhash import banding, s_curve
-
-    duplicates = sorted((root / "duplicates").glob("*.parquet"))
-    if not duplicates:
-        raise UsageError(f"{root} has no duplicates yet: run `corpus dedup {root}`")
-    signatures = sorted((root / "state" / "dedup" / "signatures").glob("*.parquet"))
-    documents = sorted((root / "documents").glob("*.parquet"))
-    facts = report(duplicates, signatures, documents)
-    bands, rows = banding(load_settings(root)[0].dedup)
-    curve = [[round(s, 2), round(p, 4)] for s, p in s_curve(bands, rows).tolist()]
-    if as_json:
-        print_json(facts | {"bands": bands, "rows": rows, "s_curve": curve})
-    else:
-        print(as_text(facts), end="")
-        print(
-            f"\nhow likely a pair is compared: {bands} bands of {rows} rows\nJaccard   probability"
-        )
-        for similarity, probability in curve:
-            if similarity >= 0.5:
-                print(f"{similarity:7.2f}   {probability:.4f}")
-
-
 @app.command()
 @grouped
 def remove(
     folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR", help="A build folder, or the folder of an index.", parser=parsed
-        ),
+        str, typer.Argument(metavar="DIR", help="A build folder, or the folder of an index.")
     ],
     url: Annotated[list[str] | None, typer.Option(help="A page, in every capture.")] = None,
     host: Annotated[list[str] | None, typer.Option(help="A host and all below it.")] = None,
@@ -85,24 +41,26 @@ def remove(
 ) -> None:
     """Take documents out for good: the next copy is kept instead, and the page stays out."""
     from corpus import takedown
+    from corpus.dedup.index import is_index
 
     named = {"url": url or [], "host": host or [], "id": id_ or []}
     wanted = takedown.entries(named, list_, reason)
-    if (folder / "index.json").is_file():
-        found = takedown.from_index(folder, wanted, dry_run)
+    place = opened(folder)
+    if is_index(place.path):
+        facts = takedown.from_index(place, wanted, dry_run)
     else:
-        with started(running, folder) as on:
-            found = takedown.from_build(folder, wanted, on, dry_run)
+        with running.started(place) as engine:
+            facts = takedown.from_build(place, wanted, engine, dry_run)
     if running.as_json:
-        print_json(found)
+        print_json(facts)
     elif not running.quiet:
-        print(takedown.as_text(found), end="")
+        print(takedown.as_text(facts), end="")
 
 
 @app.command()
 @grouped
 def decontaminate(
-    folder: Build,
+    folder: BuildName,
     sets: Annotated[
         list[str] | None, typer.Option("--eval", help="A folder or file of evaluation items.")
     ] = None,
@@ -116,29 +74,32 @@ def decontaminate(
     running: Running,
 ) -> None:
     """Look for items of evaluation sets in the selected documents; publish without them."""
-    from corpus.build import load_settings
-    from corpus.config import set_key
+    from corpus.config import of_folder, set_key
+    from corpus.stages.books import funnel
 
-    settings, inputs = load_settings(folder)
+    build = opened(folder)
+    settings, inputs = of_folder(build.layout)
     action = None if remove_ is None else "remove" if remove_ else "mark"
     for key, value in (("sets", sets), ("action", action), ("threshold", threshold)):
         if value is not None:
             settings = set_key(settings, "decontaminate", key, value, "corpus decontaminate")
     if not settings.decontaminate.sets:
         raise UsageError("no evaluation sets: name files or folders with --eval")
-    as_json, quiet = running.as_json, running.quiet
-    with started(running, folder) as on:
-        run_stages(folder, settings, list(inputs), on, "select", False, True, True)
+    given, quiet = list(inputs), running.quiet
+    with running.started(build) as engine:
+        # Up to select first, so that what is timed is the search alone.
+        run_stages(build, settings, given, engine, "select", False, True, True)
         start = time.perf_counter()
-        run_stages(folder, settings, list(inputs), on, "decontaminate", False, True, True)
+        run_stages(build, settings, given, engine, "decontaminate", False, True, True)
         seconds = time.perf_counter() - start
-        run_stages(folder, settings, list(inputs), on, "publish", as_json, quiet, True)
+        run_stages(build, settings, given, engine, "publish", running.as_json, quiet, True)
     if not quiet:
-        from corpus.folder import books
-
-        number = books.read(folder)["decontaminate"]["in"]
-        print(f"decontaminate: {number:,} documents in {seconds:.1f} s, {number / seconds:,.0f} "
-              "documents/s (with loading sets and kernels)", file=sys.stderr)  # fmt: skip
+        number = funnel(build.layout)["decontaminate"]["in"]
+        print(
+            f"decontaminate: {number:,} documents in {seconds:.1f} s, {number / seconds:,.0f} "
+            "documents/s (with loading sets and kernels)",
+            file=sys.stderr,
+        )
 
 
 @index_app.command()

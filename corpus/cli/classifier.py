@@ -7,14 +7,16 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 
-from corpus.cli import reports
+from corpus.cli.options import Json, opened
+from corpus.cli.printing import print_json
 from corpus.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from corpus.folder.folder import Folder
 
 app = typer.Typer(help="Quality classifiers: train your own, score documents, measure.",
                   no_args_is_help=True)  # fmt: skip
@@ -50,7 +52,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Times each text is seen.")] = 20,
     text_column: Column = "text",
     max_documents: Limit = 0,
-    as_json: reports.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Train on texts of two kinds; print and save a cross-validated report.
 
@@ -70,7 +72,7 @@ def train(
         except OSError as error:
             raise RunError(f"cannot write {out}: {error.strerror or error}") from error
     if as_json:
-        reports.print_json(model.facts)
+        print_json(model.facts)
         return
     print(f"{out}: {out.stat().st_size:,} bytes; cross-validated, {folds} folds:")
     _print_report(model.facts["report"])
@@ -89,7 +91,7 @@ def evaluate(
     model: Model,
     text_column: Column = "text",
     max_documents: Limit = 0,
-    as_json: reports.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Measure a model on labelled texts that it has not seen: figures, calibration, sources."""
     from filters.quality import ClassifierError
@@ -103,7 +105,7 @@ def evaluate(
     except ClassifierError as error:
         raise UsageError(str(error)) from error
     if as_json:
-        reports.print_json(found)
+        print_json(found)
         return
     _print_report(found["report"])
     _print_sources("source", found["sources"])
@@ -122,7 +124,7 @@ def score(
         Path | None, typer.Option("--out", "-o", help="Files: write Parquet here, not JSON lines.")
     ] = None,
     text_column: Column = "text",
-    as_json: reports.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Score documents: the probability that each is of the model's positive kind.
 
@@ -133,27 +135,35 @@ def score(
     classifier = _load(model)
     if target == "-":
         _score_stdin(classifier, text_column, as_json)
-    elif (Path(target) / "corpus.toml").is_file():
+    elif _is_build(target):
         if out:
             raise UsageError("--out is for files: a build folder keeps its scores itself")
-        _score_build(Path(target), classifier, name or Path(model).stem.lower(), as_json)
+        _score_build(opened(target), classifier, name or Path(model).stem.lower(), as_json)
     else:
         _score_files(target, classifier, out, text_column)
 
 
-def _score_build(root: Path, classifier: Any, name: str, as_json: bool) -> None:
+def _is_build(target: str) -> bool:
+    from corpus.folder.layout import Layout
+
+    return Layout(Path(target)).settings.is_file()
+
+
+def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> None:
+    import pyarrow as pa
+
     from corpus.folder import scores
 
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} names no scores: lower-case letters, digits, - and _ (--name)")
     parts = []
     with _progress() as note:
-        for path, found in scores.score_build(root, name, classifier):
+        for path, found in scores.score_build(folder, name, classifier):
             note(f"{path.name}")
             parts.append(found)
     every = pa.chunked_array(parts, pa.float32()).to_numpy()
     if not len(every):
-        raise UsageError(f"{root} holds no documents: run `corpus harvest` first")
+        raise UsageError(f"{folder} holds no documents: run `corpus harvest` first")
     about = {
         "signal": f"score.{name}",
         "documents": len(every),
@@ -161,15 +171,18 @@ def _score_build(root: Path, classifier: Any, name: str, as_json: bool) -> None:
         "at_least_half": int((every >= 0.5).sum()),
     }
     if as_json:
-        reports.print_json(about)
+        print_json(about)
         return
     print(f"score.{name}: {len(every):,} documents, mean {about['mean']:.3f}, "
           f"{about['at_least_half']:,} at .5 or more")  # fmt: skip
-    print(f"Next: corpus sweep {root} --signal score.{name} --from 0 --to 1, or name it in a "
-          f"profile's rule and run corpus select {root} --profile FILE.toml")  # fmt: skip
+    print(f"Next: corpus sweep {folder} --signal score.{name} --from 0 --to 1, or name it in a "
+          f"profile's rule and run corpus select {folder} --profile FILE.toml")  # fmt: skip
 
 
 def _score_files(target: str, classifier: Any, out: Path | None, column: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows: dict[str, list[Any]] = {"source_file": [], "source_offset": [], "url": [], "score": []}
     with _progress() as note:
         for file, offset, url, value in _scored(target, classifier, column, note):
@@ -191,6 +204,8 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
 def _scored(
     target: str, classifier: Any, column: str, note: Any
 ) -> Iterator[tuple[str, int, str, float]]:
+    import pyarrow as pa
+
     batch: list[tuple[Any, str]] = []
     done = 0
 
@@ -210,6 +225,8 @@ def _scored(
 
 
 def _score_stdin(classifier: Any, column: str, as_json: bool) -> None:
+    import pyarrow as pa
+
     stream = sys.stdin.buffer
     for number, line in enumerate(stream, 1):
         text = line.decode("utf-8", "replace").rstrip("\r\n")
@@ -238,14 +255,16 @@ def _sources(paths: list[str], column: str, limit: int) -> dict[str, list[str]]:
 
 def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
     """(item, text) of every readable document of a file or folder, as `corpus build` reads them."""
-    from corpus.config import Settings, set_key
-    from corpus.sources.plan import READERS, units
-    from corpus.stages.harvest import document
+    from corpus.config import set_key
+    from corpus.settings import Settings
+    from corpus.sources.plan import units
+    from corpus.sources.table import items_of
+    from corpus.stages.document import document
     from corpus.web.charset import decode, gate
 
     settings = set_key(Settings(), "input", "text_column", column, "--text-column")
     for unit in units([path], settings):
-        for item in READERS[unit.kind][0](unit, settings):
+        for item in items_of(unit, settings):
             if item.text is not None:
                 yield item, item.text
             elif item.plain is not None:

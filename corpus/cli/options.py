@@ -1,4 +1,4 @@
-"""What the verbs share that run stages: their options, the engine, the run itself.
+"""The options that verbs share, and what they stand for: a folder, an engine.
 
 Typer reads options from the signature of a function. So that verbs need not repeat the list, they
 take a dataclass of options, and `grouped` gives them the signature with its fields.
@@ -14,57 +14,73 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from corpus.cli.folder import named
-from corpus.cli.reports import Json, print_funnel, print_json
 from corpus.errors import RunError, UsageError
 
+if TYPE_CHECKING:
+    from corpus.engine.units import Engine
+    from corpus.folder.folder import Folder
+    from corpus.folder.layout import Layout
+
+FOLDER = "The build folder, or its address: s3://…"
+BuildName = Annotated[str, typer.Argument(metavar="DIR", help=FOLDER)]
+OptionalBuildName = Annotated[str | None, typer.Argument(metavar="DIR", help=FOLDER)]
+Out = Annotated[str | None, typer.Option("--out", "-o", metavar="DIR", help=FOLDER)]
+Work = Annotated[
+    str | None,
+    typer.Option(
+        "--work",
+        help="Local folder for a build in an object store; else one below ~/.cache/inaho/work.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Inputs = Annotated[
     list[str],
     typer.Argument(help="Files, folders, globs, fsspec URLs (s3://…) or @list.txt."),
 ]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="Settings in a TOML file.")]
-ProfileName = Annotated[
+Source = Annotated[
+    str | None,
+    typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
+]
+LedgerKind = Annotated[
+    str | None, typer.Option("--ledger", help="candidates, or full: a row for every record.")
+]
+_Config = Annotated[str | None, typer.Option("--config", help="Settings in a TOML file.")]
+_Profile = Annotated[
     str | None,
     typer.Option(
         "--profile",
         help="Filter profile (`corpus profiles` lists them), or none; one a source: web,law=law.",
     ),
 ]
-Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or none.")]
-Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
-EngineName = Annotated[str, typer.Option("--engine", help="local, or ray: a cluster.")]
-RayAddress = Annotated[
+_Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or none.")]
+_Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="section.key=value, as often as needed: `corpus settings`."),
+]
+_Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
+_Engine = Annotated[str, typer.Option("--engine", help="local, or ray: a cluster.")]
+_RayAddress = Annotated[
     str | None,
     typer.Option("--ray-address", help="auto or HOST:PORT; without it a Ray on this machine."),
 ]
-Memory = Annotated[
+_Memory = Annotated[
     float, typer.Option("--memory", min=0, help="GiB that a worker may use; ray reserves them.")
 ]
-Source = Annotated[
-    str | None,
-    typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
-]
-LedgerKind = Annotated[
-    str | None, typer.Option("--ledger", help="candidates, or full: a row for every record.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Changes:
     """What is built: the options that change settings."""
 
-    config: ConfigFile = None
-    profile: ProfileName = None
-    dedup: Dedup = None
-    set_: Sets = None
+    config: _Config = None
+    profile: _Profile = None
+    dedup: _Dedup = None
+    set_: _Sets = None
 
     def any(self) -> bool:
         return bool(self.config or self.profile or self.dedup or self.set_)
@@ -74,12 +90,50 @@ class Chosen:
 class Running:
     """How it is built: who does the work, and what is printed."""
 
-    workers: Workers = 0
-    engine: EngineName = "local"
-    ray_address: RayAddress = None
-    memory: Memory = 0
+    workers: _Workers = 0
+    engine: _Engine = "local"
+    ray_address: _RayAddress = None
+    memory: _Memory = 0
     as_json: Json = False
-    quiet: Quiet = False
+    quiet: _Quiet = False
+
+    @contextlib.contextmanager
+    def started(self, folder: Folder) -> Iterator[Engine]:
+        """The engine that the flags name; ended with the command."""
+        from corpus import engine
+
+        try:
+            address, memory = self.ray_address or "", int(self.memory * 2**30)
+            with engine.start(
+                self.engine, self.workers, address, memory, self.quiet, folder.layout.lock
+            ) as ready:
+                yield ready
+        except KeyboardInterrupt:
+            # Caught while multiprocessing makes an object, it leaves one whose end prints a
+            # traceback.
+            sys.unraisablehook = lambda _: None
+            raise RunError(
+                "interrupted; what is done is kept: run the same command again"
+            ) from None
+
+
+def opened(name: str | None, work: str | None = None) -> Folder:
+    """The folder that an argument or --out names; UsageError when it cannot be one."""
+    from corpus.folder.folder import open_folder
+
+    if name is None:
+        raise UsageError("no build folder: name it with --out DIR")
+    folder = open_folder(name, work or "")
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UsageError(f"{folder} is a file: name a folder with --out")
+    return folder
+
+
+def layout_of(name: str) -> Layout:
+    """The paths of a build folder that is only read; of one in a store, those of its copy here."""
+    from corpus.folder.layout import Layout
+
+    return opened(name).layout if "://" in name else Layout(Path(name))
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
@@ -92,73 +146,26 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     for parameter in inspect.signature(verb).parameters.values():
         kind = groups.get(parameter.name)
         if kind is None:
-            one = parameter.replace(annotation=kinds[parameter.name])
-            options.append(one.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            own = parameter.replace(annotation=kinds[parameter.name])
+            options.append(own.replace(kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         fields = get_type_hints(kind, include_extras=True)
-        for field in dataclasses.fields(kind):
-            options.append(
-                inspect.Parameter(
-                    field.name, inspect.Parameter.KEYWORD_ONLY,
-                    default=field.default, annotation=fields[field.name],
-                )
-            )  # fmt: skip
+        options += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=fields[field.name],
+            )
+            for field in dataclasses.fields(kind)
+        ]
 
     @functools.wraps(verb)
-    def run(**given: Any) -> None:
+    def run(**values: Any) -> None:
         for name, kind in groups.items():
-            given[name] = kind(**{f.name: given.pop(f.name) for f in dataclasses.fields(kind)})
-        verb(**given)
+            values[name] = kind(**{f.name: values.pop(f.name) for f in dataclasses.fields(kind)})
+        verb(**values)
 
     run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
-
-
-def build_folder(folder: Path | None) -> Path:
-    """The folder that an argument or --out names; UsageError when it cannot be one."""
-    if folder is None:
-        raise UsageError("no build folder: name it with --out DIR")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --out")
-    return folder
-
-
-@contextlib.contextmanager
-def started(on: Running, root: Path) -> Iterator[Any]:
-    """The engine that the flags name; ended with the command."""
-    from corpus import engine
-
-    try:
-        address, memory = on.ray_address or "", int(on.memory * 2**30)
-        with engine.start(on.engine, on.workers, address, memory, on.quiet, root) as ready:
-            yield ready
-    except KeyboardInterrupt:
-        # Caught while multiprocessing makes an object, it leaves one whose end prints a traceback.
-        sys.unraisablehook = lambda _: None
-        raise RunError("interrupted; what is done is kept: run the same command again") from None
-
-
-def run_stages(
-    root: Path, settings: Any, inputs: list[str], engine: Any, last: str, as_json: bool,
-    quiet: bool, change: bool = False, update: bool = False,
-) -> None:  # fmt: skip
-    """Run the stages up to `last` and print the funnel (quiet: nothing)."""
-    from corpus.build import Build as Plan
-    from corpus.folder.books import OPTIONAL, STAGES
-
-    plan = Plan(root, settings, tuple(inputs), engine, update)
-    try:
-        funnel = plan.run(last, change)
-    except OSError as error:
-        raise RunError(f"{error.filename or root}: {error.strerror or error}") from error
-    if as_json:
-        print_json(funnel)
-    elif not quiet:
-        print_funnel(funnel, sys.stderr)
-        if last == "publish":
-            where = f"{root}/corpus ({funnel['publish']['shards']} shards)"
-            print(named(f"Corpus: {where}, card: {root}/README.md"), file=sys.stderr)
-        else:
-            later = [name for name in STAGES[STAGES.index(last) + 1 :] if name not in OPTIONAL]
-            print(named(f"Next: corpus {later[0]} {root}"), file=sys.stderr)

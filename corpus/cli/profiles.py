@@ -11,12 +11,12 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from corpus.cli.folder import Build
-from corpus.cli.reports import Json, print_json
+from corpus.cli.options import BuildName, Json, opened
+from corpus.cli.printing import print_json
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()
@@ -62,7 +62,7 @@ def profiles(
 
 @app.command()
 def compare(
-    folder: Build,
+    folder: BuildName,
     profiles: Annotated[str, typer.Option(help="Names or TOML files, separated by commas.")],
     out: Out = None,
     samples: Annotated[
@@ -77,22 +77,22 @@ def compare(
     """
     from corpus.answers import compare as comparing
     from corpus.answers import compare_report
-    from corpus.build import load_settings
+    from corpus.config import of_folder
 
-    lists = load_settings(folder)[0].select.word_lists
-    chosen = comparing.profiles_of(profiles.split(","), lists)
-    found = comparing.compare(folder, chosen, lists, samples)
-    target = out or folder / "plots"
-    _save(target, out is None, lambda: compare_report.save(target, found))
+    build = opened(folder)
+    lists = of_folder(build.layout)[0].select.word_lists
+    compared = comparing.profiles_of(profiles.split(","), lists)
+    answer = comparing.compare(build.layout, compared, lists, samples)
+    _save(build, out, lambda target, write: compare_report.save(target, write, answer))
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        print(compare_report.text(found))
+        print(compare_report.text(answer))
 
 
 @app.command()
 def sweep(
-    folder: Build,
+    folder: BuildName,
     signal: Annotated[str, typer.Option(help="A signal that profiles may name.")],
     low: Annotated[float, typer.Option("--from", help="First threshold.")],
     high: Annotated[float, typer.Option("--to", help="Last threshold.")],
@@ -107,32 +107,34 @@ def sweep(
     """
     from corpus.answers import compare as comparing
     from corpus.answers import compare_report
-    from corpus.build import load_settings
+    from corpus.config import of_folder
 
-    lists = load_settings(folder)[0].select.word_lists
-    rows = comparing.sweep(folder, signal, low, high, steps, by, lists)
-    target = out or folder / "plots"
-    _save(target, out is None, lambda: compare_report.save_sweep(target, signal, rows))
+    build = opened(folder)
+    lists = of_folder(build.layout)[0].select.word_lists
+    rows = comparing.sweep(build.layout, signal, low, high, steps, by, lists)
+    _save(build, out, lambda target, write: compare_report.save_sweep(target, write, signal, rows))
     if as_json:
         print_json(rows)
     else:
         print(compare_report.sweep_text(signal, rows))
 
 
-def _save(folder: Path, default: bool, write: Callable[[], tuple[list[str], list[str]]]) -> None:
-    """Run `write() -> (files, notes)` and say on stderr what it wrote.
+def _save(build: Any, out: Path | None, save: Callable[[Path, Any], list[str]]) -> None:
+    """Save into `out`, or the build's plots, and say on stderr what was written.
 
     A folder that cannot be written to is an error where the user named it, else a remark.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --out")
+    from corpus.folder.commit import commit_bytes
+
+    target = out or build.layout.plots
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file: name a folder with --out")
     try:
-        files, notes = write()
+        files = save(target, commit_bytes if out else build.commit_bytes)
     except (RunError, OSError) as error:
-        if not default:
-            raise RunError(f"cannot save in {folder}: {error}") from error
+        if out:
+            raise RunError(f"cannot save in {target}: {error}") from error
         print(f"Not saved ({error}): name a folder with --out", file=sys.stderr)
         return
-    for note in dict.fromkeys(filter(None, notes)):
-        print(note, file=sys.stderr)
-    print(f"Saved in {folder}: {', '.join(files)}", file=sys.stderr)
+    shown = target if out else build.shown(target)
+    print(f"Saved in {shown}: {', '.join(files)}", file=sys.stderr)

@@ -1,44 +1,43 @@
-"""The verbs that report on a build or the installation; corpus.cli.app adds them."""
+"""The verbs that answer: about a build, about what is installed, about the settings there are."""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from corpus.cli.folder import Build
+from corpus.cli.options import BuildName, Json, layout_of
+from corpus.cli.printing import print_funnel, print_json
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()
-def stats(folder: Build, as_json: Json = False) -> None:
+def stats(folder: BuildName, as_json: Json = False) -> None:
     """The funnel: how many records each stage took and where the rest went."""
-    from corpus.build import load_settings
-    from corpus.folder import books as funnel
+    from corpus.config import require_build
+    from corpus.stages.books import funnel
 
-    load_settings(folder)
-    about = funnel.read(folder)
+    layout = layout_of(folder)
+    require_build(layout)
     if as_json:
-        print_json(about)
+        print_json(funnel(layout))
     else:
-        print_funnel(about, sys.stdout)
+        print_funnel(funnel(layout), sys.stdout)
 
 
 @app.command()
 def explain(
-    folder: Build,
+    folder: BuildName,
     name: Annotated[str, typer.Argument(metavar="URL-OR-ID", help="A URL or a document id.")],
     as_json: Json = False,
 ) -> None:
     """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
     from corpus.answers.explain import explain as answer
 
-    answers = answer(folder, name)
+    answers = answer(layout_of(folder), name)
     if not answers:
         raise UsageError(f"{name} is in no record of this build: check the URL (it must be exact)")
     if as_json:
@@ -51,30 +50,119 @@ def explain(
 
 
 @app.command()
-def card(folder: Build, as_json: Json = False) -> None:
+def card(folder: BuildName, as_json: Json = False) -> None:
     """Print the data card of a finished build (README.md)."""
-    from corpus.answers import card as cards
-    from corpus.build import load_settings
-    from corpus.folder import books as funnel
+    from corpus.answers.card import facts, markdown
+    from corpus.config import of_folder
+    from corpus.stages.books import funnel
 
-    settings, _ = load_settings(folder)
-    about = funnel.read(folder)
-    if "publish" not in about:
-        raise UsageError(f"{folder} is not published yet: run `corpus publish {folder}`")
-    facts = cards.facts(folder, settings, about)
+    layout = layout_of(folder)
+    settings, _ = of_folder(layout)
+    books = funnel(layout)
+    if "publish" not in books:
+        raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
+    stated = facts(layout, settings, books)
     if as_json:
-        print_json(facts)
+        print_json(stated)
     else:
-        print(cards.markdown(facts))
+        print(markdown(stated))
 
 
 @app.command()
-def report(folder: Build) -> None:
+def report(folder: BuildName) -> None:
     """Name the HTML report of a finished build."""
-    page = folder / "report.html"
-    if not page.is_file():
-        raise UsageError(f"{folder} has no report yet: run `corpus publish {folder}`")
-    print(page)
+    layout = layout_of(folder)
+    if not layout.report.is_file():
+        raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
+    print(layout.report)
+
+
+@app.command()
+def trace(
+    folder: BuildName,
+    name: Annotated[
+        str, typer.Argument(help="A URL, a document id, SHARD.parquet:ROW or SOURCE-FILE:OFFSET.")
+    ],
+    verify: Annotated[bool, typer.Option(help="Also read the record in the input again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """From a document or shard row to its record in the input, and from a record to its row."""
+    from corpus.answers.trace import as_text
+    from corpus.answers.trace import trace as answer
+
+    answers = answer(layout_of(folder), name, verify)
+    if as_json:
+        print_json(answers)
+    else:
+        print(as_text(answers), end="")
+
+
+@app.command()
+def explore(
+    folder: BuildName,
+    sql: Annotated[str | None, typer.Argument(help="A query; without it: what there is.")] = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; text like a formula begins with '.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """SQL (DuckDB) over documents, ledger, duplicates and corpus of a build."""
+    from corpus.answers.explore import EXAMPLES, query, views
+    from corpus.answers.spreadsheet import write_csv
+
+    layout = layout_of(folder)
+    if sql is None:
+        listed = views(layout)
+        if as_json:
+            print_json(listed)
+            return
+        for view in listed:
+            columns = ", ".join(f"{c['name']} {_short(c['type'])}" for c in view["columns"])
+            print(f"{view['view']}: {view['rows']:,} rows, each {view['about']}\n  {columns}\n")
+        print("Examples")
+        for example in EXAMPLES:
+            print(f'  corpus explore {folder} "{example}"')
+        return
+    names, rows = query(layout, sql)
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+    elif as_csv:
+        write_csv(sys.stdout, names, rows)
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for name in names:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row))
+        width = None if sys.stdout.isatty() else 200
+        Console(width=width, highlight=False, markup=False).print(table)
+
+
+def _short(kind: str) -> str:
+    return "struct" if kind.startswith("STRUCT") else kind.lower()
+
+
+@app.command()
+def settings(
+    section: Annotated[
+        str | None, typer.Argument(help="A section, e.g. dedup; without it: all.")
+    ] = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print docs/settings.md.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Every setting with its default and meaning, as TOML that --config reads."""
+    from corpus.answers.settings_page import as_markdown as page
+    from corpus.answers.settings_page import as_toml, listed
+
+    if as_json:
+        print_json(listed(section))
+    else:
+        print(page(section) if as_markdown else as_toml(section), end="")
 
 
 @app.command()
@@ -92,30 +180,3 @@ def doctor(as_json: Json = False) -> None:
             print(f"{mark} {f['name']:20} {f['version']:14} {f['purpose']}{hint}")
     if not all(f["ok"] for f in findings if f["required"]):
         raise RunError("required parts are missing: see above")
-
-
-def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
-
-
-def print_funnel(funnel: dict[str, Any], file: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name, side in (("stage", "left"), ("in", "right"), ("out", "right"), ("kept", "right")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]
-    table.add_column("where the rest went")
-    for stage, entry in funnel.items():
-        reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
-        words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-        profiles = dict.fromkeys(facts["profile"] for facts in entry.get("sources", {}).values())
-        if profiles:
-            words = f"by {', '.join(profiles)}: {words or 'nothing dropped'}"
-        share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "-"
-        table.add_row(stage, f"{entry['in']:,}", f"{entry['out']:,}", share, words)
-        if len(profiles) > 1:
-            for source, facts in entry["sources"].items():
-                part = f"{facts['out'] / facts['in']:.1%}", f"source {source} by {facts['profile']}"
-                table.add_row("", f"{facts['in']:,}", f"{facts['out']:,}", *part)
-    Console(file=file, width=None if file.isatty() else 200, highlight=False).print(table)

@@ -28,10 +28,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import NEW, rank_copies
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.files import COPIED, DERIVED, fingerprint
 from corpus.errors import RunError, UsageError
 from corpus.folder.commit import commit_json, commit_parquet, sha256
+from corpus.settings import DedupSettings
 
 MEMBERS = pa.schema(
     [
@@ -94,6 +94,11 @@ class Index:
         """Takedown files of all segments, oldest first."""
         folders = [self.path / "segments" / segment for segment in self.every or self.segments]
         return [path for folder in folders for path in sorted(folder.glob("removed.parquet"))]
+
+
+def is_index(path: Path) -> bool:
+    """Whether a folder is an index."""
+    return (path / "index.json").is_file()
 
 
 def open_index(path: Path, settings: DedupSettings, generation: int = 0) -> Index:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.dedup.settings import DedupSettings
+from corpus.settings import DedupSettings
 
 # Standing of a document: what an index of earlier crawls says, which no policy overrules.
 KEPT_BEFORE, NEW, DROPPED_BEFORE = 0, 1, 2
@@ -74,3 +74,16 @@ def policy_text(settings: DedupSettings) -> str:
         "id": "smaller id",
     }
     return ", then ".join(words[key] for key in keep_order(settings) if words[key])
+
+
+def repetitions(cluster_sizes: np.ndarray, table: dict[int, int]) -> np.ndarray:
+    """How often a kept document is to be seen, by the size of its cluster: int32[n].
+
+    cluster_sizes: int[n], at least 1. What many hosts copied is often, up to a point, what many
+    found worth copying; FineWeb-2 trained better models after repeating documents by the size of
+    their clusters ("re-hydration"). The tables stand in corpus.settings; publish writes the column
+    `weight`.
+    """
+    limits = np.array(sorted(table))
+    times = np.array([table[size] for size in sorted(table)], np.int32)
+    return times[np.searchsorted(limits, cluster_sizes, side="right") - 1]

@@ -13,12 +13,14 @@ NAMES = ("local", "ray")
 
 
 def start(
-    name: str, workers: int, address: str, memory: int, quiet: bool, root: Path
+    name: str, workers: int, address: str, memory: int, quiet: bool, lock: Path
 ) -> contextlib.AbstractContextManager[Any]:
-    """The engine called `name` (corpus.engine.units.Engine) for the build folder `root`.
+    """The engine called `name` (corpus.engine.units.Engine).
 
     workers: most units in flight, 0: all that fit; address: of a Ray cluster; memory: bytes that a
-    worker may use, 0: not said. UsageError for an unknown engine, a missing package, no cluster.
+    worker may use, 0: not said; lock: a file that exists in the build's folder while it runs, by
+    which workers see that they share it. UsageError for an unknown engine, a missing package, no
+    cluster.
     """
     if name not in NAMES:
         raise UsageError(f"unknown engine {name!r}: it is {' or '.join(NAMES)}")
@@ -33,6 +35,5 @@ def start(
         from corpus.engine.ray import RayEngine
     except ModuleNotFoundError as error:
         raise UsageError("--engine ray needs Ray: pip install 'inaho[ray]'") from error
-    shared = root.absolute() / ".lock"  # exists while a build runs
-    folder = str(root.absolute())
-    return RayEngine(address, workers, quiet, memory=memory, name=folder, shared=shared)
+    shared = lock.absolute()
+    return RayEngine(address, workers, quiet, memory=memory, name=str(shared.parent), shared=shared)

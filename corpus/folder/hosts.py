@@ -8,36 +8,37 @@ depend on how the input was cut into units. A profile names them as `host_harm_s
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.folder.layout import Layout
+
 SEVERE = 2  # of harmful_severity: from here on a page is flagged
 MIN_PAGES = 5  # a host with fewer pages has the share 0: too few to speak for each other
 
 
-def harm_shares(root: Path, hosts: pa.Array | pa.ChunkedArray) -> pa.Array:
+def harm_shares(layout: Layout, hosts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """float32[n]: of each document's host, the share of its documents that are flagged.
 
     0 for a document without host and for hosts of fewer than MIN_PAGES documents.
     """
-    names, shares = _shares(root, (root / "documents").stat().st_mtime_ns)
+    names, shares = _shares(layout, layout.documents_folder.stat().st_mtime_ns)
     found = pc.index_in(hosts, value_set=names)
     if isinstance(found, pa.ChunkedArray):
         found = found.combine_chunks()
     return pc.fill_null(shares.take(found), pa.scalar(0, pa.float32()))
 
 
-def host_table(root: Path) -> pa.Table:
+def host_table(layout: Layout) -> pa.Table:
     """A row for every host with documents in a build folder: host, pages, flagged, share.
 
     Ordered by falling share, then by host; `share` counts every host, however small.
     """
     parts = []
-    for path in sorted((root / "documents").glob("*.parquet")):
+    for path in layout.documents_files():
         with pq.ParquetFile(path) as file:
             columns = file.read(columns=["host", "quality.harmful_severity"])
         severity = pc.struct_field(columns["quality"], "harmful_severity")
@@ -68,9 +69,9 @@ def _added(table: pa.Table) -> pa.Table:
 
 
 @functools.lru_cache(maxsize=1)
-def _shares(root: Path, changed: int) -> tuple[pa.Array, pa.Array]:
+def _shares(layout: Layout, changed: int) -> tuple[pa.Array, pa.Array]:
     """Hosts with any flagged document, and their shares; read once a process and harvest."""
-    table = host_table(root)
+    table = host_table(layout)
     enough = pc.and_(pc.greater_equal(table["pages"], MIN_PAGES), pc.greater(table["flagged"], 0))
     table = table.filter(enough).combine_chunks()
     empty = pa.array([], pa.string()), pa.array([], pa.float32())

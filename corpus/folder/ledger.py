@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus.folder import commit as storage
+from corpus.folder.folder import Folder
 from corpus.folder.schema import LEDGER
 
 
@@ -57,9 +57,9 @@ class Ledger:
             }
         )
 
-    def commit(self, path: Path) -> str:
-        """Write the rows; return the SHA-256 of the file."""
+    def commit(self, folder: Folder, index: int) -> dict[Path, str]:
+        """Write the rows of unit `index`; return the file and its SHA-256."""
         rows = pa.Table.from_pylist(self._rows, schema=LEDGER)
         table = pa.concat_tables([*self._tables, rows]).combine_chunks()
-        digest, _ = storage.commit_parquet(path, LEDGER, table)
-        return digest
+        path = folder.layout.ledger(self.stage, index)
+        return {path: folder.commit_parquet(path, LEDGER, table)[0]}

@@ -3,7 +3,7 @@
     corpus build INPUT… --out s3://bucket/prefix --work DIR
 
 Every stage reads and writes a local *working folder*; the store holds the truth. What
-`corpus.folder.commit` commits is uploaded before it gets its local name, and what it removes is
+`corpus.folder.folder` commits is uploaded before it gets its local name, and what it removes is
 removed there first, in the same order: so at any moment the store holds what a local build folder
 would hold if it were killed then. Whoever opens the folder makes the local one equal to the store.
 
@@ -26,18 +26,20 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from corpus.errors import RunError, UsageError
 from corpus.folder import lease
+from corpus.folder.commit import sha256
+from corpus.folder.layout import EXCHANGE, Layout, is_receipt
 from corpus.folder.objects import Entry, Refused, Store, patience
 
 HOME = ".mirror"
 MARK = "remote.json"
 LOST = "lost"
 THREADS = 8
-LOCAL = ("state/dedup/exchange/",)  # rewritten by every attempt, of no use to another machine
 
 
 def working_folder(url: str, work: str = "") -> Path:
@@ -50,105 +52,104 @@ def working_folder(url: str, work: str = "") -> Path:
     return Path(cache) / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
 
 
-def attach(url: str, work: str = "") -> Path:
-    """Make the working folder equal to the store and return it, absolute.
+def attach(url: str, work: str = "") -> Mirror:
+    """The working folder of `url`, made equal to the store.
 
     UsageError when the store does not let us in; RunError when it does not answer.
     """
     if any(sign in url for sign in "*?[]"):
         raise UsageError(f"{url} holds *, ? or brackets: name one folder")
-    about = {"url": url.rstrip("/")} | patience()
+    facts = {"url": url.rstrip("/")} | patience()
     root = working_folder(url, work).absolute()
     mark = root / HOME / MARK
     there = _read_json(mark).get("url")
-    if there not in (None, about["url"]):
+    if there not in (None, facts["url"]):
         raise UsageError(f"{root} mirrors {there}: choose another --work for {url}")
-    if there is None and any(n not in (HOME, ".lock") for n in _names(root)):
+    lock = Layout(root).lock
+    if there is None and any(n not in (HOME, lock.name) for n in _names(root)):
         raise UsageError(f"{root} is no mirror of {url} and not empty: choose another --work")
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps(about))
+        mark.write_text(json.dumps(facts))
     except OSError as error:
         raise UsageError(f"cannot work in {root}: {error.strerror or error}") from error
-    with open(root / ".lock", "a") as file:
+    mirror = Mirror(root, **facts)
+    with open(lock, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # a build runs here: what is local is what it has committed
-            return root
+            return mirror
         try:
-            _Mirror(root).pull(repair=False)
+            mirror.pull(repair=False)
         except Refused as error:
             if there is None:  # a mistyped address does not keep the folder
                 mark.unlink()
             raise UsageError(str(error)) from error
-    return root
+    return mirror
 
 
-def shown(root: Path) -> str:
-    """The name of a build folder for users: its address where it is a mirror."""
-    return str(_read_json(root / HOME / MARK).get("url") or root)
+def mirror_of(root: Path) -> Mirror | None:
+    """The mirror that a working folder is, as its mark says; None for other folders."""
+    mark = root / HOME / MARK
+    if not mark.exists():
+        return None
+    facts = _read_json(mark)
+    try:
+        return Mirror(
+            root.absolute(), *(facts[k] for k in ("url", "attempts", "timeout", "backoff"))
+        )
+    except KeyError as error:
+        raise RunError(f"{mark} is damaged: remove {root}") from error
 
 
-def put(data: Path, path: Path) -> None:
-    """Upload the file `data` as what is to be `path`; nothing outside a mirror."""
-    if (found := _find(path)) is not None:
-        found[0].put(data, found[1])
+@dataclass(frozen=True)
+class Mirror:
+    """A working folder and its store; small and picklable, each process opens its own store."""
 
+    root: Path  # absolute
+    url: str
+    attempts: int
+    timeout: float
+    backoff: float
 
-def remove(paths: Iterable[Path]) -> None:
-    """Remove from the store what is to be removed in a mirror; nothing outside one."""
-    keys: dict[Path, list[str]] = {}
-    for mirror, key in filter(None, map(_find, paths)):
-        keys.setdefault(mirror.root, []).append(key)
-    for root, names in keys.items():
-        _Mirror(root).drop(names)
+    @property
+    def store(self) -> Store:
+        return _store(self.url, self.attempts, self.timeout, self.backoff, os.getpid())
 
+    @property
+    def home(self) -> Path:
+        return self.root / HOME
 
-@contextlib.contextmanager
-def held(root: Path) -> Iterator[None]:
-    """Write to a mirror alone; the caller holds the local lock. Nothing for other folders."""
-    if not (root / HOME / MARK).exists():
-        yield
-        return
-    mirror = _Mirror(root.absolute())
-    lost = mirror.home / LOST
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(lease.held(mirror.store, lost.touch))
-        except Refused as error:
-            raise UsageError(str(error)) from error
-        lost.unlink(missing_ok=True)
-        mirror.pull(repair=True)
-        yield
-        mirror.settle()
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Write to the store alone; the caller holds the local lock."""
+        lost = self.home / LOST
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(lease.held(self.store, lost.touch))
+            except Refused as error:
+                raise UsageError(str(error)) from error
+            lost.unlink(missing_ok=True)
+            self.pull(repair=True)
+            yield
+            self.settle()
 
+    def put(self, data: Path, path: Path) -> None:
+        """Upload the file `data` as what is to be `path`, unless that stays local."""
+        key = self._key(path)
+        if _is_mirrored(key):
+            self._upload(data, key)
 
-def _find(path: Path) -> tuple[_Mirror, str] | None:
-    """The mirror that a path belongs to, and its key there; None for what stays local."""
-    path = path.absolute()
-    for root in path.parents:
-        if (root / HOME / MARK).exists():
-            key = path.relative_to(root).as_posix()
-            return (_Mirror(root), key) if _is_mirrored(key) else None
-    return None
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove from the store what is to be removed here."""
+        self.drop(filter(_is_mirrored, map(self._key, paths)))
 
+    def _key(self, path: Path) -> str:
+        return path.absolute().relative_to(self.root).as_posix()
 
-class _Mirror:
-    """A working folder and its store."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.home = root / HOME
-        about = _read_json(self.home / MARK)
-        try:
-            limits = (about["attempts"], about["timeout"], about["backoff"])
-            self.store = _store(about["url"], *limits, os.getpid())
-        except KeyError as error:
-            raise RunError(f"{self.home / MARK} is damaged: remove {root}") from error
-
-    def put(self, data: Path, key: str) -> None:
+    def _upload(self, data: Path, key: str) -> None:
         if (self.home / LOST).exists():
-            raise RunError(f"another build took {self.store.url} over: this one has ended")
+            raise RunError(f"another build took {self.url} over: this one has ended")
         self._note(key, data, self.store.put(data, key))
 
     def drop(self, keys: Iterable[str]) -> None:
@@ -186,11 +187,11 @@ class _Mirror:
         known = self._known()
         local = set(self._files())
         gone = there.keys() - local
-        self.drop(filter(_is_receipt, gone))
-        self.drop(itertools.filterfalse(_is_receipt, gone))
-        for key in sorted(local, key=lambda key: (_is_receipt(key), key)):
+        self.drop(filter(is_receipt, gone))
+        self.drop(itertools.filterfalse(is_receipt, gone))
+        for key in sorted(local, key=lambda key: (is_receipt(key), key)):
             if key not in there or not self._is_equal(key, there[key], known):
-                self.put(self.root / key, key)
+                self._upload(self.root / key, key)
 
     def _fetch(self, key: str, entry: Entry) -> None:
         path = self.root / key
@@ -217,8 +218,8 @@ class _Mirror:
 
     def _note(self, key: str, file: Path, entry: Entry) -> None:
         """Write down that a file is equal to an object; one log a process, a line at once."""
-        about = file.stat()
-        line = json.dumps([key, about.st_size, about.st_mtime_ns, entry.token]) + "\n"
+        facts = file.stat()
+        line = json.dumps([key, facts.st_size, facts.st_mtime_ns, entry.token]) + "\n"
         log = self.home / f"{socket.gethostname()}-{os.getpid()}.log"
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -240,17 +241,17 @@ class _Mirror:
     def _is_equal(
         self, key: str, entry: Entry, known: dict[str, set[tuple[int, int, str]]]
     ) -> bool:
-        about = (self.root / key).stat()
-        fact = (about.st_size, about.st_mtime_ns, entry.token)
-        return about.st_size == entry.size and fact in known.get(key, ())
+        facts = (self.root / key).stat()
+        fact = (facts.st_size, facts.st_mtime_ns, entry.token)
+        return facts.st_size == entry.size and fact in known.get(key, ())
 
     def _compact(self, equal: dict[str, Entry]) -> None:
         """One log in place of those of dead processes. Only under the folder's lock."""
         old = list(self.home.glob("*.log"))
         lines = []
         for key, entry in sorted(equal.items()):
-            about = (self.root / key).stat()
-            lines.append(json.dumps([key, about.st_size, about.st_mtime_ns, entry.token]) + "\n")
+            facts = (self.root / key).stat()
+            lines.append(json.dumps([key, facts.st_size, facts.st_mtime_ns, entry.token]) + "\n")
         temporary = self.home / "all.tmp"
         temporary.write_text("".join(lines))
         for log in old:
@@ -260,10 +261,10 @@ class _Mirror:
     def _damaged(self, fresh: set[str]) -> list[tuple[str, str]]:
         """(receipt, output) where a fetched output has other bytes than the receipt says."""
         found = []
-        for path in sorted((self.root / "state").rglob("[0-9]*.json")):
-            for name, about in (_read_json(path).get("outputs") or {}).items():
+        for path in sorted(Layout(self.root).state.rglob("[0-9]*.json")):
+            for name, facts in (_read_json(path).get("outputs") or {}).items():
                 file = self.root / name
-                if name in fresh and file.exists() and _sha256(file) != about["sha256"]:
+                if name in fresh and file.exists() and sha256(file) != facts["sha256"]:
                     found.append((path.relative_to(self.root).as_posix(), name))
         return found
 
@@ -280,11 +281,7 @@ def _names(folder: Path) -> list[str]:
 
 def _is_mirrored(key: str) -> bool:
     hidden = any(part.startswith(".") for part in key.split("/"))
-    return not hidden and not key.endswith("/") and not key.startswith(LOCAL)
-
-
-def _is_receipt(key: str) -> bool:
-    return key.startswith("state/") and key.endswith(".json")
+    return not hidden and not key.endswith("/") and not key.startswith(f"{EXCHANGE}/")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -293,8 +290,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

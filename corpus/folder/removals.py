@@ -1,8 +1,8 @@
-"""The removal list of a build or an index, and the stage `remove` that obeys it.
+"""The removal list of a build or an index, and which documents it names.
 
     DIR/removals.json   [{"kind": "url", "value": "https://…", "reason": "…"}, …] in order of entry
 
-`url` names a page, whatever its scheme, port or tracking parameters (dedup.exact.canonical_url), in
+`url` names a page, whatever its scheme, port or tracking parameters (filters.urls.canonical), in
 every capture; `host` a host and everything below it; `id` one document. What the list names takes
 no part in dedup, as if it had never been harvested: so the next copy of a kept one is kept. The
 list stays in the folder, and every later build of that folder obeys it.
@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +23,10 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.signatures.exact import canonical_url
 from corpus.errors import RunError, UsageError
-from corpus.folder import commit, selection
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
 
-LIST = "removals.json"
 KINDS = ("id", "url", "host")
 ABOUT = ["id", "url", "host", "source_file", "source_offset"]
 TAKEN = pa.schema([pa.field("file", pa.int32()), pa.field("row", pa.int32())])
@@ -55,9 +54,9 @@ class Removal:
         return self.value.strip().lower().rstrip(".") if self.kind == "host" else self.value
 
 
-def load(folder: Path) -> list[Removal]:
-    """The entries of a folder's list; none when it has no list."""
-    path = folder / LIST
+def load(layout: Layout) -> list[Removal]:
+    """The entries of the list of a build or an index; none when it has no list."""
+    path = layout.removals
     if not path.exists():
         return []
     try:
@@ -66,21 +65,21 @@ def load(folder: Path) -> list[Removal]:
         raise RunError(f"{path} is damaged ({error}): what it names must stay out") from error
 
 
-def add(folder: Path, new: Iterable[Removal]) -> list[Removal]:
+def add(folder: Folder, new: Iterable[Removal]) -> list[Removal]:
     """Append entries that are not on the list yet; the list as it is now."""
-    entries = load(folder)
+    entries = load(folder.layout)
     known = {(each.kind, each.key) for each in entries}
     for entry in new:
         if (entry.kind, entry.key) not in known:
             entries.append(entry)
             known.add((entry.kind, entry.key))
-    commit.commit_json(folder / LIST, [asdict(entry) for entry in entries])
+    folder.commit_json(folder.layout.removals, [asdict(entry) for entry in entries])
     return entries
 
 
-def obeyed(root: Path, index: str) -> list[Removal]:
+def obeyed(layout: Layout, index: str) -> list[Removal]:
     """The lists that a build obeys: its own, and that of the index it is compared with."""
-    return load(root) + (load(Path(index)) if index else [])
+    return load(layout) + (load(Layout(Path(index))) if index else [])
 
 
 def digest(removals: list[Removal]) -> str:
@@ -165,42 +164,10 @@ def _about() -> list[tuple[str, pa.DataType]]:
     return [(name, LEDGER.field(name).type if name != "host" else pa.string()) for name in ABOUT]
 
 
-def run(root: Path, files: int, removals: list[Removal]) -> None:
-    """The stage: write state/remove/0000000.parquet, the ledger rows and the receipt."""
-    documents = [root / "documents" / f"{index:07d}.parquet" for index in range(files)]
-    table, entries = find(documents, removals)
-    named = [removals[entry] for entry in entries.tolist()]
-    rows = selection.ledger_rows(
-        table,
-        "remove",
-        rule=[entry.kind for entry in named],
-        action="drop",
-        detail=[_detail(entry) for entry in named],
-    )
-    taken = root / "state" / "remove" / "0000000.parquet"
-    ledger = root / "ledger" / "remove-0000000.parquet"
-    outputs = {taken: commit.commit_parquet(taken, TAKEN, table.select(TAKEN.names))[0]}
-    outputs[ledger] = commit.commit_parquet(ledger, LEDGER, rows.cast(LEDGER))[0]
-    kinds = {kind: sum(entry.kind == kind for entry in named) for kind in KINDS}
-    counts: dict[str, Any] = {
-        "documents": sum(pq.read_metadata(path).num_rows for path in documents),
-        "removed": len(table),
-        "dropped": {kind: number for kind, number in kinds.items() if number},
-        "made_from": digest(removals),
-    }
-    commit.write_receipt(taken.with_suffix(".json"), root, outputs, counts)
-
-
-def _detail(entry: Removal) -> str:
-    reason = f": {entry.reason}" if entry.reason else ""
-    return f"taken down by {entry.kind} {entry.value}{reason}"
-
-
-def taken(root: Path) -> dict[int, np.ndarray]:
+def taken(layout: Layout) -> dict[int, np.ndarray]:
     """Rows (int32[k], ascending) taken down of each documents file that has any."""
-    path = root / "state" / "remove" / "0000000.parquet"
-    if not path.exists():
+    if not layout.taken.exists():
         return {}
-    table = pq.read_table(path)
+    table = pq.read_table(layout.taken)
     file, row = table["file"].to_numpy(), table["row"].to_numpy()
     return {int(index): np.sort(row[file == index]) for index in np.unique(file)}

@@ -1,8 +1,8 @@
 """Which rows of a documents file are still in: what select and the stages after it hand on.
 
-Each of these stages writes state/STAGE/NNNNNNN.parquet, a row per document that it keeps, with the
-columns of select.SELECTED and, from `trim` on, the altered text and a weight. The next stage reads
-the file of the last one before it that ran.
+Each of these stages writes a row per document that it keeps, with the columns of SELECTED and, from
+`trim` on, the altered text and a weight. The next stage reads the file of the last one before it
+that ran: `chain` names those that may have, in their order.
 """
 
 from __future__ import annotations
@@ -16,38 +16,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.folder import commit
+from corpus.folder.commit import picked_rows, sha256
+from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
 
-CHAIN = ("select", "trim", "decontaminate", "publish")
+SELECTED = pa.schema(
+    [
+        pa.field("row", pa.int32(), metadata={"description": "row in the documents file"}),
+        pa.field("n_bytes", pa.int32()),
+        pa.field("cluster", pa.string()),
+        pa.field("cluster_size", pa.int32()),
+        pa.field("robots_txt", pa.list_(pa.string())),
+        pa.field("robots_usage", pa.list_(pa.string())),
+    ]
+)
 WEIGHT = pa.field("weight", pa.float32())
 TEXT = pa.field("text", pa.string())  # null: as harvested
 ABOUT = ("id", "url", "host", "source_file", "source_offset", "text")
 
 
-def path_of(root: Path, index: int, before: str) -> Path:
-    """The rows that the last stage before `before` kept of documents file `index`."""
-    for stage in reversed(CHAIN[: CHAIN.index(before)]):
-        path = root / "state" / stage / f"{index:07d}.parquet"
+def path_of(layout: Layout, index: int, chain: tuple[str, ...]) -> Path:
+    """The rows that the last stage of `chain` kept of documents file `index`."""
+    for stage in reversed(chain):
+        path = layout.rows(stage, index)
         if path.exists():
             return path
     raise FileNotFoundError(path)
 
 
-def digest(root: Path, files: int, before: str) -> str:
+def digest(layout: Layout, files: range, chain: tuple[str, ...]) -> str:
     """Names the rows that all documents files have left, for the receipt of what is made of them.
 
     It hashes the rows' meaning, not the files: a stage that is done anew alike changes nothing.
     """
     total = hashlib.sha256()
-    for index in range(files):
-        total.update(commit.sha256(path_of(root, index, before)).encode())
+    for index in files:
+        total.update(sha256(path_of(layout, index, chain)).encode())
     return total.hexdigest()
 
 
-def read(root: Path, index: int, before: str) -> pa.Table:
+def read(layout: Layout, index: int, chain: tuple[str, ...]) -> pa.Table:
     """All rows that are left, with `weight` and `text` in any case."""
-    table = pq.read_table(path_of(root, index, before))
+    table = pq.read_table(path_of(layout, index, chain))
     if "weight" not in table.column_names:
         table = table.append_column(WEIGHT, pa.array(np.ones(len(table), np.float32)))
     if "text" not in table.column_names:
@@ -55,30 +65,30 @@ def read(root: Path, index: int, before: str) -> pa.Table:
     return table
 
 
-def texts(root: Path, index: int, before: str) -> Iterator[pa.RecordBatch]:
+def texts(layout: Layout, index: int, chain: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     """ABOUT and `row` of the rows that are left, altered texts in place, a row group at a time."""
-    chosen = read(root, index, before)
-    rows = chosen["row"].to_numpy()
-    with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as file:
-        for table, low, high in commit.picked_rows(file, rows, list(ABOUT)):
-            altered = pc.coalesce(chosen["text"].slice(low, high - low), table["text"])
+    left = read(layout, index, chain)
+    rows = left["row"].to_numpy()
+    with pq.ParquetFile(layout.documents(index)) as file:
+        for table, low, high in picked_rows(file, rows, list(ABOUT)):
+            altered = pc.coalesce(left["text"].slice(low, high - low), table["text"])
             table = table.set_column(table.schema.get_field_index("text"), "text", altered)
-            table = table.append_column("row", chosen["row"].slice(low, high - low))
+            table = table.append_column("row", left["row"].slice(low, high - low))
             yield from table.combine_chunks().to_batches()
 
 
-def ledger_rows(about: pa.Table, stage: str, **columns: object) -> pa.Table:
-    """Rows of schema.LEDGER: place and name of documents `about`, and the columns given.
+def ledger_rows(documents: pa.Table, stage: str, **columns: object) -> pa.Table:
+    """Rows of schema.LEDGER: place and name of `documents`, and the columns given.
 
     A column is an array, or a value for all rows; those left out are null.
     """
-    n = about.num_rows
+    n = documents.num_rows
     columns = {"stage": stage, "kept_id": "", **columns}
     arrays = []
     for field in LEDGER:
         value = columns.get(field.name)
-        if value is None and field.name in about.column_names:
-            value = about[field.name]
+        if value is None and field.name in documents.column_names:
+            value = documents[field.name]
         if not isinstance(value, pa.Array | pa.ChunkedArray | np.ndarray | list):
             value = pa.repeat(pa.scalar(value, field.type), n)
         arrays.append(value if isinstance(value, pa.ChunkedArray) else pa.array(value, field.type))

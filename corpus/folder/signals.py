@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.config import SelectSettings
 from corpus.errors import UsageError
 from corpus.folder import scores
+from corpus.folder.commit import as_array
 from corpus.folder.hosts import harm_shares
+from corpus.folder.layout import Layout
 from corpus.folder.removals import taken
+from corpus.settings import SelectSettings
 from filters import signals
 from filters.profile import Profile, load
 from filters.published_words import check, measure_extra
@@ -31,20 +33,16 @@ HOST_HARM = "host_harm_share"
 PERSONAL = "personal_"
 
 
-def file_of(root: Path, index: int) -> Path:
-    """The documents file of a unit."""
-    return root / "documents" / f"{index:07d}.parquet"
-
-
 def signals_of(
-    root: Path, index: int, names: Iterable[str], lists: str = "", rows: np.ndarray | None = None
-) -> dict[str, pa.Array]:
+    layout: Layout, index: int, names: Iterable[str], lists: str = "",
+    rows: np.ndarray | None = None,
+) -> dict[str, pa.Array]:  # fmt: skip
     """The signals `names` of documents file `index`, of all rows or of `rows` (ascending).
 
     lists: the folder of `[select] word_lists`. UsageError for a signal that the file lacks.
     """
     wanted = list(dict.fromkeys(names))
-    path = file_of(root, index)
+    path = layout.documents(index)
     lazy = frozenset(g for n in wanted if (g := signals.GROUP_OF.get(n)) and _lazy(n))
     kept = (*OWN, CLUSTER, HOST_HARM)  # what the build folder has, so that no text is read
     extra = [
@@ -55,7 +53,7 @@ def signals_of(
         path, [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))], rows
     )
     if lazy or extra:
-        texts = one(pq.read_table(path, columns=["text"])["text"])
+        texts = as_array(pq.read_table(path, columns=["text"])["text"])
         if rows is not None:
             texts = texts.take(pa.array(rows))
         fresh = signals.measure(texts, lazy) if lazy else None
@@ -63,21 +61,19 @@ def signals_of(
         out |= measure_extra(extra, texts, _folder(lists))
     if HOST_HARM in wanted:
         hosts = pq.read_table(path, columns=["host"])["host"]
-        out[HOST_HARM] = _rows(harm_shares(root, hosts), rows)
+        out[HOST_HARM] = _rows(harm_shares(layout, hosts), rows)
     if any(n.startswith(PERSONAL) for n in wanted):
-        counts = one(pq.read_table(path, columns=["personal"])["personal"])
+        counts = as_array(pq.read_table(path, columns=["personal"])["personal"])
         out |= {n: _rows(c, rows) for n, c in _personal(counts).items()}
     if CLUSTER in wanted:
-        if not (root / "state" / "dedup" / "0000000.json").exists():
+        if not layout.receipts("dedup"):
             raise UsageError(
-                f"signal {CLUSTER} comes from dedup, which has not run: corpus dedup {root}"
+                f"signal {CLUSTER} comes from dedup, which has not run: corpus dedup {layout}"
             )
         ids = pq.read_table(path, columns=["id"])["id"]
-        size = duplicates_of(root, index, ids)[2]
-        out[CLUSTER] = size if rows is None else size.take(pa.array(rows))
+        out[CLUSTER] = _rows(duplicates_of(layout, index, ids)[2], rows)
     for name in filter(scores.is_score, wanted):
-        found = scores.column(path, name)
-        out[name] = found if rows is None else found.take(pa.array(rows))
+        out[name] = _rows(scores.column(layout, index, name), rows)
     return {name: out[name] for name in wanted}
 
 
@@ -108,28 +104,25 @@ def _read(path: Path, names: list[str], rows: np.ndarray | None) -> dict[str, pa
                     f"{path}: signal {name} was not measured when this was harvested; "
                     "harvest again with this version"
                 )
-        columns = [name if name in OWN else f"quality.{name}" for name in names]
-        table = file.read(columns=columns)
-    found = {name: one(table[name]) for name in names if name in OWN}
+        table = file.read(columns=[n if n in OWN else f"quality.{n}" for n in names])
+    columns = {name: as_array(table[name]) for name in names if name in OWN}
     if "quality" in table.column_names:
-        struct = one(table["quality"])
-        found |= {name: struct.field(name) for name in names if name not in OWN}
-    if rows is not None:
-        found = {name: column.take(pa.array(rows)) for name, column in found.items()}
-    return found
+        struct = as_array(table["quality"])
+        columns |= {name: struct.field(name) for name in names if name not in OWN}
+    return {name: _rows(column, rows) for name, column in columns.items()}
 
 
 def duplicates_of(
-    root: Path, index: int, ids: pa.ChunkedArray
+    layout: Layout, index: int, ids: pa.ChunkedArray
 ) -> tuple[np.ndarray, pa.Array, pa.Array]:
     """(removed bool[n], cluster string[n], cluster_size int32[n]) from remove and dedup."""
     removed = np.zeros(len(ids), bool)
-    gone = taken(root).get(index)
+    gone = taken(layout).get(index)
     if gone is not None:
         removed[gone] = True
-    cluster = one(ids)
+    cluster = as_array(ids)
     size = np.ones(len(ids), np.int32)
-    for path in sorted((root / "duplicates").glob("*.parquet")):
+    for path in layout.duplicates_files():
         columns = ["kind", "cluster", "cluster_size", "row"]
         part = pq.read_table(path, columns=columns, filters=[("file", "=", index)])
         if not part.num_rows:
@@ -139,7 +132,7 @@ def duplicates_of(
         size[at] = part["cluster_size"].to_numpy()
         choice = np.arange(len(ids))
         choice[at] = len(ids) + np.arange(len(at))
-        cluster = pa.concat_arrays([cluster, one(part["cluster"])]).take(pa.array(choice))
+        cluster = pa.concat_arrays([cluster, as_array(part["cluster"])]).take(pa.array(choice))
     return removed, cluster, pa.array(size)
 
 
@@ -151,10 +144,10 @@ def made_from_of(removed: np.ndarray, cluster: pa.Array, size: pa.Array) -> str:
     return digest.hexdigest()
 
 
-def made_from(root: Path, index: int) -> str:
+def made_from(layout: Layout, index: int) -> str:
     """Names what remove and dedup say of a documents file."""
-    ids = pq.read_table(file_of(root, index), columns=["id"])["id"]
-    return made_from_of(*duplicates_of(root, index, ids))
+    ids = pq.read_table(layout.documents(index), columns=["id"])["id"]
+    return made_from_of(*duplicates_of(layout, index, ids))
 
 
 def check_profiles(settings: SelectSettings) -> None:
@@ -180,10 +173,3 @@ def check_words(profile: Profile, lists: str) -> None:
 
 def _folder(path: str) -> Path | None:
     return Path(path) if path else None
-
-
-def one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """The column as one array."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)

@@ -1,6 +1,6 @@
 """Selective reading of a crawl: ask its index for the wanted records, fetch only those.
 
-    index (Parquet or CDX) ─▶ filters (DuckDB) ─▶ DIR/state/ccindex/selection.parquet ─▶ units
+    index (Parquet or CDX) ─▶ filters (DuckDB) ─▶ selection in the build folder ─▶ units
     unit = a row range of the selection ─▶ ranges near each other, joined ─▶ WARC records ─▶ items
 
 The selection is written once, when the build is planned; a resumed build reads it back, so it never
@@ -18,48 +18,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.config import MIB, Settings
 from corpus.errors import RunError, UsageError
-from corpus.sources import web
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
+from corpus.settings import MIB, Settings
+from corpus.sources import warc as pages
 from corpus.sources.archives import warc
 from corpus.sources.archives.window import Window
 from corpus.sources.item import Item, Unit
 from corpus.sources.remote import ranges, selection
+from corpus.sources.source import Source
 
 MAX_RECORD = 64 * MIB  # packed; Common Crawl's stay below 5 MiB
 OUTAGE = 16  # requests in a row that fail for good: the server is down, not the record bad
 
 
-def plan(indexes: list[str], settings: Settings, state: Path | None) -> list[Unit]:
-    """Select the records, keep them in `state` and cut them into units of a fixed number.
+def plan(indexes: list[str], settings: Settings, folder: Folder | None) -> list[Unit]:
+    """Select the records, keep them in the build folder, cut them into units of a fixed number.
 
     Raises UsageError for an index without the columns the filters need, RunError for a damaged one.
     """
-    if state is None:
+    if folder is None:
         raise UsageError("ccindex keeps its selection in a build folder: name it with --out")
-    count = selection.write(indexes, settings.ccindex, state)
+    count = selection.write(indexes, settings.ccindex, folder)
     if not count:
         raise UsageError(
             "the index matches no record: loosen ccindex.languages, hosts, since, until, status "
             "or mimes"
         )
     cuts = [*range(0, count, settings.ccindex.unit_records), count]
-    return [_unit(*span) for span in enumerate(zip(cuts, cuts[1:], strict=False))]
+    file = folder.layout.selection.relative_to(folder.path).as_posix()
+    spans = enumerate(zip(cuts, cuts[1:], strict=False))
+    return [Unit(index, "ccindex", (file,), *rows) for index, rows in spans]
 
 
-def _unit(index: int, rows: tuple[int, int], state: str = "") -> Unit:
-    return Unit(index, "ccindex", (f"state/{selection.FILE}",), *rows, state)
-
-
-def find(state: Path, url: str) -> list[Unit]:
+def find(layout: Layout, url: str) -> list[Unit]:
     """A unit for every selected record of `url`: what `corpus explain` reads again."""
-    path = state / selection.FILE
+    path = layout.selection
     try:
         urls = pq.read_table(path, columns=["url"])["url"]
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(f"{path} is not readable: {error}") from error
     rows = pc.indices_nonzero(pc.equal(urls, url)).to_pylist()
-    return [_unit(row, (row, row + 1), str(state)) for row in rows]
+    return [Unit(row, "ccindex", (str(path),), row, row + 1, str(path)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
 
 
 def _rows(unit: Unit, base: str) -> list[_Row]:
-    path = Path(unit.state) / selection.FILE
+    path = Path(unit.state)
     try:
         table = _slice(path, unit.start, unit.end)
     except (OSError, pa.ArrowInvalid) as error:
@@ -155,7 +156,7 @@ def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
     for record in warc.read(Window.over(data), 0, 1, limit):
         found = True
         record.offset += row.start
-        yield from web.items(row.file, [record], settings)
+        yield from pages.items(row.file, [record], settings)
     if not found:
         yield replace(_failed(row, "no WARC record stands there"), problem="unreadable")
 
@@ -165,3 +166,6 @@ def _failed(row: _Row, reason: str) -> Item:
         row.file, row.start, max(0, row.stop - row.start), url=row.url,
         problem="fetch_failed", detail=reason,
     )  # fmt: skip
+
+
+SOURCE = Source("ccindex", (), read, plan=plan)  # no ending: it fetches, so it must be asked for

@@ -11,11 +11,11 @@ class Unit:
     """A part of the input that one worker reads: a byte or row range of a file, or whole files."""
 
     index: int  # position in the plan; names the unit's outputs
-    kind: str  # a key of corpus.sources.READERS
+    kind: str  # a key of corpus.sources.table.SOURCES
     files: tuple[str, ...]  # as named on the command line
     start: int = 0  # first byte (row) of the range
     end: int = -1  # behind the last one; -1: the whole file
-    state: str = ""  # DIR/state, filled in when the plan is read: where ccindex finds its selection
+    state: str = ""  # the build's selection of records, for ccindex; filled in by the build
 
     def __str__(self) -> str:
         more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from corpus.errors import UsageError
 from corpus.folder.ledger import Ledger
+from corpus.settings import CleanSettings
 from filters import footer
 from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
 
@@ -23,19 +24,6 @@ PREFIX = "personal_"  # of ledger rules and signals: personal_phone …
 SHOWN = 100  # spans of a class that a ledger row lists; `value` counts all
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class CleanSettings:
-    """What is cut and masked. Policies: detect, mask, drop (the document), off."""
-
-    footer: bool = True  # cut copyright and navigation lines at both ends of a text
-    personal: str = "mask"  # policy of every class of personal data that has no own
-    # IP addresses are counted only: nearly all in real pages are examples of configuration files.
-    personal_classes: dict[str, str] = field(default_factory=lambda: {"ip": "detect"})
-
-    def __post_init__(self) -> None:
-        policies(self.personal, self.personal_classes)
 
 
 class Outcome(NamedTuple):
@@ -54,9 +42,9 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     outcome = Outcome([], Counter(), Counter())
     if settings.footer:
         rows = [row for row in rows if _trim(row, ledger, outcome)]
-    chosen = policies(settings.personal, settings.personal_classes)
-    found = _find(rows, "text", chosen), _find(rows, "title", chosen)
-    nothing = {kind: None if chosen[kind] == "off" else 0 for kind in KINDS}
+    policy = policies(settings.personal, settings.personal_classes)
+    found = _find(rows, "text", policy), _find(rows, "title", policy)
+    nothing = {kind: None if policy[kind] == "off" else 0 for kind in KINDS}
     for i, row in enumerate(rows):
         row["personal"] = nothing
         text, title = found[0].get(i, ()), found[1].get(i, ())
@@ -64,9 +52,17 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
             _drop_broken(row, text, ledger, outcome)
         elif isinstance(title, Exception):
             _drop_broken(row, title, ledger, outcome)
-        elif not (text or title) or _apply(row, text, title, chosen, ledger, outcome):
+        elif not (text or title) or _apply(row, text, title, policy, ledger, outcome):
             outcome.rows.append(row)
     return outcome
+
+
+def check(settings: CleanSettings) -> None:
+    """UsageError for a policy, or a class of personal data, that there is none of."""
+    try:
+        policies(settings.personal, settings.personal_classes)
+    except ValueError as error:
+        raise UsageError(f"clean.personal_classes: {error}") from error
 
 
 def set_text(row: Row, text: str) -> None:
@@ -84,12 +80,12 @@ def utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def about(row: Row) -> tuple[str, str, str, int]:
+def ledger_key(row: Row) -> tuple[str, str, str, int]:
     """What a ledger row says of the document it is about."""
     return row["id"], row["url"], row["source_file"], row["source_offset"]
 
 
-def in_words(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An exception in one line, for the ledger."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
@@ -109,7 +105,7 @@ def _trim(row: Row, ledger: Ledger, outcome: Outcome) -> bool:
             for place, begin, end in (("head", 0, cut.begin), ("end", cut.end, len(text)))
             if begin < end
         ]
-        ledger.add("footer", *about(row), action="alter", value=gone, detail="; ".join(parts))
+        ledger.add("footer", *ledger_key(row), action="alter", value=gone, detail="; ".join(parts))
         set_text(row, text[cut.begin : cut.end])
     return True
 
@@ -119,16 +115,16 @@ def _digest(text: str) -> str:
 
 
 def _find(
-    rows: Sequence[Row], column: str, chosen: dict[str, str]
+    rows: Sequence[Row], column: str, policy: dict[str, str]
 ) -> dict[int, list[Finding] | Exception]:
     """Row → its findings, or what searching it raised."""
     try:
-        return dict(find_all(pa.array([row[column] for row in rows], pa.large_string()), chosen))
+        return dict(find_all(pa.array([row[column] for row in rows], pa.large_string()), policy))
     except Exception:  # one of them: search each alone
         found: dict[int, list[Finding] | Exception] = {}
         for i, row in enumerate(rows):
             try:
-                alone = find_all(pa.array([row[column]], pa.large_string()), chosen)
+                alone = find_all(pa.array([row[column]], pa.large_string()), policy)
                 if alone:
                     found[i] = alone[0]
             except Exception as error:
@@ -137,26 +133,28 @@ def _find(
 
 
 def _apply(
-    row: Row, text: Sequence[Finding], title: Sequence[Finding], chosen: dict[str, str],
+    row: Row, text: Sequence[Finding], title: Sequence[Finding], policy: dict[str, str],
     ledger: Ledger, outcome: Outcome,
 ) -> bool:  # fmt: skip
     """Count, mask and note the findings of a row. False if a class under `drop` drops it."""
     counts = Counter(f.kind for f in (*text, *title))
     row["personal"] = row["personal"] | counts
     for kind in KINDS:
-        if counts[kind] and chosen[kind] == "drop":
+        if counts[kind] and policy[kind] == "drop":
             rule = PREFIX + kind
             outcome.dropped[rule] += 1
             spans = _spans(kind, text, title)
-            ledger.add(rule, *about(row), value=counts[kind], threshold=0, detail=spans)
+            ledger.add(rule, *ledger_key(row), value=counts[kind], threshold=0, detail=spans)
             return False
     for kind in KINDS:
-        if counts[kind] and chosen[kind] == "mask":
+        if counts[kind] and policy[kind] == "mask":
             outcome.altered[PREFIX + kind] += 1
             spans = f"{_spans(kind, text, title)} became {PLACEHOLDERS[kind]}"
-            ledger.add(PREFIX + kind, *about(row), action="alter", value=counts[kind], detail=spans)
-    row["title"] = mask(row["title"], [f for f in title if chosen[f.kind] == "mask"])
-    hidden = [f for f in text if chosen[f.kind] == "mask"]
+            ledger.add(
+                PREFIX + kind, *ledger_key(row), action="alter", value=counts[kind], detail=spans
+            )
+    row["title"] = mask(row["title"], [f for f in title if policy[f.kind] == "mask"])
+    hidden = [f for f in text if policy[f.kind] == "mask"]
     if hidden:
         set_text(row, mask(row["text"], hidden))
     return True
@@ -174,4 +172,4 @@ def _spans(kind: str, text: Sequence[Finding], title: Sequence[Finding]) -> str:
 
 def _drop_broken(row: Row, error: Exception, ledger: Ledger, outcome: Outcome) -> None:
     outcome.dropped["error"] += 1
-    ledger.add("error", *about(row), detail=in_words(error))
+    ledger.add("error", *ledger_key(row), detail=error_text(error))

@@ -10,10 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,51 +21,54 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.passages import contamination as method
 from corpus.dedup.passages import evalsets
-from corpus.dedup.settings import DecontaminateSettings
-from corpus.folder import commit, selection
-
-Each = Callable[[Callable[[Any], Any], list[Any], str], None]
+from corpus.folder import selection
+from corpus.folder.commit import commit, sha256
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
+from corpus.settings import DecontaminateSettings
+from corpus.stages.stage import Job
 
 
 @dataclass(frozen=True)
 class _Unit:
     """One documents file; picklable."""
 
-    root: Path
+    folder: Folder
     index: int
     settings: DecontaminateSettings
+    chain: tuple[str, ...]
     made_from: str
 
     @property
-    def df(self) -> Path:
-        return self.root / "state" / "decontaminate" / f"df-{self.index:07d}.npy"
+    def layout(self) -> Layout:
+        return self.folder.layout
 
-    @property
-    def out(self) -> Path:
-        return self.root / "state" / "decontaminate" / f"{self.index:07d}.parquet"
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        return selection.texts(self.layout, self.index, self.chain)
 
 
-def run(root: Path, files: int, settings: DecontaminateSettings, each: Each) -> None:
+def run(job: Job) -> None:
     """Decontaminate all documents files; receipts name the rows and the sets they are made from."""
-    parts = [selection.digest(root, files, "decontaminate"), state_of_sets(settings)]
+    settings, layout = job.settings.decontaminate, job.folder.layout
+    parts = [selection.digest(layout, job.files, job.chain), state_of_sets(settings)]
     made_from = hashlib.sha256("".join(parts).encode()).hexdigest()
-    todo = [_Unit(root, index, settings, made_from) for index in range(files)]
-    if all(_done(unit) for unit in todo):
+    if all(job.folder.is_made_from("decontaminate", index, made_from) for index in job.files):
         return
+    units = [_Unit(job.folder, i, settings, job.chain, made_from) for i in job.files]
+    # An n-gram weighs what the whole corpus says: count everywhere, then mark.
     _items(settings)  # wrong sets fail here, in one line
-    each(_count, todo, "count n-grams")
-    counts = [_read_df(unit) for unit in todo]
-    weights = method.weigh(_items(settings), counts)
-    each(functools.partial(_mark, weights=weights), todo, "decontaminate")
-    for unit in todo:
-        unit.df.unlink(missing_ok=True)
+    job.each(_count, units, "count n-grams")
+    weights = method.weigh(_items(settings), [_read_counts(unit) for unit in units])
+    job.each(functools.partial(_mark, weights=weights), units, "decontaminate")
+    for index in job.files:
+        layout.ngram_counts(index).unlink(missing_ok=True)
 
 
 def state_of_sets(settings: DecontaminateSettings) -> str:
     """Names the evaluation sets by their files' bytes: changed sets are searched for anew."""
     total = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     for file, label in evalsets.files(list(map(Path, settings.sets))):
-        total.update(label.encode() + commit.sha256(file).encode())
+        total.update(label.encode() + sha256(file).encode())
     return total.hexdigest()
 
 
@@ -75,36 +77,31 @@ def _items(settings: DecontaminateSettings) -> method.Items:
     return method.load_items(list(map(Path, settings.sets)), settings.ngram)
 
 
-def _done(unit: _Unit) -> bool:
-    receipt = commit.read_receipt(unit.out.with_suffix(".json"), unit.root)
-    return receipt is not None and receipt["counts"]["made_from"] == unit.made_from
-
-
 def _count(unit: _Unit) -> None:
-    texts = selection.texts(unit.root, unit.index, "decontaminate")
-    number, df = method.count(texts, _items(unit.settings))
-    commit.commit(unit.df, lambda file: np.save(file, np.append(df, number)))
+    number, df = method.count(unit.texts(), _items(unit.settings))
+    path = unit.layout.ngram_counts(unit.index)
+    commit(path, lambda file: np.save(file, np.append(df, number)))
 
 
-def _read_df(unit: _Unit) -> tuple[int, np.ndarray]:
-    df = np.load(unit.df)
-    return int(df[-1]), df[:-1]
+def _read_counts(unit: _Unit) -> tuple[int, np.ndarray]:
+    counts = np.load(unit.layout.ngram_counts(unit.index))
+    return int(counts[-1]), counts[:-1]
 
 
 def _mark(unit: _Unit, weights: np.ndarray) -> None:
     """Write what is left of a file, the ledger rows and the receipt."""
-    root, settings = unit.root, unit.settings
-    before = pq.read_table(selection.path_of(root, unit.index, "decontaminate"))
-    ledger = root / "ledger" / f"decontaminate-{unit.index:07d}.parquet"
+    folder, layout, settings = unit.folder, unit.layout, unit.settings
+    before = pq.read_table(selection.path_of(layout, unit.index, unit.chain))
+    ledger = layout.ledger("decontaminate", unit.index)
     remove = settings.action == "remove"
-    texts: Iterable[pa.RecordBatch] = selection.texts(root, unit.index, "decontaminate")
     rows: list[int] = []
-    method.mark(texts, ledger, _items(settings), weights, settings.threshold,
-                "drop" if remove else "mark", rows)  # fmt: skip
+    method.mark(unit.texts(), ledger, _items(settings), weights, settings.threshold,
+                "drop" if remove else "mark", rows, folder.commit_parquet)  # fmt: skip
     hit = pc.is_in(before["row"], pa.array(rows, pa.int32()))
     kept = before.filter(pc.invert(hit)).combine_chunks() if remove else before
-    outputs = {unit.out: commit.commit_parquet(unit.out, kept.schema, kept)[0]}
-    outputs[ledger] = commit.sha256(ledger)
+    out = layout.rows("decontaminate", unit.index)
+    outputs = {out: folder.commit_parquet(out, kept.schema, kept)[0]}
+    outputs[ledger] = sha256(ledger)
     counts = {
         "input": len(before),
         "kept": len(kept),
@@ -112,4 +109,4 @@ def _mark(unit: _Unit, weights: np.ndarray) -> None:
         "altered": {} if remove or not rows else {"marked as contaminated": len(rows)},
         "made_from": unit.made_from,
     }
-    commit.write_receipt(unit.out.with_suffix(".json"), root, outputs, counts)
+    folder.write_receipt("decontaminate", unit.index, outputs, counts)

@@ -11,99 +11,98 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from corpus.config import Settings
+import pyarrow.parquet as pq
+
 from corpus.dedup import index as indexes
-from corpus.dedup.distributed import spread as distributed
+from corpus.dedup.distributed import spread
 from corpus.dedup.local import cluster
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.files import fingerprint, has_url
 from corpus.errors import UsageError
-from corpus.folder import books, commit, removals
+from corpus.folder import removals
+from corpus.folder.commit import sha256
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
+from corpus.settings import DedupSettings
+from corpus.stages.stage import Job
 
-Each = Callable[[Callable[[Any], Any], Sequence[Any], str], None]
 
-
-def run(
-    root: Path, files: int, settings: Settings, each: Each, update: bool = False,
-    spread: distributed.Map | None = None,
-) -> None:  # fmt: skip
-    """Find the duplicates; with `update`, append the crawl to the index it was compared with.
-
-    spread: the map of an engine on several machines, which then clusters as well; a crawl that is
-    compared with an index is clustered here all the same.
-    """
-    dedup = settings.dedup
-    receipt_path = root / "state" / "dedup" / "0000000.json"
-    receipt = commit.read_receipt(receipt_path, root)
-    documents = [root / "documents" / f"{index:07d}.parquet" for index in range(files)]
-    gone = removals.taken(root)
-    if dedup.mode == "none":
-        rows = books.rows(documents) - sum(len(each) for each in gone.values())
+def run(job: Job) -> None:
+    """Find the duplicates; with `job.update`, append the crawl to the index it is compared with."""
+    folder, layout, settings = job.folder, job.folder.layout, job.settings.dedup
+    receipt = folder.receipt("dedup")
+    taken = removals.taken(layout)
+    if settings.mode == "none":
+        rows = sum(pq.read_metadata(layout.documents(index)).num_rows for index in job.files)
+        rows -= sum(len(gone) for gone in taken.values())
         if receipt is None or receipt["counts"]["documents"] != rows:
-            counts: dict[str, Any] = {"documents": rows, "removed": 0}
-            commit.write_receipt(receipt_path, root, {}, counts)
+            folder.write_receipt("dedup", 0, {}, {"documents": rows, "removed": 0})
         return
-    signatures = [_folder(root) / path.name for path in documents]
-    _forget_other_signatures(root, dedup)
-    todo = [(d, s) for d, s in zip(documents, signatures, strict=True) if not s.exists()]
-    if receipt is None or update or dedup.against or todo:
-        each(functools.partial(_sign, settings=dedup), todo, "sign")
-    made_from = _made_from(root, dedup, update)
-    pending = update and not _appended(signatures, dedup)
-    if receipt is not None and receipt["counts"]["made_from"] == made_from and not pending:
+    # Signatures first, a unit a documents file; they outlive a change of what is clustered.
+    _forget_other_signatures(folder, settings)
+    unsigned = [index for index in job.files if not layout.signatures(index).exists()]
+    if receipt is None or job.update or settings.against or unsigned:
+        unit = functools.partial(sign_unit, folder=folder, settings=settings)
+        job.each(unit, unsigned, "sign")
+    # Then the clusters of all, unless they were made from the same.
+    signatures = [layout.signatures(index) for index in job.files]
+    made_from = _made_from(layout, settings, job.update)
+    pending = job.update and not _appended(signatures, settings)
+    if folder.is_made_from("dedup", 0, made_from) and not pending:
         return
-    against = Path(dedup.against) if dedup.against else None
-    exchange = root / "state" / "dedup" / "exchange"
-    if spread is not None and not against:
-        counts = distributed.cluster(
-            signatures, root / "duplicates", root / "ledger", dedup, exchange, spread, gone
-        )
-    else:
-        shutil.rmtree(exchange, ignore_errors=True)  # of a build begun on a cluster
-        with commit.lock(against) if against and update else contextlib.nullcontext():
-            counts = cluster.cluster(
-                signatures, root / "duplicates", root / "ledger", dedup, dedup.memory_mib << 20,
-                against, update, gone,
-            )  # fmt: skip
-    made = [*(root / "duplicates").glob("*.parquet"), *(root / "ledger").glob("dedup-*.parquet")]
-    outputs = {path: commit.sha256(path) for path in sorted(made)}
-    commit.write_receipt(receipt_path, root, outputs, counts | {"made_from": made_from})
+    counts = _cluster(job, signatures, taken)
+    outputs = {path: sha256(path) for path in (layout.duplicates, layout.dedup_ledger)}
+    folder.write_receipt("dedup", 0, outputs, counts | {"made_from": made_from})
 
 
-def _folder(root: Path) -> Path:
-    return root / "state" / "dedup" / "signatures"
+def sign_unit(index: int, folder: Folder, settings: DedupSettings) -> dict[str, int]:
+    """Sign documents file `index`."""
+    layout = folder.layout
+    documents, out = layout.documents(index), layout.signatures(index)
+    return cluster.sign(documents, out, settings, folder.commit_parquet)
 
 
-def _sign(pair: tuple[Path, Path], settings: DedupSettings) -> dict[str, int]:
-    return cluster.sign(pair[0], pair[1], settings)
+def _cluster(job: Job, signatures: list[Path], taken: dict[int, Any]) -> dict[str, int]:
+    """Cluster on the machines of the engine, or here; a crawl with an index always here."""
+    folder, layout, settings = job.folder, job.folder.layout, job.settings.dedup
+    if job.engine.distributed and not settings.against:
+        return spread.cluster(
+            signatures, layout, settings, layout.exchange, job.engine.map, taken,
+            write=folder.commit_parquet,
+        )  # fmt: skip
+    shutil.rmtree(layout.exchange, ignore_errors=True)  # of a build begun on a cluster
+    index = Folder(Path(settings.against)) if settings.against else None
+    with index.lock() if index and job.update else contextlib.nullcontext():
+        return cluster.cluster(
+            signatures, layout, settings, settings.memory_mib << 20,
+            index.path if index else None, job.update, taken, folder.commit_parquet,
+        )  # fmt: skip
 
 
-def _forget_other_signatures(root: Path, settings: DedupSettings) -> None:
+def _forget_other_signatures(folder: Folder, settings: DedupSettings) -> None:
     """Clear signatures of another harvest or of settings that give other ones."""
-    harvest = (root / "state" / "harvest" / "settings.json").read_text()
-    about = [harvest, fingerprint(settings), settings.quality, has_url(settings)]
-    wanted = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    path = _folder(root) / "made_from.json"
-    if not path.exists() or json.loads(path.read_bytes()) != wanted:
-        commit.clear(_folder(root))
-        commit.commit_json(path, wanted)
+    layout = folder.layout
+    harvest = layout.fingerprint("harvest").read_text()
+    shape = [harvest, fingerprint(settings), settings.quality, has_url(settings)]
+    wanted = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
+    made_from = layout.signatures_made_from
+    if not made_from.exists() or json.loads(made_from.read_bytes()) != wanted:
+        folder.remove(path for path in layout.signatures_folder.glob("*") if path.is_file())
+        folder.commit_json(made_from, wanted)
 
 
-def _made_from(root: Path, settings: DedupSettings, update: bool) -> str:
+def _made_from(layout: Layout, settings: DedupSettings, update: bool) -> str:
     """Names the removals and the index that the clusters depend on."""
-    path = root / "state" / "remove" / "0000000.parquet"
-    taken = commit.sha256(path) if path.exists() else ""
+    taken = sha256(layout.taken) if layout.taken.exists() else ""
     if not settings.against:
         return taken
-    folder = Path(settings.against)
-    if not update and not (folder / "index.json").is_file():
-        raise UsageError(f"no index at {folder}: --update begins one with this crawl")
-    index = indexes.open_index(folder, settings, settings.generation)
-    takedowns = [p.parent.name for p in index.takedowns()]
+    path = Path(settings.against)
+    if not update and not indexes.is_index(path):
+        raise UsageError(f"no index at {path}: --update begins one with this crawl")
+    index = indexes.open_index(path, settings, settings.generation)
+    takedowns = [takedown.parent.name for takedown in index.takedowns()]
     return hashlib.sha256(json.dumps([taken, takedowns]).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.config import MIB, Settings
-from corpus.dedup.rehydrate import repetitions
-from corpus.dedup.settings import parse_table
-from corpus.folder import commit, selection
+from corpus.dedup.keep import repetitions
+from corpus.folder import selection
+from corpus.folder.commit import picked_rows
+from corpus.folder.folder import Folder
+from corpus.folder.layout import SHARDS, Layout, index_of
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
+from corpus.settings import MIB, Settings, parse_weights
+from corpus.stages.stage import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,24 @@ class Shard:
         return self.name
 
 
-def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
-    """Cut the selected rows into shards of about shard_mib MiB of text."""
-    limit = settings.publish.shard_mib * MIB
+def run(job: Job) -> None:
+    """Write the shards whose rows are not published yet; remove those of other rows."""
+    shards = cut(job)
+    forget_stale(job.folder, shards)
+    todo = [s for s in shards if job.folder.receipt("publish", s.index) is None]
+    unit = functools.partial(
+        publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
+    )
+    job.each(unit, todo, "publish")
+
+
+def cut(job: Job) -> list[Shard]:
+    """Cut the rows that are left into shards of about shard_mib MiB of text."""
+    layout, limit = job.folder.layout, job.settings.publish.shard_mib * MIB
     parts: list[list[tuple[int, int, int]]] = [[]]
     held = 0
-    for index in range(files):
-        sizes = pq.read_table(selection.path_of(root, index, "publish"), columns=["n_bytes"])
+    for index in job.files:
+        sizes = pq.read_table(selection.path_of(layout, index, job.chain), columns=["n_bytes"])
         lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
         start = 0
         while start < len(lengths):
@@ -58,67 +73,66 @@ def plan(root: Path, files: int, settings: Settings) -> list[Shard]:
                 held = 0
     if not parts[-1] and len(parts) > 1:
         parts.pop()
-    names = [_digest(root, part) for part in parts]
+    names = [_digest(layout, part, job.chain) for part in parts]
     return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
 
 
-def _digest(root: Path, parts: list[tuple[int, int, int]]) -> str:
-    """Names the selected rows of a shard."""
+def _digest(layout: Layout, parts: list[tuple[int, int, int]], chain: tuple[str, ...]) -> str:
+    """Names the rows of a shard."""
     total = hashlib.sha256()
     for index, start, end in parts:
-        rows = selection.read(root, index, "publish").slice(start, end - start)
+        rows = selection.read(layout, index, chain).slice(start, end - start)
         total.update(f"{index}:".encode())
         for batch in rows.combine_chunks().to_batches():
             total.update(batch.serialize())
     return total.hexdigest()
 
 
-def forget_stale(root: Path, shards: list[Shard]) -> None:
+def forget_stale(folder: Folder, shards: list[Shard]) -> None:
     """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
-    stale = []
-    for path in sorted((root / "state" / "publish").glob("[0-9]*.json")):
-        receipt = commit.read_receipt(path, root) or {"outputs": {}, "counts": {}}
-        shard = shards[int(path.stem)] if int(path.stem) < len(shards) else None
-        if shard is None or receipt["counts"].get("made_from") != shard.made_from or (
-            f"corpus/{shard.name}" not in receipt["outputs"]
-        ):  # fmt: skip
+    layout, stale = folder.layout, []
+    for path in layout.receipts("publish"):
+        index = index_of(path)
+        receipt = folder.receipt("publish", index) or {"outputs": {}, "counts": {}}
+        shard = shards[index] if index < len(shards) else None
+        is_same = shard is not None and receipt["counts"].get("made_from") == shard.made_from
+        if shard is None or not is_same or f"{SHARDS}/{shard.name}" not in receipt["outputs"]:
             stale.append(path)
     names = {shard.name for shard in shards}
-    shown = (root / "corpus").glob("*.parquet")
-    commit.remove([*stale, *(path for path in shown if path.name not in names)])
+    folder.remove([*stale, *(path for path in layout.shards() if path.name not in names)])
 
 
-def publish_unit(shard: Shard, root: Path, settings: Settings) -> dict[str, Any]:
-    """Write one shard; returns {documents, characters, bytes, made_from}."""
-    table = parse_table(settings.dedup.rehydrate)
+def publish_unit(
+    shard: Shard, folder: Folder, settings: Settings, chain: tuple[str, ...]
+) -> dict[str, Any]:
+    """Write one shard; returns {documents, characters, bytes}."""
+    rehydration = parse_weights(settings.dedup.rehydrate)
     counts = {"documents": 0, "characters": 0, "bytes": 0}
 
     def batches() -> Iterator[pa.RecordBatch]:
         for index, start, end in shard.parts:
-            for batch in _rows(root, index, start, end, table):
+            left = selection.read(folder.layout, index, chain).slice(start, end - start)
+            for batch in _rows(folder.layout.documents(index), left, rehydration):
                 counts["documents"] += batch.num_rows
                 counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
                 counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
                 yield batch
 
-    path = root / "corpus" / shard.name
-    digest, _ = commit.commit_parquet(path, SHARD, batches())
-    receipt = root / "state" / "publish" / f"{shard.index:07d}.json"
-    commit.write_receipt(receipt, root, {path: digest}, counts | {"made_from": shard.made_from})
+    path = folder.layout.shard(shard.name)
+    digest, _ = folder.commit_parquet(path, SHARD, batches())
+    made_from = {"made_from": shard.made_from}
+    folder.write_receipt("publish", shard.index, {path: digest}, counts | made_from)
     return counts
 
 
-def _rows(
-    root: Path, index: int, start: int, end: int, rehydration: dict[int, int]
-) -> Iterator[pa.RecordBatch]:
-    """Selected rows start…end of a documents file, a row group at a time."""
-    left = selection.read(root, index, "publish").slice(start, end - start)
+def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Iterator[pa.RecordBatch]:
+    """The rows `left` of a documents file as a shard has them, a row group at a time."""
     times = repetitions(left["cluster_size"].to_numpy(), rehydration)
     weight = pc.multiply(left["weight"], pa.array(times.astype(np.float32)))
     left = left.set_column(left.schema.get_field_index("weight"), selection.WEIGHT, weight)
     rows = left["row"].to_numpy()
-    with pq.ParquetFile(root / "documents" / f"{index:07d}.parquet") as documents:
-        for table, low, high in commit.picked_rows(documents, rows):
+    with pq.ParquetFile(documents) as file:
+        for table, low, high in picked_rows(file, rows):
             picked = left.slice(low, high - low)
             table = _with_text(_with_robots(table, picked), picked["text"])
             for name in ("cluster", "cluster_size", "weight"):

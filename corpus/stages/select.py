@@ -1,14 +1,15 @@
 """Select: the rules of profiles over stored signals decide which documents stay.
 
 One unit per documents file; text is read only for signals that harvest does not store. A build may
-name a profile for each source: each decides on the documents of its sources.
+name a profile for each source: each decides on the documents of its sources. What a profile keeps
+may still be refused: by the rights policy (corpus.stages.rights) and by lists of URLs.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,76 +17,107 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.config import SelectSettings, Settings
 from corpus.errors import UsageError
-from corpus.folder import commit
+from corpus.folder import scores
+from corpus.folder.commit import as_array
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import LEDGER
-from corpus.folder.signals import duplicates_of, file_of, made_from_of, one, signals_of
-from corpus.stages import rights
+from corpus.folder.selection import SELECTED
+from corpus.folder.signals import duplicates_of, made_from, made_from_of, signals_of
+from corpus.settings import SelectSettings, Settings
+from corpus.stages import rights, url_lists
+from corpus.stages.stage import Job
 from filters.profile import Decisions, Profile, load
 
-SELECTED = pa.schema(
-    [
-        pa.field("row", pa.int32(), metadata={"description": "row in the documents file"}),
-        pa.field("n_bytes", pa.int32()),
-        pa.field("cluster", pa.string()),
-        pa.field("cluster_size", pa.int32()),
-        pa.field("robots_txt", pa.list_(pa.string())),
-        pa.field("robots_usage", pa.list_(pa.string())),
+LEDGER_KEY = ["id", "url", "source_file", "source_offset"]
+COLUMNS = [*LEDGER_KEY, "n_bytes", "source"]
+
+
+def depends(settings: Settings) -> list[Any]:
+    """A profile may be the user's own file, and lists may be edited: both decide anew."""
+    lists = settings.select.word_lists
+    return [
+        repr([load(name) for name in settings.select.names()]),
+        url_lists.files_state((lists,) if lists else ()),
+        url_lists.state(settings.urls),
     ]
-)
-COLUMNS = [*rights.ABOUT, "n_bytes", "source"]
 
 
-def select_unit(index: int, settings: Settings, root: Path) -> dict[str, Any]:
-    """Decide on documents file `index`; write state/select and the ledger rows of what is dropped.
+def run(job: Job) -> None:
+    """Decide on the documents files that are not decided, or of which dedup says something new."""
+    folder, layout = job.folder, job.folder.layout
+    for name in job.settings.select.names():
+        scores.check(layout, load(name))
+    if job.settings.select.profiles:
+        check_sources(job.settings.select, sources_of(layout))
+    todo = [i for i in job.files if not folder.is_made_from("select", i, made_from(layout, i))]
+    unit = functools.partial(select_unit, settings=job.settings, folder=folder)
+    job.each(unit, todo, "select")
+
+
+def select_unit(index: int, settings: Settings, folder: Folder) -> dict[str, Any]:
+    """Decide on documents file `index`; write the rows that stay and the ledger of the others.
 
     Returns {input, kept, ledger, dropped: rule → documents, bytes, sources: source → {profile,
     input, kept}}.
     """
-    documents = file_of(root, index)
-    table = pq.read_table(documents, columns=COLUMNS)
-    removed, cluster, size = duplicates_of(root, index, table["id"])
-    made_from = made_from_of(removed, cluster, size)
+    layout = folder.layout
+    table = pq.read_table(layout.documents(index), columns=COLUMNS)
+    removed, cluster, size = duplicates_of(layout, index, table["id"])
+    # Profiles first: nothing else is asked of a document that one drops.
     keep = np.zeros(table.num_rows, bool)
     parts, dropped = [], Counter[str]()
     for profile, rows in rows_by_profile(settings.select, table["source"], ~removed):
-        decisions = decide(profile, root, index, settings.select.word_lists, rows)
+        decisions = decide(profile, layout, index, settings.select.word_lists, rows)
         keep[rows] = decisions.keep
         parts.append(dropped_rows(profile, decisions, rows, dropped))
     ledger = Ledger("select")
     ledger.add_table(_ledger_rows(table, pa.concat_tables(parts)))
-    verdicts = rights.site_verdicts(root, table["url"], settings)
-    refused, refusals = rights.refuse(ledger, table, keep, verdicts, settings, root, documents)
-    keep &= ~refused
+    # Then rights, then lists of URLs; the ledger names the first that refuses.
+    verdicts = rights.site_verdicts(layout, table["url"], settings.rights)
+    refusals = rights.late_refusals(layout, index, np.flatnonzero(keep), verdicts, settings.rights)
+    _refuse(refusals, table, keep, ledger, dropped)
+    entries = url_lists.blocked(table["url"], np.flatnonzero(keep), settings.urls, layout)
+    listed = {row: ("url_list", entry) for row, entry in entries.items()}
+    _refuse(listed, table, keep, ledger, dropped)
     kept = pa.array(np.flatnonzero(keep).astype(np.int32))
     selected = pa.Table.from_arrays(
         [
             kept,
-            one(table["n_bytes"]).take(kept),
+            as_array(table["n_bytes"]).take(kept),
             cluster.take(kept),
             size.take(kept),
             *rights.robots_columns(verdicts, kept.to_numpy()),
         ],
         schema=SELECTED,
     )
-    kept_file = root / "state" / "select" / f"{index:07d}.parquet"
-    ledger_file = root / "ledger" / f"select-{index:07d}.parquet"
-    outputs = {kept_file: commit.commit_parquet(kept_file, SELECTED, selected)[0]}
-    outputs[ledger_file] = ledger.commit(ledger_file)
+    path = layout.rows("select", index)
+    outputs = {path: folder.commit_parquet(path, SELECTED, selected)[0]}
+    outputs |= ledger.commit(folder, index)
     counts = {
         "input": int((~removed).sum()),
         "kept": len(kept),
         "ledger": len(ledger),
-        "dropped": dict(sorted((dropped + refusals).items())),
+        "dropped": dict(sorted(dropped.items())),
         "bytes": pc.sum(selected["n_bytes"]).as_py() or 0,
         "sources": _by_source(table["source"], ~removed, keep, settings.select),
-        "made_from": made_from,
+        "made_from": made_from_of(removed, cluster, size),
     }
-    receipt = root / "state" / "select" / f"{index:07d}.json"
-    commit.write_receipt(receipt, root, outputs, counts)
+    folder.write_receipt("select", index, outputs, counts)
     return counts
+
+
+def _refuse(
+    refusals: dict[int, rights.Refusal], table: pa.Table, keep: np.ndarray, ledger: Ledger,
+    dropped: Counter[str],
+) -> None:  # fmt: skip
+    """Take rows out of `keep`, with a ledger row each."""
+    for row, (rule, reason) in refusals.items():
+        keep[row] = False
+        dropped[rule] += 1
+        ledger.add(rule, *(table[name][row].as_py() for name in LEDGER_KEY), detail=reason)
 
 
 def rows_by_profile(
@@ -94,18 +126,18 @@ def rows_by_profile(
     """(profile, int64[k] rows) for each profile, of the candidates of its sources."""
     label = pc.index_in(sources, pa.array(list(settings.profiles), pa.string()))
     at = label.fill_null(-1).to_numpy()
-    chosen = [settings.profile, *settings.profiles.values()]  # of label −1, 0, 1 …
+    profiles = [settings.profile, *settings.profiles.values()]  # of label −1, 0, 1 …
     for name in settings.names():
-        own = [i - 1 for i, each in enumerate(chosen) if each == name]
+        own = [i - 1 for i, each in enumerate(profiles) if each == name]
         yield load(name), np.flatnonzero(np.isin(at, own) & candidates)
 
 
 def decide(
-    profile: Profile, root: Path, index: int, lists: str = "", rows: np.ndarray | None = None
+    profile: Profile, layout: Layout, index: int, lists: str = "", rows: np.ndarray | None = None
 ) -> Decisions:
     """The profile's decisions on documents file `index`, or on its `rows`."""
     names = [rule.signal for rule in profile.rules]
-    columns = signals_of(root, index, ["n_chars", *names], lists, rows)
+    columns = signals_of(layout, index, ["n_chars", *names], lists, rows)
     length = pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
     return profile.decide(length, columns)
 
@@ -120,13 +152,13 @@ def check_sources(settings: SelectSettings, known: set[str]) -> None:
             )
 
 
-def sources_of(root: Path) -> set[str]:
+def sources_of(layout: Layout) -> set[str]:
     """The values of the column `source` in all documents files."""
-    found: set[str] = set()
-    for path in sorted((root / "documents").glob("*.parquet")):
+    sources: set[str] = set()
+    for path in layout.documents_files():
         column = pq.read_table(path, columns=["source"], read_dictionary=["source"])["source"]
-        found.update(value for value in column.unique().to_pylist() if value)
-    return found
+        sources.update(value for value in column.unique().to_pylist() if value)
+    return sources
 
 
 def dropped_rows(
@@ -172,8 +204,8 @@ def _ledger_rows(table: pa.Table, dropped: pa.Table) -> pa.Table:
     """Rows of schema.LEDGER in the order of the documents."""
     order = pa.array(np.argsort(dropped["row"].to_numpy(), kind="stable"))
     dropped = dropped.take(order)
-    about = table.select(list(rights.ABOUT)).take(dropped["row"])
-    columns = {name: about[name] for name in about.column_names}
+    documents = table.select(LEDGER_KEY).take(dropped["row"])
+    columns = {name: documents[name] for name in LEDGER_KEY}
     columns |= {name: dropped[name] for name in ("rule", "value", "threshold", "detail")}
     for name, text in (("stage", "select"), ("action", "drop"), ("kept_id", "")):
         columns[name] = pa.repeat(text, dropped.num_rows)

@@ -25,6 +25,8 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
+from corpus.settings import NORMALIZE_STEPS
+
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -110,16 +112,14 @@ def japanese_spaces(text: str) -> str:
     return _SPACED_KANJI.sub("", _AFTER_MARK.sub("", text))
 
 
-STEPS: dict[str, Callable[[str], str]] = {
-    "newlines": newlines,
-    "controls": controls,
-    "nfc": nfc,
-    "halfwidth-kana": halfwidth_kana,
-    "fullwidth-ascii": fullwidth_ascii,
-    "punctuation": punctuation,
-    "spaces": spaces,
-    "japanese-spaces": japanese_spaces,
-}
+STEPS: dict[str, Callable[[str], str]] = dict(
+    zip(
+        NORMALIZE_STEPS,
+        (newlines, controls, nfc, halfwidth_kana, fullwidth_ascii, punctuation, spaces,
+         japanese_spaces),
+        strict=True,
+    )
+)  # fmt: skip
 
 
 # What `_needed` finds, a bit each.

@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.config import Settings, load
+from corpus.config import load
 from corpus.errors import UsageError
 from corpus.folder import books
 from corpus.folder.ledger import Ledger
+from corpus.settings import Settings
 from corpus.sources.plan import units
 from corpus.stages import harvest
 from corpus.stages.clean import CleanSettings, clean

@@ -13,7 +13,7 @@ from corpus import config
 from corpus.sources.archives import warc
 from corpus.sources.archives.window import Window
 from corpus.sources.item import Unit
-from corpus.sources.web import read
+from corpus.sources.warc import read
 from corpus.stages import harvest
 
 SECONDS_PER_RECORD = 2.0  # the bound the issue sets; a record takes about 2 ms

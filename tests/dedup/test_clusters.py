@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from corpus.dedup.local import buckets
 from corpus.dedup.local.verify import bounds
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import minhash
+from corpus.settings import DedupSettings
 
 
 def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corpus.dedup.rehydrate import repetitions
 
 from corpus.dedup import report
 from corpus.dedup.local import cluster
-from corpus.dedup.rehydrate import repetitions
-from corpus.dedup.settings import REHYDRATION, DedupSettings, parse_table
+from corpus.settings import REHYDRATION, DedupSettings, parse_weights
 
 
 def text(seed: int) -> str:
@@ -72,11 +72,11 @@ def test_fineweb2_weights_are_those_of_its_readme() -> None:
     sizes = np.array([1, 2, 3, 4, 5, 99, 100, 999, 1000, 10**6])
     expected = [1, 2, 3, 3, 5, 5, 8, 8, 1, 1]
     assert repetitions(sizes, REHYDRATION["fineweb2"]).tolist() == expected
-    assert repetitions(sizes, parse_table("none")).tolist() == [1] * 10
-    assert repetitions(sizes, parse_table("1:1,4:0")).tolist() == [1, 1, 1] + [0] * 7
+    assert repetitions(sizes, parse_weights("none")).tolist() == [1] * 10
+    assert repetitions(sizes, parse_weights("1:1,4:0")).tolist() == [1, 1, 1] + [0] * 7
 
 
 @pytest.mark.parametrize("table", ["fineweb", "2:1", "1:-1", "1", "a:b", ""])
 def test_a_table_that_is_none_is_refused(table: str) -> None:
     with pytest.raises(ValueError, match="rehydrate"):
-        parse_table(table)
+        parse_weights(table)

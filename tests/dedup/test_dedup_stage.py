@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.dedup.local import cluster
-from corpus.dedup.settings import DedupSettings
 from corpus.errors import RunError
 from corpus.folder.schema import DUPLICATES, LEDGER
+from corpus.settings import DedupSettings
 
 RNG = np.random.default_rng(5)
 BASE = "".join(map(chr, RNG.integers(0x4E00, 0x9000, 600)))

@@ -20,7 +20,7 @@ from corpus.dedup.distributed import components, exchange, spread
 from corpus.dedup.local import cluster
 from corpus.dedup.local.load import load
 from corpus.dedup.local.outcome import link
-from corpus.dedup.settings import DedupSettings
+from corpus.settings import DedupSettings
 
 
 def in_any_order(function: Callable[[Any], Any], units: Sequence[Any]) -> Iterator[Any]:

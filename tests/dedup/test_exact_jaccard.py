@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from corpus.dedup.local import cluster
 from corpus.dedup.local.load import load
 from corpus.dedup.local.verify import exact_jaccard
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
+from corpus.settings import DedupSettings
 
 TEXTS = st.lists(st.text(st.sampled_from("あいが12。 "), max_size=25), max_size=7)
 

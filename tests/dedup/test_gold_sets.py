@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.dedup.local import cluster
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import jaccard
+from corpus.settings import DedupSettings
 
 SETTINGS = DedupSettings()
 

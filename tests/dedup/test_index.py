@@ -12,8 +12,8 @@ import pytest
 
 from corpus.dedup.index import before, membership, open_index, take_down
 from corpus.dedup.local import cluster
-from corpus.dedup.settings import DedupSettings
 from corpus.errors import RunError, UsageError
+from corpus.settings import DedupSettings
 
 SETTINGS = DedupSettings(verify="estimate", keep="longest")
 

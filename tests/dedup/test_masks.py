@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.masks import DATES, DIGITS, PRICES, mask
+from corpus.settings import DedupSettings
 
 
 def masked(text: str, flags: int) -> str:

@@ -10,9 +10,9 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import minhash
 from corpus.dedup.signatures.hashes import murmur128, premix, shingle_hashes
+from corpus.settings import DedupSettings
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), max_size=6)
 

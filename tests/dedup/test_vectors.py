@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.dedup.local import cluster
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures import jaccard, minhash, normal
+from corpus.settings import DedupSettings
 
 VECTORS = json.loads(make_vectors.OUT.read_text("utf-8"))
 SETTINGS = DedupSettings(**VECTORS["settings"])

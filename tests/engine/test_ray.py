@@ -20,9 +20,10 @@ from ray.cluster_utils import Cluster
 from ray.util.state import list_tasks
 
 from corpus.build import Build
-from corpus.config import Settings, override_keys
+from corpus.config import override_keys
 from corpus.engine.ray import LOSSES, RayEngine
 from corpus.errors import RunError
+from corpus.settings import Settings
 
 INPUTS = [f"tests/data/{name}" for name in (
     "sample.warc.gz", "documents.jsonl.gz", "html", "encodings.warc.gz", "plain.warc")]  # fmt: skip

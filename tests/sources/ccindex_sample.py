@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.config import Settings, load
-from corpus.sources import ccindex, web
+from corpus.config import load
+from corpus.settings import Settings
+from corpus.sources import ccindex, warc
 from corpus.sources.item import Item, Unit
 
 WARC = "sample.warc.gz"
@@ -97,7 +98,7 @@ def fetched(index: Path | str, state: Path, wanted: Settings) -> list[Item]:
 def local_items(data: Path, offsets: set[int], wanted: Settings, base: str) -> list[Item]:
     """What reading the file itself gives for these records, under the name `base` gives it."""
     found = []
-    for item in web.read(Unit(0, "warc", (str(data / WARC),)), wanted):
+    for item in warc.read(Unit(0, "warc", (str(data / WARC),)), wanted):
         if item.offset in offsets:
             item.file = f"{base}/{WARC}"
             found.append(item)

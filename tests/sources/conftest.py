@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from corpus.build import Build
-from corpus.config import Settings
 from corpus.engine.local import LocalEngine
+from corpus.settings import Settings
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,10 @@ from ccindex_sample import (
 from s3_server import Proxy, s3_server
 
 from corpus.build import Build
-from corpus.config import Settings
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
-from corpus.sources import web
+from corpus.settings import Settings
+from corpus.sources import warc
 from corpus.sources.item import Unit
 from corpus.sources.remote import ranges
 
@@ -93,8 +93,8 @@ def test_an_archive_in_s3_is_read_by_units_as_a_local_one(
     size = (data / WARC).stat().st_size
     cuts = [0, size // 3, size // 2, size]
     units = [Unit(n, "warc", (name,), *span) for n, span in enumerate(pairwise(cuts))]
-    ours = [item for unit in units for item in web.read(unit, Settings())]
-    local = list(web.read(Unit(0, "warc", (str(data / WARC),)), Settings()))
+    ours = [item for unit in units for item in warc.read(unit, Settings())]
+    local = list(warc.read(Unit(0, "warc", (str(data / WARC),)), Settings()))
     for item in local:
         item.file = name
     assert ours == local

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import Settings
-from corpus.sources import web
+from corpus.settings import Settings
+from corpus.sources import warc
 from corpus.sources.item import Item, Unit
 
 PAGE = "<html><body><p>これは日本語のページです。</p></body></html>".encode()
 
 
 def items(path: Path) -> list[Item]:
-    return list(web.read(Unit(0, "warc", (str(path),)), Settings()))
+    return list(warc.read(Unit(0, "warc", (str(path),)), Settings()))
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.config import Settings
+from corpus.settings import Settings
 from corpus.sources.item import Unit
-from corpus.sources.web import read
+from corpus.sources.warc import read
 from corpus.web.charset import gate
 
 # Kana as UTF-8 shows them after Windows-1252 (undefined bytes as C1 controls) and after CP932.

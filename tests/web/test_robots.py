@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from corpus.web.rights.robots import AI_CRAWLERS, MAX_BYTES, parse
+from corpus.settings import AI_CRAWLERS
+from corpus.web.rights.robots import MAX_BYTES, parse
 from corpus.web.rights.sites import ROW, Site, row
 
 HOST = "http://example.jp"

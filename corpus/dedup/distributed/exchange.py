@@ -31,11 +31,11 @@ from corpus.dedup.distributed.groups import read_group, write_groups
 from corpus.dedup.local.buckets import WINDOW
 from corpus.dedup.local.load import take_rows
 from corpus.dedup.local.verify import bounds, open_texts
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import DOCUMENTS, check, has_near, has_url
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.dedup.signatures.minhash import band_keys, banding, pair_similarity
+from corpus.settings import DedupSettings
 
 KEYS = pa.schema(
     [

@@ -35,11 +35,12 @@ from corpus.dedup.distributed.exchange import MEASURED, Exchange
 from corpus.dedup.distributed.groups import read_group, write_groups
 from corpus.dedup.local.load import Signatures, take_rows
 from corpus.dedup.local.outcome import MEMBER_COLUMNS, Links, duplicates_table, judge, ledger_table
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import COPIED, DERIVED, has_near, has_url
-from corpus.folder.commit import ROWS_PER_GROUP, commit_json, commit_parquet
+from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_json, commit_parquet
+from corpus.folder.layout import Layout
 from corpus.folder.schema import DUPLICATES, LEDGER
+from corpus.settings import DedupSettings
 
 # A block of so many documents takes about 300 MB: keys of 17 bands, or signatures and texts.
 DOCUMENTS_PER_BLOCK = 150_000
@@ -66,13 +67,13 @@ Map = Callable[[Callable[[Any], Any], Sequence[Any], str], Iterable[tuple[Any, A
 
 def cluster(
     signatures: list[Path],
-    out_dir: Path,
-    ledger_dir: Path,
+    out: Layout,
     settings: DedupSettings,
     scratch: Path,
     run: Map,
     taken: dict[int, np.ndarray] | None = None,
     per_block: int = DOCUMENTS_PER_BLOCK,
+    write: CommitParquet = commit_parquet,
 ) -> dict[str, int]:
     """What corpus.dedup.local.cluster.cluster does without an index, by units of work.
 
@@ -97,11 +98,11 @@ def cluster(
     found = steps.run(_judge, blocks, "judge")
     steps.run(_sort, blocks, "sort")
     for kind, schema, path in (
-        ("duplicates", DUPLICATES, out_dir / "part-00000.parquet"),
-        ("ledger", LEDGER, ledger_dir / "dedup-00000.parquet"),
+        ("duplicates", DUPLICATES, out.duplicates),
+        ("ledger", LEDGER, out.dedup_ledger),
     ):
         parts = [_file(exchange, kind, number) for number in blocks]
-        commit_parquet(path, schema, _even_batches(parts, schema))
+        write(path, schema, _even_batches(parts, schema))
     counts = {"documents": rows - sum(len(gone) for gone in (taken or {}).values())}
     for key in ("removed", "clusters", "exact", "near", "url"):
         counts[key] = sum(each[key] for each in found)

@@ -28,15 +28,18 @@ from corpus.dedup.index import (
 )
 from corpus.dedup.local.load import load
 from corpus.dedup.local.outcome import decide, duplicates_table, ledger_table, link
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.files import sign_documents, signatures_schema
-from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
+from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
+from corpus.folder.layout import Layout
 from corpus.folder.schema import DUPLICATES, LEDGER
+from corpus.settings import DedupSettings
 
 DEFAULT_MEMORY = 4 << 30  # bytes of signatures held in memory; more are mapped from disk
 
 
-def sign(documents: Path, out: Path, settings: DedupSettings) -> dict[str, int]:
+def sign(
+    documents: Path, out: Path, settings: DedupSettings, write: CommitParquet = commit_parquet
+) -> dict[str, int]:
     """Write the signatures file of one documents file; return {documents, empty}.
 
     `empty` counts documents without a letter or digit: they are never duplicates. Raises RunError
@@ -51,27 +54,26 @@ def sign(documents: Path, out: Path, settings: DedupSettings) -> dict[str, int]:
             counts["empty"] += int(np.count_nonzero(batch["n_normal"].to_numpy() == 0))
             yield batch
 
-    commit_parquet(out, schema, counted())
+    write(out, schema, counted())
     return counts
 
 
 def cluster(
     signatures: list[Path],
-    out_dir: Path,
-    ledger_dir: Path,
+    out: Layout,
     settings: DedupSettings,
     memory: int = DEFAULT_MEMORY,
     against: Path | None = None,
     add: bool = False,
     taken: dict[int, np.ndarray] | None = None,
+    write: CommitParquet = commit_parquet,
 ) -> dict[str, int]:
     """Cluster the documents of all signature files; write duplicates and ledger.
 
-    Writes `out_dir/part-00000.parquet` (DUPLICATES: a row for every document of a cluster of two or
-    more, by file and row) and `ledger_dir/dedup-00000.parquet` (LEDGER: a row for every removed
-    document). Returns {documents, removed, clusters, exact, near, url, empty}. The bytes depend on
-    the signatures, their order and the settings alone. Raises RunError if a file was signed under
-    other settings.
+    Writes `out.duplicates` (DUPLICATES: a row for every document of a cluster of two or more, by
+    file and row) and `out.dedup_ledger` (LEDGER: a row for every removed document). Returns
+    {documents, removed, clusters, exact, near, url, empty}. The bytes depend on the signatures,
+    their order and the settings alone. Raises RunError if a file was signed under other settings.
 
     against: the folder of an index of earlier crawls (corpus.dedup.index); what it keeps goes
     before all documents of this crawl, which name it as their kept copy. `indexed` then counts the
@@ -83,7 +85,7 @@ def cluster(
         digest = crawl_digest(signatures)
         index = without_crawl(open_index(against, settings, settings.generation), digest)
     earlier = index.files("signatures-*.parquet") if index else []
-    scratch = out_dir / ".scratch"
+    scratch = out.duplicates.parent / ".scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         data = load([*earlier, *signatures], settings, memory, scratch, len(earlier), taken)
@@ -99,10 +101,10 @@ def cluster(
     generation = pa.array(generations, pa.int32()).take(outcome["kept_file"].combine_chunks())
     outcome = outcome.append_column("generation", generation)
     ours = outcome.filter(pc.greater_equal(places, 0))
-    _write(out_dir / "part-00000.parquet", ours, DUPLICATES, duplicates_table)
+    write(out.duplicates, DUPLICATES, _sliced(ours, DUPLICATES, duplicates_table))
     removed = ours.filter(pc.not_equal(ours["kind"], "kept"))
-    ledger = ledger_dir / "dedup-00000.parquet"
-    _write(ledger, removed, LEDGER, functools.partial(ledger_table, settings=settings))
+    ledger_rows = functools.partial(ledger_table, settings=settings)
+    write(out.dedup_ledger, LEDGER, _sliced(removed, LEDGER, ledger_rows))
     if index and add:
         append(index, signatures, outcome, digest, settings)
     kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
@@ -130,16 +132,15 @@ def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> di
     for segment in source.segments:
         files = sorted((source.path / "segments" / segment).glob("signatures-*.parquet"))
         if files:
-            folder = scratch / segment
-            counts = cluster(files, folder, folder, settings, against=path, add=True)
+            counts = cluster(files, Layout(scratch / segment), settings, against=path, add=True)
             total = {key: total.get(key, 0) + value for key, value in counts.items()}
     return total
 
 
-def _write(
-    path: Path, table: pa.Table, schema: pa.Schema, rows: Callable[[pa.Table], pa.Table]
-) -> None:
-    """Commit `rows` of the table, slice by slice: a column may exceed 2 GiB as a whole."""
-    slices = (table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP))
-    parts = (rows(part).combine_chunks().cast(schema).to_batches()[0] for part in slices)
-    commit_parquet(path, schema, parts)
+def _sliced(
+    table: pa.Table, schema: pa.Schema, rows: Callable[[pa.Table], pa.Table]
+) -> Iterator[pa.RecordBatch]:
+    """`rows` of the table, slice by slice: a column may exceed 2 GiB as a whole."""
+    for at in range(0, len(table), ROWS_PER_GROUP):
+        part = rows(table.slice(at, ROWS_PER_GROUP))
+        yield part.combine_chunks().cast(schema).to_batches()[0]

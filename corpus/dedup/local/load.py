@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import COPIED, DERIVED, DOCUMENTS, check, has_near, has_url
 from corpus.dedup.signatures.minhash import band_keys
 from corpus.folder.commit import ROWS_PER_GROUP, picked_rows
+from corpus.settings import DedupSettings
 
 ROWS_PER_PASS = 1 << 18  # 128 MiB of signatures at 128 permutations
 

@@ -13,10 +13,10 @@ from corpus.dedup.keep import DROPPED_BEFORE, KEPT_BEFORE, NEW, policy_text, ran
 from corpus.dedup.local.buckets import join_pairs, labels, link_equal, link_similar
 from corpus.dedup.local.load import Signatures, mapped_band_keys, read_rows
 from corpus.dedup.local.verify import bounds, exact_jaccard
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.files import has_near, has_url
 from corpus.dedup.signatures.minhash import banding, pair_similarity
 from corpus.folder.schema import DUPLICATES, LEDGER
+from corpus.settings import DedupSettings
 
 MEMBER_COLUMNS = [
     "id",

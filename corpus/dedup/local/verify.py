@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.dedup.local.load import Signatures, take_rows
-from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
+from corpus.settings import DedupSettings
 
 STANDARD_ERRORS = 3.0
 BYTES_PER_POINT = 12  # a text of m code points and its shingle set while both are in memory

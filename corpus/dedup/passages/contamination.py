@@ -26,7 +26,7 @@ from numba import njit
 from corpus.dedup.passages.evalsets import read_items
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.errors import RunError
-from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
+from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
 from corpus.folder.schema import LEDGER
 
 NGRAM = 8
@@ -248,6 +248,7 @@ def mark(
     threshold: float = THRESHOLD,
     action: str = "drop",
     rows_hit: list[int] | None = None,
+    write: CommitParquet = commit_parquet,
 ) -> dict[str, int]:
     """Write the ledger rows (LEDGER) of the contaminated documents of a file.
 
@@ -272,7 +273,7 @@ def mark(
                 LEDGER,
             )
 
-    commit_parquet(out, LEDGER, rows())
+    write(out, LEDGER, rows())
     return totals
 
 

@@ -27,7 +27,7 @@ from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.errors import RunError
-from corpus.folder.commit import ROWS_PER_GROUP, commit, commit_parquet
+from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit, commit_parquet
 
 LINE_FEED = 0x0A
 EXACT, NEAR = 0, 1
@@ -199,8 +199,9 @@ class Frequent:
 
 
 def annotate(
-    documents: Path | Iterable[pa.RecordBatch], frequent: Path, out: Path
-) -> dict[str, int]:
+    documents: Path | Iterable[pa.RecordBatch], frequent: Path, out: Path,
+    write: CommitParquet = commit_parquet,
+) -> dict[str, int]:  # fmt: skip
     """Write the counts of every paragraph of a documents file (ANNOTATED: a row per document).
 
     The lists have an entry per line of the text; `row` is the batches' column of that name, or
@@ -227,7 +228,7 @@ def annotate(
             columns = [pa.ListArray.from_arrays(offsets, pa.array(c)) for c in lists]
             yield pa.record_batch([row, *columns], schema=ANNOTATED)
 
-    commit_parquet(out, ANNOTATED, rows())
+    write(out, ANNOTATED, rows())
     return totals
 
 

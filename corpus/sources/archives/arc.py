@@ -16,10 +16,10 @@ from typing import IO
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from corpus.folder.commit import open_input
 from corpus.sources.archives.records import Gap, Record, content_length
 from corpus.sources.archives.warc import GZIP_MAGIC
 from corpus.sources.archives.window import Window
+from corpus.sources.inputs import open_input
 
 MAX_BLOCK = 8 << 20
 SEARCHED = 1 << 20

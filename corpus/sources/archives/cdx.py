@@ -22,8 +22,8 @@ import pyarrow as pa
 from zlib_ng import gzip_ng
 
 from corpus.errors import RunError, UsageError
-from corpus.folder.commit import open_input
 from corpus.sources.archives.gzip_members import ZlibError
+from corpus.sources.inputs import open_input
 
 SCHEMA = pa.schema(
     [

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 import fsspec
 from zlib_ng import gzip_ng
 
-from corpus.folder.commit import input_size, is_remote, open_input
 from corpus.sources.archives import warc
 from corpus.sources.archives.cdx import MAX_LINE, NUTCHWAX
 from corpus.sources.archives.gzip_members import ZlibError
 from corpus.sources.archives.window import Window
+from corpus.sources.inputs import input_size, is_remote, open_input
 
 ENDINGS = (".cdxj", ".cdxj.gz", ".cdx", ".cdx.gz")
 PACKED = re.compile(r"\.(warc|wet)(\.gz|\.zst)?$", re.I)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO
 
 from corpus.errors import RunError
-from corpus.folder.commit import input_size, is_remote, open_input
+from corpus.sources.inputs import input_size, is_remote, open_input
 
 BLOCK = 8 << 20  # bytes fetched at once from a remote file
 BLOCKS_KEPT = 4

@@ -34,9 +34,8 @@ from urllib3.exceptions import (
 )
 
 from corpus import __version__
-from corpus.config import MIB
+from corpus.settings import MIB, FetchSettings
 from corpus.sources.remote.stores import FetchError, read_range
-from corpus.sources.settings import FetchSettings
 
 AGENT = f"inaho/{__version__} (+https://github.com/inaho/inaho)"
 MAX_SPAN = 8 * MIB  # of one request for several ranges

@@ -19,28 +19,29 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.errors import RunError, UsageError
-from corpus.folder import commit
+from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
+from corpus.folder.folder import Folder
+from corpus.settings import CcindexSettings
 from corpus.sources.archives import cdx
-from corpus.sources.settings import CcindexSettings
+from corpus.sources.inputs import is_remote, open_input
 
-FILE = "ccindex/selection.parquet"  # below DIR/state
 COLUMNS = ("url", "warc_filename", "warc_record_offset", "warc_record_length")
 SCHEMA = pa.schema(
     [("url", pa.string()), ("warc_filename", pa.string()), ("offset", pa.int64()),
      ("length", pa.int64())]
 )  # fmt: skip
-MEMORY = "2GB"  # of DuckDB; what does not fit spills to DIR/state/ccindex
+MEMORY = "2GB"  # of DuckDB; what does not fit spills beside the selection
 THREADS = 4
 
 
-def write(indexes: list[str], wanted: CcindexSettings, state: Path) -> int:
-    """Write `state`/FILE and beside it selection.json with what was counted; return the rows.
+def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
+    """Write the selection of a build and beside it what was counted; return the rows.
 
     Raises UsageError for an index without the columns the filters need, RunError for a damaged one.
     """
-    folder = (state / FILE).parent
-    shutil.rmtree(folder, ignore_errors=True)
-    spill = folder / "spill"
+    selection = folder.layout.selection
+    shutil.rmtree(selection.parent, ignore_errors=True)
+    spill = selection.parent / "spill"
     spill.mkdir(parents=True)
     about = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
     options: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY,
@@ -49,15 +50,15 @@ def write(indexes: list[str], wanted: CcindexSettings, state: Path) -> int:
         with duckdb.connect(config=options) as database:
             database.execute("SET TimeZone = 'UTC'")
             tables = _tables(database, indexes, wanted, spill, about)
-            rows = database.sql(_query(tables, wanted)).to_arrow_reader(commit.ROWS_PER_GROUP)
-            batches = _evenly(_without_repeats(rows, about), commit.ROWS_PER_GROUP)
-            _, about["records"] = commit.commit_parquet(state / FILE, SCHEMA, batches)
+            rows = database.sql(_query(tables, wanted)).to_arrow_reader(ROWS_PER_GROUP)
+            batches = _evenly(_without_repeats(rows, about), ROWS_PER_GROUP)
+            _, about["records"] = folder.commit_parquet(selection, SCHEMA, batches)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         words = " ".join(str(error).split())[:200]
         raise RunError(f"the index cannot be queried: {words}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
-    commit.commit_json(folder / "selection.json", about)
+    folder.commit_json(selection.with_suffix(".json"), about)
     return about["records"]
 
 
@@ -78,7 +79,7 @@ def _tables(
     for number, path in enumerate(others):
         reader = cdx.Reader(path, wanted.languages)
         file = spill / f"{number:05d}.parquet"
-        commit.commit_parquet(file, cdx.SCHEMA, iter(reader))
+        commit_parquet(file, cdx.SCHEMA, iter(reader))
         if wanted.languages and reader.lines and not reader.tells_languages:
             raise UsageError(
                 f"{path} tells no languages: take all with --set ccindex.languages= "
@@ -93,7 +94,7 @@ def _tables(
 
 def _parquet(database: Any, path: str, number: int) -> str:
     """A table expression: DuckDB reads local files itself, others through Arrow and fsspec."""
-    if not commit.is_remote(path):
+    if not is_remote(path):
         return f"read_parquet({_sql(path.removeprefix('file://'))}, hive_partitioning=false)"
     fs, key = fsspec.core.url_to_fs(path)
     from pyarrow import dataset  # here: it brings pandas where that is installed
@@ -104,7 +105,7 @@ def _parquet(database: Any, path: str, number: int) -> str:
 
 def _is_parquet(path: str) -> bool:
     try:
-        with commit.open_input(path) as file:
+        with open_input(path) as file:
             return file.read(4) == b"PAR1"
     except ImportError as error:
         raise UsageError(f"{path}: {error}") from error
@@ -121,7 +122,7 @@ def _check_columns(path: str, wanted: CcindexSettings) -> None:
         "fetch_status": ("status", wanted.status),
         "content_mime_detected": ("mimes", wanted.mimes),
     }
-    with commit.open_input(path) as file:
+    with open_input(path) as file:
         there = pq.read_schema(file).names
     for name in COLUMNS:
         if name not in there:

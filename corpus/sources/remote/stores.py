@@ -11,8 +11,8 @@ import errno
 import fsspec
 
 from corpus.errors import RunError
-from corpus.folder.commit import is_remote
 from corpus.folder.objects import is_lasting, options, words
+from corpus.sources.inputs import is_remote
 
 
 class FetchError(Exception):

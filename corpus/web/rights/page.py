@@ -15,13 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate
 from typing import Any
 
-from corpus.web.rights.robots import AI_CRAWLERS
+from corpus.settings import AI_CRAWLERS, ROBOTS_DIRECTIVES
 
-DIRECTIVES = frozenset((
-    "noindex", "nofollow", "none", "noarchive", "nosnippet", "noimageindex", "notranslate",
-    "noai", "noimageai", "nocache", "indexifembedded", "noodp", "noydir",
-))  # fmt: skip
-KNOWN_DIRECTIVES = DIRECTIVES | {"unavailable_after"}
+DIRECTIVES = frozenset(ROBOTS_DIRECTIVES) - {"unavailable_after"}  # those without a date
 AI_DIRECTIVES = frozenset(("noai", "noimageai"))
 _VALUED = ("max-snippet", "max-image-preview", "max-video-preview")  # limits of previews
 _EVERYBODY = ("*", "robots", "all")
@@ -108,7 +104,7 @@ def directives_for_all(robots: Sequence[str]) -> set[str]:
     found = set()
     for said in robots:
         agent, colon, directive = said.partition(": ")
-        if not colon or agent in KNOWN_DIRECTIVES:  # `unavailable_after: 2024-06-25`
+        if not colon or agent in ROBOTS_DIRECTIVES:  # `unavailable_after: 2024-06-25`
             found.add(agent)
         elif agent in _AI_AGENTS:
             found.add(directive.partition(": ")[0])

@@ -15,19 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from corpus.settings import AI_CRAWLERS
 from filters.urls.forms import Pattern, percent, split
 
-# Agents that collect text for training or sell it for that, from github.com/ai-robots-txt (its
-# state of 2026) and the vendors' pages. Search and user-triggered fetchers are left out: a site
-# that blocks those says nothing about training. PerplexityBot is kept as the usual exception.
-AI_CRAWLERS: tuple[str, ...] = (
-    "AI2Bot", "Ai2Bot-Dolma", "Amazonbot", "anthropic-ai", "Applebot-Extended", "Bytespider",
-    "CCBot", "ChatGLM-Spider", "ClaudeBot", "Claude-Web", "cohere-ai",
-    "cohere-training-data-crawler", "Cotoyogi", "DeepSeekBot", "Diffbot", "FacebookBot",
-    "Google-Extended", "GPTBot", "ICC-Crawler", "img2dataset", "laion-huggingface-processor",
-    "meta-externalagent", "omgili", "omgilibot", "PanguBot", "PerplexityBot", "PetalBot",
-    "SBIntuitionsBot", "Timpibot", "VelenPublicWebCrawler", "Webzio-Extended",
-)  # fmt: skip
 MAX_BYTES = 500 * 1024  # RFC 9309 section 2.5: at least this much is parsed
 MAX_PATH = 16 * 1024  # octets of a URL that are compared
 # aipref's label today (train-ai), Cloudflare's (ai-train), and those of the drafts of 2025.

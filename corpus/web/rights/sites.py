@@ -16,7 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus.web.rights.robots import AI_CRAWLERS, MAX_BYTES, TRAINING, Policy, parse
+from corpus.settings import AI_CRAWLERS
+from corpus.web.rights.robots import MAX_BYTES, TRAINING, Policy, parse
 from filters.urls.forms import Pattern, percent, split
 
 ROW = pa.schema(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from corpus.config import MIB, Settings
 from corpus.errors import RunError
-from corpus.sources.archives import arc, warc
+from corpus.settings import MIB, Settings
+from corpus.sources.archives import arc, record_index, warc
 from corpus.sources.archives.window import Window
 from corpus.sources.item import Item, Unit
+from corpus.sources.source import Source, even_cuts
 from corpus.web import http
 from corpus.web.charset import decode
 from corpus.web.rights import sites
@@ -17,6 +18,7 @@ from corpus.web.rights import sites
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
 HEAD_SEARCHED = 1024
+CUT = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz")
 
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
@@ -141,3 +143,15 @@ def _text(item: Item, record: warc.Record) -> None:
 def _looks_like_html(head: bytes) -> bool:
     low = head.lower()
     return low.startswith((b"<!doctype html", b"<html")) or b"<html" in low or b"<body" in low
+
+
+def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
+    """Byte ranges, moved to where records start if an index beside the file says so; ARC: one."""
+    ranges = even_cuts(total, size) if file.lower().endswith(CUT) else [(0, -1)]
+    if len(ranges) == 1:
+        return ranges
+    cuts = record_index.cuts(file, [start for start, _ in ranges] + [ranges[-1][1]])
+    return list(zip(cuts, cuts[1:], strict=False))
+
+
+SOURCE = Source("warc", (*CUT, ".arc", ".arc.gz"), read, cut)

@@ -1,0 +1,150 @@
+"""A build folder: where it is, how files get into it whole, who may write to it.
+
+    folder = open_folder("s3://bucket/corpus", work="")       or open_folder("out")
+    with folder.lock():                                       one build writes at a time
+        digest, rows = folder.commit_parquet(folder.layout.documents(3), DOCUMENT, batches)
+        folder.write_receipt("harvest", 3, {path: digest}, counts)
+
+A unit of work is done when its *receipt* exists: a small JSON file with the size and SHA-256 of
+every output, committed after them. Killing the process at any moment therefore loses at most the
+units in flight. A `Folder` is small and picklable, so that workers commit as the driver does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from corpus.errors import UsageError
+from corpus.folder.commit import Batches, ParquetWriter, bytes_writer, json_bytes
+from corpus.folder.commit import commit as commit_file
+from corpus.folder.layout import Layout
+from corpus.folder.mirror import Mirror, attach, mirror_of
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A local folder, or (mirror) the working folder of one in an object store."""
+
+    path: Path
+    mirror: Mirror | None = None
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.path, self.mirror.url if self.mirror else "")
+
+    def __str__(self) -> str:
+        """The name that users know: its address where it is a mirror."""
+        return self.mirror.url if self.mirror else str(self.path)
+
+    def shown(self, path: Path) -> str:
+        """A path in this folder under the name that users know."""
+        return f"{self}/{path.relative_to(self.path).as_posix()}"
+
+    # files ----------------------------------------------------------------------------------------
+
+    def commit(self, path: Path, write: Callable[[IO[bytes]], None]) -> str:
+        """`commit.commit`; in a mirror uploaded first: what has its name here is there."""
+        if self.mirror is None:
+            return commit_file(path, write)
+        put = self.mirror.put
+        return commit_file(path, write, lambda data: put(data, path))
+
+    def commit_bytes(self, path: Path, data: bytes) -> str:
+        return self.commit(path, bytes_writer(data))
+
+    def commit_json(self, path: Path, value: Any) -> str:
+        return self.commit(path, bytes_writer(json_bytes(value)))
+
+    def commit_parquet(self, path: Path, schema: pa.Schema, batches: Batches) -> tuple[str, int]:
+        """(SHA-256, rows) of a Parquet file, written as `commit.commit_parquet` does."""
+        write = ParquetWriter(schema, batches)
+        return self.commit(path, write), write.rows
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files, in the object store first; nothing where there is none."""
+        gone = list(paths)
+        if self.mirror is not None:
+            self.mirror.remove(gone)
+        for path in gone:
+            path.unlink(missing_ok=True)
+
+    # receipts -------------------------------------------------------------------------------------
+
+    def write_receipt(
+        self, stage: str, index: int, outputs: dict[Path, str], counts: dict[str, Any]
+    ) -> None:
+        """Commit the receipt of a unit: its outputs (path → SHA-256) and its counts."""
+        files = {
+            str(file.relative_to(self.path)): {"bytes": file.stat().st_size, "sha256": digest}
+            for file, digest in outputs.items()
+        }
+        receipt = {"outputs": files, "counts": counts}
+        self.commit_json(self.layout.receipt(stage, index), receipt)
+
+    def receipt(self, stage: str, index: int = 0) -> dict[str, Any] | None:
+        """The receipt of a unit if it is whole and every output has the recorded size, else None.
+
+        {outputs: {path: {bytes, sha256}}, counts}.
+        """
+        try:
+            receipt: dict[str, Any] = json.loads(self.layout.receipt(stage, index).read_bytes())
+            for name, facts in receipt["outputs"].items():
+                if (self.path / name).stat().st_size != facts["bytes"]:
+                    return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return receipt
+
+    def is_made_from(self, stage: str, index: int, made_from: str) -> bool:
+        """Whether a unit is done, and was made from what has this name."""
+        receipt = self.receipt(stage, index)
+        return receipt is not None and receipt["counts"].get("made_from") == made_from
+
+    # one writer -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; UsageError when another build holds it.
+
+        Temporary files that a killed run left behind are removed. In a mirror the store is held
+        too, the working folder is made equal to it first, and the store to the folder at the end.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.layout.lock, "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UsageError(
+                    f"another build is writing to {self}: wait for it or choose another --out"
+                ) from error
+            with self.mirror.held() if self.mirror else contextlib.nullcontext():
+                yield
+
+    def sweep(self) -> None:
+        """Remove the temporary files that a killed run left behind. Only under the lock."""
+        for path in self.path.rglob(".*.tmp*"):
+            path.unlink(missing_ok=True)
+
+
+def open_folder(name: str | Path, work: str = "") -> Folder:
+    """The folder that a path or an address (s3://…) names.
+
+    work: the local folder for one in a store; else one below the user's cache. UsageError when the
+    store does not let us in, RunError when it does not answer.
+    """
+    text = str(name)
+    if "://" in text and not text.startswith("file://"):
+        mirror = attach(text, work)
+        return Folder(mirror.root, mirror)
+    if work:
+        raise UsageError(f"--work is for builds in an object store, and {text} is a folder")
+    path = Path(text.removeprefix("file://"))
+    return Folder(path, mirror_of(path))

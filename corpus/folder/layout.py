@@ -1,0 +1,252 @@
+"""What a build folder looks like: the one place where its paths are spelled.
+
+    DIR/corpus.toml                  the resolved settings, and the inputs
+    DIR/removals.json                what was taken out for good
+    DIR/documents/NNNNNNN.parquet    harvest: a file a unit, every Japanese document
+    DIR/duplicates/part-00000.parquet  dedup: the documents of clusters
+    DIR/paragraphs/NNNNNNN.parquet   trim: how many documents have each paragraph
+    DIR/scores/NAME/NNNNNNN.parquet  `corpus classifier score`: row for row as documents/
+    DIR/ledger/STAGE-NNNNNNN.parquet everything dropped or altered
+    DIR/corpus/train-00000-of-00004.parquet   publish: the corpus
+    DIR/README.md croissant.json report.html funnel.json manifest.json
+    DIR/plots/                       `corpus compare`, `corpus sweep`
+    DIR/state/plan.json              the units of the input
+    DIR/state/STAGE/settings.json    fingerprint of what the stage depends on
+    DIR/state/STAGE/NNNNNNN.json     receipt of a unit: its outputs with size and SHA-256, counts
+    DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
+    DIR/.lock                        held while a build writes
+
+NNNNNNN is the number of a unit of the plan, or of a shard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENTS, DUPLICATES, LEDGER, SHARDS = "documents", "duplicates", "ledger", "corpus"
+PARAGRAPHS, SCORES, STATE, PLOTS = "paragraphs", "scores", "state", "plots"
+PARQUET = "*.parquet"
+# Written when a corpus is published, in this order; the manifest, which names them, last.
+CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", "funnel.json"
+MANIFEST = "manifest.json"
+# Rewritten by every attempt at clustering, of no use to another machine.
+EXCHANGE = f"{STATE}/dedup/exchange"
+
+
+def number(index: int) -> str:
+    """The number of a unit as file names have it."""
+    return f"{index:07d}"
+
+
+def is_receipt(key: str) -> bool:
+    """Whether a path relative to the folder (POSIX) is written after the files it speaks of."""
+    return key.startswith(f"{STATE}/") and key.endswith(".json")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of the build folder at `root`; nothing is looked up but where files are listed.
+
+    name: what users call the folder, where that is not its path (`str` gives it).
+    """
+
+    root: Path
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or str(self.root)
+
+    # of the whole build
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "corpus.toml"
+
+    @property
+    def removals(self) -> Path:
+        return self.root / "removals.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def plan(self) -> Path:
+        return self.state / "plan.json"
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE
+
+    @property
+    def plots(self) -> Path:
+        return self.root / PLOTS
+
+    @property
+    def card(self) -> Path:
+        return self.root / CARD
+
+    @property
+    def croissant(self) -> Path:
+        return self.root / CROISSANT
+
+    @property
+    def report(self) -> Path:
+        return self.root / REPORT
+
+    @property
+    def funnel(self) -> Path:
+        return self.root / FUNNEL
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / MANIFEST
+
+    @property
+    def selection(self) -> Path:
+        """The records that ccindex takes, and beside it what was counted on the way."""
+        return self.state / "ccindex" / "selection.parquet"
+
+    # of every stage
+
+    def owned(self, stage: str, owns: tuple[str, ...]) -> list[Path]:
+        """The files of a stage: its state, its ledger, and what the names `owns` stand for.
+
+        A name is a folder, of which every file is meant, or a file.
+        """
+        found = [*(self.state / stage).glob("*"), *(self.root / LEDGER).glob(f"{stage}-*")]
+        for name in owns:
+            path = self.root / name
+            found += path.glob("*") if path.is_dir() else [path]
+        return sorted(path for path in found if path.is_file())
+
+    def make_folders(self, stage: str, owns: tuple[str, ...]) -> None:
+        """The folders that a stage writes to."""
+        folders = [name for name in owns if "." not in name]
+        for path in (self.state / stage, self.root / LEDGER, *(self.root / n for n in folders)):
+            path.mkdir(parents=True, exist_ok=True)
+
+    def fingerprint(self, stage: str) -> Path:
+        return self.state / stage / "settings.json"
+
+    def receipt(self, stage: str, index: int = 0) -> Path:
+        return self.state / stage / f"{number(index)}.json"
+
+    def receipts(self, stage: str) -> list[Path]:
+        """The receipts of a stage in the order of its units."""
+        return sorted((self.state / stage).glob("[0-9]*.json"))
+
+    def rows(self, stage: str, index: int) -> Path:
+        """The rows of a documents file that a stage hands on."""
+        return self.state / stage / f"{number(index)}.parquet"
+
+    def ledger(self, stage: str, index: int = 0) -> Path:
+        return self.root / LEDGER / f"{stage}-{number(index)}.parquet"
+
+    def ledgers(self, stage: str = "") -> list[Path]:
+        """The ledger files of a stage, or of all."""
+        return sorted((self.root / LEDGER).glob(f"{stage}-{PARQUET}" if stage else PARQUET))
+
+    # harvest
+
+    @property
+    def documents_folder(self) -> Path:
+        return self.root / DOCUMENTS
+
+    def documents(self, index: int) -> Path:
+        return self.root / DOCUMENTS / f"{number(index)}.parquet"
+
+    def documents_files(self) -> list[Path]:
+        return sorted((self.root / DOCUMENTS).glob(PARQUET))
+
+    def sites(self, index: int) -> Path:
+        """robots.txt, ai.txt and tdmrep.json that a unit holds."""
+        return self.state / "harvest" / f"sites-{number(index)}.parquet"
+
+    def sites_files(self) -> list[Path]:
+        return sorted((self.state / "harvest").glob("sites-*.parquet"))
+
+    # remove, dedup
+
+    @property
+    def taken(self) -> Path:
+        """Rows of all documents files that the removal list names."""
+        return self.rows("remove", 0)
+
+    @property
+    def duplicates(self) -> Path:
+        return self.root / DUPLICATES / "part-00000.parquet"
+
+    def duplicates_files(self) -> list[Path]:
+        return sorted((self.root / DUPLICATES).glob(PARQUET))
+
+    @property
+    def dedup_ledger(self) -> Path:
+        return self.root / LEDGER / "dedup-00000.parquet"
+
+    @property
+    def signatures_folder(self) -> Path:
+        return self.state / "dedup" / "signatures"
+
+    @property
+    def signatures_made_from(self) -> Path:
+        """Names the harvest and the settings that the signatures are of."""
+        return self.signatures_folder / "made_from.json"
+
+    def signatures(self, index: int) -> Path:
+        return self.signatures_folder / f"{number(index)}.parquet"
+
+    @property
+    def exchange(self) -> Path:
+        return self.root / EXCHANGE
+
+    # select, trim, decontaminate
+
+    @property
+    def url_cache(self) -> Path:
+        return self.state / "urls"
+
+    def scores_folder(self, name: str) -> Path:
+        return self.root / SCORES / name
+
+    def scores(self, name: str, index: int) -> Path:
+        return self.scores_folder(name) / f"{number(index)}.parquet"
+
+    def scores_names(self) -> list[str]:
+        return sorted(path.name for path in (self.root / SCORES).glob("*") if path.is_dir())
+
+    def paragraphs(self, index: int) -> Path:
+        return self.root / PARAGRAPHS / f"{number(index)}.parquet"
+
+    # Files that trim and decontaminate need while they run; removed when they are done.
+
+    def paragraph_counts(self, index: int) -> Path:
+        return self.state / "trim" / f"counts-{number(index)}.parquet"
+
+    @property
+    def frequent_paragraphs(self) -> Path:
+        return self.state / "trim" / "frequent.parquet"
+
+    def passages(self, index: int) -> Path:
+        return self.state / "trim" / f"spans-{number(index)}.parquet"
+
+    def ngram_counts(self, index: int) -> Path:
+        return self.state / "decontaminate" / f"df-{number(index)}.npy"
+
+    # publish
+
+    @property
+    def shards_folder(self) -> Path:
+        return self.root / SHARDS
+
+    def shard(self, name: str) -> Path:
+        return self.root / SHARDS / name
+
+    def shards(self) -> list[Path]:
+        return sorted((self.root / SHARDS).glob(PARQUET))
+
+
+def index_of(path: Path) -> int:
+    """The number of the unit that a file is of."""
+    return int(path.stem)

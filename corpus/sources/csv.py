@@ -1,0 +1,61 @@
+"""CSV and TSV with a header: a row a document."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+from corpus.settings import Settings
+from corpus.sources.inputs import open_input
+from corpus.sources.item import Item, Unit
+from corpus.sources.rows import missing_column, one_line, row_item, unpacked
+from corpus.sources.source import Source
+from corpus.web.charset import decode, gate
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """CSV or TSV with a header, in any Japanese charset; `offset` is the row number."""
+    file, names = unit.files[0], settings.input
+    csv.field_size_limit(min(sys.maxsize, 1 << 31))
+    with open_input(file) as raw:
+        stream = unpacked(raw, file)
+        head = stream.read(1 << 16)
+        found = decode.decode(head, "", gate.evidence(head)).charset
+        codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(found, found)
+        rest = io.BufferedReader(_Joined(head, stream))
+        lines = io.TextIOWrapper(rest, encoding=codec, errors="replace", newline="")
+        comma = "\t" if ".tsv" in file.lower() else ","
+        reader = csv.DictReader(lines, delimiter=comma)
+        columns = reader.fieldnames or []
+        if names.text_column not in columns:
+            raise missing_column(file, names.text_column, list(columns))
+        row = -1
+        try:
+            for row, values in enumerate(reader):
+                item = row_item(Item(file, row, 0), values, names)
+                item.charset = found
+                yield item
+        except csv.Error as error:
+            yield Item(file, row + 1, 0, problem="unreadable", detail=f"CSV: {one_line(error)}")
+
+
+class _Joined(io.RawIOBase):
+    """Bytes already read, then the rest of a stream."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self._head, self._stream = head, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._head[: len(buffer)] or self._stream.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+SOURCE = Source("csv", (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst"), read)

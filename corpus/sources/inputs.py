@@ -1,0 +1,36 @@
+"""Opening inputs wherever they are: local files, or addresses that fsspec knows (s3://…)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import IO
+
+import fsspec
+
+
+def is_remote(path: str) -> bool:
+    """True for fsspec URLs such as s3://bucket/key or https://host/path."""
+    return "://" in path and not path.startswith("file://")
+
+
+def open_input(path: str) -> IO[bytes]:
+    """Open an input file for reading, local or through fsspec; seekable."""
+    if is_remote(path):
+        stream: IO[bytes] = fsspec.open(path, "rb").open()
+        return stream
+    return open(path.removeprefix("file://"), "rb")
+
+
+def input_size(path: str) -> int:
+    """Size of an input in bytes."""
+    if is_remote(path):
+        fs, key = fsspec.core.url_to_fs(path)
+        return int(fs.size(key) or 0)
+    return os.path.getsize(path.removeprefix("file://"))
+
+
+def local_sizes(files: Iterable[str]) -> dict[str, int]:
+    """Bytes of the local files among `files` that are there."""
+    local = (file for file in files if not is_remote(file) and os.path.exists(file))
+    return {file: input_size(file) for file in local}

@@ -1,0 +1,74 @@
+"""JSON lines: an object a line, packed or not."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import zstandard
+
+from corpus.settings import MIB, InputSettings, Settings
+from corpus.sources.inputs import open_input
+from corpus.sources.item import Item, Unit
+from corpus.sources.rows import row_item, unpacked
+from corpus.sources.source import Source, even_cuts
+
+MAX_LINE = 64 * MIB  # of JSON; a longer line is one unreadable record
+PLAIN = (".jsonl", ".ndjson")
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """A JSON object per line; `offset` is the byte offset of the line (unpacked)."""
+    file = unit.files[0]
+    with open_input(file) as raw:
+        stream = unpacked(raw, file)
+        position = unit.start
+        if position:
+            stream.seek(position - 1)  # a line belongs to the unit in which it starts
+            position += len(stream.readline()) - 1
+        while unit.end < 0 or position < unit.end:
+            try:
+                line = stream.readline(MAX_LINE)
+            except (OSError, EOFError, zstandard.ZstdError, gzip.BadGzipFile) as error:
+                yield Item(file, position, 0, problem="unreadable", detail=f"packed data: {error}")
+                return
+            if not line:
+                return
+            offset, size = position, len(line)
+            while line[-1:] != b"\n" and size % MAX_LINE == 0:  # skip the rest of a giant line
+                rest = stream.readline(MAX_LINE)
+                size += len(rest)
+                if not rest or rest[-1:] == b"\n":
+                    break
+            position += size
+            if size > MAX_LINE:
+                yield Item(file, offset, size, problem="unreadable", detail="line over 64 MiB")
+            elif line.strip():
+                yield _json_item(file, offset, size, line, settings.input)
+
+
+def _json_item(file: str, offset: int, size: int, line: bytes, names: InputSettings) -> Item:
+    item = Item(file, offset, size)
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        item.problem, item.detail = "unreadable", f"not JSON: {str(error)[:120]}"
+        return item
+    if not isinstance(row, dict):
+        item.problem, item.detail = "unreadable", "not a JSON object"
+        return item
+    return row_item(item, row, names)
+
+
+def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
+    """Byte ranges of an unpacked file; a packed one is one unit."""
+    return even_cuts(total, size) if file.lower().endswith(PLAIN) else [(0, -1)]
+
+
+SOURCE = Source(
+    "jsonl",
+    (*PLAIN, ".jsonl.gz", ".jsonl.zst", ".ndjson.gz", ".json.gz", ".json.zst"),
+    read,
+    cut,
+)

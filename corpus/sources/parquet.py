@@ -1,0 +1,71 @@
+"""Parquet: a row a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpus.errors import RunError
+from corpus.settings import Settings
+from corpus.sources.inputs import open_input
+from corpus.sources.item import Item, Unit
+from corpus.sources.rows import missing_column, one_line, row_item
+from corpus.sources.source import Source
+
+ROWS = 1024  # of a batch
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """A row per document; `offset` is the row number. The unit's range is in row groups."""
+    file, names = unit.files[0], settings.input
+    with open_input(file) as stream:
+        try:
+            table = pq.ParquetFile(stream)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise RunError(f"{file} is not readable Parquet: {one_line(error)}") from error
+        columns = [
+            n for n in (names.text_column, names.url_column, names.title_column, names.date_column)
+            if n in table.schema_arrow.names
+        ]  # fmt: skip
+        if names.text_column not in columns:
+            raise missing_column(file, names.text_column, table.schema_arrow.names)
+        end = table.num_row_groups if unit.end < 0 else unit.end
+        row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
+        for group in range(unit.start, end):
+            count = table.metadata.row_group(group).num_rows
+            done = 0
+            try:
+                for batch in table.iter_batches(ROWS, row_groups=[group], columns=columns):
+                    for values in batch.to_pylist():
+                        yield row_item(Item(file, row + done, 0), values, names)
+                        done += 1
+            except (pa.ArrowInvalid, OSError) as error:
+                yield Item(
+                    file, row + done, 0, problem="unreadable", value=float(count - done),
+                    detail=f"row group {group}, {count - done} rows lost: {one_line(error)}",
+                )  # fmt: skip
+            row += count
+
+
+def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of row groups of about `size` bytes; RunError for a file that is not Parquet."""
+    try:
+        with open_input(file) as stream:
+            metadata = pq.ParquetFile(stream).metadata
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{file} is not readable Parquet: {one_line(error)}") from error
+    sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
+    ranges, start, held = [], 0, 0
+    for group, bytes_ in enumerate(sizes):
+        held += bytes_
+        if held >= size:
+            ranges.append((start, group + 1))
+            start, held = group + 1, 0
+    if start < len(sizes) or not ranges:
+        ranges.append((start, len(sizes)))
+    return ranges
+
+
+SOURCE = Source("parquet", (".parquet", ".pq"), read, cut)

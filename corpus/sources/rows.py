@@ -1,0 +1,59 @@
+"""What files of rows have in common: JSON lines, Parquet, CSV."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import IO, Any, cast
+
+import zstandard
+
+from corpus.errors import RunError
+from corpus.settings import InputSettings
+from corpus.sources.item import Item
+
+
+def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
+    """The item filled from a row: its text, address, title and date, by the columns' names."""
+    text = row.get(names.text_column)
+    if not isinstance(text, str):
+        item.problem = "unreadable"
+        item.detail = f"no text in column {names.text_column!r}"
+        return item
+    if not text.strip():
+        item.skip = "empty body"
+    else:
+        item.text = text
+    item.url = _text_of(row.get(names.url_column))
+    item.title = _text_of(row.get(names.title_column))
+    item.date = _text_of(row.get(names.date_column))
+    item.charset = "utf-8"
+    return item
+
+
+def missing_column(file: str, wanted: str, columns: list[str]) -> RunError:
+    """What is said of a table without the column that holds the text."""
+    return RunError(
+        f"{file} has no column {wanted!r} (it has {', '.join(columns[:12])}): "
+        "name it with --set input.text_column=…"
+    )
+
+
+def _text_of(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
+    """The stream without the gzip or Zstandard that the file's ending tells of."""
+    name = file.lower()
+    if name.endswith(".gz"):
+        return cast(IO[bytes], gzip.open(stream))
+    if name.endswith((".zst", ".zstd")):
+        reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+        return io.BufferedReader(reader, 1 << 20)
+    return stream
+
+
+def one_line(error: BaseException) -> str:
+    """What a library says of an error, short enough for a ledger row."""
+    return " ".join(str(error).split())[:160]

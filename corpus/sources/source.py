@@ -1,0 +1,46 @@
+"""What a source is: a kind of input, how its files are known, cut and read.
+
+A new kind is one file with `SOURCE = Source(…)` and one line in `corpus.sources.table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from corpus.folder.folder import Folder
+from corpus.settings import Settings
+from corpus.sources.item import Item, Unit
+
+
+def uncut(file: str, total: int, size: int) -> list[tuple[int, int]]:
+    """One unit, however large the file is."""
+    return [(0, -1)]
+
+
+def even_cuts(total: int, size: int) -> list[tuple[int, int]]:
+    """Byte ranges of about `size` of `total` bytes; up to one and a half of that is one unit."""
+    if total <= size + size // 2:
+        return [(0, -1)]
+    count = max(1, round(total / size))
+    cuts = [total * i // count for i in range(count + 1)]
+    return list(zip(cuts, cuts[1:], strict=False))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of input.
+
+    endings: of file names, lower case; none: it must be asked for. read: the items of a unit.
+    cut: (file, its bytes, bytes a unit) → ranges that `read` understands, (0, -1) for the whole;
+    they depend on the file and the size alone. bundled: small files, many of which make a unit.
+    plan: (inputs, settings, folder of the build) → the units of all inputs, where a source does not
+    cut file by file.
+    """
+
+    kind: str
+    endings: tuple[str, ...]
+    read: Callable[[Unit, Settings], Iterator[Item]]
+    cut: Callable[[str, int, int], list[tuple[int, int]]] = uncut
+    bundled: bool = False
+    plan: Callable[[list[str], Settings, Folder | None], list[Unit]] | None = None

@@ -1,0 +1,46 @@
+"""Files that are a document each: pages and plain texts, in any Japanese charset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from corpus.errors import RunError
+from corpus.settings import MIB, Settings
+from corpus.sources.inputs import open_input
+from corpus.sources.item import Item, Unit
+from corpus.sources.source import Source
+
+
+def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """A page per file."""
+    for item, body in _whole_files(unit, settings):
+        if not body.strip():
+            item.skip = "empty body"
+        else:
+            item.html = body
+        yield item
+
+
+def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """A document per file, in any Japanese charset."""
+    for item, body in _whole_files(unit, settings):
+        if not body.strip():
+            item.skip = "empty body"
+        else:
+            item.plain = body
+        yield item
+
+
+def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes]]:
+    limit = settings.harvest.max_body_mib * MIB
+    for file in unit.files:
+        try:
+            with open_input(file) as stream:
+                body = stream.read(limit)
+        except OSError as error:
+            raise RunError(f"cannot read {file}: {error.strerror or error}") from error
+        yield Item(file, 0, len(body), url=file if "://" in file else f"file:{file}"), body
+
+
+HTML = Source("html", (".html", ".htm", ".xhtml", ".shtml"), read_html, bundled=True)
+TEXT = Source("text", (".txt", ".text", ".md"), read_text, bundled=True)

@@ -1,0 +1,142 @@
+"""The stages of a build, in the order in which a document meets them.
+
+    harvest ─▶ remove ─▶ dedup ─▶ select ─▶ trim ─▶ decontaminate ─▶ publish
+
+A new stage is one file with `run(job)` and one row here: the build, the card, the funnel, the
+fingerprints and the command line read this table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corpus.folder import layout
+from corpus.stages.stage import Counts, Job, Stage, merged, summed
+
+
+def _harvest(units: list[Counts]) -> dict[str, Any]:
+    return {
+        "in": summed(units, "records"),
+        "out": summed(units, "documents"),
+        "characters": summed(units, "characters"),
+        "skipped": merged(units, "skipped"),
+        "dropped": merged(units, "dropped"),
+        "altered": merged(units, "altered"),  # rule → documents that stay, changed by it
+    }
+
+
+def _remove(units: list[Counts]) -> dict[str, Any]:
+    facts = units[0]
+    left = facts["documents"] - facts["removed"]
+    return {"in": facts["documents"], "out": left, "dropped": facts["dropped"]}
+
+
+def _dedup(units: list[Counts]) -> dict[str, Any]:
+    facts = units[0]
+    return {
+        "in": facts["documents"],
+        "out": facts["documents"] - facts["removed"],
+        "dropped": {kind: facts[kind] for kind in ("exact", "near", "url") if facts.get(kind)},
+        "clusters": facts.get("clusters", 0),
+    } | {key: facts[key] for key in ("indexed", "generation") if key in facts}
+
+
+def _select(units: list[Counts]) -> dict[str, Any]:
+    """Also sources: source → {profile that decided, in, out}."""
+    sources: dict[str, dict[str, Any]] = {}
+    for unit in units:
+        for source, facts in unit.get("sources", {}).items():
+            entry = sources.setdefault(source, {"profile": facts["profile"], "in": 0, "out": 0})
+            entry["in"] += facts["input"]
+            entry["out"] += facts["kept"]
+    return {
+        "in": summed(units, "input"),
+        "out": summed(units, "kept"),
+        "dropped": merged(units, "dropped"),
+        "sources": dict(sorted(sources.items())),
+    }
+
+
+def _altering(units: list[Counts]) -> dict[str, Any]:
+    return {
+        "in": summed(units, "input"),
+        "out": summed(units, "kept"),
+        "dropped": merged(units, "dropped"),
+        "altered": merged(units, "altered"),
+    }
+
+
+def _publish(units: list[Counts]) -> dict[str, Any]:
+    documents = summed(units, "documents")
+    return {
+        "in": documents,
+        "out": documents,
+        "characters": summed(units, "characters"),
+        "bytes": summed(units, "bytes"),
+        "shards": len(units),
+    }
+
+
+def _has_removals(job: Job) -> bool:
+    from corpus.folder import removals
+
+    return bool(removals.obeyed(job.folder.layout, job.settings.dedup.against))
+
+
+def _has_passages(job: Job) -> bool:
+    return job.settings.dedup.paragraph != "none" or job.settings.dedup.substring > 0
+
+
+def _has_evaluation_sets(job: Job) -> bool:
+    return bool(job.settings.decontaminate.sets)
+
+
+STAGES = (
+    Stage(
+        "harvest", "抽出", "corpus.stages.harvest", _harvest,
+        # of [rights] only what decides before anything is stored
+        sections=("input", "ccindex", "harvest", "normalize", "clean", "rights.drop_noai",
+                  "rights.drop_tdm_reservation"),
+        owns=(layout.DOCUMENTS,),
+        rows=layout.DOCUMENTS,
+        help="Stage 1: read the input, extract Japanese text, measure signals.",
+    ),
+    Stage("remove", "削除依頼", "corpus.stages.remove", _remove, wanted=_has_removals),
+    Stage(
+        "dedup", "重複除去", "corpus.stages.dedup", _dedup,
+        sections=("dedup",),
+        owns=(layout.DUPLICATES,),
+        help="Stage 2: find duplicates among the documents; keep one copy by a stated policy.",
+    ),
+    Stage(
+        "select", "選別", "corpus.stages.select", _select,
+        sections=("select", "rights", "urls"),
+        hands_on=True,
+        help="Stage 3: decide by a profile from stored signals; no page is read again.",
+    ),
+    Stage(
+        "trim", "反復箇所の除去", "corpus.stages.trim", _altering,
+        owns=(layout.PARAGRAPHS,),
+        hands_on=True,
+        wanted=_has_passages,
+    ),
+    Stage(
+        "decontaminate", "評価データの除去", "corpus.stages.decontaminate", _altering,
+        sections=("decontaminate",),
+        hands_on=True,
+        wanted=_has_evaluation_sets,
+    ),
+    Stage(
+        "publish", "公開", "corpus.stages.publish", _publish,
+        sections=("publish",),
+        owns=(layout.SHARDS, layout.CARD, layout.CROISSANT, layout.REPORT, layout.FUNNEL,
+              layout.MANIFEST),
+        rows=layout.SHARDS,
+        help="Stage 4: write the shards, the card, the report and the manifest.",
+    ),
+)  # fmt: skip
+
+
+def up_to(name: str, stages: tuple[Stage, ...] = STAGES) -> tuple[Stage, ...]:
+    """The stages up to and with `name`."""
+    return stages[: [stage.name for stage in stages].index(name) + 1]
