@@ -39,6 +39,7 @@ from corpus.dedup.local import buckets as cluster  # noqa: E402
 from corpus.dedup.local import cluster as stage  # noqa: E402
 from corpus.dedup.local.verify import bounds  # noqa: E402
 from corpus.dedup.signatures import jaccard, minhash, normal  # noqa: E402
+from corpus.folder.layout import Layout  # noqa: E402
 from corpus.settings import DedupSettings  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -181,7 +182,7 @@ def whole(count: int = 100_000, few: int = 1000) -> None:
             stage.sign(documents, signed, SETTINGS)
             took["Inaho sign"] = time.process_time() - start
             start = time.process_time()
-            counts = stage.cluster([signed], folder, folder, SETTINGS)
+            counts = stage.cluster([signed], Layout(folder), SETTINGS)
             took["Inaho cluster"] = time.process_time() - start
         print(counts, "\n")
         rows, ours = _steps(took, count, "Inaho, both")

@@ -32,6 +32,7 @@ sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package fi
 from corpus import config  # noqa: E402
 from corpus.engine.local import LocalEngine  # noqa: E402
 from corpus.folder import commit  # noqa: E402
+from corpus.folder.folder import Folder  # noqa: E402
 from corpus.folder.ledger import Ledger  # noqa: E402
 from corpus.folder.schema import DOCUMENT  # noqa: E402
 from corpus.sources.archives import warc  # noqa: E402
@@ -40,6 +41,7 @@ from corpus.sources.item import Item, Unit  # noqa: E402
 from corpus.sources.warc import read  # noqa: E402
 from corpus.stages import harvest  # noqa: E402
 from corpus.stages.clean import clean  # noqa: E402
+from corpus.stages.document import document  # noqa: E402
 from corpus.text import language  # noqa: E402
 from corpus.text.normalize import normalize  # noqa: E402
 from corpus.web.charset import decode, gate  # noqa: E402
@@ -123,7 +125,7 @@ def two_workers(path: Path) -> None:
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             run = functools.partial(
-                harvest.harvest_unit, settings=config.Settings(), root=Path(folder)
+                harvest.harvest_unit, settings=config.Settings(), folder=Folder(Path(folder))
             )
             engine = LocalEngine(workers, quiet=True)
             list(engine._processes(run, units[:workers]))  # starts, compiles, loads
@@ -154,7 +156,7 @@ def in_turn(runners: dict[str, Callable[[], int]], repeat: int) -> dict[str, tup
 def whole(unit: Unit, settings: config.Settings) -> dict[str, Any]:
     """The harvest of one unit, files and all."""
     with tempfile.TemporaryDirectory() as folder:
-        return harvest.harvest_unit(unit, settings, Path(folder))
+        return harvest.harvest_unit(unit, settings, Folder(Path(folder)))
 
 
 def read_only(path: Path) -> int:
@@ -241,7 +243,7 @@ def shares(unit: Unit, settings: config.Settings) -> None:
     ])  # fmt: skip
     normal = step("normalise", lambda: [normalize(page.text) for page in mains])
     step("language", lambda: [language.identify(text) for text in normal])
-    rows = [r for r in (harvest.document(i, settings) for i, _ in pairs) if isinstance(r, dict)]
+    rows = [r for r in (document(i, settings) for i, _ in pairs) if isinstance(r, dict)]
     rows = step("clean", lambda: clean(rows, settings.clean, Ledger("harvest")).rows)
     batches = step("signals", lambda: [
         harvest._batch(rows[k : k + harvest.BATCH_ROWS])

@@ -30,8 +30,9 @@ from filter_texts import documents  # noqa: E402
 from test_personal import AFTER, BEFORE, MAKERS  # noqa: E402
 
 from corpus.config import Settings  # noqa: E402
-from corpus.sources.plan import READERS, units  # noqa: E402
-from corpus.stages import harvest  # noqa: E402
+from corpus.sources.plan import units  # noqa: E402
+from corpus.sources.table import items_of  # noqa: E402
+from corpus.stages.document import document  # noqa: E402
 from filters.personal import KINDS, apply, find  # noqa: E402
 
 DOCUMENTS = 2000
@@ -55,8 +56,8 @@ def _pages(data: Path) -> Iterator[str]:
     """Main texts of the Japanese pages of the dev sample, as harvested, before cleaning."""
     settings = Settings()
     for unit in units([str(data / "warc/dev-sample.warc.gz")], settings):
-        for item in READERS[unit.kind][0](unit, settings):
-            row = harvest.document(item, settings)
+        for item in items_of(unit, settings):
+            row = document(item, settings)
             if isinstance(row, dict):
                 yield row["text"]
 

@@ -21,7 +21,7 @@ sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package fi
 from corpus import config  # noqa: E402
 from corpus.sources.item import Unit  # noqa: E402
 from corpus.sources.warc import read  # noqa: E402
-from corpus.stages import harvest  # noqa: E402
+from corpus.stages.document import document  # noqa: E402
 from corpus.web.charset import gate  # noqa: E402
 
 SHARED = REPO.parent / "shared" / "data" / "warc"
@@ -33,7 +33,7 @@ def main() -> None:
     folder = arguments.parse_args().shared
     with gzip.open(folder / "dev-sample.truth.jsonl.gz", "rt", encoding="utf-8") as lines:
         truth = {row["offset"]: row for row in map(json.loads, lines) if row["kind"] == "html"}
-    settings = config.load(None, ["harvest.drop_noai=false", "harvest.drop_tdm_reservation=false"])
+    settings = config.load(None, ["rights.drop_noai=false", "rights.drop_tdm_reservation=false"])
     passed: Counter[tuple[str, bool]] = Counter()
     outcome: Counter[tuple[str, str, str]] = Counter()
     for item in read(Unit(0, "warc", (str(folder / "dev-sample.warc.gz"),)), settings):
@@ -42,7 +42,7 @@ def main() -> None:
             continue
         name = row["true_enc"] if row["true_lang"] == "ja" else f"not Japanese: {row['true_lang']}"
         passed[name, gate.is_candidate(gate.evidence(item.html))] += 1
-        result = harvest.document(item, settings)
+        result = document(item, settings)
         found = "ja" if isinstance(result, dict) else result.detail or result.rule
         outcome[row["true_lang"], found, row["lang_conf"]] += 1
     print_gate(passed)

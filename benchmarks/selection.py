@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from corpus.config import load, set_profiles
 from corpus.folder import commit
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.folder.schema import DOCUMENT
 from corpus.stages.select import decide, select_unit
 from filters.profile import load as load_profile
@@ -52,7 +54,7 @@ def synthesise(source: pa.Table, root: Path, index: int, rows: int) -> None:
         "quality": pa.StructArray.from_arrays(moved, fields=list(quality.type)),
     }
     columns = [new.get(name, table[name]) for name in DOCUMENT.names]
-    path = root / "documents" / f"{index:07d}.parquet"
+    path = Layout(root).documents(index)
     commit.commit_parquet(path, DOCUMENT, pa.table(columns, schema=DOCUMENT).combine_chunks())
 
 
@@ -84,8 +86,8 @@ def main() -> None:
         print(f"{rows:,} rows, profile {options.profile}, {len(profile.rules)} rules\n")
         print("| what | CPU s | wall s | documents/s of CPU |\n|---|--:|--:|--:|")
         for name, work in (
-            ("rules alone", lambda: [decide(profile, root, i) for i in files]),
-            ("whole stage", lambda: [select_unit(i, settings, root) for i in files]),
+            ("rules alone", lambda: [decide(profile, Layout(root), i) for i in files]),
+            ("whole stage", lambda: [select_unit(i, settings, Folder(root)) for i in files]),
         ):
             cpu, wall = best(work)
             print(f"| {name} | {cpu:.2f} | {wall:.2f} | {rows / cpu:,.0f} |", flush=True)

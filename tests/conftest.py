@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import pytest
 from hypothesis import settings
@@ -40,16 +41,40 @@ def shared_data() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="session")
-def run_corpus() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the `corpus` command as a user does, in a process of its own."""
+class Result(NamedTuple):
+    """What a command printed, and its exit status."""
 
-    def run(*args: object, check: bool = True, cwd: Path = REPO, timeout: float = 600):  # type: ignore[no-untyped-def]
-        result = subprocess.run(
-            [sys.executable, "-m", "corpus", *map(str, args)],
-            cwd=cwd, capture_output=True, text=True, timeout=timeout,
-            env={**os.environ, "COLUMNS": "200"},
-        )  # fmt: skip
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class RunCorpus(Protocol):
+    def __call__(self, *args: object, check: bool = True, cwd: Path = REPO) -> Result: ...
+
+
+@pytest.fixture(scope="session")
+def run_corpus() -> RunCorpus:
+    """Run the `corpus` command in this process; start-up, signals and pipes are tested in others.
+
+    Raises AssertionError for a command that fails, unless `check` is false.
+    """
+    from corpus.cli.app import main
+
+    def run(*args: object, check: bool = True, cwd: Path = REPO) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        status: object = 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["corpus", *map(str, args)])
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            patch.setenv("COLUMNS", "200")
+            patch.chdir(cwd)
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+        result = Result(int(str(status or 0)), out.getvalue(), err.getvalue())
         if check and result.returncode:
             raise AssertionError(f"corpus {args} exited {result.returncode}: {result.stderr}")
         return result
@@ -58,10 +83,24 @@ def run_corpus() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def built(
-    run_corpus: Callable[..., subprocess.CompletedProcess[str]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def spawn_corpus() -> RunCorpus:
+    """Run the `corpus` command as a user does, in a process of its own."""
+
+    def run(*args: object, check: bool = True, cwd: Path = REPO) -> Result:
+        ended = subprocess.run(
+            [sys.executable, "-m", "corpus", *map(str, args)],
+            cwd=cwd, capture_output=True, text=True, timeout=600,
+            env={**os.environ, "COLUMNS": "200"},
+        )  # fmt: skip
+        if check and ended.returncode:
+            raise AssertionError(f"corpus {args} exited {ended.returncode}: {ended.stderr}")
+        return Result(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def built(run_corpus: RunCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus built once from the sample WARC, with every Japanese document kept."""
     out = tmp_path_factory.mktemp("built") / "corpus"
     run_corpus("build", "tests/data/sample.warc.gz", "--out", out, "--profile", "none", "-q")

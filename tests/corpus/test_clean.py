@@ -13,12 +13,16 @@ import pytest
 
 from corpus.config import load
 from corpus.errors import UsageError
-from corpus.folder import books
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.folder.ledger import Ledger
 from corpus.settings import Settings
 from corpus.sources.plan import units
-from corpus.stages import harvest
+from corpus.sources.table import items_of
+from corpus.stages import books, harvest
 from corpus.stages.clean import CleanSettings, clean
+from corpus.stages.document import document
+from corpus.stages.table import STAGES
 from filters.personal import PLACEHOLDERS, find
 
 BODY = "稲の穂が実るころ、村の人々は朝早くから田に出て働いていました。" * 6
@@ -35,8 +39,8 @@ def harvested(
     rows = [json.dumps({"text": text, "title": "見出し"}, ensure_ascii=False) for text in lines]
     source.write_text("\n".join(rows) + "\n", encoding="utf-8")
     (unit,) = units([str(source)], settings)
-    counts = harvest.harvest_unit(unit, settings, folder / "out")
-    books.check(folder / "out", "harvest")
+    counts = harvest.harvest_unit(unit, settings, Folder(folder / "out"))
+    books.check(Layout(folder / "out"), STAGES[0])
     documents = pq.read_table(folder / "out/documents").to_pylist()
     return documents, pq.read_table(folder / "out/ledger").to_pylist(), counts
 
@@ -151,7 +155,7 @@ def test_half_an_emoji_in_json_ld_costs_neither_the_page_nor_the_unit(tmp_path: 
     source = tmp_path / "pages.warc.gz"
     source.write_bytes(page(1) + page(2, JSON_LD) + page(3))
     (unit,) = units([str(source)], Settings())
-    harvest.harvest_unit(unit, Settings(), tmp_path / "out")
+    harvest.harvest_unit(unit, Settings(), Folder(tmp_path / "out"))
     documents = pq.read_table(tmp_path / "out/documents").to_pylist()
     assert [row["author"] for row in documents] == ["", "山?", ""]
 
@@ -164,8 +168,8 @@ def test_a_document_that_breaks_a_filter_costs_one_ledger_row(tmp_path: Path) ->
     (unit,) = units([str(source)], settings)
     rows = [
         row
-        for item in harvest.READERS[unit.kind][0](unit, settings)
-        if isinstance(row := harvest.document(item, settings), dict)
+        for item in items_of(unit, settings)
+        if isinstance(row := document(item, settings), dict)
     ]
     rows[1]["text"] += "\ud83d"
     rows[2]["title"] += "\udc00"
@@ -195,10 +199,10 @@ def test_lines_that_a_site_repeats_have_a_ledger_row_each(tmp_path: Path) -> Non
         b"".join(page(n, url=f"http://site.jp/{n}", before=f"<p>{menu}</p>") for n in range(6))
     )
     (unit,) = units([str(source)], Settings())
-    counts = harvest.harvest_unit(unit, Settings(), tmp_path / "out")
+    counts = harvest.harvest_unit(unit, Settings(), Folder(tmp_path / "out"))
     documents = pq.read_table(tmp_path / "out/documents").to_pylist()
     ledger = pq.read_table(tmp_path / "out/ledger").to_pylist()
     assert len(documents) == 6 and all(menu not in row["text"] for row in documents)
     assert counts["altered"] == {"site_boilerplate": 6}
     assert {row["rule"] for row in ledger} == {"site_boilerplate"} and len(ledger) == 6
-    books.check(tmp_path / "out", "harvest")
+    books.check(Layout(tmp_path / "out"), STAGES[0])

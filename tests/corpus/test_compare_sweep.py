@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -152,22 +151,6 @@ def test_an_svg_is_well_formed_whatever_the_names_hold() -> None:
     labels = [e.text for e in ElementTree.fromstring(text.encode()).iter() if e.text]
     assert "<源> & �� \"'" in labels and "題 <a>" in labels
     assert text == plots.svg(drawing)
-
-
-def test_a_png_is_painted_in_a_font_with_japanese_or_says_that_there_is_none(
-    tmp_path: Path,
-) -> None:
-    pytest.importorskip("matplotlib")
-    drawing = charts.bars("採用率", ("文書",), [("法令", (3.0,)), ("青空文庫", (0.0,))])
-    files, note = plots.save(drawing, tmp_path / "図")
-    image = files[1].read_bytes()
-    assert image[:8] == b"\x89PNG\r\n\x1a\n"
-    width, height = struct.unpack(">II", image[16:24])
-    assert (width, height) == (int(drawing.width / 100 * 200), int(drawing.height / 100 * 200))
-    japanese = any(name in plots.FAMILIES for name in plots._families())
-    assert (note == "") == japanese, note
-    _, rare = plots.save(charts.bars("\U0001f9ff", ("a",), []), tmp_path / "b")
-    assert "no installed font has" in rare and "\n" not in rare
 
 
 def test_ticks_are_round_numbers() -> None:

@@ -16,6 +16,7 @@ import pytest
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError, UsageError
 from corpus.folder import commit
+from corpus.folder.folder import Folder
 
 
 def square(number: int) -> int:
@@ -156,23 +157,25 @@ def test_a_build_on_a_full_disk_fails_in_one_line(repo: Path, tmp_path: Path) ->
 
 
 def test_a_receipt_counts_only_with_its_outputs(tmp_path: Path) -> None:
-    output = tmp_path / "x.bin"
-    digest = commit.commit_bytes(output, b"data")
-    receipt = tmp_path / "state" / "0.json"
-    commit.write_receipt(receipt, tmp_path, {output: digest}, {"n": 1})
-    assert commit.read_receipt(receipt, tmp_path) is not None
+    folder, output = Folder(tmp_path), tmp_path / "x.bin"
+    digest = folder.commit_bytes(output, b"data")
+    folder.write_receipt("harvest", 0, {output: digest}, {"n": 1})
+    assert folder.receipt("harvest") == {
+        "outputs": {"x.bin": {"bytes": 4, "sha256": digest}}, "counts": {"n": 1}
+    }  # fmt: skip
     output.write_bytes(b"dat")
-    assert commit.read_receipt(receipt, tmp_path) is None
+    assert folder.receipt("harvest") is None
     output.write_bytes(b"data")
+    receipt = folder.layout.receipt("harvest")
     receipt.write_text(receipt.read_text()[:-10])
-    assert commit.read_receipt(receipt, tmp_path) is None
+    assert folder.receipt("harvest") is None
 
 
 def test_two_builds_cannot_share_a_folder(tmp_path: Path) -> None:
     with (
-        commit.lock(tmp_path),
+        Folder(tmp_path).lock(),
         pytest.raises(UsageError, match="another build"),
-        commit.lock(tmp_path),
+        Folder(tmp_path).lock(),
     ):
         pass
 

@@ -14,7 +14,7 @@ from corpus.sources.archives import warc
 from corpus.sources.archives.window import Window
 from corpus.sources.item import Unit
 from corpus.sources.warc import read
-from corpus.stages import harvest
+from corpus.stages.document import Reject, document
 
 SECONDS_PER_RECORD = 2.0  # the bound the issue sets; a record takes about 2 ms
 
@@ -63,7 +63,7 @@ def mutate(record: bytes, dice: random.Random, other: bytes) -> bytes:
     return bytes(data)
 
 
-def outcome(result: dict | harvest.Reject) -> str:
+def outcome(result: dict | Reject) -> str:
     """The text of a document, or the rule that refused it."""
     return result["text"] if isinstance(result, dict) else result.rule
 
@@ -82,7 +82,7 @@ def fuzz(data: Path, folder: Path, count: int, seed: int) -> dict[str, float]:
     warm = folder / "warm.warc.gz"  # kernels compile before the clock runs
     warm.write_bytes(b"".join(gzip.compress(page, 1) for page in good))
     for item in read(Unit(0, "warc", (str(warm),)), settings):
-        harvest.document(item, settings)
+        document(item, settings)
     alone: dict[bytes, str] = {}  # packed neighbour → what it came to the first time
     slowest = 0.0
     start = time.monotonic()
@@ -102,8 +102,8 @@ def fuzz(data: Path, folder: Path, count: int, seed: int) -> dict[str, float]:
         blocks = []
         clock = time.monotonic()
         for item in read(Unit(0, "warc", (str(path),)), settings):
-            result = harvest.document(item, settings)
-            assert isinstance(result, dict | harvest.Reject)
+            result = document(item, settings)
+            assert isinstance(result, dict | Reject)
             if isinstance(result, dict):
                 result["text"].encode("utf-8")
             blocks.append((item.offset, result))

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.folder.hosts import harm_shares, host_table
+from corpus.folder.layout import Layout
 from corpus.folder.signals import signals_of
 from filters.signals import measure
 
@@ -32,16 +33,16 @@ def folder(root: Path, cut: int) -> Path:
 @pytest.mark.parametrize("cut", [0, 3, 5, 11, len(PAGES)])
 def test_shares_are_the_same_for_any_split_of_the_input(tmp_path: Path, cut: int) -> None:
     root = folder(tmp_path, cut)
-    assert host_table(root).to_pylist() == [
+    assert host_table(Layout(root)).to_pylist() == [
         {"host": "small.example", "pages": 2, "flagged": 2, "share": 1.0},
         {"host": "bad.example", "pages": 6, "flagged": 4, "share": pytest.approx(4 / 6)},
         {"host": "good.example", "pages": 6, "flagged": 0, "share": 0.0},
     ]
     hosts = pa.array(["bad.example", "good.example", "small.example", "", "unknown.example"])
-    assert harm_shares(root, hosts).to_pylist() == [pytest.approx(4 / 6), 0, 0, 0, 0]
+    assert harm_shares(Layout(root), hosts).to_pylist() == [pytest.approx(4 / 6), 0, 0, 0, 0]
 
 
 def test_a_profile_gets_the_share_of_every_row(tmp_path: Path) -> None:
     root = folder(tmp_path, 7)
-    column = signals_of(root, 0, ["host_harm_share"])["host_harm_share"]
+    column = signals_of(Layout(root), 0, ["host_harm_share"])["host_harm_share"]
     assert column.to_pylist() == [pytest.approx(4 / 6)] * 6 + [0]

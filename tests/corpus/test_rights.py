@@ -145,8 +145,8 @@ def test_every_claim_of_a_page_is_recorded_and_the_policy_decides(
         explained = run_corpus("explain", strict, f"http://claims.example/{path}").stdout
         assert rule_name in explained, (path, explained)
     loose = tmp_path / "loose"
-    run_corpus("build", archive, "--out", loose, *FLAGS, "--set", "harvest.drop_noai=false",
-               "--set", "harvest.drop_tdm_reservation=false")  # fmt: skip
+    run_corpus("build", archive, "--out", loose, *FLAGS, "--set", "rights.drop_noai=false",
+               "--set", "rights.drop_tdm_reservation=false")  # fmt: skip
     assert pq.read_table(loose / "corpus").num_rows == len(pages)
     wrong = run_corpus("build", archive, "--out", tmp_path / "o", *FLAGS,
                        "--set", "rights.drop_directives=noarchiv", check=False)  # fmt: skip

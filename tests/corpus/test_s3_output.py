@@ -13,7 +13,8 @@ import pytest
 from s3_builds import INPUTS, OPTIONS, build, corpus, files, on_disk, remote, start
 from s3_server import Proxy
 
-from corpus.folder import commit, mirror
+from corpus.folder import mirror
+from corpus.folder.folder import open_folder
 from corpus.folder.objects import Store
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
@@ -62,7 +63,9 @@ def test_a_fault_of_the_store_leaves_no_trace(
     assert remote(s3_out) == local_build
     s3.every = True
     s3.seen.clear()
-    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "other"))  # down again, through faults
+    root = mirror.attach(
+        f"s3://{s3_out}", str(tmp_path / "other")
+    ).root  # down again, through faults
     assert on_disk(root) == local_build
 
 
@@ -127,10 +130,11 @@ def test_a_killed_build_goes_on_in_another_folder_to_the_same_bytes(
 def test_a_folder_left_behind_yields_to_what_the_store_holds(
     s3: Proxy, s3_out: str, local_build: dict[str, bytes], tmp_path: Path
 ) -> None:
-    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work"))
-    with commit.lock(root):
-        commit.commit_bytes(root / "documents" / "0", b"same")
-        commit.commit_bytes(root / "state" / "1.json", b"{}")
+    folder = open_folder(f"s3://{s3_out}", str(tmp_path / "work"))
+    root = folder.path
+    with folder.lock():
+        folder.commit_bytes(root / "documents" / "0", b"same")
+        folder.commit_bytes(root / "state" / "1.json", b"{}")
     (root / "documents" / "0").write_bytes(b"half")  # same size
     (root / "ledger").mkdir()
     (root / "ledger" / "never-uploaded").write_bytes(b"x")

@@ -12,7 +12,8 @@ from s3_builds import INPUTS, OPTIONS, build, corpus, files, on_disk, remote, st
 from s3_server import Proxy
 
 from corpus.errors import RunError, UsageError
-from corpus.folder import commit, lease, mirror
+from corpus.folder import lease, mirror
+from corpus.folder.folder import open_folder
 from corpus.folder.objects import Store
 
 pytest.importorskip("moto.server", reason="NO MOTO (pip install 'moto[server]'): S3 was not tested")
@@ -91,7 +92,7 @@ def test_a_folder_of_something_else_is_not_used_to_work_in(
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="no mirror"):
         mirror.attach(f"s3://{s3_out}", str(tmp_path))
-    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work"))
+    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work")).root
     with pytest.raises(UsageError, match=f"mirrors s3://{s3_out}"):
         mirror.attach(f"s3://{s3_out}-other", str(root))
     args = ["--out", tmp_path / "local", "--work", tmp_path / "work"]
@@ -139,15 +140,16 @@ def test_who_lost_the_lease_writes_nothing_more(
     s3: Proxy, s3_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease.held.__wrapped__, "__defaults__", (0.4,))
-    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "work"))
-    with pytest.raises(RunError, match=f"took s3://{s3_out} over"), commit.lock(root):
-        commit.commit_bytes(root / "a", b"1")
+    folder = open_folder(f"s3://{s3_out}", str(tmp_path / "work"))
+    root = folder.path
+    with pytest.raises(RunError, match=f"took s3://{s3_out} over"), folder.lock():
+        folder.commit_bytes(root / "a", b"1")
         for beat in range(200):  # the holder may just be renewing it
             if (root / mirror.HOME / mirror.LOST).exists():
                 break
             files().pipe_file(f"{s3_out}/.lock", elsewhere(beat))
             threading.Event().wait(0.05)
-        commit.commit_bytes(root / "b", b"2")
+        folder.commit_bytes(root / "b", b"2")
     assert set(remote(s3_out)) == {"a", ".lock"}
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus import config
-from corpus.build import load_settings
 from corpus.errors import UsageError
+from corpus.folder.layout import Layout
 from corpus.folder.signals import file_of
 from corpus.stages.select import decide, dropped_rows
 from filters.profile import load
@@ -53,7 +53,7 @@ def test_profiles_come_from_toml_and_from_set_and_go_back_to_toml(tmp_path: Path
     settings = config.load(str(file), ["select.profiles.diet=minutes", "select.profiles.law="])
     assert settings.select.profiles == {"青空 文庫": "literature", "diet": "minutes"}
     (tmp_path / "corpus.toml").write_text(config.to_toml(settings, []), "utf-8")
-    assert load_settings(tmp_path)[0] == settings
+    assert config.of_folder(Layout(tmp_path))[0] == settings
     file.write_text("[select]\nprofiles = { law = 5 }\n")
     with pytest.raises(UsageError, match=r"select.profiles .* is no NAME=VALUE"):
         config.load(str(file))
@@ -97,7 +97,7 @@ def test_select_changes_the_profiles_and_names_an_unknown_source_or_profile(
     shutil.copytree(two, out)
     funnel = json.loads(run_corpus("select", out, "--profile", "none", "--json").stdout)
     assert funnel["select"]["out"] == funnel["select"]["in"]
-    assert load_settings(out)[0].select.profiles == {}
+    assert config.of_folder(Layout(out))[0].select.profiles == {}
     for flag, words in (
         ("web,law=law", "source 'law', which this build does not have; its sources are files, web"),
         ("web,files=lwa", "unknown profile 'lwa'; did you mean 'law'?"),

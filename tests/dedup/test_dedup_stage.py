@@ -12,6 +12,7 @@ import pytest
 
 from corpus.dedup.local import cluster
 from corpus.errors import RunError
+from corpus.folder.layout import Layout
 from corpus.folder.schema import DUPLICATES, LEDGER
 from corpus.settings import DedupSettings
 
@@ -59,9 +60,9 @@ def run(
     for path in documents(folder, rows, files):
         signed.append(path.with_name(path.name.replace("documents", "signatures")))
         cluster.sign(path, signed[-1], settings)
-    counts = cluster.cluster(signed, folder / "duplicates", folder / "ledger", settings, memory)
-    table = pq.read_table(folder / "duplicates" / "part-00000.parquet")
-    ledger = pq.read_table(folder / "ledger" / "dedup-00000.parquet")
+    counts = cluster.cluster(signed, Layout(folder), settings, memory)
+    table = pq.read_table(Layout(folder).duplicates)
+    ledger = pq.read_table(Layout(folder).dedup_ledger)
     assert table.schema.equals(DUPLICATES) and ledger.schema.equals(LEDGER)
     assert not (folder / "duplicates" / ".scratch").exists()
     pairs = table.select(["file", "row"]).to_pylist()
@@ -161,8 +162,9 @@ def test_keep_n_keeps_that_many_copies(tmp_path: Path) -> None:
 
 
 def digests(folder: Path) -> list[str]:
-    names = ["duplicates/part-00000.parquet", "ledger/dedup-00000.parquet"]
-    return [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
+    layout = Layout(folder)
+    files = (layout.duplicates, layout.dedup_ledger)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
 def test_same_input_gives_the_same_bytes_in_memory_and_mapped(tmp_path: Path) -> None:
@@ -184,10 +186,10 @@ def test_signatures_of_other_settings_are_refused_in_one_line(tmp_path: Path) ->
     (path,) = documents(tmp_path, ROWS, 1)
     cluster.sign(path, tmp_path / "s.parquet", DedupSettings(ngram=4))
     with pytest.raises(RunError, match="ngram = 4, not 5") as error:
-        cluster.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, DedupSettings())
+        cluster.cluster([tmp_path / "s.parquet"], Layout(tmp_path), DedupSettings())
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="no signatures file"):
-        cluster.cluster([path], tmp_path, tmp_path, DedupSettings())
+        cluster.cluster([path], Layout(tmp_path), DedupSettings())
 
 
 def test_unknown_signal_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_unknown_signal_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_no_files_and_empty_files_are_no_error(tmp_path: Path) -> None:
-    assert cluster.cluster([], tmp_path / "d", tmp_path / "l", DedupSettings())["documents"] == 0
+    assert cluster.cluster([], Layout(tmp_path / "d"), DedupSettings())["documents"] == 0
     counts, found, ledger = run(tmp_path, ROWS[:1], DedupSettings(url=True), files=2)
     assert counts["documents"] == 1 and not found and not ledger
 

@@ -20,6 +20,7 @@ from corpus.dedup.distributed import components, exchange, spread
 from corpus.dedup.local import cluster
 from corpus.dedup.local.load import load
 from corpus.dedup.local.outcome import link
+from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 
 
@@ -170,11 +171,14 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
     signed = signed_crawl(tmp_path, options)
     gone = {1: np.array([0, 5, 30])}
     one, many = tmp_path / "one", tmp_path / "many"
-    counts = cluster.cluster(signed, one, one, options, taken=gone)
-    got = spread.cluster(signed, many, many, options, tmp_path / "scratch", mapped, gone, per_block)
+    counts = cluster.cluster(signed, Layout(one), options, taken=gone)
+    got = spread.cluster(
+        signed, Layout(many), options, tmp_path / "scratch", mapped, gone, per_block
+    )
     assert got == counts and counts["removed"] >= 4
-    for name in ("part-00000.parquet", "dedup-00000.parquet"):
-        assert pq.read_table(many / name).equals(pq.read_table(one / name))
+    for name in ("duplicates", "dedup_ledger"):
+        ours, theirs = getattr(Layout(many), name), getattr(Layout(one), name)
+        assert pq.read_table(ours).equals(pq.read_table(theirs))
         assert (many / name).read_bytes() == (one / name).read_bytes()
     assert not (tmp_path / "scratch").exists()
 
@@ -182,7 +186,7 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
 def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     options = DedupSettings(url=True)
     signed = signed_crawl(tmp_path, options)
-    cluster.cluster(signed, tmp_path / "one", tmp_path / "one", options)
+    cluster.cluster(signed, Layout(tmp_path / "one"), options)
     steps: list[str] = []
     fatal = 0
 
@@ -200,13 +204,14 @@ def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     target = tmp_path / "many"
     while True:
         try:
-            spread.cluster(signed, target, target, options, tmp_path / "scratch", killed)
+            spread.cluster(signed, Layout(target), options, tmp_path / "scratch", killed)
             break
         except KeyboardInterrupt:
             fatal = len(steps)
     assert fatal >= 10
-    for name in ("part-00000.parquet", "dedup-00000.parquet"):
-        assert (target / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    for name in ("duplicates", "dedup_ledger"):
+        ours, theirs = getattr(Layout(target), name), getattr(Layout(tmp_path / "one"), name)
+        assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:

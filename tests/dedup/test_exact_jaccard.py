@@ -17,6 +17,7 @@ from corpus.dedup.local.load import load
 from corpus.dedup.local.verify import exact_jaccard
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
+from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 
 TEXTS = st.lists(st.text(st.sampled_from("あいが12。 "), max_size=25), max_size=7)
@@ -89,10 +90,8 @@ def test_clusters_are_those_of_brute_force_where_estimates_would_err(tmp_path: P
     got = {}
     for verify in ("exact", "estimate"):
         settings = DedupSettings(verify=verify, bands=32, rows=4)
-        cluster.cluster(
-            signed(tmp_path, texts, settings), tmp_path / verify, tmp_path / verify, settings
-        )
-        rows = pq.read_table(tmp_path / verify / "part-00000.parquet").to_pylist()
+        cluster.cluster(signed(tmp_path, texts, settings), Layout(tmp_path / verify), settings)
+        rows = pq.read_table(Layout(tmp_path / verify).duplicates).to_pylist()
         parents = np.arange(len(order))
         by_cluster: dict[str, int] = {}
         for row in rows:
@@ -107,8 +106,8 @@ def test_the_ledger_says_which_similarities_are_exact(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     texts = [text for _ in range(20) for text in family(rng, 2)]
     settings = DedupSettings()
-    cluster.cluster(signed(tmp_path, texts, settings, 1), tmp_path, tmp_path, settings)
-    rows = pq.read_table(tmp_path / "dedup-00000.parquet").to_pylist()
+    cluster.cluster(signed(tmp_path, texts, settings, 1), Layout(tmp_path), settings)
+    rows = pq.read_table(Layout(tmp_path).dedup_ledger).to_pylist()
     assert rows
     for row in rows:
         left, right = (texts[int(row[k].split("-")[1])] for k in ("id", "kept_id"))
@@ -126,5 +125,5 @@ def test_missing_documents_are_named_with_the_mend(tmp_path: Path) -> None:
     for index in range(3):
         (tmp_path / f"documents-{index}.parquet").unlink()
     with pytest.raises(RunError, match="verify = estimate") as error:
-        cluster.cluster(paths, tmp_path / "out", tmp_path / "out", settings)
+        cluster.cluster(paths, Layout(tmp_path / "out"), settings)
     assert "\n" not in str(error.value)

@@ -16,6 +16,7 @@ import pytest
 
 from corpus.dedup.local import cluster
 from corpus.dedup.signatures import jaccard
+from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 
 SETTINGS = DedupSettings()
@@ -39,10 +40,10 @@ def clustered(folder: Path, rows: list[dict]) -> list[int]:
     table = pa.table({"id": [r["record_id"] for r in rows], "text": [r["gold"] for r in rows]})
     pq.write_table(table, folder / "documents.parquet")
     cluster.sign(folder / "documents.parquet", folder / "signatures.parquet", SETTINGS)
-    cluster.cluster([folder / "signatures.parquet"], folder, folder, SETTINGS)
+    cluster.cluster([folder / "signatures.parquet"], Layout(folder), SETTINGS)
     labels = list(range(len(rows)))
     first: dict[str, int] = {}
-    for row in pq.read_table(folder / "part-00000.parquet").to_pylist():
+    for row in pq.read_table(Layout(folder).duplicates).to_pylist():
         labels[row["row"]] = first.setdefault(row["cluster"], row["row"])
     return labels
 

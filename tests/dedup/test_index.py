@@ -13,6 +13,7 @@ import pytest
 from corpus.dedup.index import before, membership, open_index, take_down
 from corpus.dedup.local import cluster
 from corpus.errors import RunError, UsageError
+from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 
 SETTINGS = DedupSettings(verify="estimate", keep="longest")
@@ -47,9 +48,9 @@ def run(
     folder: Path, texts: dict[str, str], index: Path, add: bool = True, files: int = 1
 ) -> tuple[dict[str, int], dict[str, dict], dict[str, dict]]:
     signed = crawl(folder, texts, files)
-    counts = cluster.cluster(signed, folder, folder, SETTINGS, against=index, add=add)
-    rows = pq.read_table(folder / "part-00000.parquet").to_pylist()
-    ledger = pq.read_table(folder / "dedup-00000.parquet").to_pylist()
+    counts = cluster.cluster(signed, Layout(folder), SETTINGS, against=index, add=add)
+    rows = pq.read_table(Layout(folder).duplicates).to_pylist()
+    ledger = pq.read_table(Layout(folder).dedup_ledger).to_pylist()
     return counts, {r["id"]: r for r in rows}, {r["id"]: r for r in ledger}
 
 
@@ -99,10 +100,10 @@ def test_a_repeated_run_gives_the_same_bytes_and_appends_once(tmp_path: Path) ->
     index = tmp_path / "index"
     run(tmp_path / "1", {"a": A}, index)
     run(tmp_path / "2", {"b": A, "c": B, "d": B}, index)
-    first = (tmp_path / "2" / "part-00000.parquet").read_bytes()
+    first = (Layout(tmp_path / "2").duplicates).read_bytes()
     signed = [tmp_path / "2" / "signatures-0.parquet"]
-    cluster.cluster(signed, tmp_path / "2", tmp_path / "2", SETTINGS, against=index, add=True)
-    assert (tmp_path / "2" / "part-00000.parquet").read_bytes() == first
+    cluster.cluster(signed, Layout(tmp_path / "2"), SETTINGS, against=index, add=True)
+    assert (Layout(tmp_path / "2").duplicates).read_bytes() == first
     assert open_index(index, SETTINGS).segments == ("000001", "000002")
 
 
@@ -128,8 +129,8 @@ def test_three_crawls_one_by_one_give_the_clusters_of_all_at_once(tmp_path: Path
     for number, part in enumerate((ids[:60], ids[60:100], ids[100:])):
         run(tmp_path / str(number), {i: every[i] for i in part}, index)
     together = crawl(tmp_path / "all", every)
-    cluster.cluster(together, tmp_path / "all", tmp_path / "all", SETTINGS)
-    rows = pq.read_table(tmp_path / "all" / "part-00000.parquet").to_pylist()
+    cluster.cluster(together, Layout(tmp_path / "all"), SETTINGS)
+    rows = pq.read_table(Layout(tmp_path / "all").duplicates).to_pylist()
     members = membership(open_index(index, SETTINGS))
     assert partition(members.to_pylist(), ids) == partition(rows, ids)
     kept = members.filter(members["kept"])["cluster"].to_pylist()

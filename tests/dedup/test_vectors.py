@@ -13,6 +13,7 @@ import pytest
 
 from corpus.dedup.local import cluster
 from corpus.dedup.signatures import jaccard, minhash, normal
+from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 
 VECTORS = json.loads(make_vectors.OUT.read_text("utf-8"))
@@ -56,8 +57,8 @@ def test_similarities_of_all_pairs() -> None:
 def test_clusters(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [r["id"] for r in ROWS], "text": TEXTS}), tmp_path / "d.parquet")
     cluster.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", SETTINGS)
-    cluster.cluster([tmp_path / "s.parquet"], tmp_path, tmp_path, SETTINGS)
+    cluster.cluster([tmp_path / "s.parquet"], Layout(tmp_path), SETTINGS)
     clusters: dict[str, list[str]] = {}
-    for row in pq.read_table(tmp_path / "part-00000.parquet").to_pylist():
+    for row in pq.read_table(Layout(tmp_path).duplicates).to_pylist():
         clusters.setdefault(row["cluster"], []).append(row["id"])
     assert sorted(sorted(members) for members in clusters.values()) == VECTORS["clusters"]

@@ -23,6 +23,7 @@ from corpus.build import Build
 from corpus.config import override_keys
 from corpus.engine.ray import LOSSES, RayEngine
 from corpus.errors import RunError
+from corpus.folder.folder import Folder
 from corpus.settings import Settings
 
 INPUTS = [f"tests/data/{name}" for name in (
@@ -224,7 +225,7 @@ def build_on_doomed_nodes(cluster: Cluster, folder: Path, stages: tuple[str, ...
     settings = override_keys(Settings(), SETTINGS)
     with DoomedNodes(cluster.address, name=str(out), shared=out / ".lock") as engine:
         engine.cluster, engine.marks, engine.stages = cluster, folder, stages
-        Build(out, settings, tuple(INPUTS), engine).run()
+        Build(Folder(out), settings, tuple(INPUTS), engine).run()
     assert all((folder / stage).exists() for stage in stages)
     return out
 

@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from corpus.build import Build
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
+from corpus.folder.folder import Folder
 from corpus.sources import ccindex
 from corpus.sources.remote import ranges
 
@@ -242,7 +243,7 @@ def test_a_build_cut_short_by_an_outage_goes_on_where_it_was(
     sets = [*EVERYTHING, f"ccindex.base={faulty.base}/half", "ccindex.unit_records=20",
             "fetch.connections=1"]  # fmt: skip
     wanted = settings(*sets, "fetch.attempts=1")
-    build = Build(tmp_path / "out", wanted, (str(index),), LocalEngine(1, quiet=True))
+    build = Build(Folder(tmp_path / "out"), wanted, (str(index),), LocalEngine(1, quiet=True))
     with pytest.raises(RunError, match="what is done is kept"):
         build.run("harvest")
     assert len(list((tmp_path / "out" / "documents").iterdir())) == 2
@@ -250,9 +251,11 @@ def test_a_build_cut_short_by_an_outage_goes_on_where_it_was(
     index.unlink()  # the selection is kept: the index is not needed again
     faulty.broken_from = 1 << 60
     patient = settings(*sets, "fetch.attempts=3")  # how it is fetched may change: no byte does
-    Build(tmp_path / "out", patient, (str(index),), LocalEngine(1, quiet=True)).run("harvest")
+    Build(Folder(tmp_path / "out"), patient, (str(index),), LocalEngine(1, quiet=True)).run(
+        "harvest"
+    )
     assert {first for _, _, first, _ in faulty.log} == {some[40]["offset"]}
-    whole = Build(tmp_path / "whole", wanted, (str(index),), LocalEngine(1, quiet=True))
+    whole = Build(Folder(tmp_path / "whole"), wanted, (str(index),), LocalEngine(1, quiet=True))
     write_parquet(index, some)
     whole.run("harvest")
     parts = [pq.read_table(tmp_path / name / "documents") for name in ("out", "whole")]

@@ -23,6 +23,7 @@ from s3_server import Proxy, s3_server
 from corpus.build import Build
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
+from corpus.folder.folder import Folder
 from corpus.settings import Settings
 from corpus.sources import warc
 from corpus.sources.item import Unit
@@ -75,7 +76,7 @@ def test_a_build_from_an_index_and_records_in_s3_is_that_of_a_local_build(
     fsspec.filesystem("s3").pipe("crawl/index/part-0.parquet", index.read_bytes())
     crawl.fault = "503"
     whole = settings(*EVERYTHING, f"ccindex.base={BASE}")
-    Build(tmp_path / "out", whole, ("s3://crawl/index/",), LocalEngine(1, quiet=True)).run(
+    Build(Folder(tmp_path / "out"), whole, ("s3://crawl/index/",), LocalEngine(1, quiet=True)).run(
         "harvest"
     )
     ours = pq.read_table(tmp_path / "out" / "documents")

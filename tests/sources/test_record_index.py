@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from corpus.build import Build
 from corpus.config import load
 from corpus.engine.local import LocalEngine
+from corpus.folder.folder import Folder
 from corpus.sources.archives import record_index, warc
 from corpus.sources.archives.window import Window
 from corpus.sources.plan import units
@@ -129,7 +130,7 @@ def test_documents_have_the_same_bytes_with_and_without_an_index(
         if name == "with":
             write_index(archive.with_name("X.warc.gz.cdxj"), starts(archive), archive.name)
         engine = LocalEngine(1, quiet=True)
-        Build(tmp_path / name, SETTINGS, (str(archive),), engine).run("harvest")
+        Build(Folder(tmp_path / name), SETTINGS, (str(archive),), engine).run("harvest")
     for kind in ("documents", "ledger"):
         parts = [sorted((tmp_path / name / kind).iterdir()) for name in ("without", "with")]
         assert [p.read_bytes() for p in parts[0]] == [p.read_bytes() for p in parts[1]]

@@ -13,6 +13,7 @@ from pathlib import Path
 from corpus.build import Build
 from corpus.config import load
 from corpus.engine.local import LocalEngine
+from corpus.folder.folder import Folder
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -41,5 +42,7 @@ def test_a_build_killed_inside_an_archive_goes_on_inside_it(
     after = {path.name: path.stat().st_mtime_ns for path in receipts.glob("0*.json")}
     assert len(after) == 3 and done.items() <= after.items()  # what was done was not done again
     engine = LocalEngine(1, quiet=True)
-    Build(tmp_path / "whole", load(None, ["input.unit_mib=1"]), (archive,), engine).run("harvest")
+    Build(Folder(tmp_path / "whole"), load(None, ["input.unit_mib=1"]), (archive,), engine).run(
+        "harvest"
+    )
     assert outputs(out) == outputs(tmp_path / "whole")

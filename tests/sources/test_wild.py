@@ -143,12 +143,12 @@ def test_folded_headers_of_record_and_message(tmp_path: Path) -> None:
      b"http://a.example/ a b", b"HTTP://A.EXAMPLE/", b"http:/a.example", b"http://a.example/\xff\0"],
 )  # fmt: skip
 def test_broken_uris_cost_no_page(uri: bytes, tmp_path: Path) -> None:
-    from corpus.stages import harvest
+    from corpus.stages.document import document
 
     body = PAGE.replace("これは".encode(), "これは".encode() * 40)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html"
     found = item(tmp_path, head, b"WARC-Target-URI: " + uri, body=body)
-    result = harvest.document(found, Settings())
+    result = document(found, Settings())
     assert isinstance(result, dict), result
     result["url"].encode("utf-8")
 
