@@ -29,12 +29,12 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
-from corpus import config  # noqa: E402
 from corpus.engine.local import LocalEngine  # noqa: E402
 from corpus.folder import commit  # noqa: E402
 from corpus.folder.folder import Folder  # noqa: E402
 from corpus.folder.ledger import Ledger  # noqa: E402
 from corpus.folder.schema import DOCUMENT  # noqa: E402
+from corpus.settings import Settings  # noqa: E402
 from corpus.sources.archives import warc  # noqa: E402
 from corpus.sources.archives.window import Window  # noqa: E402
 from corpus.sources.item import Item, Unit  # noqa: E402
@@ -67,7 +67,7 @@ def main() -> None:
     if given.workers:
         return two_workers(path)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    settings = config.Settings()
+    settings = Settings()
     unit = Unit(0, "warc", (str(path),))
     whole(unit, settings)  # compiles the kernels, loads the language model
     runners: dict[str, Callable[[], int]] = {
@@ -102,7 +102,7 @@ def mixed(path: Path) -> Path:
     """
     japanese, others = [], []
     with Window(str(path)) as window:
-        for item in read(Unit(0, "warc", (str(path),)), config.Settings()):
+        for item in read(Unit(0, "warc", (str(path),)), Settings()):
             if item.html is None or item.length < SMALL:
                 continue
             member = window.read(item.offset, item.length)
@@ -125,7 +125,7 @@ def two_workers(path: Path) -> None:
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             run = functools.partial(
-                harvest.harvest_unit, settings=config.Settings(), folder=Folder(Path(folder))
+                harvest.harvest_unit, settings=Settings(), folder=Folder(Path(folder))
             )
             engine = LocalEngine(workers, quiet=True)
             list(engine._processes(run, units[:workers]))  # starts, compiles, loads
@@ -153,7 +153,7 @@ def in_turn(runners: dict[str, Callable[[], int]], repeat: int) -> dict[str, tup
     return {name: (statistics.median(seconds[name]), records[name]) for name in runners}
 
 
-def whole(unit: Unit, settings: config.Settings) -> dict[str, Any]:
+def whole(unit: Unit, settings: Settings) -> dict[str, Any]:
     """The harvest of one unit, files and all."""
     with tempfile.TemporaryDirectory() as folder:
         return harvest.harvest_unit(unit, settings, Folder(Path(folder)))
@@ -216,7 +216,7 @@ def datatrove_like(path: Path) -> int:
     return count
 
 
-def shares(unit: Unit, settings: config.Settings) -> None:
+def shares(unit: Unit, settings: Settings) -> None:
     """Seconds of every step over the same records, each step timed in a loop of its own."""
     clock: dict[str, float] = {}
 

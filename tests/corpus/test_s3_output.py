@@ -63,9 +63,7 @@ def test_a_fault_of_the_store_leaves_no_trace(
     assert remote(s3_out) == local_build
     s3.every = True
     s3.seen.clear()
-    root = mirror.attach(
-        f"s3://{s3_out}", str(tmp_path / "other")
-    ).root  # down again, through faults
+    root = mirror.attach(f"s3://{s3_out}", str(tmp_path / "other")).root  # through faults too
     assert on_disk(root) == local_build
 
 

@@ -14,7 +14,6 @@ import pytest
 from corpus import config
 from corpus.errors import UsageError
 from corpus.folder.layout import Layout
-from corpus.folder.signals import file_of
 from corpus.stages.select import decide, dropped_rows
 from filters.profile import load
 
@@ -120,19 +119,19 @@ def test_an_unknown_source_is_named_before_the_harvest_where_the_input_has_a_nam
 def test_decisions_on_some_rows_are_those_on_all_rows(two: Path) -> None:
     """Stored signals, words measured from the texts, and a column of its own alike."""
     for name in ("web", "fineweb2-ja", "hojichar"):
-        whole = decide(load(name), two, 0)
+        whole = decide(load(name), Layout(two), 0)
         rows = np.arange(len(whole.keep))[::3]
-        part = decide(load(name), two, 0, rows=rows)
+        part = decide(load(name), Layout(two), 0, rows=rows)
         assert (part.failures == whole.failures[rows]).all()
         np.testing.assert_array_equal(part.value, whole.value[rows])
-    assert pq.read_metadata(file_of(two, 0)).num_rows == len(whole.keep)
+    assert pq.read_metadata(Layout(two).documents(0)).num_rows == len(whole.keep)
 
 
 def test_the_ledger_has_the_first_rule_its_value_and_the_others_of_every_document(
     two: Path,
 ) -> None:
     profile = load("swallow-v1")
-    decisions = decide(profile, two, 0)
+    decisions = decide(profile, Layout(two), 0)
     dropped: Counter[str] = Counter()
     rows = np.arange(len(decisions.keep)) + 100
     found = dropped_rows(profile, decisions, rows, dropped).to_pylist()

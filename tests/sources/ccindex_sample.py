@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.config import load
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.settings import Settings
 from corpus.sources import ccindex, warc
 from corpus.sources.item import Item, Unit
@@ -85,8 +87,8 @@ def settings(*sets: str) -> Settings:
 def planned(index: Path | str, state: Path, wanted: Settings) -> list[Unit]:
     """The units as `corpus build` hands them to its workers."""
     return [
-        Unit(u.index, u.kind, u.files, u.start, u.end, str(state))
-        for u in ccindex.plan([str(index)], wanted, state)
+        Unit(u.index, u.kind, u.files, u.start, u.end, str(Layout(state).selection))
+        for u in ccindex.plan([str(index)], wanted, Folder(state))
     ]
 
 

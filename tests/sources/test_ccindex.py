@@ -29,13 +29,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import RunError, UsageError
+from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.sources import ccindex
 from corpus.sources.archives.cdx import Reader
-from corpus.sources.remote import selection
 
 
 def rows_of(state: Path) -> list[dict]:
-    return pq.read_table(state / selection.FILE).to_pylist()
+    return pq.read_table(Layout(state).selection).to_pylist()
 
 
 def test_japanese_records_are_selected_sorted_and_read_like_a_local_warc(
@@ -142,7 +143,7 @@ def test_the_same_record_in_two_indexes_is_fetched_once(data: Path, tmp_path: Pa
     rows = truth(data)
     one, two = write_parquet(tmp_path / "1.parquet", rows), tmp_path / "2.cdxj"
     two.write_bytes(cdxj(rows[:50]))
-    ccindex.plan([str(one), str(two)], settings(*EVERYTHING), tmp_path)
+    ccindex.plan([str(one), str(two)], settings(*EVERYTHING), Folder(tmp_path))
     about = json.loads((tmp_path / "ccindex/selection.json").read_text())
     assert about == {
         "index_files": 2, "index_lines_unreadable": 0, "records": 733, "repeated": 50
@@ -160,7 +161,7 @@ def test_the_selection_has_the_same_bytes_for_any_order_of_the_index(
     for name, order in (("a", range(len(rows))), ("b", sorted(range(len(rows)), key=hash))):
         pq.write_table(table.take(list(order)[:: 1 if name == "a" else -1]), tmp_path / name)
         planned(tmp_path / name, tmp_path / f"state-{name}", settings(*EVERYTHING))
-        made.append((tmp_path / f"state-{name}" / selection.FILE).read_bytes())
+        made.append(Layout(tmp_path / f"state-{name}").selection.read_bytes())
     assert made[0] == made[1]
     assert len(rows_of(tmp_path / "state-a")) == len(rows)
 

@@ -28,6 +28,7 @@ from corpus.build import Build
 from corpus.engine.local import LocalEngine
 from corpus.errors import RunError
 from corpus.folder.folder import Folder
+from corpus.folder.layout import Layout
 from corpus.sources import ccindex
 from corpus.sources.remote import ranges
 
@@ -301,7 +302,7 @@ def test_explain_fetches_only_the_record_it_is_asked_about(
     wanted = settings(*EVERYTHING, f"ccindex.base={faulty.base}/none")
     planned(index, tmp_path, wanted)
     only = [r for r in rows if sum(o["url"] == r["url"] for o in rows) == 1][5]
-    (unit,) = ccindex.find(tmp_path, only["url"])
+    (unit,) = ccindex.find(Layout(tmp_path), only["url"])
     (item,) = ccindex.read(unit, wanted)
     base = f"{faulty.base}/none"
     assert [item] == local_items(data, {only["offset"]}, wanted, base)

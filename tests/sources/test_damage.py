@@ -214,8 +214,8 @@ def test_a_hundred_thousand_tiny_records(packing: str) -> None:
 
 MEMORY = """
 import resource, sys
-from corpus.sources import warc
-from corpus.sources.window import Window
+from corpus.sources.archives import warc
+from corpus.sources.archives.window import Window
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with Window(sys.argv[1]) as window:
     sizes = [len(r.block) for r in warc.read(window, 0, window.size, 8 << 20)]
