@@ -144,7 +144,7 @@ def test_the_same_record_in_two_indexes_is_fetched_once(data: Path, tmp_path: Pa
     one, two = write_parquet(tmp_path / "1.parquet", rows), tmp_path / "2.cdxj"
     two.write_bytes(cdxj(rows[:50]))
     ccindex.plan([str(one), str(two)], settings(*EVERYTHING), Folder(tmp_path))
-    about = json.loads((tmp_path / "ccindex/selection.json").read_text())
+    about = json.loads(Layout(tmp_path).selection.with_suffix(".json").read_text())
     assert about == {
         "index_files": 2, "index_lines_unreadable": 0, "records": 733, "repeated": 50
     }  # fmt: skip
