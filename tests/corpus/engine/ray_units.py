@@ -1,4 +1,4 @@
-"""Units of work that the workers of tests/engine/test_ray.py import on their nodes."""
+"""Units of work that the workers of tests/corpus/engine/test_ray.py import on their nodes."""
 
 from __future__ import annotations
 

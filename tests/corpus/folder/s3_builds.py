@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-REPO = Path(__file__).resolve().parent.parent.parent
+REPO = Path(__file__).resolve().parents[3]
 INPUTS = ["tests/data/documents.csv", "tests/data/documents.parquet"]  # two units
 OPTIONS = ["--profile", "none", "--set", "publish.shard_mib=1"]
 

@@ -1,6 +1,6 @@
 """Make tests/data: a small web archive of real pages, with the truth about every record.
 
-    python tests/make_sample.py --shared ../shared/data --debs DIR [--out tests/data]
+    python tests/data/make_sample.py --shared ../shared/data --debs DIR [--out tests/data]
 
 DIR holds the package files named in `sample/pages.py` and, unpacked beside them, a folder each:
 
@@ -28,10 +28,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from maker import cases, recode
+from maker.pages import Page, deb_pages, dev_sample_pages
+from maker.wrap import Archive, digest, facts, gzipped, http
 from resiliparse.extract.html2text import extract_plain_text
-from sample import cases, recode
-from sample.pages import Page, deb_pages, dev_sample_pages
-from sample.wrap import Archive, digest, facts, gzipped, http
 
 LIBREOFFICE_PAGES = 240  # with the other packages: about 3 MB of Japanese text
 ERRORS = ["404 Not Found", "403 Forbidden", "410 Gone", "503 Service Unavailable"]

@@ -1,6 +1,6 @@
 """Writes tests/data/dedup_vectors.json: documents → signatures → clusters, for any implementation.
 
-    python tests/dedup/make_vectors.py
+    python tests/corpus/dedup/make_vectors.py
 
 Made by the pure-Python reference and datasketch, not by Inaho's kernels, which the tests then hold
 against it. Texts: Constitution of Japan (a law: no copyright), and edits of it.
@@ -16,7 +16,7 @@ from pathlib import Path
 import dedup_reference as reference
 from datasketch import MinHash
 
-OUT = Path(__file__).resolve().parents[1] / "data" / "dedup_vectors.json"
+OUT = Path(__file__).resolve().parents[2] / "data" / "dedup_vectors.json"
 NGRAM, NUM_PERM, SEED, BANDS, ROWS, THRESHOLD = 5, 128, 1, 16, 8, 0.8
 MASK = (1 << 64) - 1
 
