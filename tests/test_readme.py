@@ -58,13 +58,13 @@ def test_the_tree_names_files_that_exist() -> None:
             assert list((REPO / package).rglob(name)), name
 
 
-def test_every_flag_the_readme_names_exists(run_corpus) -> None:  # type: ignore[no-untyped-def]
+def test_every_flag_the_readme_names_exists(run_corpus) -> None:
     said = run_corpus("build", "--help").stdout
     for flag in ("--workers", "--profile", "--dedup", "--config", "--set", "--ledger", "--json"):
         assert flag in said
 
 
-def test_the_demo_card_is_the_one_a_build_writes(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_demo_card_is_the_one_a_build_writes(run_corpus, tmp_path: Path) -> None:
     out = tmp_path / "demo"
     run_corpus("build", "tests/data/sample.warc.gz", "--out", out, "--profile", "technical", "-q",
                "--set", "publish.name=Inaho demo corpus")  # fmt: skip

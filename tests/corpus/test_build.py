@@ -94,7 +94,7 @@ def test_lineage_points_to_the_record(built: Path, repo: Path) -> None:
             assert file.read(2) in (b"\x1f\x8b", b"")
 
 
-def test_workers_do_not_change_a_byte(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_workers_do_not_change_a_byte(run_corpus, tmp_path: Path) -> None:
     trees = []
     for workers in (1, 2, 4):
         out = tmp_path / f"workers{workers}"
@@ -104,7 +104,7 @@ def test_workers_do_not_change_a_byte(run_corpus, tmp_path: Path) -> None:  # ty
     assert len([name for name in trees[0] if name.startswith("documents/")]) >= 5
 
 
-def test_split_units_publish_the_same_shards(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_split_units_publish_the_same_shards(run_corpus, tmp_path: Path) -> None:
     """But for lines that a site repeats: that rule sees the pages of one unit (docs/design.md)."""
     flags = ("--set", "harvest.site_boilerplate=false", "--profile", "none", "-q")
     shards = []
@@ -115,7 +115,7 @@ def test_split_units_publish_the_same_shards(run_corpus, tmp_path: Path) -> None
     assert shards[0].equals(shards[1])
 
 
-def test_ten_kills_and_a_rerun_give_the_same_bytes(run_corpus, repo: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_ten_kills_and_a_rerun_give_the_same_bytes(run_corpus, repo: Path, tmp_path: Path) -> None:
     args = ["build", *INPUTS, "--profile", "none", "--workers", "2", *SMALL_UNITS, "-q", "--out"]
     start = time.monotonic()
     run_corpus(*args, tmp_path / "whole")
@@ -141,7 +141,7 @@ def test_ten_kills_and_a_rerun_give_the_same_bytes(run_corpus, repo: Path, tmp_p
     assert tree(out) == tree(tmp_path / "whole")
 
 
-def test_a_finished_build_run_again_changes_nothing(built: Path, run_corpus) -> None:  # type: ignore[no-untyped-def]
+def test_a_finished_build_run_again_changes_nothing(built: Path, run_corpus) -> None:
     before = {p: os.stat(p).st_mtime_ns for p in built.glob("documents/*")}
     run_corpus("build", "tests/data/sample.warc.gz", "--out", built, "--profile", "none", "-q")
     assert before == {p: os.stat(p).st_mtime_ns for p in built.glob("documents/*")}
@@ -149,7 +149,7 @@ def test_a_finished_build_run_again_changes_nothing(built: Path, run_corpus) -> 
 
 def test_select_decides_again_without_reading_pages(
     built: Path, run_corpus, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     out = tmp_path / "again"
     shutil.copytree(built, out)
     harvested = tree(out / "documents")
@@ -164,14 +164,14 @@ def test_select_decides_again_without_reading_pages(
 
 def test_a_profile_that_needs_words_measures_them_at_selection(
     built: Path, run_corpus, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     out = tmp_path / "words"
     shutil.copytree(built, out)
     funnel = json.loads(run_corpus("select", out, "--profile", "fineweb2-ja", "--json").stdout)
     assert 0 < funnel["select"]["out"] < funnel["select"]["in"]
 
 
-def test_an_empty_result_is_still_a_whole_build(run_corpus, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_result_is_still_a_whole_build(run_corpus, data: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<html><body>Nothing Japanese here.</body></html>")
     run_corpus("build", page, "--out", tmp_path / "out", "-q")
@@ -180,7 +180,7 @@ def test_an_empty_result_is_still_a_whole_build(run_corpus, data: Path, tmp_path
     run_corpus("card", tmp_path / "out")
 
 
-def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> None:
     out = tmp_path / "full"
     run_corpus("harvest", "tests/data/sample.warc.gz", "--out", out, "--ledger", "full", "-q")
     documents = pq.read_table(out / "documents").num_rows
@@ -193,7 +193,7 @@ def test_ledger_full_has_a_row_for_every_record(run_corpus, tmp_path: Path) -> N
 @pytest.mark.parametrize("kind", ["wet", "warc", "zst", "jsonl.zst", "parquet", "csv", "text"])
 def test_every_input_format_yields_documents(
     kind: str, run_corpus, data: Path, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     file = {
         "wet": "sample.warc.wet.gz", "warc": "plain.warc", "zst": "sample.warc.zst",
         "jsonl.zst": "documents.jsonl.zst", "parquet": "documents.parquet", "text": "text",
@@ -207,7 +207,7 @@ def test_every_input_format_yields_documents(
     assert all("\ufffd" not in text for text in texts)
 
 
-def test_a_mismatch_in_the_books_fails_the_build(built: Path, run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_mismatch_in_the_books_fails_the_build(built: Path, run_corpus, tmp_path: Path) -> None:
     out = tmp_path / "cooked"
     shutil.copytree(built, out)
     receipt = out / "state" / "harvest" / "0000000.json"
@@ -220,7 +220,7 @@ def test_a_mismatch_in_the_books_fails_the_build(built: Path, run_corpus, tmp_pa
     assert "does not add up" in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_lone_surrogates_and_odd_rows_cost_no_neighbour(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_lone_surrogates_and_odd_rows_cost_no_neighbour(run_corpus, tmp_path: Path) -> None:
     good = "これは日本語の文章です。正しく読めるはずの行でもあります。"
     lines = [
         json.dumps({"text": good, "url": "http://a.example/1"}),

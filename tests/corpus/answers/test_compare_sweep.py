@@ -76,7 +76,7 @@ def test_border_samples_are_the_nearest_documents_on_which_the_rule_alone_decide
 
 def test_compare_prints_and_saves_tables_and_plots(
     built: Path,
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "表"
@@ -113,7 +113,7 @@ def test_sweep_by_source_adds_up_and_takes_lazy_signals(built: Path) -> None:
 
 def test_sweep_saves_a_plot_and_its_data_beside_the_build(
     built: Path,
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
     tmp_path: Path,
 ) -> None:
     args = ("sweep", built, "--signal", "hiragana_share_ja", "--from", 0, "--to", 0.8)
@@ -132,7 +132,7 @@ def test_sweep_saves_a_plot_and_its_data_beside_the_build(
 
 def test_a_build_folder_that_cannot_be_written_is_still_compared(
     built: Path,
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
     tmp_path: Path,
 ) -> None:
     copy = tmp_path / "copy"
@@ -159,7 +159,7 @@ def test_ticks_are_round_numbers() -> None:
     assert len(charts.ticks(-3e-7, 5e-7)) >= 3
 
 
-def test_a_profile_reads_as_documentation_and_its_json_is_strict(run_corpus) -> None:  # type: ignore[no-untyped-def]
+def test_a_profile_reads_as_documentation_and_its_json_is_strict(run_corpus) -> None:
     said = run_corpus("profiles", "swallow-v1").stdout
     for part in ("Okazaki et al.", "400 ≤ n_chars", "menus and templates", "% of "):
         assert part in said

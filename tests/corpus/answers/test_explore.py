@@ -28,7 +28,7 @@ def test_the_examples_run(built: Path) -> None:
         assert names and list(rows)
 
 
-def test_a_query_prints_a_table_json_or_csv(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_query_prints_a_table_json_or_csv(run_corpus, built: Path) -> None:
     sql = "select kind, count(*) as n from duplicates group by kind order by kind"
     found = json.loads(run_corpus("explore", built, sql, "--json").stdout)
     assert [row["kind"] for row in found] == ["exact", "kept", "near"]
@@ -38,7 +38,7 @@ def test_a_query_prints_a_table_json_or_csv(run_corpus, built: Path) -> None:  #
     assert lines[0].split() == ["kind", "n"] and lines[1].split() == ["exact", str(found[0]["n"])]
 
 
-def test_without_a_query_views_columns_and_examples_are_printed(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_without_a_query_views_columns_and_examples_are_printed(run_corpus, built: Path) -> None:
     text = run_corpus("explore", built).stdout
     assert "ledger:" in text and "quality struct" in text
     assert text.count(f'corpus explore {built} "select') == len(EXAMPLES)

@@ -52,7 +52,7 @@ def test_only_the_apostrophe_is_added_to_what_is_read_back(cells: list[object]) 
 
 
 @pytest.fixture(scope="module")
-def hostile(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def hostile(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A harvest of two documents whose title and text are formulas."""
     folder = tmp_path_factory.mktemp("hostile")
     text = FORMULA + "という題の文章です。表計算の式として読まれてはいけません。"
@@ -64,7 +64,7 @@ def hostile(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # ty
     return folder / "out"
 
 
-def test_explore_prints_titles_guarded_and_numbers_bare(run_corpus, hostile: Path) -> None:  # type: ignore[no-untyped-def]
+def test_explore_prints_titles_guarded_and_numbers_bare(run_corpus, hostile: Path) -> None:
     sql = "select title, -n_chars as n, '-5' as five from documents"
     printed = run_corpus("explore", hostile, sql, "--csv").stdout
     rows = list(csv.DictReader(io.StringIO(printed)))
@@ -74,7 +74,7 @@ def test_explore_prints_titles_guarded_and_numbers_bare(run_corpus, hostile: Pat
     assert [row["title"] for row in shown] == [FORMULA] * 2  # JSON has no formulas
 
 
-def test_the_tables_of_compare_are_guarded(run_corpus, hostile: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_tables_of_compare_are_guarded(run_corpus, hostile: Path, tmp_path: Path) -> None:
     profile = tmp_path / "p.toml"
     profile.write_text('[[rule]]\nname = "long"\nsignal = "n_chars"\nmin = 100\n')
     run_corpus("compare", hostile, "--profiles", profile, "--out", tmp_path / "plots")

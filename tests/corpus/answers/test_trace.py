@@ -13,7 +13,7 @@ from corpus.answers.trace import trace
 from corpus.errors import UsageError
 
 
-def test_a_shard_row_leads_to_its_record_and_the_record_back(  # type: ignore[no-untyped-def]
+def test_a_shard_row_leads_to_its_record_and_the_record_back(
     run_corpus, built: Path, repo: Path
 ) -> None:
     shard = sorted((built / "corpus").iterdir())[0]
@@ -32,7 +32,7 @@ def test_a_shard_row_leads_to_its_record_and_the_record_back(  # type: ignore[no
         assert (back["shard"], back["row"]) == (f"corpus/{shard.name}", 17), name
 
 
-def test_a_document_that_was_dropped_has_a_record_and_no_row(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_document_that_was_dropped_has_a_record_and_no_row(run_corpus, built: Path) -> None:
     row = next(r for r in pq.read_table(built / "duplicates").to_pylist() if r["kind"] != "kept")
     (found,) = trace(built, row["id"])
     assert found["shard"] is None and found["outcome"] == "dropped"

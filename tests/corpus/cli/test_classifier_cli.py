@@ -43,7 +43,7 @@ def folders(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 @pytest.fixture(scope="module")
-def model(run_corpus, folders: tuple[Path, Path], tmp_path_factory) -> Path:  # type: ignore[no-untyped-def]
+def model(run_corpus, folders: tuple[Path, Path], tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("model") / "manual.ftz"
     result = run_corpus("classifier", "train", "-p", folders[0], "-n", folders[1], "--folds", 3,
                         "--text-column", "body", "--out", out, "--json")  # fmt: skip
@@ -53,7 +53,7 @@ def model(run_corpus, folders: tuple[Path, Path], tmp_path_factory) -> Path:  # 
     return out
 
 
-def fails(run_corpus, status: int, *args: object) -> str:  # type: ignore[no-untyped-def]
+def fails(run_corpus, status: int, *args: object) -> str:
     result = run_corpus(*args, check=False)
     assert result.returncode == status, result.stderr
     lines = result.stderr.strip().split("\n")
@@ -61,7 +61,7 @@ def fails(run_corpus, status: int, *args: object) -> str:  # type: ignore[no-unt
     return lines[0]
 
 
-def test_evaluate_prints_figures_calibration_and_sources(run_corpus, folders, model: Path) -> None:  # type: ignore[no-untyped-def]
+def test_evaluate_prints_figures_calibration_and_sources(run_corpus, folders, model: Path) -> None:
     args = ("classifier", "evaluate", "-m", model, "-p", folders[0], "-n", folders[1],
             "--text-column", "body")  # fmt: skip
     found = json.loads(run_corpus(*args, "--json").stdout)
@@ -73,7 +73,7 @@ def test_evaluate_prints_figures_calibration_and_sources(run_corpus, folders, mo
     assert limited["report"]["documents"] == 10
 
 
-def test_files_and_stdin_are_scored(run_corpus, folders, model: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_files_and_stdin_are_scored(run_corpus, folders, model: Path, tmp_path: Path) -> None:
     args = ("classifier", "score", folders[1], "-m", model, "--text-column", "body")
     rows = [json.loads(line) for line in run_corpus(*args).stdout.splitlines()]
     assert len(rows) == len(folders[1].read_text("utf-8").splitlines())
@@ -92,7 +92,7 @@ def test_files_and_stdin_are_scored(run_corpus, folders, model: Path, tmp_path: 
         assert found[len(rows)] == 0 and len(found) == len(rows) + 3
 
 
-def test_scores_of_a_build_decide_sweep_and_explain(  # type: ignore[no-untyped-def]
+def test_scores_of_a_build_decide_sweep_and_explain(
     run_corpus, built: Path, model: Path, tmp_path: Path
 ) -> None:
     root, profile = tmp_path / "build", tmp_path / "manual.toml"
@@ -135,7 +135,7 @@ def test_scores_of_a_build_decide_sweep_and_explain(  # type: ignore[no-untyped-
     assert {r["id"] for r in now} != {r["id"] for r in dropped}
 
 
-def test_a_profile_may_name_the_shipped_scores(run_corpus, built: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_profile_may_name_the_shipped_scores(run_corpus, built: Path, tmp_path: Path) -> None:
     root, profile = tmp_path / "build", tmp_path / "mine.toml"
     shutil.copytree(built, root)
     profile.write_text(
@@ -159,7 +159,7 @@ def test_a_profile_may_name_the_shipped_scores(run_corpus, built: Path, tmp_path
         (["train", "-p", "ONE", "-n", "ONE", "-o", "m.ftz", "--tokens", "x"], "unknown tokens"),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(  # type: ignore[no-untyped-def]
+def test_wrong_usage_is_one_line_and_status_2(
     run_corpus, tmp_path: Path, args: list[str], words: str
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -169,7 +169,7 @@ def test_wrong_usage_is_one_line_and_status_2(  # type: ignore[no-untyped-def]
     assert words in fails(run_corpus, 2, "classifier", *given)
 
 
-def test_a_model_of_another_format_is_named_before_any_work(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_of_another_format_is_named_before_any_work(run_corpus, tmp_path: Path) -> None:
     model = tmp_path / "m.ftz"
     model.write_bytes(b"not a model")
     Path(f"{model}.json").write_text('{"format": "pickle"}', encoding="utf-8")
@@ -178,7 +178,7 @@ def test_a_model_of_another_format_is_named_before_any_work(run_corpus, tmp_path
     )
 
 
-def test_help_names_the_verbs(run_corpus) -> None:  # type: ignore[no-untyped-def]
+def test_help_names_the_verbs(run_corpus) -> None:
     said = run_corpus("classifier", "--help").stdout
     for verb in ("train", "score", "evaluate"):
         assert verb in said

@@ -10,7 +10,7 @@ import pytest
 SAMPLE = "tests/data/sample.warc.gz"
 
 
-def fails(run_corpus, status: int, *args: object) -> str:  # type: ignore[no-untyped-def]
+def fails(run_corpus, status: int, *args: object) -> str:
     result = run_corpus(*args, check=False)
     assert result.returncode == status, result.stderr
     lines = result.stderr.strip().split("\n")
@@ -35,13 +35,13 @@ def fails(run_corpus, status: int, *args: object) -> str:  # type: ignore[no-unt
         (["@nowhere.txt"], "cannot read the list nowhere.txt"),
     ],
 )
-def test_wrong_usage_is_one_line_and_status_2(run_corpus, tmp_path: Path, args, words) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_usage_is_one_line_and_status_2(run_corpus, tmp_path: Path, args, words) -> None:
     out = tmp_path / "out"
     assert words in fails(run_corpus, 2, "build", *args, "--out", out).replace("'", "")
     assert not list(out.glob("corpus/*"))
 
 
-def test_an_unknown_key_in_the_toml_names_the_nearest(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_key_in_the_toml_names_the_nearest(run_corpus, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[dedup]\ntreshold = 0.7\n")
     line = fails(
         run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml"
@@ -49,7 +49,7 @@ def test_an_unknown_key_in_the_toml_names_the_nearest(run_corpus, tmp_path: Path
     assert "treshold" in line and "did you mean threshold?" in line and "a.toml" in line
 
 
-def test_broken_toml_is_named(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_broken_toml_is_named(run_corpus, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text("[dedup\n")
     line = fails(
         run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--config", tmp_path / "a.toml"
@@ -57,7 +57,7 @@ def test_broken_toml_is_named(run_corpus, tmp_path: Path) -> None:  # type: igno
     assert "not readable TOML" in line
 
 
-def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> None:
     fake = tmp_path / "fake.warc.gz"
     fake.write_bytes(b"this is no archive" * 100)
     line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out", "-j", 1)
@@ -65,21 +65,21 @@ def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> Non
     assert not list((tmp_path / "out").glob("documents/*"))
 
 
-def test_an_unreadable_parquet_fails_the_run(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_unreadable_parquet_fails_the_run(run_corpus, tmp_path: Path) -> None:
     fake = tmp_path / "fake.parquet"
     fake.write_bytes(b"PAR1 but not really PAR1")
     line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out")
     assert str(fake) in line and "Parquet" in line
 
 
-def test_a_table_without_the_text_column_says_which_it_has(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_table_without_the_text_column_says_which_it_has(run_corpus, tmp_path: Path) -> None:
     table = tmp_path / "a.csv"
     table.write_text("title,body\n題,本文です。\n", encoding="utf-8")
     line = fails(run_corpus, 1, "build", table, "--out", tmp_path / "out", "-j", 1)
     assert "no column 'text'" in line and "body" in line and "input.text_column" in line
 
 
-def test_another_configuration_is_refused_and_left_alone(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_another_configuration_is_refused_and_left_alone(run_corpus, built: Path) -> None:
     before = (built / "manifest.json").read_bytes()
     line = fails(run_corpus, 2, "build", SAMPLE, "--out", built, "--profile", "none",
                  "--set", "harvest.ruby=keep")  # fmt: skip
@@ -89,12 +89,12 @@ def test_another_configuration_is_refused_and_left_alone(run_corpus, built: Path
     assert (built / "manifest.json").read_bytes() == before
 
 
-def test_a_folder_that_is_no_build_is_named(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_that_is_no_build_is_named(run_corpus, tmp_path: Path) -> None:
     for verb in ("stats", "card", "select"):
         assert "no build folder" in fails(run_corpus, 2, verb, tmp_path)
 
 
-def test_explain_answers_for_kept_dropped_and_duplicate_pages(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_explain_answers_for_kept_dropped_and_duplicate_pages(run_corpus, built: Path) -> None:
     import pyarrow.parquet as pq
 
     kept = pq.read_table(built / "corpus", columns=["url"])["url"][0].as_py()
@@ -109,7 +109,7 @@ def test_explain_answers_for_kept_dropped_and_duplicate_pages(run_corpus, built:
 
 def test_explain_reads_the_input_again_for_what_was_only_counted(
     run_corpus, built: Path, data: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     import gzip
 
     with gzip.open(data / "truth.jsonl.gz", "rt") as lines:
@@ -117,16 +117,16 @@ def test_explain_reads_the_input_again_for_what_was_only_counted(
     assert "not Japanese (gate)" in run_corpus("explain", built, korean["url"]).stdout
 
 
-def test_explain_of_an_unknown_url_is_wrong_usage(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_explain_of_an_unknown_url_is_wrong_usage(run_corpus, built: Path) -> None:
     assert "is in no record" in fails(run_corpus, 2, "explain", built, "http://nowhere.example/")
 
 
-def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:
     for args in (["stats", built], ["card", built], ["profiles"], ["profiles", "web"], ["doctor"]):
         assert json.loads(run_corpus(*args, "--json").stdout)
 
 
-def test_version_help_and_completion(run_corpus) -> None:  # type: ignore[no-untyped-def]
+def test_version_help_and_completion(run_corpus) -> None:
     from corpus import __version__
 
     assert __version__ in run_corpus("--version").stdout
@@ -136,7 +136,7 @@ def test_version_help_and_completion(run_corpus) -> None:  # type: ignore[no-unt
     assert "--install-completion" in said
 
 
-def test_compare_shows_what_other_profiles_keep(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_compare_shows_what_other_profiles_keep(run_corpus, built: Path) -> None:
     found = json.loads(run_corpus("compare", built, "--profiles", "web,technical", "--json").stdout)
     assert 0 < found["kept"]["web"]["documents"] < found["kept"]["technical"]["documents"]
     said = run_corpus("compare", built, "--profiles", "web,technical").stdout
@@ -144,7 +144,7 @@ def test_compare_shows_what_other_profiles_keep(run_corpus, built: Path) -> None
     assert "did you mean" in fails(run_corpus, 2, "compare", built, "--profiles", "wep")
 
 
-def test_sweep_counts_both_sides_of_a_threshold(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_sweep_counts_both_sides_of_a_threshold(run_corpus, built: Path) -> None:
     args = ("sweep", built, "--signal", "n_chars", "--from", "0", "--to", "10000")
     rows = json.loads(run_corpus(*args, "--json").stdout)
     kept = [row["at_least"] for row in rows]

@@ -44,7 +44,9 @@ def cluster(repo: Path) -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")  # whatever token the user has
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(repo), str(repo / "tests" / "engine")]))
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(repo), str(repo / "tests" / "corpus" / "engine")])
+        )
         cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": health}

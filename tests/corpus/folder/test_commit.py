@@ -20,7 +20,7 @@ def test_commit_replaces_whole_files_only(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     commit.commit_bytes(path, b"one")
 
-    def broken(file) -> None:  # type: ignore[no-untyped-def]
+    def broken(file) -> None:
         file.write(b"half of tw")
         raise RuntimeError
 

@@ -30,7 +30,7 @@ def test_a_glob_names_the_source_of_a_file(file: str, source: str) -> None:
     assert config.load(None, wanted).input.source_of(file) == source
 
 
-def test_each_source_has_its_profile_in_one_build(run_corpus, data: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_each_source_has_its_profile_in_one_build(run_corpus, data: Path, tmp_path: Path) -> None:
     inputs = (data / "documents.jsonl.gz", data / "html")
     names = ("--set", "input.sources.manual=html/*", "--set", "input.sources.rows=*.jsonl.gz")
     out = tmp_path / "build"
@@ -41,7 +41,7 @@ def test_each_source_has_its_profile_in_one_build(run_corpus, data: Path, tmp_pa
 
 
 @pytest.fixture
-def grown(run_corpus, data: Path, tmp_path: Path) -> tuple[Path, Path]:  # type: ignore[no-untyped-def]
+def grown(run_corpus, data: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A build, and its archive with more records than it had then."""
     archive, out = tmp_path / "a.warc.gz", tmp_path / "build"
     shutil.copy(data / "encodings.warc.gz", archive)
@@ -51,14 +51,14 @@ def grown(run_corpus, data: Path, tmp_path: Path) -> tuple[Path, Path]:  # type:
     return out, archive
 
 
-def test_a_file_that_grew_since_the_build_began_is_refused(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_grew_since_the_build_began_is_refused(run_corpus, grown) -> None:
     out, archive = grown
     result = run_corpus("build", archive, "--out", out, "-q", check=False)
     assert result.returncode == 2
     assert "build into another folder" in result.stderr and len(result.stderr.splitlines()) == 1
 
 
-def test_verbs_that_read_no_input_do_not_mind_a_file_that_grew(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+def test_verbs_that_read_no_input_do_not_mind_a_file_that_grew(run_corpus, grown) -> None:
     out, _ = grown
     before = sha256(out / "documents" / "0000000.parquet")
     run_corpus("select", out, "--profile", "none", "-q")
@@ -66,14 +66,14 @@ def test_verbs_that_read_no_input_do_not_mind_a_file_that_grew(run_corpus, grown
     assert sha256(out / "documents" / "0000000.parquet") == before
 
 
-def test_a_verb_that_still_has_input_to_read_refuses_a_file_that_grew(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+def test_a_verb_that_still_has_input_to_read_refuses_a_file_that_grew(run_corpus, grown) -> None:
     out, _ = grown
     (out / "state" / "harvest" / "0000000.json").unlink()
     result = run_corpus("select", out, "-q", check=False)
     assert result.returncode == 2 and "build into another folder" in result.stderr
 
 
-def test_a_harvest_that_is_planned_anew_takes_the_file_as_it_is_now(run_corpus, grown) -> None:  # type: ignore[no-untyped-def]
+def test_a_harvest_that_is_planned_anew_takes_the_file_as_it_is_now(run_corpus, grown) -> None:
     out, archive = grown
     run_corpus("select", out, "--set", "input.unit_mib=3", "-q")
     plan = json.loads((out / "state" / "plan.json").read_bytes())

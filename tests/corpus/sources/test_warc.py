@@ -161,7 +161,7 @@ def test_zstd_with_a_dictionary(data: Path, tmp_path: Path) -> None:
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 32))
-def test_flipped_cut_and_spliced_bytes_never_crash(seed: int, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+def test_flipped_cut_and_spliced_bytes_never_crash(seed: int, tmp_path_factory) -> None:
     data = Path(__file__).parents[2] / "data"
     moods = random.Random(seed)
     name = moods.choice(["corrupt.warc.gz", "plain.warc", "sample.warc.zst", "hostile.warc.gz"])

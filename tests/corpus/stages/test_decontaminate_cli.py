@@ -28,7 +28,7 @@ def items(shared_data: Path) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def planted(run_corpus, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def planted(run_corpus, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of real pages and two that hold an item, with other spacing and width."""
     folder = tmp_path_factory.mktemp("planted")
     context, question = items(shared_data)
@@ -45,7 +45,7 @@ def planted(run_corpus, shared_data: Path, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
-def test_the_verb_drops_what_holds_an_item_and_says_which(  # type: ignore[no-untyped-def]
+def test_the_verb_drops_what_holds_an_item_and_says_which(
     run_corpus, planted: Path, shared_data: Path
 ) -> None:
     out = planted / "corpus"
@@ -74,7 +74,7 @@ def test_the_verb_drops_what_holds_an_item_and_says_which(  # type: ignore[no-un
     assert "decontaminate" in told and "test item" in told
 
 
-def test_a_build_with_sets_in_its_settings_gives_the_same_corpus(  # type: ignore[no-untyped-def]
+def test_a_build_with_sets_in_its_settings_gives_the_same_corpus(
     run_corpus, planted: Path, shared_data: Path, tmp_path: Path
 ) -> None:
     evaluation = shared_data / "evaluation"
@@ -95,7 +95,7 @@ def test_a_build_with_sets_in_its_settings_gives_the_same_corpus(  # type: ignor
         (["--eval", "tests/data/sample.warc.gz"], "no .jsonl"),
     ],
 )
-def test_slips_are_one_line(run_corpus, built: Path, tmp_path: Path, args, words) -> None:  # type: ignore[no-untyped-def]
+def test_slips_are_one_line(run_corpus, built: Path, tmp_path: Path, args, words) -> None:
     import shutil
 
     copy = shutil.copytree(built, tmp_path / "copy")

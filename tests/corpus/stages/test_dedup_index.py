@@ -38,7 +38,7 @@ def crawls(folder: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def two(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def two(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Builds `a` and `b`, the second compared with an index of the first, and `all` of both."""
     folder = tmp_path_factory.mktemp("two")
     one, other = crawls(folder)
@@ -78,7 +78,7 @@ def test_one_by_one_keeps_what_is_kept_of_both_together(two: Path) -> None:
     assert dropped["a"] | dropped["b"] == dropped["all"] and not dropped["a"] & dropped["b"]
 
 
-def test_again_gives_the_same_bytes_and_appends_nothing(run_corpus, copy: Path) -> None:  # type: ignore[no-untyped-def]
+def test_again_gives_the_same_bytes_and_appends_nothing(run_corpus, copy: Path) -> None:
     before = bytes_of(copy / "b" / "duplicates")
     facts = json.loads(run_corpus("dedup-index", "info", copy / "index", "--json").stdout)
     assert (
@@ -91,7 +91,7 @@ def test_again_gives_the_same_bytes_and_appends_nothing(run_corpus, copy: Path) 
     assert again == facts
 
 
-def test_a_takedown_in_the_index_lets_the_copy_of_a_later_crawl_in(run_corpus, copy: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_takedown_in_the_index_lets_the_copy_of_a_later_crawl_in(run_corpus, copy: Path) -> None:
     pairs = [row for row in rows(copy / "b" / "duplicates")
              if row["generation"] and row["cluster_size"] == 2]  # fmt: skip
     gone = min(pairs, key=lambda row: row["id"])
@@ -106,7 +106,7 @@ def test_a_takedown_in_the_index_lets_the_copy_of_a_later_crawl_in(run_corpus, c
     assert gone["id"] not in out
 
 
-def test_a_page_taken_down_in_the_index_stays_out_of_later_crawls(run_corpus, copy: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_page_taken_down_in_the_index_stays_out_of_later_crawls(run_corpus, copy: Path) -> None:
     url = min(row["url"] for row in rows(copy / "b" / "documents", "url"))
     run_corpus("remove", copy / "index", "--url", url, "--reason", "申し出", "-q")
     run_corpus("dedup", copy / "b", "--against", copy / "index", "-q")
@@ -115,7 +115,7 @@ def test_a_page_taken_down_in_the_index_stays_out_of_later_crawls(run_corpus, co
     assert noted and {row["stage"] for row in noted} == {"remove"}
 
 
-def test_indexes_merge_with_their_takedowns(run_corpus, copy: Path) -> None:  # type: ignore[no-untyped-def]
+def test_indexes_merge_with_their_takedowns(run_corpus, copy: Path) -> None:
     gone = min(row["id"] for row in rows(copy / "b" / "documents", "id"))
     run_corpus("dedup", copy / "b", "--against", copy / "other", "--update", "-q")
     run_corpus("remove", copy / "other", "--id", gone, "-q")
@@ -134,7 +134,7 @@ def test_indexes_merge_with_their_takedowns(run_corpus, copy: Path) -> None:  # 
         (["--update"], "--update needs an index"),
     ],
 )
-def test_slips_are_one_line(run_corpus, copy: Path, args, words) -> None:  # type: ignore[no-untyped-def]
+def test_slips_are_one_line(run_corpus, copy: Path, args, words) -> None:
     before = bytes_of(copy / "a")
     shutil.copy(copy / "a" / "corpus.toml", copy / "toml")
     result = run_corpus("dedup", copy / "all", *args, check=False)

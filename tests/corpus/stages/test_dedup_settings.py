@@ -29,7 +29,7 @@ PASSAGE = "この部分はいくつもの記事に引用された一節であり
 
 
 @pytest.fixture(scope="module")
-def build(run_corpus, repo: Path, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def build(run_corpus, repo: Path, tmp_path_factory: pytest.TempPathFactory):
     """Build JSON lines {url, text, …} with `--set` flags; returns the folder."""
 
     def run(documents: list[dict], *sets: str) -> Path:
@@ -49,7 +49,7 @@ def page(n: int, text: str, host: str = "a.example.jp", **more: str) -> dict:
     return {"url": f"https://{host}/{n}", "text": text, **more}
 
 
-def test_paragraphs_frequent_on_a_host_are_cut_and_counts_are_stored(  # type: ignore[no-untyped-def]
+def test_paragraphs_frequent_on_a_host_are_cut_and_counts_are_stored(
     build, run_corpus, repo: Path
 ) -> None:
     body = texts(repo)
@@ -82,7 +82,7 @@ def test_paragraphs_frequent_on_a_host_are_cut_and_counts_are_stored(  # type: i
     assert "反復箇所の除去" in (out / "README.md").read_text()
 
 
-def test_paragraphs_may_weigh_instead(build, repo: Path) -> None:  # type: ignore[no-untyped-def]
+def test_paragraphs_may_weigh_instead(build, repo: Path) -> None:
     body = texts(repo)
     pages = [page(n, f"{body[n]}\n{NOTICE}", f"{n}.example.jp") for n in range(4)]
     pages.append(page(4, body[4]))
@@ -96,7 +96,7 @@ def test_paragraphs_may_weigh_instead(build, repo: Path) -> None:  # type: ignor
     assert found[4]["weight"] == 1.0
 
 
-def test_long_passages_that_an_earlier_document_has_are_cut(build, repo: Path) -> None:  # type: ignore[no-untyped-def]
+def test_long_passages_that_an_earlier_document_has_are_cut(build, repo: Path) -> None:
     body = texts(repo)
     pages = [page(n, f"{body[n][:300]}{PASSAGE}{body[n][300:]}") for n in range(3)]
     out = build(pages, "dedup.substring=60", "dedup.mode=none")
@@ -107,7 +107,7 @@ def test_long_passages_that_an_earlier_document_has_are_cut(build, repo: Path) -
     assert len(noted) == 2 and noted[0]["value"] >= len(PASSAGE) - 4
 
 
-def test_weights_follow_fineweb2s_table(build, repo: Path) -> None:  # type: ignore[no-untyped-def]
+def test_weights_follow_fineweb2s_table(build, repo: Path) -> None:
     body = texts(repo)
     copies = {0: 1, 1: 2, 2: 3, 3: 6}
     pages = [page(10 * n + k, body[n]) for n, number in copies.items() for k in range(number)]
@@ -132,12 +132,12 @@ def calendar(n: int) -> str:
         (("dedup.mask_dates=true", "dedup.mask_prices=true"), 1),
     ],
 )
-def test_numbers_can_be_masked(build, sets: tuple[str, ...], kept: int) -> None:  # type: ignore[no-untyped-def]
+def test_numbers_can_be_masked(build, sets: tuple[str, ...], kept: int) -> None:
     out = build([page(1, calendar(1)), page(2, calendar(6))], *sets)
     assert len(rows(out / "corpus", "id")) == kept
 
 
-def test_words_may_be_the_shingles(build, repo: Path) -> None:  # type: ignore[no-untyped-def]
+def test_words_may_be_the_shingles(build, repo: Path) -> None:
     body = texts(repo)
     pages = [page(0, body[0]), page(1, body[0] + "以上です。"), page(2, body[1])]
     out = build(pages, "dedup.shingle=word", "dedup.ngram=3")
@@ -155,7 +155,7 @@ def test_words_may_be_the_shingles(build, repo: Path) -> None:  # type: ignore[n
         (("dedup.keep=first", "dedup.keep_n=2"), {"0", "1"}),
     ],
 )
-def test_the_policy_says_which_copy_stays(  # type: ignore[no-untyped-def]
+def test_the_policy_says_which_copy_stays(
     build, run_corpus, repo: Path, sets: tuple[str, ...], kept: set[str]
 ) -> None:
     text = texts(repo)[0]
@@ -180,6 +180,6 @@ def test_the_policy_says_which_copy_stays(  # type: ignore[no-untyped-def]
         ("decontaminate.threshold=2", "threshold lies in"),
     ],
 )
-def test_slips_are_one_line(run_corpus, tmp_path: Path, flag: str, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_slips_are_one_line(run_corpus, tmp_path: Path, flag: str, words: str) -> None:
     result = run_corpus("build", DOCUMENTS, "--out", tmp_path / "o", "--set", flag, check=False)
     assert result.returncode == 2 and words in result.stderr and result.stderr.count("\n") == 1

@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_report_shows_sizes_texts_and_hosts(run_corpus, built: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_report_shows_sizes_texts_and_hosts(run_corpus, built: Path) -> None:
     before = tree(built)
     facts = json.loads(run_corpus("dedup", built, "--report", "--json").stdout)
     rows = pq.read_table(built / "duplicates").to_pylist()
@@ -55,13 +55,13 @@ def test_the_report_shows_sizes_texts_and_hosts(run_corpus, built: Path) -> None
 
 
 @pytest.fixture(scope="module")
-def whole(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def whole(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "o"
     run_corpus("build", *INPUTS, "--out", out, *EVERY_KIND, "--workers", 1)
     return out
 
 
-def test_every_kind_on_two_workers_gives_the_same_bytes(run_corpus, whole: Path, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_every_kind_on_two_workers_gives_the_same_bytes(run_corpus, whole: Path, tmp_path) -> None:
     run_corpus("build", *INPUTS, "--out", tmp_path / "o", *EVERY_KIND, "--workers", 2)
     assert tree(tmp_path / "o") == tree(whole)
     funnel = json.loads((whole / "funnel.json").read_text())
@@ -89,7 +89,7 @@ def test_a_build_killed_in_its_later_stages_goes_on_to_the_same_bytes(
     assert tree(tmp_path / "o") == tree(whole)
 
 
-def test_switching_a_kind_off_gives_the_bytes_of_a_build_without_it(  # type: ignore[no-untyped-def]
+def test_switching_a_kind_off_gives_the_bytes_of_a_build_without_it(
     run_corpus, whole: Path, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(whole, tmp_path / "o"))

@@ -27,7 +27,7 @@ def rows(folder: Path, *columns: str) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def clean(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def clean(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("clean") / "corpus"
     run_corpus("build", SAMPLE, "--out", out, *FLAGS)
     return out
@@ -50,7 +50,7 @@ def kept_copy(build: Path) -> dict:
     raise AssertionError("the sample has such a cluster")
 
 
-def test_the_next_copy_is_kept_and_the_ledger_tells_why(run_corpus, build: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_next_copy_is_kept_and_the_ledger_tells_why(run_corpus, build: Path) -> None:
     gone = kept_copy(build)
     says = run_corpus(
         "remove", build, "--id", gone["id"], "--reason", "著作権者の申し出", "--json"
@@ -73,7 +73,7 @@ def test_the_next_copy_is_kept_and_the_ledger_tells_why(run_corpus, build: Path)
     assert "taken down" in told and "著作権者の申し出" in told
 
 
-def test_the_folder_is_that_of_a_build_with_the_list_from_the_start(  # type: ignore[no-untyped-def]
+def test_the_folder_is_that_of_a_build_with_the_list_from_the_start(
     run_corpus, build: Path, tmp_path: Path
 ) -> None:
     urls = [row["url"] for row in rows(build / "corpus", "url")]
@@ -88,7 +88,7 @@ def test_the_folder_is_that_of_a_build_with_the_list_from_the_start(  # type: ig
     assert urls[3] not in {row["url"] for row in rows(build / "corpus", "url")}
 
 
-def test_the_page_does_not_come_back_with_a_later_build(run_corpus, build: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_does_not_come_back_with_a_later_build(run_corpus, build: Path) -> None:
     url = kept_copy(build)["url"]
     run_corpus("remove", build, "--url", url.replace("https:", "http:") + "#top", "-q")
     after = tree(build)
@@ -101,7 +101,7 @@ def test_the_page_does_not_come_back_with_a_later_build(run_corpus, build: Path)
     assert noted and {row["stage"] for row in noted} == {"remove"}
 
 
-def test_shards_whose_rows_are_the_same_are_not_written_again(run_corpus, build: Path) -> None:  # type: ignore[no-untyped-def]
+def test_shards_whose_rows_are_the_same_are_not_written_again(run_corpus, build: Path) -> None:
     shards = sorted((build / "corpus").iterdir())
     assert len(shards) >= 2
     before = [path.stat().st_mtime_ns for path in shards]
@@ -115,7 +115,7 @@ def test_shards_whose_rows_are_the_same_are_not_written_again(run_corpus, build:
     assert {path: path.stat().st_mtime_ns for path in signed} == signed
 
 
-def test_dry_run_says_the_same_and_changes_nothing(run_corpus, build: Path) -> None:  # type: ignore[no-untyped-def]
+def test_dry_run_says_the_same_and_changes_nothing(run_corpus, build: Path) -> None:
     before = tree(build)
     gone = kept_copy(build)["id"]
     args = ("remove", build, "--id", gone, "--host", "mirror0.example.jp", "--json")
@@ -127,7 +127,7 @@ def test_dry_run_says_the_same_and_changes_nothing(run_corpus, build: Path) -> N
     assert said["promoted"] and len(said["removed"]) > 2
 
 
-def test_a_list_of_another_build_is_taken_over(run_corpus, build: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_list_of_another_build_is_taken_over(run_corpus, build: Path, tmp_path: Path) -> None:
     url = rows(build / "corpus", "url")[0]["url"]
     file = tmp_path / "takedowns.txt"
     file.write_text(f"# 2026-11\n{url}\nhttps://nowhere.example.jp/\n")
@@ -144,7 +144,7 @@ def test_a_list_of_another_build_is_taken_over(run_corpus, build: Path, tmp_path
         (["--list", "nowhere.json"], "cannot read the removal list"),
     ],
 )
-def test_slips_are_one_line_and_change_nothing(run_corpus, clean: Path, args, words) -> None:  # type: ignore[no-untyped-def]
+def test_slips_are_one_line_and_change_nothing(run_corpus, clean: Path, args, words) -> None:
     before = tree(clean)
     result = run_corpus("remove", clean, *args, check=False)
     assert result.returncode == 2 and words in result.stderr and result.stderr.count("\n") == 1

@@ -64,7 +64,7 @@ def archives(tmp_path: Path) -> list[str]:
 FLAGS = ("--profile", "none", "--dedup", "none", "-q", "-j", 1)
 
 
-def test_robots_txt_is_recorded_by_default(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_robots_txt_is_recorded_by_default(run_corpus, archives, tmp_path: Path) -> None:
     run_corpus("build", *archives, "--out", tmp_path / "out", *FLAGS)
     rows = pq.read_table(tmp_path / "out" / "corpus", columns=["url", "rights"]).to_pylist()
     said = {row["url"][-8:]: row["rights"] for row in rows}
@@ -73,7 +73,7 @@ def test_robots_txt_is_recorded_by_default(run_corpus, archives, tmp_path: Path)
     assert "ai-train=no" in said["e/open/b"]["robots_usage"]
 
 
-def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:
     run_corpus("build", *archives, "--out", tmp_path / "out", *FLAGS,
                "--set", "rights.obey_robots_txt=true")  # fmt: skip
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 1
@@ -84,7 +84,7 @@ def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:  # 
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
 
 
-def test_url_lists_keep_pages_out(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_url_lists_keep_pages_out(run_corpus, archives, tmp_path: Path) -> None:
     (tmp_path / "block.txt").write_text("site.example/secret\n")
     out = tmp_path / "out"
     run_corpus(
@@ -100,7 +100,7 @@ def test_url_lists_keep_pages_out(run_corpus, archives, tmp_path: Path) -> None:
 
 def test_every_claim_of_a_page_is_recorded_and_the_policy_decides(
     run_corpus, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     """Headers and tdmrep.json, through the command line, with a ledger row for each drop."""
     archive = tmp_path / "claims.warc.gz"
     pages = {
@@ -153,7 +153,7 @@ def test_every_claim_of_a_page_is_recorded_and_the_policy_decides(
     assert wrong.returncode == 2 and "noarchiv" in wrong.stderr
 
 
-def test_url_lists_are_checked_before_the_harvest(run_corpus, archives, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_url_lists_are_checked_before_the_harvest(run_corpus, archives, tmp_path: Path) -> None:
     for category, host in (("adult", "bad.example"), ("blog", "site.example")):
         (tmp_path / "ut1" / category).mkdir(parents=True)
         (tmp_path / "ut1" / category / "domains").write_text(f"{host}\n")

@@ -21,7 +21,7 @@ INPUTS = ("tests/data/documents.jsonl.gz", "tests/data/html")  # sources web and
 
 
 @pytest.fixture(scope="module")
-def two(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+def two(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two") / "build"
     run_corpus("build", *INPUTS, "--out", out, "--profile", "none,files=web", "-q", "-j", 1)
     return out
@@ -72,7 +72,7 @@ def test_each_profile_decides_on_its_source_alone(two: Path) -> None:
 
 def test_ledger_explain_card_and_report_name_the_profile_that_decided(
     two: Path,
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
 ) -> None:
     ledger = [r for r in pq.read_table(two / "ledger").to_pylist() if r["stage"] == "select"]
     assert ledger and all(r["detail"].startswith("profile web wants ") for r in ledger)
@@ -89,7 +89,7 @@ def test_ledger_explain_card_and_report_name_the_profile_that_decided(
 
 def test_select_changes_the_profiles_and_names_an_unknown_source_or_profile(
     two: Path,
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "again"
@@ -107,7 +107,7 @@ def test_select_changes_the_profiles_and_names_an_unknown_source_or_profile(
 
 
 def test_an_unknown_source_is_named_before_the_harvest_where_the_input_has_a_name(
-    run_corpus,  # type: ignore[no-untyped-def]
+    run_corpus,
     tmp_path: Path,
 ) -> None:
     failed = run_corpus("build", INPUTS[1], "--out", tmp_path / "o", "--set", "input.name=law",
@@ -148,7 +148,7 @@ def test_the_ledger_has_the_first_rule_its_value_and_the_others_of_every_documen
         )
 
 
-def test_cluster_size_is_asked_of_dedup_and_has_no_value_before_it(  # type: ignore[no-untyped-def]
+def test_cluster_size_is_asked_of_dedup_and_has_no_value_before_it(
     run_corpus, tmp_path: Path
 ) -> None:
     out, profile = tmp_path / "out", tmp_path / "rare.toml"
