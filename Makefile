@@ -48,6 +48,7 @@ format: install  ## Let ruff format the code
 	$(BIN)/ruff format .
 
 bench: install  ## The benchmarks, printed as tables
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/harvest.py
 	$(BIN)/python benchmarks/extraction.py
 

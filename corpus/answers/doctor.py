@@ -15,7 +15,6 @@ PARTS = (
     ("zstandard", "zstandard", True, ".warc.zst, .jsonl.zst", "pip install inaho"),
     ("brotli", "brotli", True, "brotli bodies", "pip install inaho"),
     ("warcio", "warcio", True, "ARC files", "pip install inaho"),
-    ("resiliparse", "Resiliparse", True, "HTML", "pip install inaho"),
     ("selectolax", "selectolax", True, "HTML", "pip install inaho"),
     ("fasttext", "fasttext-community", True, "language identification",
      "pip install --force-reinstall --no-deps fasttext-community"),
