@@ -30,8 +30,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file's name hides the package
-from trainer import flops, optim, parallel  # noqa: E402
-from trainer.config import Config, DataConfig, ModelConfig, load  # noqa: E402
+from trainer.config.settings import Config, DataConfig, ModelConfig, load  # noqa: E402
+from trainer.model import flops  # noqa: E402
+from trainer.run import optim, parallel  # noqa: E402
 
 CPU_SHAPE = ModelConfig(
     vocab_size=4096,
@@ -122,7 +123,7 @@ def race(
 
 def ours(config: Config, world: parallel.World) -> Callable[[], None]:
     """The trainer's own step: FSDP2, its optimiser, its clipping."""
-    from trainer.attention import document_mask
+    from trainer.model.attention import document_mask
 
     model = parallel.build(config, world)
     optimizers = optim.build(model, config.train)
@@ -236,8 +237,8 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     """Tokens/s of one loader process, and characters/s of tokenising beside bare SentencePiece."""
     import numpy as np
 
-    from trainer.data import Documents, Loader, prefetch
-    from trainer.tokenizer import Tokenizer
+    from trainer.data.loader import Documents, Loader, prefetch
+    from trainer.data.tokenizer import Tokenizer
 
     config = load("tiny-cpu")
     data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)

@@ -14,12 +14,42 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from trainer import parallel
-from trainer.config import Config, ModelConfig, to_toml
-from trainer.model import CausalLM
+from trainer.config.settings import Config, ModelConfig, to_toml
+from trainer.model.transformer import CausalLM
+from trainer.run import parallel
 
 REPO = Path(__file__).resolve().parents[2]
 DOCUMENTS = Path(__file__).resolve().parent.parent / "data" / "documents.parquet"
+
+
+# Strings that a tokenizer loses easily.
+TRICKY = [
+    "",
+    " ",
+    "a\u2581b \u2581\u2581",
+    "  二つ   三つ    四つ\n\n\t改行",
+    " " * 60,
+    "<0x41><0xE3>",
+    "\x00\x00NUL",
+    "𠮷野家で𩸽",
+    "\u3000全角 １２３ 123",
+    "e\u0301 ﾊﾝｶｸ ㈱",
+    "👨‍👩‍👧‍👦",
+    "\r\n \r",
+    "あ" * 3000,
+]
+CHATS = [
+    [{"role": "user", "content": f"{i}月の花は？"}, {"role": "assistant", "content": "桜です。"}]
+    for i in range(1, 30)
+] + [
+    [
+        {"role": "system", "content": "短く答える。"},
+        {"role": "user", "content": "こんにちは"},
+        {"role": "assistant", "content": "はい。"},
+        {"role": "user", "content": "名前は？"},
+        {"role": "assistant", "content": "稲穂です。"},
+    ]
+]
 
 
 def texts() -> list[str]:
@@ -46,6 +76,12 @@ def write_corpus(folder: Path) -> Path:
         name = f"train-{i:05d}-of-00002.parquet"
         pq.write_table(whole.slice(25 * i, 25), folder / "corpus" / name, row_group_size=10)
     return folder
+
+
+def write_chats(path: Path, chats: list[list[dict[str, str]]]) -> Path:
+    lines = [json.dumps({"messages": c}, ensure_ascii=False) for c in chats]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
 
 
 def losses(run: Path) -> dict[int, float]:

@@ -16,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainer.config import Config, ConfigError, from_dict, load, to_dict
+from trainer.config.settings import Config, ConfigError, from_dict, load, to_dict
 
 REPO = Path(__file__).resolve().parents[2]
 
 
 def work(settings: dict[str, Any]) -> None:
     """One Ray worker: Ray has set RANK, WORLD_SIZE and MASTER_ADDR and made the process group."""
-    from trainer.train import train
+    from trainer.run.train import train
 
     train(from_dict(settings))
 
@@ -64,7 +64,7 @@ def main() -> None:
     try:
         config = absolute(load(known.config, overrides))
         fewest, most = workers(known.workers)
-        from trainer.steps import micro_rows
+        from trainer.data.steps import micro_rows
 
         for n in {fewest, most}:
             micro_rows(config, n)  # refuses a batch that cannot be shared, before anything starts

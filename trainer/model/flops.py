@@ -1,0 +1,100 @@
+"""Parameters, floating-point operations and peaks: the arithmetic behind MFU and the planner.
+
+Convention, printed with every figure: a multiply-add is 2 operations, backward is twice forward,
+every matrix product counts (also lm_head), the embedding look-up does not. `mfu` takes attention
+as full (12·L·heads·d·T a token), as nearly all published figures do; `mfu_causal` takes half.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+from trainer.config.settings import ModelConfig
+
+# Dense bfloat16 peak of one device in FLOP/s, vendor data sheets. H200 SXM equals H100 SXM.
+PEAKS = {
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "B200": 2250e12,
+    "A100": 312e12,
+    "V100": 125e12,
+    "L40S": 362e12,
+    "RTX 4090": 165e12,
+}
+
+
+def parameters(m: ModelConfig) -> dict[str, int]:
+    """Counts of parameters: embedding, positions, layers, norms, head, total and matmul."""
+    width, heads = m.hidden_size, m.num_attention_heads * m.head_size
+    kv, inner = m.kv_heads * m.head_size, m.intermediate_size
+    bias = m.family == "gpt3"
+    gates = 2 if bias else 3
+    matrices = width * (2 * heads + 2 * kv) + gates * width * inner
+    biases = (heads + 2 * kv + width + inner + width) if bias else 0
+    per_norm = width * (2 if bias else 1)
+    norms = (1 if m.family == "palm" else 2) * m.num_hidden_layers + 1
+    embedding = m.vocab_size * width
+    head = 0 if m.tie_word_embeddings else embedding
+    positions = m.max_position_embeddings * width if bias else 0
+    layers = m.num_hidden_layers * (matrices + biases)
+    total = embedding + positions + layers + norms * per_norm + head
+    return {
+        "embedding": embedding,
+        "positions": positions,
+        "layers": layers,
+        "norms": norms * per_norm,
+        "head": head,
+        "total": total,
+        "matmul": m.num_hidden_layers * matrices + embedding,  # the head multiplies, tied or not
+    }
+
+
+def per_token(m: ModelConfig, seq_len: int, causal: bool = False) -> float:
+    """Training FLOP per token (forward and backward, no recomputation)."""
+    attention = 12 * m.num_hidden_layers * m.num_attention_heads * m.head_size * seq_len
+    return 6 * parameters(m)["matmul"] + attention * (0.5 if causal else 1.0)
+
+
+def utilisation(m: ModelConfig, seq_len: int, tokens_per_s: float, peak: float) -> dict[str, float]:
+    """{"mfu", "mfu_causal"} of a rate on devices that have `peak` FLOP/s together."""
+    full, half = (tokens_per_s * per_token(m, seq_len, causal) / peak for causal in (False, True))
+    return {"mfu": full, "mfu_causal": half}
+
+
+def memory_gib(device: torch.device) -> float:
+    """The most memory in use so far: allocated on the GPU, or resident in this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+@lru_cache(maxsize=4)
+def peak(device: torch.device, dtype: torch.dtype) -> tuple[float, str]:
+    """(FLOP/s, how it is known) of a device: the table, or a measured matmul where it is silent."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        for key, value in PEAKS.items():
+            if key in name and dtype == torch.bfloat16:
+                return value, f"{key}, dense bfloat16, data sheet"
+    return _measured(device, dtype), f"measured: matmul 2048³ in {dtype}, {device.type}"
+
+
+def _measured(device: torch.device, dtype: torch.dtype) -> float:
+    import time
+
+    a = torch.ones(2048, 2048, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(6):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        begin = time.perf_counter()
+        a @ a
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - begin)
+    return 2 * 2048**3 / best
