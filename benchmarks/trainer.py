@@ -30,9 +30,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file's name hides the package
-from trainer.config.settings import Config, DataConfig, ModelConfig, load  # noqa: E402
-from trainer.model import flops  # noqa: E402
-from trainer.run import optim, parallel  # noqa: E402
+from trainer.config.load import load  # noqa: E402
+from trainer.config.settings import Config, DataConfig, ModelConfig  # noqa: E402
+from trainer.model import flops, peaks  # noqa: E402
+from trainer.run import optim, parallel, processes  # noqa: E402
 
 CPU_SHAPE = ModelConfig(
     vocab_size=4096,
@@ -62,7 +63,7 @@ def main() -> None:
     shape = arguments.shape or ("150m" if device.type == "cuda" else "cpu")
     config = _config(shape, arguments.rows, arguments.seq_len, arguments.compile)
     config = replace(config, parallel=replace(config.parallel, dtype=arguments.dtype))
-    world = parallel.start(config.parallel)
+    world = processes.start(config.parallel)
     loops = {
         "trainer": ours(config, world),
         "transformers": theirs(config, device),
@@ -98,7 +99,7 @@ def race(
                 cpu[name].append(time.process_time() - used)
     tokens = config.train.batch_rows * config.data.seq_len
     dtype = parallel.compute_dtype(config.parallel, device)
-    peak, known = flops.peak(device, dtype)
+    peak, known = peaks.peak(device, dtype)
     per_token = flops.per_token(config.model, config.data.seq_len)
     base = statistics.median(times["transformers"])
     base_cpu = statistics.median(cpu["transformers"])
@@ -121,7 +122,7 @@ def race(
     return rows
 
 
-def ours(config: Config, world: parallel.World) -> Callable[[], None]:
+def ours(config: Config, world: processes.World) -> Callable[[], None]:
     """The trainer's own step: FSDP2, its optimiser, its clipping."""
     from trainer.model.attention import document_mask
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from trainer_helpers import texts, write_corpus
 
-from trainer.config.settings import Config, load
+from trainer.config.load import load
+from trainer.config.settings import Config
 from trainer.data.prepare import prepare
 from trainer.data.tokenizer import Tokenizer, save, train
 

@@ -17,7 +17,7 @@ from trainer_helpers import chains, losses, model, numbered, small, tokens, with
 
 from trainer.config.settings import Config
 from trainer.model.attention import Varlen, attend, document_mask
-from trainer.run import optim, parallel
+from trainer.run import optim, parallel, processes
 from trainer.run.train import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -127,7 +127,7 @@ def test_an_asynchronous_save_is_not_touched_by_the_steps_after_it(tmp_path: Pat
     from trainer.run.checkpoint import Checkpointer, read
 
     config = Config(model=small())
-    world = parallel.start(config.parallel)
+    world = processes.start(config.parallel)
     net = parallel.build(config, world)
     optimizers = optim.build(net, config.train)
     saver = Checkpointer(tmp_path, CheckpointConfig(asynchronous=True), world, net, optimizers)

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from trainer.config.settings import Config, ModelConfig, to_toml
+from trainer.config.settings import Config, ModelConfig
+from trainer.config.write import as_toml
 from trainer.model.transformer import CausalLM
 from trainer.run import parallel
 
@@ -102,7 +103,7 @@ def with_(config: Config, **sections: dict[str, Any]) -> Config:
 def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command a user types, with torchrun."""
     file = folder / f"config-{processes}.toml"
-    file.write_text(to_toml(config), encoding="utf-8")
+    file.write_text(as_toml(config), encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(processes), "-m", "trainer", "train"]
     return subprocess.run(

@@ -13,18 +13,19 @@ import hashlib
 import json
 import math
 import statistics
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainer.config.settings import Config, ConfigError, to_dict
+from trainer.config.settings import Config, ConfigError
 from trainer.data import files
 from trainer.data.loader import Documents, Loader
 from trainer.data.prepare import load_manifest
 from trainer.run import evaluate
-from trainer.run.parallel import place
+from trainer.run.processes import place
+from trainer.run.train import Feed, train
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
 T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -87,8 +88,6 @@ def interval(values: list[float]) -> float:
 
 
 def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
-    from trainer.run.train import train
-
     config = replace(
         config,
         out=str(run),
@@ -108,7 +107,7 @@ def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
         raise ConfigError(f"{held} has no held-out documents: prepare it with --held-out above 0")
     loader = Loader(corpus, config.data, config.train)
     _write(begun, json.dumps(what))
-    result = train(config, (loader, held_loader, Path(corpus) / "tokenizer"))
+    result = train(config, Feed(loader, held_loader, Path(corpus) / "tokenizer"))
     if not result["done"]:
         raise ConfigError("stopped by a signal: start the same command again to go on")
     _write(done, json.dumps(result["last"]))
@@ -122,7 +121,7 @@ def _write(path: Path, text: str) -> None:
 
 def _identity(config: Config, corpus: str, held: str) -> dict[str, Any]:
     """What a score depends on: not where the run stands, what it prints or how it is shared out."""
-    settings = {k: v for k, v in to_dict(config).items() if k not in ("out", "log", "parallel")}
+    settings = {k: v for k, v in asdict(config).items() if k not in ("out", "log", "parallel")}
     settings["data"].pop("tokens")  # the fingerprint says what is there
     settings["checkpoint"] = {k: settings["checkpoint"][k] for k in ("load", "load_step")}
     data = {"corpus": load_manifest(corpus)["fingerprint"]}

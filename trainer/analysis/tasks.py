@@ -41,15 +41,15 @@ class Question:
 def read(folder: str | Path) -> list[Question]:
     """Every question of the files below `folder` whose format is known, in path order."""
     root = Path(folder)
-    found: list[Question] = []
+    questions: list[Question] = []
     for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
         if file.suffix in (".json", ".jsonl"):
-            found += _json_lines(file)
+            questions += _json_lines(file)
         elif file.suffix == ".csv":
-            found += _jmmlu(file)
-    if not found:
+            questions += _jmmlu(file)
+    if not questions:
         raise ConfigError(f"no JCommonsenseQA, JNLI or JMMLU file in {folder}")
-    return found
+    return questions
 
 
 def evaluate(

@@ -19,9 +19,8 @@ from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Documents, Loader, chain
 from trainer.data.parquet import LINEAGE
 from trainer.data.steps import batch_rows, first_row, step_of_row, total_steps
-from trainer.run.folder import load_run
-from trainer.run.report import rows as metrics
-from trainer.run.spikes import skipped
+from trainer.run.folder import load_run, skipped
+from trainer.run.folder import metrics as metrics
 
 
 def open_run(folder: str | Path) -> tuple[Config, Loader]:
@@ -70,12 +69,12 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
         return []
     start = first_row(config.train, step - 1)
     numbers = np.arange(batch_rows(config.train, step - 1), dtype=np.int64) + start
-    blocks, inner = loader.plan.block_of(numbers)
+    blocks, inner = loader.order.block_of(numbers)
     parts: list[dict[str, Any]] = []
-    found: list[int] = []
-    for row, (b, j) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
-        packed = loader.packed(b)
-        low = j * loader.seq_len
+    trained: list[int] = []
+    for row, (block, inner_row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
+        packed = loader.packed(block)
+        low = inner_row * loader.seq_len
         high = min(low + loader.seq_len + 1, int(packed.starts[-1]))
         at = int(np.searchsorted(packed.starts, low, side="right")) - 1
         while at < len(packed.documents) and packed.starts[at] < high:
@@ -83,11 +82,11 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
             # A token is trained on as a target: not the row's first, not a begin mark.
             targets = min(end, high) - max(begin + 1, low + 1)
             if targets > 0:
-                found.append(int(packed.documents[at]))
+                trained.append(int(packed.documents[at]))
                 place = {"row": row, "first_token": max(begin - low, 0)}
                 parts.append(place | {"document_token": max(low - begin, 0), "tokens": targets})
             at += 1
-    lines = lineage(loader.documents, np.array(found, dtype=np.int64))
+    lines = lineage(loader.documents, np.array(trained, dtype=np.int64))
     return [p | line for p, line in zip(parts, lines, strict=True)]
 
 
@@ -98,20 +97,20 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
     """
     left_out = skipped(folder)
     config, loader = open_run(folder)
-    loader.plan.extend(first_row(config.train, total_steps(config)))
+    loader.order.extend(first_row(config.train, total_steps(config)))
     end = first_row(config.train, total_steps(config))
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
         chunks = _chunks_with(loader, document)
-        for index, block in enumerate(loader.plan.blocks):
+        for index, block in enumerate(loader.order.blocks):
             if (block.group, block.chunk) not in chunks:
                 continue
-            members = loader.plan.documents_of(block)
+            members = loader.order.documents_of(block)
             for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
                 first = int(loader.documents.lengths[members[:at]].sum())
                 last = first + int(loader.documents.lengths[document]) - 2  # last target's input
                 inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
-                for row in loader.plan.row_of(index, inner.astype(np.int64)).tolist():
+                for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
                     step = step_of_row(config.train, row) + 1
                     if row < end and step - 1 not in left_out:
                         result.append({"step": step, "document": document, "epoch": block.epoch})
@@ -120,24 +119,24 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
 
 def _chunks_with(loader: Loader, document: int) -> set[tuple[int, int]]:
     """(group, chunk) of the blocks that hold a document: one for each of its copies at most."""
-    found = set()
-    for g, group in enumerate(loader.plan.groups):
+    chunks_with: set[tuple[int, int]] = set()
+    for g, group in enumerate(loader.order.groups):
         at = np.flatnonzero(group.documents == document)
         chunks = np.searchsorted(group.cuts, at, side="right") - 1
-        found |= {(g, chunk) for chunk in chunks.tolist()}
-    return found
+        chunks_with |= {(g, chunk) for chunk in chunks.tolist()}
+    return chunks_with
 
 
 def find(documents: Documents, value: str, column: str) -> list[int]:
     """Numbers of the documents whose `column` equals `value`. Raises ConfigError if none."""
-    found: list[int] = []
+    numbers: list[int] = []
     for shard, file in enumerate(documents.files):
         equal = pc.equal(pq.read_table(file, columns=[column]).column(0), value)
         hits = np.flatnonzero(pc.fill_null(equal, False).to_numpy())
-        found += (hits + documents.shard_start[shard]).tolist()
-    if not found:
+        numbers += (hits + documents.shard_start[shard]).tolist()
+    if not numbers:
         raise ConfigError(f"no training document has {column} {value!r}")
-    return found
+    return numbers
 
 
 def lineage(documents: Documents, numbers: np.ndarray) -> list[dict[str, Any]]:

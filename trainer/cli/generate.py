@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.reports import RunDir, device
+from trainer.cli.options import RunDir, Step, device
 from trainer.config.settings import ConfigError
 
 
 def generate(
     run: RunDir,
     prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "",
-    step: Annotated[int, typer.Option(help="Checkpoint; 0 is the newest.")] = 0,
+    step: Step = 0,
     max_tokens: Annotated[int, typer.Option(help="Of each answer.")] = 200,
     temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.8,
     top_k: Annotated[int, typer.Option(help="Only the k likeliest tokens; 0 is off.")] = 0,
@@ -31,7 +31,7 @@ def generate(
     is one, and the conversation goes on to its end.
     """
     from trainer.export import generate as gen
-    from trainer.run.folder import load_model
+    from trainer.run.checkpoint import load_model
 
     if system and not chat:
         raise ConfigError("--system goes with --chat")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,12 +23,30 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.config.settings import ConfigError, DataConfig, TrainConfig, TrainError
-from trainer.data.order import Block, Ints, Plan
+from trainer.data.order import Block, Ints, Order
 from trainer.data.prepare import load_manifest
 from trainer.data.steps import batch_rows, first_row
 from trainer.data.tokenizer import Tokenizer
 
 IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
+
+
+class Batches(Protocol):
+    """What a run reads from: `Loader` here, `ChatLoader` in conversations.py."""
+
+    documents: Any  # .names: the sources, .manifest: what the run describes itself with
+
+    def extend(self, rows: int) -> None:
+        """Raise ConfigError when there are not so many rows."""
+
+    def epoch_rows(self) -> int:
+        """Rows of one pass over everything."""
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step (0-based)."""
+
+    def rows(self, rows: Ints) -> Batch:
+        """Global rows by number, in the given order."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +88,10 @@ class Documents:
         labels = [t.column("source").cast(pa.string()).fill_null("") for t in tables]
         column = pa.chunked_array([c for t in labels for c in t.chunks], pa.string())
         encoded = column.unify_dictionaries().dictionary_encode().combine_chunks()
-        found = [str(n) for n in encoded.dictionary.to_pylist()] if len(column) else []
-        self.names = sorted(found)
-        at = {name: i for i, name in enumerate(self.names)}
-        rank = np.array([at[n] for n in found] or [0], dtype=np.int32)
+        in_shards = [str(n) for n in encoded.dictionary.to_pylist()] if len(column) else []
+        self.names = sorted(in_shards)  # a source's number does not depend on which comes first
+        number = {name: i for i, name in enumerate(self.names)}
+        rank = np.array([number[name] for name in in_shards] or [0], dtype=np.int32)
         codes = encoded.indices.to_numpy() if len(column) else np.zeros(0, np.int64)
         self.source: NDArray[np.int32] = rank[codes]
         self._groups: list[Ints] = [_row_group_starts(f) for f in self.files]
@@ -133,10 +152,19 @@ class Loader:
             return
         # Held-out text is measured as it is.
         weights = d.weights if data.document_weights and split == "train" else None
-        self.plan = Plan(d.lengths, d.source, d.names, data, train.seed, weights)
+        self.order = Order(d.lengths, d.source, d.names, data, train.seed, weights)
         self.train, self.seq_len = train, data.seq_len
         tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
         self.bos, self.pad = tokenizer.bos, tokenizer.pad
+
+    def extend(self, rows: int) -> None:
+        """Put as many rows in order; raises ConfigError when data.max_epochs does not allow it."""
+        self.order.extend(rows)
+
+    def epoch_rows(self) -> int:
+        """Rows of one pass over everything, where sources are not weighted."""
+        (everything,) = self.order.groups
+        return int(sum(-(-(t - 1) // self.seq_len) for t in everything.tokens.tolist()))
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step (0-based)."""
@@ -148,10 +176,10 @@ class Loader:
         length = self.seq_len + 1
         tokens = np.full((len(rows), length), self.pad, dtype=np.int64)
         sources = np.zeros((len(rows), length), dtype=np.int64)
-        blocks, inner = self.plan.block_of(rows)
-        for i, (b, j) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
-            packed = self.packed(b)
-            cut = slice(j * self.seq_len, j * self.seq_len + length)
+        blocks, inner = self.order.block_of(rows)
+        for i, (block, row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
+            packed = self.packed(block)
+            cut = slice(row * self.seq_len, row * self.seq_len + length)
             part = packed.tokens[cut]
             tokens[i, : len(part)] = part
             sources[i, : len(part)] = packed.sources[cut]
@@ -163,14 +191,14 @@ class Loader:
         if index in self._cache:
             self._cache.move_to_end(index)
             return self._cache[index]
-        packed = self._pack(self.plan.blocks[index])
+        packed = self._pack(self.order.blocks[index])
         self._cache[index] = packed
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return packed
 
     def _pack(self, block: Block) -> Packed:
-        members = self.plan.documents_of(block)
+        members = self.order.documents_of(block)
         lengths = self.documents.lengths[members]
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         tokens = np.concatenate(self.documents.tokens(members))
@@ -186,7 +214,7 @@ class Loader:
         return Batch(tokens, targets, documents, sources[:, 1:], count, digest)
 
 
-def prefetch(loader: Loader, start: int, stop: int) -> Iterator[tuple[int, Batch]]:
+def prefetch(loader: Batches, start: int, stop: int) -> Iterator[tuple[int, Batch]]:
     """(step, batch) for steps start..stop-1, made one ahead in a thread; errors come through."""
     queue: Queue[tuple[int, Batch | BaseException]] = Queue(maxsize=2)
     stopped = threading.Event()

@@ -48,7 +48,7 @@ class Block:
     window: int
 
 
-class Plan:
+class Order:
     """Where every row of a run comes from.
 
     lengths: int64[documents], tokens of each document; source: int32[documents], index into

@@ -52,15 +52,15 @@ def input_files(source: str | Path) -> list[Path]:
     """
     path = Path(source)
     if path.is_dir():
-        found = sorted((path / "corpus").glob("train-*.parquet"))
-        found = found or sorted(p for p in path.rglob("*.parquet") if p.is_file())
+        files = sorted((path / "corpus").glob("train-*.parquet"))
+        files = files or sorted(p for p in path.rglob("*.parquet") if p.is_file())
     elif path.is_file():
-        found = [path]
+        files = [path]
     else:
-        found = sorted(Path(p) for p in glob.glob(str(source), recursive=True))
-    if not found:
+        files = sorted(Path(p) for p in glob.glob(str(source), recursive=True))
+    if not files:
         raise ConfigError(f"no Parquet file at {source}: give a corpus folder, a folder or a glob")
-    return found
+    return files
 
 
 def units(files: list[Path]) -> list[Unit]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trainer.config.settings import Config
 from trainer.model import flops
-from trainer.run import report
+from trainer.run.folder import metrics
 
 TRACE = """
 `trainer trace RUN --step N` names the documents, URLs and archive offsets behind any step.
@@ -49,9 +49,11 @@ width {m.hidden_size}, vocabulary {m.vocab_size:,}), trained by Inaho's `trainer
 
 def _held_out(run: Path, step: int) -> str:
     """The newest evaluation up to `step`: the one at its own step is later than the checkpoint."""
-    done = [r for r in report.rows(run) if "held_out" in r and r["step"] <= step]
-    if not done:
+    evaluations = [r for r in metrics(run) if "held_out" in r and r["step"] <= step]
+    if not evaluations:
         return "none"
-    found = done[-1]["held_out"]
-    rates = f"{found['bpb']:.4f} bits per byte, {found['bpc']:.4f} per character"
-    return f"{rates} (step {done[-1]['step']:,})"
+    rates = evaluations[-1]["held_out"]
+    return (
+        f"{rates['bpb']:.4f} bits per byte, {rates['bpc']:.4f} per character "
+        f"(step {evaluations[-1]['step']:,})"
+    )

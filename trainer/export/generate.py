@@ -43,15 +43,15 @@ def tokens(
     cache = new_cache(model.config, 1, capacity, weight)
     generator = torch.Generator().manual_seed(sampling.seed)
     seen = list(prompt)
-    given = torch.tensor([prompt], device=weight.device)
+    new = torch.tensor([prompt], device=weight.device)
     for _ in range(capacity - len(prompt)):
-        logits, _ = model(given, cache=cache)
+        logits, _ = model(new, cache=cache)
         token = choose(logits[0, -1].float().cpu(), seen, sampling, generator)
         if token in stop:
             return
         yield token
         seen.append(token)
-        given = torch.tensor([[token]], device=weight.device)
+        new = torch.tensor([[token]], device=weight.device)
 
 
 def _check(sampling: Sampling) -> None:
@@ -100,7 +100,7 @@ def reply(
     model: CausalLM, tokenizer: Tokenizer, messages: list[dict[str, str]], sampling: Sampling
 ) -> Iterator[str]:
     """The assistant's answer to a conversation, as pieces of text (for a model from `sft`)."""
-    from trainer.run.sft import encode
+    from trainer.data.conversations import encode
 
     ids = [*encode(messages, tokenizer)[0], tokenizer.id("<|assistant|>")]
     stop = frozenset({tokenizer.eos, tokenizer.id("<|end|>")})

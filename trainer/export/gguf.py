@@ -49,10 +49,10 @@ def write(
         _describe(writer, m, run, matrices, gguf.size_label(size, 0, 0, 0))
         _write_tokenizer(writer, tokenizer, m.vocab_size)
         for name, tensor in tensors.items():
-            found = names.get_name(name, (".weight",))
+            gguf_name = names.get_name(name, (".weight",))
             kind = gguf.GGMLQuantizationType["F32" if tensor.dim() == 1 else matrices]
             n_bytes = tensor.numel() * (4 if kind == gguf.GGMLQuantizationType.F32 else 2)
-            writer.add_tensor_info(found, tensor.shape, np.dtype(np.float32), n_bytes, kind)
+            writer.add_tensor_info(gguf_name, tensor.shape, np.dtype(np.float32), n_bytes, kind)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()

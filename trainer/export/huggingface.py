@@ -21,7 +21,8 @@ from trainer.data.tokenizer import Tokenizer
 from trainer.export import card, gguf
 from trainer.model import flops
 from trainer.model.transformer import CausalLM
-from trainer.run.folder import load_model, load_run
+from trainer.run.checkpoint import load_model
+from trainer.run.folder import load_run
 
 SHARD_BYTES = 5 << 30
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -68,13 +69,13 @@ def export(
             shutil.copymode(folder / "README.md", folder / name)
     except (OSError, SafetensorError) as error:
         raise TrainError(f"{folder}: cannot write: {getattr(error, 'strerror', error)}") from error
-    found = None
+    difference = None
     if checked:
         model.load_state_dict(state)  # the weights as exported, rounded to dtype
-        found = check(folder, model, tokenizer)
+        difference = check(folder, model, tokenizer)
     size = flops.parameters(config.model)["total"]
     lossy = with_gguf and gguf.loses_rare_characters(tokenizer)
-    return {"step": at, "parameters": size, "files": files, "check": found, "lossy": lossy}
+    return {"step": at, "parameters": size, "files": files, "check": difference, "lossy": lossy}
 
 
 def check(folder: Path, model: CausalLM, tokenizer: Tokenizer) -> float:

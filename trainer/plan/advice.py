@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from trainer.config.settings import Config, ConfigError, load
+from trainer.config.load import load
+from trainer.config.settings import Config, ConfigError
 from trainer.model import flops
 from trainer.plan.plan import count, number, run_tokens
 

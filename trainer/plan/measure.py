@@ -98,10 +98,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        manifest = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{file}: not valid JSON: {error}") from error
-    return found if isinstance(found, dict) else {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _check_build(folder: Path, manifest: dict[str, Any], files: list[Path]) -> list[str]:
@@ -180,8 +180,8 @@ def _rates(
         raise ConfigError("give --chars-per-token above 0 or --tokenizer, not both")
     if not tokenizer:
         rate = chars_per_token or CHARS_PER_TOKEN
-        given = "as given" if chars_per_token else CHARS_FROM
-        return f"estimate: {rate:g} characters a token, {given}", {"": rate}, 0
+        origin = "as given" if chars_per_token else CHARS_FROM
+        return f"estimate: {rate:g} characters a token, {origin}", {"": rate}, 0
     encoder = Tokenizer.load(tokenizer)
     texts = _sample(files)
     sums = {s: (sum(map(len, t)), sum(map(len, encoder.encode_batch(t)))) for s, t in texts.items()}

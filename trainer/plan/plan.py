@@ -7,55 +7,15 @@ estimate says so. What a corpus supports is in advice.py.
 from __future__ import annotations
 
 import math
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.steps import first_row, micro_rows, total_steps
 from trainer.model import flops
+from trainer.plan.machines import Machine
+from trainer.plan.memory import memory, optimiser_bytes
 
-MACHINES = Path(__file__).parent / "machines.toml"
 USABLE = 0.92  # share of a GPU's memory that the allocator, NCCL and kernels leave to the run
-
-
-@dataclass(frozen=True)
-class Machine:
-    """One kind of node; see machines.toml for units and sources."""
-
-    name: str
-    gpus_per_node: int
-    peak_tflops: float
-    memory_gb: float
-    watts_per_gpu: float
-    yen_per_node_hour: float  # 0: unknown
-    points_per_node_hour: float  # 0: the machine has none
-    max_nodes: int
-    max_hours: float
-    max_node_hours: float
-    date: str
-    source: str
-    price_source: str
-    bfloat16: bool = True
-
-    def job_hours(self, nodes: int) -> float:
-        """How long one job on so many nodes may last."""
-        return min(self.max_hours, self.max_node_hours / nodes)
-
-
-def machines(file: str | Path = MACHINES) -> dict[str, Machine]:
-    """The table of machines. Raises ConfigError for a file that cannot be read or a bad entry."""
-    try:
-        table = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-        found = {name: Machine(**entry) for name, entry in table.items()}
-        for name, m in found.items():
-            sizes = (m.gpus_per_node, m.peak_tflops, m.memory_gb, m.max_nodes, m.max_hours)
-            if min(*sizes, m.max_node_hours) <= 0 or min(m.yen_per_node_hour, m.watts_per_gpu) < 0:
-                raise ValueError(f"{name}: sizes and limits are above 0, prices not below")
-        return found
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{file}: not a table of machines: {error}") from error
 
 
 def plan(
@@ -70,12 +30,12 @@ def plan(
         raise ConfigError(f"--mfu is {mfu:g}: give a share between 0 and 1, such as 0.4 for 40 %")
     if nodes < 1:
         raise ConfigError(f"--nodes is {nodes}: give 1 or more")
-    m = config.model
-    if not m.vocab_size:
+    model = config.model
+    if not model.vocab_size:
         raise ConfigError("model.vocab_size is 0: set it (--model.vocab_size=32000) to plan a run")
-    counts = flops.parameters(m)
+    counts = flops.parameters(model)
     tokens = run_tokens(config)
-    per_token = 6 * counts["total"] if simple else flops.per_token(m, config.data.seq_len)
+    per_token = 6 * counts["total"] if simple else flops.per_token(model, config.data.seq_len)
     total = per_token * tokens
     gpus = nodes * machine.gpus_per_node
     gpu_hours = total / (machine.peak_tflops * 1e12 * mfu) / 3600
@@ -103,7 +63,7 @@ def plan(
         "points": node_hours * machine.points_per_node_hour or None,
         "yen": node_hours * machine.yen_per_node_hour or None,
         "kwh": gpu_hours * machine.watts_per_gpu / 1000,
-        "checkpoint_gb": 0.75 * _state_bytes(config) / 1e9,  # all but the gradient
+        "checkpoint_gb": 0.75 * optimiser_bytes(config) / 1e9,  # all but the gradient
         "memory_gb": per_gpu,
         "state_gb_per_gpu": per_gpu["state"],
         "memory_gb_per_gpu": per_gpu["total"],
@@ -115,76 +75,6 @@ def plan(
 def run_tokens(config: Config) -> int:
     """Training tokens of a run, whole batches and the ramp included."""
     return first_row(config.train, total_steps(config)) * config.data.seq_len
-
-
-def memory(config: Config, gpus: int) -> dict[str, float]:
-    """GB (1e9 bytes) on one GPU at the peak under FSDP2 in bfloat16, by part. An upper estimate:
-
-    * state: float32 weight, gradient and moments (AdamW 16 bytes a parameter, Muon's matrices 12),
-      sharded over gpus / parallel.replicate;
-    * accumulation: float32 gradients stay whole on each GPU from one micro-batch to the next;
-    * gathered: bfloat16 weights of two blocks; weight and gradient of the root group (head, tied
-      embedding). One shard keeps every copy;
-    * activations: what attention and MLP keep for the backward pass, in bfloat16;
-    * transient: the largest of the logits (log-probabilities and two gradients in float32, 12
-      bytes a token and entry), of a block's arrival buffer, gradient and its float32 copy to be
-      reduced (8 bytes a parameter) and of the root's float32 copy (4). They follow each other.
-    """
-    m, length = config.model, config.data.seq_len
-    counts = flops.parameters(m)
-    shards = max(1, gpus // config.parallel.replicate)
-    rows, passes = _micro(config, gpus)
-    sums = not config.parallel.reduce_every_pass
-    state = 0.0 if config.parallel.cpu_offload else _state_bytes(config) / shards
-    whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 and sums else 0.0
-    block = counts["layers"] / m.num_hidden_layers
-    root = counts["head"] or counts["embedding"]
-    gathered = 4 * block + 4 * root if shards > 1 else 2 * counts["total"] + 2 * root
-    token = layer_bytes(config)
-    recomputed = {"none": 0.0, "full": 1.0}.get(config.parallel.activation_checkpointing)
-    if recomputed is None:
-        recomputed = 1 / int(config.parallel.activation_checkpointing.removeprefix("every-"))
-    kept = recomputed * 2 * m.hidden_size + (1 - recomputed) * token
-    again = token if recomputed else 0  # the layer that is being recomputed
-    chunk = min(config.train.loss_chunk or rows * length, rows * length)
-    logits = (16 if config.train.z_loss else 12) * chunk * m.vocab_size
-    parts = {
-        "state": state,
-        "accumulation": whole,
-        "gathered": gathered,
-        "activations": rows * length * (m.num_hidden_layers * kept + again),
-        "transient": max(logits, 8 * block, 4 * root),
-    }
-    return {k: v / 1e9 for k, v in parts.items()} | {"total": sum(parts.values()) / 1e9}
-
-
-def layer_bytes(config: Config) -> int:
-    """Bytes a layer keeps for each token in bfloat16 where nothing is recomputed.
-
-    Inputs of both norms and of both groups of matrices; query, key, value, what attention gives;
-    gate, up, the activation and the product (or, in the GPT-3 family, before and after GELU).
-    """
-    m = config.model
-    heads, kv = m.num_attention_heads * m.head_size, m.kv_heads * m.head_size
-    residual = 2 if m.family == "palm" else 4
-    inner = 2 if m.family == "gpt3" else 4
-    return 2 * (residual * m.hidden_size + 2 * heads + 2 * kv + inner * m.intermediate_size)
-
-
-def _state_bytes(config: Config) -> float:
-    counts = flops.parameters(config.model)
-    muon = counts["layers"] if config.train.optimizer == "muon" else 0
-    return 16 * counts["total"] - 4 * muon
-
-
-def _micro(config: Config, gpus: int) -> tuple[int, int]:
-    """(rows of a forward pass, passes of a step) on each GPU."""
-    share = -(-config.train.batch_rows // gpus)
-    try:
-        rows = micro_rows(config, gpus)
-    except ConfigError:  # a batch that cannot be shared: _notes says so
-        rows = min(config.train.micro_rows, share)
-    return rows, -(-share // rows)
 
 
 def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: bool) -> list[str]:

@@ -18,17 +18,21 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn, optim
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
-from trainer.config.settings import CheckpointConfig, TrainError
+from trainer.config.settings import CheckpointConfig, Config, TrainError
 from trainer.data import files
+from trainer.data.tokenizer import Tokenizer
+from trainer.model.transformer import CausalLM
 from trainer.run.dcp_reader import SafeReader, TensorsOnly
+from trainer.run.folder import load_run
 from trainer.run.optim import state_tensors
-from trainer.run.parallel import World
+from trainer.run.processes import World
 
 
 class Checkpointer:
@@ -127,8 +131,8 @@ class Checkpointer:
         return None
 
     def _names(self) -> list[str]:
-        found = [p.name for p in self.folder.glob("step-*") if p.suffix != ".tmp"]
-        return sorted(found, reverse=True)
+        names = [p.name for p in self.folder.glob("step-*") if p.suffix != ".tmp"]
+        return sorted(names, reverse=True)
 
     def _attempt(self, step: int, write: Any) -> None:
         problem = ""
@@ -238,6 +242,23 @@ def read(folder: Path, tensors: dict[str, Tensor]) -> None:
             dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
     except CheckpointException as error:
         raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
+
+
+def load_model(
+    folder: str | Path, step: int | None = None, device: str | torch.device = "cpu"
+) -> tuple[CausalLM, Config, Tokenizer, int]:
+    """The model of a run in one process, float32, evaluation mode; and the step it comes from.
+
+    step None: the newest whole checkpoint.
+    """
+    config, tokenizer = load_run(folder)
+    saved = newest(Path(folder), step)
+    with torch.device("meta"):
+        model = CausalLM(config.model)
+    model.to_empty(device=device)
+    state = {f"model.{n}": t for n, t in model.state_dict().items()}
+    read(saved, state)
+    return model.eval(), config, tokenizer, int(saved.name.removeprefix("step-"))
 
 
 def _reason(error: BaseException) -> str:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch.distributed.fsdp import FSDPModule
 
 from trainer.config.settings import Config
-from trainer.data.loader import IGNORE, Batch, Loader
+from trainer.data.loader import IGNORE, Batch, Batches, Loader
 from trainer.model.attention import document_mask
 from trainer.model.transformer import CausalLM
-from trainer.run.parallel import World, compute_dtype
+from trainer.run.parallel import compute_dtype
+from trainer.run.processes import World
 
 Sizes = tuple[NDArray[np.int64], NDArray[np.int64]]  # bytes, characters of each token id
 
@@ -81,11 +82,10 @@ def held_out_loader(config: Config) -> Loader | None:
 
 @torch.no_grad()
 def held_out(
-    model: CausalLM, loader: Loader, config: Config, sizes: Sizes, world: World
+    model: CausalLM, loader: Batches, config: Config, sizes: Sizes, world: World
 ) -> dict[str, Any]:
     """Evaluate on the first `eval.rows` rows (all, if 0 or fewer exist), shared by processes."""
-    group = loader.plan.groups[0]
-    available = int(sum(-(-(t - 1) // loader.seq_len) for t in group.tokens.tolist()))
+    available = loader.epoch_rows()
     count = min(config.eval.rows or available, available)
     meter = Meter(loader.documents.names, sizes, world.device)
     was_training = model.training

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from trainer.config.settings import Config, ConfigError, to_dict
+from trainer.config.settings import Config, ConfigError
 from trainer.data import files
-from trainer.run.parallel import World
+from trainer.run.processes import World
 
 
 class Log:
@@ -173,7 +174,7 @@ class _WandB:
                 name=folder.resolve().name,
                 id=known or None,
                 dir=str(folder),
-                config=to_dict(config),
+                config=asdict(config),
                 resume="allow",
                 settings=wandb.Settings(console="off"),
             )
@@ -196,13 +197,13 @@ class _WandB:
 
 
 def _scalars(prefix: str, row: dict[str, Any]) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+    scalars: list[tuple[str, float]] = []
     for key, value in row.items():
         if isinstance(value, dict):
-            found += _scalars(f"{prefix}{key}/", value)
+            scalars += _scalars(f"{prefix}{key}/", value)
         elif isinstance(value, (int, float)):
-            found.append((prefix + key, float(value)))
-    return found
+            scalars.append((prefix + key, float(value)))
+    return scalars
 
 
 def _step_of(line: str) -> float:

@@ -1,4 +1,4 @@
-"""Processes, devices and the recipe that turns a model into a sharded one.
+"""The recipe that turns a model into a sharded one.
 
 `fully_shard` is always called, also for one process: mixed precision and a single code path come
 with it, for 2 % of a step of 2,048 tokens on a CPU. The order is: build on the meta device,
@@ -8,19 +8,11 @@ number of processes starts from the same model.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
     FSDPModule,
@@ -33,132 +25,9 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 
 from trainer.config.settings import Config, ConfigError, ModelConfig, ParallelConfig
 from trainer.model.transformer import Block, CausalLM
+from trainer.run.processes import World
 
-# What names a process: the variable of torchrun, the value alone, the names of Slurm and Open MPI.
-ENVIRONMENT = {
-    "RANK": ("0", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"),
-    "WORLD_SIZE": ("1", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE"),
-    "LOCAL_RANK": ("0", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"),
-}
 INIT_CHUNK = 1 << 20  # elements drawn from one seed
-
-
-@dataclass(frozen=True)
-class World:
-    """This process among all. Collectives on CPU tensors always run over gloo."""
-
-    rank: int
-    size: int
-    device: torch.device
-    mesh: DeviceMesh
-
-    @property
-    def main(self) -> bool:
-        return self.rank == 0
-
-    def sum(self, *values: float) -> list[float]:
-        """Each value summed over processes, in float64."""
-        total = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(total)
-        return [float(v) for v in total]
-
-    def any(self, flag: bool) -> bool:
-        value = torch.tensor(int(flag))
-        dist.all_reduce(value, dist.ReduceOp.MAX)
-        return bool(value)
-
-    def barrier(self) -> None:
-        dist.all_reduce(torch.zeros(1))
-
-
-def start(config: ParallelConfig) -> World:
-    """Join the group that torchrun, Slurm or MPI describes; alone, make one of size 1."""
-    rank, size, local = (place(key) for key in ENVIRONMENT)
-    cuda = torch.cuda.is_available()
-    if config.replicate < 1 or size % config.replicate:
-        raise ConfigError(
-            f"parallel.replicate = {config.replicate} does not divide {size} processes"
-        )
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    device = torch.device("cpu")
-    if cuda:
-        device = torch.device("cuda", local)
-        torch.cuda.set_device(device)
-        torch.backends.cuda.matmul.fp32_precision = "tf32"
-    if not dist.is_initialized():
-        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        alone = size == 1 and "MASTER_ADDR" not in os.environ
-        store = dist.HashStore() if alone else None
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-    shape: tuple[int, ...] = (size,)
-    names: tuple[str, ...] = ("shard",)
-    if config.replicate > 1:
-        shape, names = (config.replicate, size // config.replicate), ("replicate", "shard")
-    mesh = init_device_mesh(device.type, shape, mesh_dim_names=names)
-    return World(dist.get_rank(), dist.get_world_size(), device, mesh)
-
-
-def place(key: str) -> int:
-    """RANK, WORLD_SIZE or LOCAL_RANK of this process, without touching the environment."""
-    value, *others = ENVIRONMENT[key]
-    if key in os.environ:
-        return int(os.environ[key])
-    if "MASTER_ADDR" in os.environ:
-        value = next((os.environ[o] for o in others if o in os.environ), value)
-    return int(value)
-
-
-def stop(world: World) -> None:
-    """Leave the group after a run that ended well (models and optimisers must be gone).
-
-    With several processes the group is left as it is and the command ends with `leave`. After an
-    exception the group is not destroyed either: that can deadlock.
-    """
-    gc.collect()
-    world.barrier()
-    if world.size == 1:
-        dist.destroy_process_group()
-
-
-@contextmanager
-def steady_collector(every: int = 50) -> Iterator[Callable[[], None]]:
-    """Garbage is collected every so many calls of the yielded function, and at no other time.
-
-    Python's own collector runs at another moment in each process, and all wait for the one whose
-    turn it is; what stands after the first step is never looked at again. (torchtitan does so too.)
-    """
-    calls = 0
-
-    def collect() -> None:
-        nonlocal calls
-        if calls == 0:
-            gc.collect()
-            gc.freeze()
-        elif calls % every == 0:
-            gc.collect(1)
-        calls += 1
-
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield collect
-    finally:
-        gc.unfreeze()
-        if was:
-            gc.enable()
-
-
-def leave(code: int = 0) -> None:
-    """End one of several processes without running destructors.
-
-    With them about 1 in 3 runs of two gloo processes aborted at exit ("terminate called without an
-    active exception", pytorch issue 190489), which torchrun reports as a failed run.
-    """
-    if place("WORLD_SIZE") > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def compute_dtype(config: ParallelConfig, device: torch.device) -> torch.dtype:

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from pathlib import Path
 from typing import Any
 
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """The metrics of a run, in order; a line cut short by a crash is left out."""
-    path = folder / "metrics.jsonl"
-    result = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            result.append(json.loads(line))
-        except ValueError:
-            continue
-    return result
+from trainer.run.folder import metrics
 
 
 def write_report(folder: Path) -> bool:
     """Write curves.png and report.html; False (and nothing) where matplotlib is missing."""
-    metrics = rows(folder)
-    if not metrics:
+    rows = metrics(folder)
+    if not rows:
         return False
     try:
         import matplotlib
@@ -33,8 +22,8 @@ def write_report(folder: Path) -> bool:
         from matplotlib import pyplot
     except ImportError:
         return False
-    train = [r for r in metrics if "train" in r]
-    held = [r for r in metrics if "held_out" in r]
+    train = [r for r in rows if "train" in r]
+    held = [r for r in rows if "held_out" in r]
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
     loss, lr, norm, speed = axes.ravel()
     steps = [r["step"] for r in train]

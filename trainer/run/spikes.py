@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trainer.config.settings import TrainConfig
 from trainer.data import files
+from trainer.run.folder import skipped
 
 RECENT = 50  # norms whose mean is the usual one
 ENOUGH = 10  # with fewer only a norm that is not finite is a spike
@@ -26,7 +27,7 @@ class Spikes:
         self.skipped = skipped(folder)
         self._fresh = False
 
-    def found(self, step: int, norm: float) -> bool:
+    def is_spike(self, step: int, norm: float) -> bool:
         """Whether the gradient norm of `step` is far above the recent mean; then it is skipped."""
         recent = self.norms[-RECENT:]
         usual = sum(recent) / len(recent) if len(recent) >= ENOUGH else math.inf
@@ -51,9 +52,3 @@ class Spikes:
         due = self._fresh and self.config.spike_rewind > 0
         self._fresh = False
         return due
-
-
-def skipped(folder: str | Path) -> set[int]:
-    """Steps (0-based) whose batch a run read but did not train on."""
-    path = Path(folder) / "skipped.json"
-    return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()

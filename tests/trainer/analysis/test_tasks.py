@@ -19,7 +19,7 @@ from trainer.config.settings import Config, ConfigError, ModelConfig
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
 from trainer.run import parallel
-from trainer.run.folder import load_model
+from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 
 CHOICES = [f"choice{i}" for i in range(5)]

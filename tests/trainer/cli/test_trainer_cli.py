@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from trainer_helpers import REPO
 
 from trainer.cli.app import main
-from trainer.config.settings import ConfigError, from_dict, load, to_dict, to_toml
+from trainer.config.load import from_dict, load
+from trainer.config.settings import ConfigError
+from trainer.config.write import as_toml
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
@@ -89,12 +92,12 @@ def test_a_mistake_is_one_line_and_status_two(
 def test_settings_survive_toml_and_dictionaries() -> None:
     for name in ("demo", "tiny-cpu", "13b"):
         config = load(name, ['data.weights={a = 0.5, "b c" = 2}', "train.ramp=[[1, 2], [3, 4]]"])
-        assert from_dict(to_dict(config)) == config
+        assert from_dict(asdict(config)) == config
 
 
 def test_toml_round_trip(tmp_path: Path) -> None:
     config = load("demo", ['data.weights={a = 0.5, "日本" = 2}', "out=runs/稲"])
-    (tmp_path / "c.toml").write_text(to_toml(config), encoding="utf-8")
+    (tmp_path / "c.toml").write_text(as_toml(config), encoding="utf-8")
     assert load(tmp_path / "c.toml") == config
 
 
@@ -109,6 +112,15 @@ def test_config_prints_every_setting_with_its_meaning_as_a_file_to_start_from(
     settings = [line for line in text.splitlines() if " = " in line and line[0] != "#"]
     assert len(settings) > 50
     assert not [line for line in settings if "  # " not in line]
+
+
+def test_the_reference_of_settings_is_what_the_command_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a change of a setting: trainer config --markdown > docs/trainer-settings.md"""
+    assert run(monkeypatch, "config", "--markdown") == 0
+    written = (REPO / "docs" / "trainer-settings.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == written
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
 
 import pytest
 import torch
 
-from trainer.config.limits import CHOICES, LIMITS
-from trainer.config.settings import PRESETS, Config, ConfigError, ModelConfig, load
+from trainer.config.load import PRESETS, load
+from trainer.config.settings import Config, ConfigError, ModelConfig, limits, values
 from trainer.export.generate import Sampling, tokens
 from trainer.model.transformer import CausalLM
 
@@ -109,19 +108,15 @@ def test_every_preset_is_within_the_limits(preset: str) -> None:
     assert load(preset).model.hidden_size > 0
 
 
-def test_every_number_and_no_unknown_setting_has_limits() -> None:
-    """A setting that is added without limits fails here, and so does a name that went."""
-    numbers, all_names = set(), set()
-    default = Config()
-    for section in fields(default):
-        values = getattr(default, section.name)
-        for setting in fields(values) if is_dataclass(values) else ():
-            name = f"{section.name}.{setting.name}"
-            all_names.add(name)
-            if type(getattr(values, setting.name)) in (int, float):
-                numbers.add(name)
-    assert numbers - set(LIMITS) == {"train.seed"}  # any whole number is a seed
-    assert set(LIMITS) | set(CHOICES) <= all_names
+def test_every_number_has_limits_and_every_setting_a_meaning() -> None:
+    """A setting that is added without limits or a meaning fails here."""
+    described = values(Config())
+    numbers = {name for name, _, value in described if type(value) in (int, float)}
+    limited = {name for name, field, _ in described if limits(field)}
+    assert numbers - limited == {"train.seed"}  # any whole number is a seed
+    assert limited <= numbers
+    assert not [name for name, field, _ in described if not field.metadata["help"]]
+    assert len(described) > 50
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
 from trainer.data.loader import IGNORE, Loader, prefetch
-from trainer.data.order import Plan, copies, permute
+from trainer.data.order import Order, copies, permute
 from trainer.data.prepare import prepare
 from trainer.data.steps import batch_rows, first_row, step_of_row
 from trainer.data.tokenizer import Tokenizer
@@ -28,10 +28,10 @@ def loader(config: Config, **data: Any) -> Loader:
     return Loader(config.data.tokens, replace(config.data, **data), config.train)
 
 
-def plan(lengths: list[int], source: list[int], **data: Any) -> Plan:
+def plan(lengths: list[int], source: list[int], **data: Any) -> Order:
     names = [f"s{i}" for i in range(max(source) + 1)]
     settings = DataConfig(**{"seq_len": 16, "block_tokens": 200, "window_blocks": 3} | data)
-    return Plan(np.array(lengths), np.array(source, dtype=np.int32), names, settings, seed=7)
+    return Order(np.array(lengths), np.array(source, dtype=np.int32), names, settings, seed=7)
 
 
 @given(n=st.integers(1, 5000), key=st.integers(0, 2**64 - 1))
@@ -148,9 +148,9 @@ def test_a_loader_that_starts_at_any_step_gives_the_same_batches(config: Config)
 def test_an_epoch_of_batches_trains_on_every_token_but_begin_marks(config: Config) -> None:
     whole = loader(config, window_blocks=1000)
     documents = whole.documents
-    blocks = len(whole.plan.groups[0].tokens)
-    whole.plan.extend(1)
-    rows = np.arange(whole.plan.starts[blocks], dtype=np.int64)
+    blocks = len(whole.order.groups[0].tokens)
+    whole.order.extend(1)
+    rows = np.arange(whole.order.starts[blocks], dtype=np.int64)
     batch = whole.rows(rows)
     bos = Tokenizer.load(Path(config.data.tokens) / "tokenizer").bos
     expected: Counter[int] = Counter()
@@ -258,19 +258,19 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
     whole = Loader(out, replace(config.data, window_blocks=1000), config.train)
     weights = whole.documents.weights
     assert sorted(weights.tolist()) == sorted([0.0, 1.0, 1.0, 2.5, 3.0] * 10)
-    times = copies(weights, whole.plan._key(4))
+    times = copies(weights, whole.order._key(4))
     halves = times[weights == 2.5]
     assert halves.sum() == 25 and set(halves.tolist()) == {2, 3}
-    whole.plan.extend(1)
-    blocks = len(whole.plan.groups[0].tokens)
-    batch = whole.rows(np.arange(whole.plan.starts[blocks], dtype=np.int64))
+    whole.order.extend(1)
+    blocks = len(whole.order.groups[0].tokens)
+    batch = whole.rows(np.arange(whole.order.starts[blocks], dtype=np.int64))
     expected: Counter[int] = Counter()
     for n, tokens in zip(times, whole.documents.tokens(np.arange(len(times))), strict=True):
         for _ in range(n):
             expected.update(tokens[1:].tolist())
     assert Counter(batch.targets[batch.targets != IGNORE].tolist()) == expected
     plain = Loader(out, replace(config.data, document_weights=False), config.train)
-    assert sorted(plain.plan.groups[0].documents.tolist()) == list(range(len(times)))
+    assert sorted(plain.order.groups[0].documents.tolist()) == list(range(len(times)))
     run = replace(config, data=replace(config.data, tokens=str(out)))
     run = replace(run, train=replace(run.train, steps=8), eval=replace(run.eval, every=0))
     train(run)

@@ -14,16 +14,16 @@ from trainer_helpers import texts, with_
 
 from trainer.config.settings import Config, ConfigError, DataConfig
 from trainer.data.loader import IGNORE, Loader
-from trainer.data.order import Plan
+from trainer.data.order import Order
 from trainer.data.prepare import prepare
 from trainer.run import evaluate
 from trainer.run.train import train
 
 
-def plan(lengths: np.ndarray, source: np.ndarray, **data: object) -> Plan:
+def plan(lengths: np.ndarray, source: np.ndarray, **data: object) -> Order:
     names = [f"s{i:03d}" for i in range(int(source.max()) + 1)]
     given = {"seq_len": 16, "block_tokens": 200, "window_blocks": 3} | data
-    return Plan(lengths, source.astype(np.int32), names, DataConfig(**given), seed=7)  # type: ignore[arg-type]
+    return Order(lengths, source.astype(np.int32), names, DataConfig(**given), seed=7)  # type: ignore[arg-type]
 
 
 def test_a_long_schedule_of_many_sources_is_the_plain_one() -> None:
@@ -99,8 +99,8 @@ def test_a_run_may_be_as_long_as_the_capped_data_and_a_step_more_is_refused(
     with pytest.raises(ConfigError, match=r"lower train\.steps"):
         train(with_(capped, train={"steps": rows + 1}, **quick))
     loader = Loader(tokens, capped.data, capped.train)
-    loader.plan.extend(rows)
-    assert loader.plan.starts[-1] == rows
+    loader.order.extend(rows)
+    assert loader.order.starts[-1] == rows
 
 
 def test_held_out_text_is_read_whole_and_each_token_once(
@@ -115,7 +115,7 @@ def test_held_out_text_is_read_whole_and_each_token_once(
     config = with_(config, data=small | {"weights": {"s0": 1.0, "s1": 1.0}}, eval={"rows": 0})
     loader = evaluate.held_out_loader(config)
     assert loader is not None
-    blocks = loader.plan.groups[0].tokens
+    blocks = loader.order.groups[0].tokens
     assert len(blocks) > 3 * 3, "more than the window has"
     available = sum(-(-(int(t) - 1) // 64) for t in blocks)
     batch = loader.rows(np.arange(available, dtype=np.int64))

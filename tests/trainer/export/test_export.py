@@ -20,7 +20,7 @@ from trainer.export import huggingface as export_module
 from trainer.export.generate import Sampling, text
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import check, export
-from trainer.run.folder import load_model
+from trainer.run.checkpoint import load_model
 from trainer.run.sft import sft
 from trainer.run.train import train
 

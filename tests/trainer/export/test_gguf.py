@@ -25,13 +25,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data import tokenizer as tok
+from trainer.data.conversations import encode
 from trainer.data.prepare import prepare
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.gguf import vocabulary
 from trainer.export.huggingface import export
-from trainer.run.folder import load_model
-from trainer.run.sft import encode
+from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 
 gguf = pytest.importorskip("gguf", reason="GGUF NOT TESTED: no package gguf")

@@ -21,11 +21,12 @@ import pytest
 from trainer_helpers import CHATS, write_chats
 
 from trainer.config.settings import Config
+from trainer.data.conversations import encode
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import export
-from trainer.run.folder import load_model
-from trainer.run.sft import encode, sft
+from trainer.run.checkpoint import load_model
+from trainer.run.sft import sft
 from trainer.run.train import train
 
 pytest.importorskip("transformers", minversion="5")  # before, the command had other options

@@ -24,7 +24,8 @@ from pathlib import Path
 import pytest
 from trainer_helpers import chains, losses
 
-from trainer.config.settings import Config, to_toml
+from trainer.config.settings import Config
+from trainer.config.write import as_toml
 from trainer.run.train import train
 
 REPO = Path(__file__).resolve().parents[3]
@@ -158,7 +159,7 @@ def test_a_job_saves_before_its_limit_and_submits_a_successor_until_the_run_is_d
     long = replace(config.train, steps=100_000, schedule="constant")
     file = work / "c.toml"
     file.write_text(
-        to_toml(
+        as_toml(
             replace(
                 config,
                 out=str(run),
@@ -229,7 +230,7 @@ def test_slurm_requeues_a_job_until_the_run_is_done(config: Config, tmp_path: Pa
     settings = replace(config.train, steps=100_000, schedule="constant")
     file = tmp_path / "c.toml"
     file.write_text(
-        to_toml(replace(config, out=str(run), train=settings, eval=replace(config.eval, every=0)))
+        as_toml(replace(config, out=str(run), train=settings, eval=replace(config.eval, every=0)))
     )
 
     def start(*args: str, restarts: str = "0") -> subprocess.Popen[bytes]:
@@ -290,7 +291,7 @@ def test_ray_goes_on_after_a_killed_worker_and_on_fewer_workers(
     config = replace(config, checkpoint=replace(config.checkpoint, every=5, keep_last=2))
     data = replace(config.data, tokens=os.path.relpath(config.data.tokens, tmp_path))
     file, out, run = tmp_path / "c.toml", tmp_path / "out", tmp_path / "run"
-    file.write_text(to_toml(replace(config, out="run", data=data)))  # paths from where it starts
+    file.write_text(as_toml(replace(config, out="run", data=data)))  # paths from where it starts
     job, killed = ray_train("--workers", "2", "--config", "c.toml", out=out), False
     deadline = time.monotonic() + 240
     while job.poll() is None and time.monotonic() < deadline:
@@ -324,7 +325,7 @@ def test_workers_started_by_slurm_or_mpi_find_each_other(
 ) -> None:
     config = replace(config, train=replace(config.train, steps=2, warmup_steps=1))
     file = tmp_path / "c.toml"
-    file.write_text(to_toml(replace(config, eval=replace(config.eval, every=0))))
+    file.write_text(as_toml(replace(config, eval=replace(config.eval, every=0))))
     port = free_port()
     workers = []
     for rank in range(2):

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from trainer_helpers import model, numbered, small, tokens
 
-from trainer.config.settings import PRESETS, load
+from trainer.config.load import PRESETS, load
 from trainer.model import attention, flops
 from trainer.model.attention import attend, document_mask
 from trainer.model.transformer import CausalLM, new_cache

@@ -14,7 +14,8 @@ from trainer_helpers import with_, write_corpus
 from typer.testing import CliRunner
 
 from trainer.cli.app import app
-from trainer.config.settings import Config, ConfigError, load
+from trainer.config.load import load
+from trainer.config.settings import Config, ConfigError
 from trainer.data.prepare import load_manifest, prepare
 from trainer.plan.advice import advise, epochs, sentences, worth
 from trainer.plan.measure import measure

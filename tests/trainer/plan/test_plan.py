@@ -14,21 +14,14 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from trainer_helpers import with_
 
-from trainer.config.settings import Config, ConfigError, load
+from trainer.config.load import load
+from trainer.config.settings import Config, ConfigError
 from trainer.model import fused
 from trainer.model import transformer as model_file
-from trainer.plan.plan import (
-    MACHINES,
-    flop,
-    layer_bytes,
-    machines,
-    memory,
-    number,
-    plan,
-    row,
-    run_tokens,
-)
-from trainer.run import optim, parallel
+from trainer.plan.machines import MACHINES, machines
+from trainer.plan.memory import layer_bytes, memory
+from trainer.plan.plan import flop, number, plan, row, run_tokens
+from trainer.run import optim, parallel, processes
 
 
 def test_gpt3_on_abci_is_the_hand_worked_month() -> None:
@@ -182,7 +175,7 @@ def test_the_estimate_is_at_most_a_quarter_above_what_a_tracker_counts(
     try:
         mesh = dist.init_device_mesh("cpu", (8,), mesh_dim_names=("shard",))
         with FakeTensorMode(allow_non_fake_inputs=True):
-            world = parallel.World(0, 8, torch.device("cpu"), mesh)
+            world = processes.World(0, 8, torch.device("cpu"), mesh)
             model = parallel.build(config, world)
             (adamw,) = optim.build(model, config.train)
             tokens = torch.zeros(1, config.data.seq_len, dtype=torch.int64)

@@ -23,7 +23,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from trainer_helpers import launch, with_
 
 from trainer.config.settings import CheckpointConfig, Config, ParallelConfig, TrainError
-from trainer.run import checkpoint, parallel
+from trainer.run import checkpoint, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.dcp_reader import SafeReader
 from trainer.run.train import train
@@ -35,7 +35,7 @@ SERVER.set_forkserver_preload(["trainer.run.train"])
 
 def saver(run: Path, config: CheckpointConfig | None = None) -> tuple[Any, nn.Module]:
     torch.set_num_threads(1)
-    world = parallel.start(ParallelConfig())
+    world = processes.start(ParallelConfig())
     model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 300))
     return Checkpointer(run, config or CheckpointConfig(keep_last=2), world, model, []), model
 

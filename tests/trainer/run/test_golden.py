@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from trainer_helpers import texts, write_corpus
 
-from trainer.config.settings import load
+from trainer.config.load import load
 from trainer.data.prepare import prepare
 from trainer.data.tokenizer import save
 from trainer.data.tokenizer import train as train_tokenizer

@@ -14,7 +14,7 @@ from torch import nn
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from trainer.config.settings import CheckpointConfig, ParallelConfig, TrainError
-from trainer.run import checkpoint, parallel
+from trainer.run import checkpoint, processes
 from trainer.run.checkpoint import Checkpointer, check, newest, seal
 from trainer.run.dcp_reader import METADATA, SafeReader
 
@@ -22,7 +22,7 @@ from trainer.run.dcp_reader import METADATA, SafeReader
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
     """A checkpoint of one small layer."""
-    world = parallel.start(ParallelConfig())
+    world = processes.start(ParallelConfig())
     keeper = Checkpointer(tmp_path, CheckpointConfig(), world, nn.Linear(4, 4), [])
     keeper.save(1, {"step": 1})
     assert check(newest(tmp_path)) == ""

@@ -22,9 +22,10 @@ import pytest
 import torch
 from trainer_helpers import REPO, losses, with_
 
-from trainer.config.settings import Config, ConfigError, to_toml
+from trainer.config.settings import Config, ConfigError
+from trainer.config.write import as_toml
 from trainer.run.log import Log
-from trainer.run.parallel import World
+from trainer.run.processes import World
 from trainer.run.train import train
 
 REASON = "wandb is not installed: its rows are NOT checked"
@@ -164,7 +165,7 @@ def test_wandb_without_the_package_is_refused_in_one_line(
 def test_wandb_without_a_key_is_refused_in_one_line(config: Config, tmp_path: Path) -> None:
     pytest.importorskip("wandb", reason=REASON)
     file = tmp_path / "c.toml"
-    file.write_text(to_toml(with_(config, train={"steps": 2}, log={"wandb": "p"})))
+    file.write_text(as_toml(with_(config, train={"steps": 2}, log={"wandb": "p"})))
     env = {k: v for k, v in os.environ.items() if not k.startswith("WANDB")}
     env |= {"HOME": str(tmp_path), "WANDB_SILENT": "true", "NETRC": str(tmp_path / "none")}
     done = subprocess.run(

@@ -16,7 +16,8 @@ from trainer_helpers import launch, losses, model, small, tokens
 from trainer.config.settings import Config, ConfigError, TrainConfig
 from trainer.data.steps import total_steps
 from trainer.run import optim
-from trainer.run.folder import load_model
+from trainer.run.checkpoint import load_model
+from trainer.run.schedule import lr_scale
 from trainer.run.train import Run, train
 
 
@@ -95,7 +96,7 @@ def test_muon_takes_the_hidden_matrices_and_adamw_the_rest() -> None:
 
 def test_cosine_warms_up_and_ends_at_its_floor() -> None:
     config = TrainConfig(schedule="cosine", warmup_steps=10, min_lr_ratio=0.1)
-    scale = [optim.lr_scale(config, s, 110) for s in range(111)]
+    scale = [lr_scale(config, s, 110) for s in range(111)]
     assert scale[:10] == pytest.approx([(s + 1) / 10 for s in range(10)])
     assert scale[60] == pytest.approx(0.55)
     assert scale[110] == pytest.approx(0.1)
@@ -107,7 +108,7 @@ def test_wsd_is_flat_then_decays_to_its_floor(shape: str) -> None:
     config = TrainConfig(
         schedule="wsd", warmup_steps=5, decay_steps=20, decay_shape=shape, min_lr_ratio=0.0
     )
-    scale = [optim.lr_scale(config, s, 100) for s in range(100)]
+    scale = [lr_scale(config, s, 100) for s in range(100)]
     assert scale[4:80] == [1.0] * 76
     assert scale[99] == pytest.approx(0.0, abs=1e-12)
     at = 10 / 20

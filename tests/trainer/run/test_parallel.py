@@ -20,11 +20,13 @@ import torch
 from torch.distributed.fsdp._fully_shard import _fsdp_collectives
 from trainer_helpers import REPO, chains, losses, with_
 
-from trainer.config.settings import Config, ConfigError, load, to_toml
+from trainer.config.load import load
+from trainer.config.settings import Config, ConfigError
+from trainer.config.write import as_toml
 from trainer.model import flops
-from trainer.plan.plan import memory
-from trainer.run import parallel
-from trainer.run.folder import load_model
+from trainer.plan.memory import memory
+from trainer.run import parallel, processes
+from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 
 
@@ -60,7 +62,7 @@ def run_all(
     files = []
     for name, config in configs.items():
         file = folder / f"{name}-{processes}.toml"
-        file.write_text(to_toml(replace(config, out=str(folder / name))), encoding="utf-8")
+        file.write_text(as_toml(replace(config, out=str(folder / name))), encoding="utf-8")
         files.append(file)
     torchrun(processes, "train", *files, *more)
     return {name: folder / name for name in configs}
@@ -97,7 +99,7 @@ def two(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     probe = with_(config, model={"vocab_size": 1600}, parallel={"dtype": "bfloat16"})
     probe = replace(probe, out=str(folder / "collectives"))
     Path(probe.out).mkdir()
-    (folder / "collectives" / "c.toml").write_text(to_toml(probe))
+    (folder / "collectives" / "c.toml").write_text(as_toml(probe))
     runs = run_all(2, folder, configs, "collectives", folder / "collectives" / "c.toml")
     return {**runs, "collectives": folder / "collectives"}
 
@@ -194,7 +196,7 @@ def test_compiled_blocks_equal_eager_ones_on_one_and_two_processes(
 
 def collectives(config: Config) -> None:
     """Write what a step of two passes gathers, reduces and keeps to OUT/seen.json."""
-    world = parallel.start(config.parallel)
+    world = processes.start(config.parallel)
     model = parallel.build(config, world)
     seen: dict[str, Any] = {"gathered": set(), "reduced": set()}
 
@@ -236,4 +238,4 @@ if __name__ == "__main__":
             job = {"train": train, "collectives": collectives}[word]
         else:
             job(load(word))
-    parallel.leave()
+    processes.leave()

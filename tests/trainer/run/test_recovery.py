@@ -22,7 +22,7 @@ from trainer.data.prepare import prepare
 from trainer.model.transformer import CausalLM
 from trainer.run import evaluate
 from trainer.run.checkpoint import newest
-from trainer.run.spikes import skipped
+from trainer.run.folder import skipped
 from trainer.run.train import Run, train
 
 SERVER = get_context("forkserver")

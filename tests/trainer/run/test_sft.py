@@ -21,12 +21,14 @@ from transformers import AutoTokenizer
 from trainer.analysis import trace
 from trainer.cli.app import main
 from trainer.config.settings import Config, ConfigError
+from trainer.data.conversations import ChatLoader, encode, pack, read
 from trainer.data.loader import IGNORE
 from trainer.data.tokenizer import Tokenizer
 from trainer.export.generate import Sampling, reply
 from trainer.export.huggingface import export
-from trainer.run.folder import load_model, load_run
-from trainer.run.sft import ChatLoader, encode, pack, read, sft
+from trainer.run.checkpoint import load_model
+from trainer.run.folder import load_run
+from trainer.run.sft import sft
 from trainer.run.train import train
 
 

@@ -16,9 +16,8 @@ from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import Batch, Loader
 from trainer.data.steps import micro_rows
-from trainer.run import folder
-from trainer.run.folder import load_model
-from trainer.run.spikes import skipped
+from trainer.run.checkpoint import load_model
+from trainer.run.folder import skipped
 from trainer.run.train import train
 
 
@@ -108,7 +107,7 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
     (tmp_path / "known" / "skipped.json").write_text("[13, 14]")
     train(known)
     assert losses(tmp_path / "known") == losses(tmp_path / "a")
-    a, b = (folder.load_model(tmp_path / n)[0].state_dict() for n in ("a", "known"))
+    a, b = (load_model(tmp_path / n)[0].state_dict() for n in ("a", "known"))
     assert all(torch.equal(a[k], b[k]) for k in a)
     # Order and proof are untouched, and a skipped step trained on nobody's text.
     assert all(r["agrees"] for r in trace.replay(tmp_path / "a", 1, 13))

@@ -15,9 +15,9 @@ import pytest
 from trainer_helpers import REPO, launch, losses, with_
 
 from trainer.config.settings import Config
-from trainer.run import evaluate, parallel
+from trainer.run import evaluate, processes
 from trainer.run.checkpoint import newest
-from trainer.run.folder import locked
+from trainer.run.start import locked
 from trainer.run.train import Run, train
 
 # Children are forked from a server that has imported torch: torchrun starts one in seconds.
@@ -59,7 +59,7 @@ def member(rank: int, port: int, config: Config, where: str, answer: Path) -> No
     except Exception as error:
         told = [type(error).__name__, str(error)]
     answer.write_text(json.dumps(told), encoding="utf-8")
-    parallel.leave()
+    processes.leave()
 
 
 def run_two(config: Config, where: str, folder: Path) -> list[Any]:
@@ -123,7 +123,7 @@ def test_an_error_of_the_main_process_is_one_line_under_torchrun(
 ) -> None:
     """The folder is in use, which the main process alone finds out."""
     config = with_(config, train={"micro_rows": 1})
-    with locked(Path(config.out), parallel.start(config.parallel)):
+    with locked(Path(config.out), processes.start(config.parallel)):
         done = launch(config, 2, tmp_path)  # with a limit of time
     assert done.returncode != 0
     # The other process says nothing; no trace of either.
