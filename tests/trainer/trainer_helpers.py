@@ -12,8 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import torch
 
+from trainer.cli.app import main
 from trainer.config.settings import Config, ModelConfig
 from trainer.config.write import as_toml
 from trainer.model.transformer import CausalLM
@@ -100,20 +102,33 @@ def with_(config: Config, **sections: dict[str, Any]) -> Config:
     return replace(config, **changed)
 
 
-def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command a user types, with torchrun."""
-    file = folder / f"config-{processes}.toml"
-    file.write_text(as_toml(config), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(processes), "-m", "trainer", "train"]
+def torchrun(processes: int, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """`torchrun COMMAND` from the checkout; also finds the helpers of the tests."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    path = os.pathsep.join([str(REPO), str(REPO / "tests" / "trainer")])
     return subprocess.run(
-        [*command, "--config", str(file)],
+        [*start, "--nproc-per-node", str(processes), *map(str, command)],
         cwd=REPO,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
     )
+
+
+def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command a user types, with torchrun."""
+    file = folder / f"config-{processes}.toml"
+    file.write_text(as_toml(config), encoding="utf-8")
+    return torchrun(processes, "-m", "trainer", "train", "--config", file)
+
+
+def run_trainer(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
+    """The command in this process: what the console script calls; returns the exit status."""
+    monkeypatch.setattr(sys, "argv", ["trainer", *map(str, args)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
 
 
 def small(family: str = "llama", **changes: Any) -> ModelConfig:

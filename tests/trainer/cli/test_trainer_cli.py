@@ -9,20 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from trainer_helpers import REPO
+from trainer_helpers import REPO, run_trainer
 
-from trainer.cli.app import main
 from trainer.config.load import from_dict, load
 from trainer.config.settings import ConfigError
 from trainer.config.write import as_toml
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
-    """The command in this process: what the console script calls; returns the exit status."""
-    monkeypatch.setattr(sys, "argv", ["trainer", *map(str, args)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    return int(left.value.code or 0)
 
 
 def test_python_m_trainer_is_the_command() -> None:
@@ -32,6 +23,34 @@ def test_python_m_trainer_is_the_command() -> None:
     assert done.stderr.startswith("trainer: no configuration 'nothing'")
 
 
+def test_verbs_that_only_look_load_no_torch(tokens: Path, corpus: Path) -> None:
+    """In a process of its own, since torch is loaded in this one."""
+    verbs = [
+        ["--help"],
+        ["config"],
+        ["plan", "--config", "13b", "--model.vocab_size=32000"],
+        ["plan", "--corpus", str(tokens)],
+        ["fertility", str(corpus), str(tokens / "tokenizer"), "--limit", "3"],
+        ["trace", "nothing", "--step", "1"],
+        ["replay", "nothing", "--steps", "1:2"],
+    ]
+    code = f"""
+import sys
+from trainer.cli.app import main
+for verb in {verbs!r}:
+    sys.argv = ["trainer", *verb]
+    try:
+        main()
+    except SystemExit as left:
+        assert left.code == (2 if "nothing" in verb else 0), verb
+    assert "torch" not in sys.modules, verb
+    assert verb[0] not in ("--help", "config") or "pyarrow" not in sys.modules, verb
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
 def test_from_corpus_to_text_with_the_commands_of_the_readme(
     corpus: Path,
     tmp_path: Path,
@@ -39,7 +58,7 @@ def test_from_corpus_to_text_with_the_commands_of_the_readme(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def good(*args: object) -> str:
-        assert run(monkeypatch, *args) == 0
+        assert run_trainer(monkeypatch, *args) == 0
         return capsys.readouterr().out
 
     tok, shards, out = tmp_path / "tok", tmp_path / "tokens", tmp_path / "run"
@@ -83,7 +102,7 @@ def test_a_mistake_is_one_line_and_status_two(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, *args) == 2
+    assert run_trainer(monkeypatch, *args) == 2
     errors = capsys.readouterr().err
     assert said in errors
     assert errors.count("\n") == 1 and "Traceback" not in errors
@@ -104,10 +123,11 @@ def test_toml_round_trip(tmp_path: Path) -> None:
 def test_config_prints_every_setting_with_its_meaning_as_a_file_to_start_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "config", "150m", "--train.lr=1e-4", "--data.weights.law=2") == 0
+    overrides = ["--train.lr=1e-4", "--data.weights.law=2"]
+    assert run_trainer(monkeypatch, "config", "150m", *overrides) == 0
     text = capsys.readouterr().out
     (tmp_path / "c.toml").write_text(text, encoding="utf-8")
-    expected = load("150m", ["train.lr=1e-4", "data.weights.law=2"])
+    expected = load("150m", overrides)
     assert load(tmp_path / "c.toml") == expected
     settings = [line for line in text.splitlines() if " = " in line and line[0] != "#"]
     assert len(settings) > 50
@@ -118,7 +138,7 @@ def test_the_reference_of_settings_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After a change of a setting: trainer config --markdown > docs/trainer-settings.md"""
-    assert run(monkeypatch, "config", "--markdown") == 0
+    assert run_trainer(monkeypatch, "config", "--markdown") == 0
     written = (REPO / "docs" / "trainer-settings.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == written
 

@@ -7,9 +7,7 @@ starts), since starting processes takes longer than training twelve steps.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 from torch.distributed.fsdp._fully_shard import _fsdp_collectives
-from trainer_helpers import REPO, chains, losses, with_
+from trainer_helpers import chains, losses, torchrun, with_
 
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
@@ -46,15 +44,6 @@ def base(tokens: Path) -> Config:
     )
 
 
-def torchrun(processes: int, *args: str | Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(processes), __file__, *map(str, args)]
-    path = f"{REPO}:{REPO / 'tests/trainer'}"
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    done = subprocess.run(command, env=env, cwd=REPO, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 def run_all(
     processes: int, folder: Path, configs: dict[str, Config], *more: str | Path
 ) -> dict[str, Path]:
@@ -64,7 +53,8 @@ def run_all(
         file = folder / f"{name}-{processes}.toml"
         file.write_text(as_toml(replace(config, out=str(folder / name))), encoding="utf-8")
         files.append(file)
-    torchrun(processes, "train", *files, *more)
+    done = torchrun(processes, __file__, "train", *files, *more)
+    assert done.returncode == 0, done.stderr[-3000:]
     return {name: folder / name for name in configs}
 
 

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainer_helpers import CHATS, with_, write_chats
+from trainer_helpers import CHATS, run_trainer, with_, write_chats
 from transformers import AutoTokenizer
 
 from trainer.analysis import trace
-from trainer.cli.app import main
 from trainer.config.settings import Config, ConfigError
 from trainer.data.conversations import ChatLoader, encode, pack, read
 from trainer.data.loader import IGNORE
@@ -77,12 +76,10 @@ def test_a_small_model_learns_to_answer(
     question = [{"role": "user", "content": "7月の花は？"}]
     answer = "".join(reply(model, tokenizer, question, Sampling(20, temperature=0)))
     assert answer == "桜です。"
-    command = ["trainer", "generate", str(tmp_path / "sft"), "--chat", "--temperature=0"]
-    monkeypatch.setattr(sys, "argv", [*command, "--max-tokens=20", "--system=短く答える。"])
+    command = ["generate", tmp_path / "sft", "--chat", "--temperature=0", "--max-tokens=20"]
     monkeypatch.setattr(sys, "stdin", io.StringIO("こんにちは\n\n名前は？\n"))
     capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main()
+    assert run_trainer(monkeypatch, *command, "--system=短く答える。") == 0
     assert capsys.readouterr().out == "はい。\n稲穂です。\n"
     export(tmp_path / "sft", tmp_path / "hf")
     theirs = AutoTokenizer.from_pretrained(tmp_path / "hf")
@@ -166,11 +163,8 @@ def test_a_run_on_conversations_has_no_documents_to_trace_and_says_so(
         with pytest.raises(ConfigError, match="was tuned on conversations") as caught:
             call()
         assert "\n" not in str(caught.value)
-    monkeypatch.setattr(sys, "argv", ["trainer", "trace", str(tmp_path / "sft"), "--step=1"])
     capsys.readouterr()
-    with pytest.raises(SystemExit) as status:
-        main()
-    assert status.value.code == 2
+    assert run_trainer(monkeypatch, "trace", tmp_path / "sft", "--step=1") == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
