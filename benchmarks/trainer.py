@@ -107,17 +107,19 @@ def race(
     for name, mine in times.items():
         median = statistics.median(mine)
         low, _, high = statistics.quantiles(mine, n=4)
-        rows.append({
-            "loop": name,
-            "tokens/s": round(tokens / median),
-            "times transformers": round(base / median, 3),
-            "step ms": round(1e3 * median, 1),
-            "quartiles ms": f"{1e3 * low:.1f}-{1e3 * high:.1f}",
-            "CPU s/step": round(statistics.median(cpu[name]), 3),
-            "times in CPU": round(base_cpu / statistics.median(cpu[name]), 3),
-            "MFU": round(tokens / median * per_token / peak, 4),
-            "memory GiB": round(memory[name], 2) if memory[name] else "not measured",
-        })  # fmt: skip
+        rows.append(
+            {
+                "loop": name,
+                "tokens/s": round(tokens / median),
+                "times transformers": round(base / median, 3),
+                "step ms": round(1e3 * median, 1),
+                "quartiles ms": f"{1e3 * low:.1f}-{1e3 * high:.1f}",
+                "CPU s/step": round(statistics.median(cpu[name]), 3),
+                "times in CPU": round(base_cpu / statistics.median(cpu[name]), 3),
+                "MFU": round(tokens / median * per_token / peak, 4),
+                "memory GiB": round(memory[name], 2) if memory[name] else "not measured",
+            }
+        )
     rows.append({"loop": f"peak {peak / 1e12:.3f} TFLOP/s, {known}"})
     return rows
 
@@ -193,16 +195,24 @@ class PlainLlama(nn.Module):
         super().__init__()
         self.m = m
         self.embed = nn.Embedding(m.vocab_size, m.hidden_size)
-        self.layers = nn.ModuleList(nn.ModuleDict({
-            "n1": nn.RMSNorm(m.hidden_size, m.norm_eps),
-            "qkv": nn.Linear(m.hidden_size, (m.num_attention_heads + 2 * m.kv_heads) * m.head_size,
-                             bias=False),
-            "o": nn.Linear(m.num_attention_heads * m.head_size, m.hidden_size, bias=False),
-            "n2": nn.RMSNorm(m.hidden_size, m.norm_eps),
-            "gate": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
-            "up": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
-            "down": nn.Linear(m.intermediate_size, m.hidden_size, bias=False),
-        }) for _ in range(m.num_hidden_layers))  # fmt: skip
+        self.layers = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "n1": nn.RMSNorm(m.hidden_size, m.norm_eps),
+                    "qkv": nn.Linear(
+                        m.hidden_size,
+                        (m.num_attention_heads + 2 * m.kv_heads) * m.head_size,
+                        bias=False,
+                    ),
+                    "o": nn.Linear(m.num_attention_heads * m.head_size, m.hidden_size, bias=False),
+                    "n2": nn.RMSNorm(m.hidden_size, m.norm_eps),
+                    "gate": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
+                    "up": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
+                    "down": nn.Linear(m.intermediate_size, m.hidden_size, bias=False),
+                }
+            )
+            for _ in range(m.num_hidden_layers)
+        )
         self.norm = nn.RMSNorm(m.hidden_size, m.norm_eps)
         self.head = nn.Linear(m.hidden_size, m.vocab_size, bias=False)
         if m.tie_word_embeddings:
@@ -222,9 +232,11 @@ class PlainLlama(nn.Module):
             q, k = (
                 torch.view_as_real(
                     torch.view_as_complex(p.float().reshape(*p.shape[:-1], -1, 2)) * turn
-                ).flatten(-2).to(p.dtype)
+                )
+                .flatten(-2)
+                .to(p.dtype)
                 for p in (q, k)
-            )  # fmt: skip
+            )
             gqa = m.kv_heads != m.num_attention_heads
             out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=gqa)
             x = x + layer["o"](out.transpose(1, 2).reshape(rows, length, -1))  # type: ignore[index]

@@ -121,8 +121,8 @@ class Order:
 
         Returns whether the block would start (or has started) a new window.
         """
-        g = self._next_group()
-        if g is None:
+        source = self._next_group()
+        if source is None:
             if peek:
                 return True
             raise ConfigError(
@@ -130,28 +130,28 @@ class Order:
                 f"{self.max_epochs:g}: lower train.steps, raise data.max_epochs or change "
                 "data.weights"
             )
-        group = self.groups[g]
-        epoch, k = divmod(self._count[g], len(group.tokens))
-        if self._shuffled.get(g, (-1,))[0] != epoch:
-            n = len(group.tokens)
-            order = permute(np.arange(n, dtype=np.int64), n, self._key(3, g, epoch))
-            self._shuffled[g] = epoch, order
-        chunk = int(self._shuffled[g][1][k])
+        group = self.groups[source]
+        epoch, turn = divmod(self._count[source], len(group.tokens))
+        if self._shuffled.get(source, (-1,))[0] != epoch:
+            blocks = len(group.tokens)
+            order = permute(np.arange(blocks, dtype=np.int64), blocks, self._key(3, source, epoch))
+            self._shuffled[source] = epoch, order
+        chunk = int(self._shuffled[source][1][turn])
         full = bool(self._windows) and len(self.blocks) - self._windows[-1] >= self.window_blocks
-        fresh = not self._windows or full or (g, chunk) in self._in_window
+        fresh = not self._windows or full or (source, chunk) in self._in_window
         if peek and fresh:
             return True
         if fresh:
             self._windows.append(len(self.blocks))
             self._in_window.clear()
-        self._in_window.add((g, chunk))
+        self._in_window.add((source, chunk))
         tokens = int(group.tokens[chunk])
         rows = -(-(tokens - 1) // self.seq_len)
-        self.blocks.append(Block(g, chunk, epoch, rows, len(self._windows) - 1))
+        self.blocks.append(Block(source, chunk, epoch, rows, len(self._windows) - 1))
         self.starts.append(self.starts[-1] + rows)
-        self._used[g] += tokens
+        self._used[source] += tokens
         self._total += tokens
-        self._count[g] += 1
+        self._count[source] += 1
         return fresh
 
     def _next_group(self) -> int | None:

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import sentencepiece
-from sentencepiece import sentencepiece_model_pb2 as proto
 
 from trainer.config.settings import ConfigError
 from trainer.data import tokenizer_hf
@@ -135,8 +134,7 @@ def train(
         raise ConfigError("no text to train a tokenizer on")
     wanted = vocab_size
     for _ in range(4):
-        trained = proto.ModelProto()  # type: ignore[attr-defined]
-        trained.ParseFromString(_train_once(lines, wanted, model, max(max_chars), presegment))
+        trained = tokenizer_hf.parse(_train_once(lines, wanted, model, max(max_chars), presegment))
         long = [i for i, p in enumerate(trained.pieces) if _too_long(p, max_chars)]
         if len(trained.pieces) - len(long) >= vocab_size:
             break

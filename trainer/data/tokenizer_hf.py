@@ -27,10 +27,16 @@ CHAT_TEMPLATE = (
 )
 
 
-def fast_tokenizer(serialized: bytes) -> FastTokenizer:
-    """A `tokenizers.Tokenizer` equal to the SentencePiece model; adds <s> unless told not to."""
+def parse(serialized: bytes) -> Any:
+    """The protocol buffer of a SentencePiece model: .pieces, .trainer_spec."""
     model = proto.ModelProto()  # type: ignore[attr-defined]
     model.ParseFromString(serialized)
+    return model
+
+
+def fast_tokenizer(serialized: bytes) -> FastTokenizer:
+    """A `tokenizers.Tokenizer` equal to the SentencePiece model; adds <s> unless told not to."""
+    model = parse(serialized)
     pieces = [p.piece.replace(SPACE, " ") for p in model.pieces]
     normal = [p.type == p.NORMAL for p in model.pieces]
     if model.trainer_spec.model_type == model.trainer_spec.UNIGRAM:

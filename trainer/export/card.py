@@ -19,7 +19,8 @@ def text(run: Path, config: Config, step: int) -> str:
     data = json.loads((run / "data-card.json").read_text(encoding="utf-8"))
     path = run / "ckpt" / f"step-{step:08d}" / "train.json"
     state = json.loads(path.read_text(encoding="utf-8"))
-    m, train = config.model, data["train"]
+    shape, train = config.model, data["train"]
+    size = flops.parameters(shape)["total"]
     trained, base, trace = f"{train['rows']:,} documents, {train['tokens']:,} tokens", "", TRACE
     if "shards" not in train:  # `trainer sft` packs conversations
         trained = f"conversations in {train['rows']:,} rows, {train['tokens']:,} tokens of answers"
@@ -32,8 +33,8 @@ pipeline_tag: text-generation
 ---
 # {run.name}
 
-A {m.family} model of {flops.parameters(m)["total"]:,} parameters ({m.num_hidden_layers} layers,
-width {m.hidden_size}, vocabulary {m.vocab_size:,}), trained by Inaho's `trainer`.
+A {shape.family} model of {size:,} parameters ({shape.num_hidden_layers} layers,
+width {shape.hidden_size}, vocabulary {shape.vocab_size:,}), trained by Inaho's `trainer`.
 
 | | |
 |---|---|

@@ -13,41 +13,40 @@ from typing import Any
 
 import numpy as np
 import torch
-from sentencepiece import sentencepiece_model_pb2 as proto
 from torch import Tensor
 
 from trainer.config.settings import ConfigError, ModelConfig
 from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_hf import CHAT_TEMPLATE, SPACE
+from trainer.data.tokenizer_hf import CHAT_TEMPLATE, SPACE, parse
 
 KINDS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 UNUSED_SCORE = -10000.0  # of the rows that pad the embedding; the converter's value
 
 
-def check(m: ModelConfig) -> None:
+def check(shape: ModelConfig) -> None:
     """Raise ConfigError where no GGUF file can be written, before anything is."""
-    if m.family != "llama":
-        raise ConfigError(f"--gguf knows the llama family, and this run is {m.family}")
+    if shape.family != "llama":
+        raise ConfigError(f"--gguf knows the llama family, and this run is {shape.family}")
     _package()
 
 
 def write(
-    tensors: dict[str, Tensor], m: ModelConfig, tokenizer: Tokenizer, folder: Path, run: str
+    tensors: dict[str, Tensor], shape: ModelConfig, tokenizer: Tokenizer, folder: Path, run: str
 ) -> str:
     """Write `tensors` (names and layout of transformers' Llama) to a file of `folder`; its name.
 
     The file appears whole or not at all. Vectors stay float32, as llama.cpp wants them.
     """
     gguf = _package()
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, m.num_hidden_layers)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, shape.num_hidden_layers)
     matrices = KINDS[str(tensors["model.embed_tokens.weight"].dtype).removeprefix("torch.")]
     path = folder / f"{run}-{matrices}.gguf"
     partial = path.with_name(path.name + ".tmp")
     writer = gguf.GGUFWriter(partial, "llama")
     try:
         size = sum(t.numel() for t in tensors.values())
-        _describe(writer, m, run, matrices, gguf.size_label(size, 0, 0, 0))
-        _write_tokenizer(writer, tokenizer, m.vocab_size)
+        _describe(writer, shape, run, matrices, gguf.size_label(size, 0, 0, 0))
+        _write_tokenizer(writer, tokenizer, shape.vocab_size)
         for name, tensor in tensors.items():
             gguf_name = names.get_name(name, (".weight",))
             kind = gguf.GGMLQuantizationType["F32" if tensor.dim() == 1 else matrices]
@@ -57,7 +56,7 @@ def write(
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         for name, tensor in tensors.items():  # one at a time: no second copy of the model
-            stored = tensor.float() if tensor.dim() == 1 else interleaved(tensor, name, m)
+            stored = tensor.float() if tensor.dim() == 1 else interleaved(tensor, name, shape)
             writer.write_tensor_data(stored.contiguous().view(torch.uint8).numpy())
         writer.close()
         os.replace(partial, path)
@@ -67,13 +66,13 @@ def write(
     return path.name
 
 
-def interleaved(tensor: Tensor, name: str, m: ModelConfig) -> Tensor:
+def interleaved(tensor: Tensor, name: str, shape: ModelConfig) -> Tensor:
     """Rows of q and k in the order of llama.cpp, which rotates neighbours: 0, d/2, 1, d/2+1, …
 
     transformers (and our model) rotate the halves of a head against each other. Other tensors
     come back as they are.
     """
-    heads = {"q_proj": m.num_attention_heads, "k_proj": m.kv_heads}.get(name.split(".")[-2])
+    heads = {"q_proj": shape.num_attention_heads, "k_proj": shape.kv_heads}.get(name.split(".")[-2])
     if heads is None:
         return tensor
     rows, width = tensor.shape
@@ -85,7 +84,7 @@ def vocabulary(tokenizer: Tokenizer, size: int) -> tuple[list[bytes], list[float
 
     User-defined symbols are cut out of the raw text, so theirs are written with plain spaces.
     """
-    model = _proto(tokenizer)
+    model = parse(tokenizer.model)
     tokens, scores, kinds = [], [], []
     for piece in model.pieces:
         own = piece.type == piece.USER_DEFINED
@@ -106,17 +105,11 @@ def loses_rare_characters(tokenizer: Tokenizer) -> bool:
     unigram's best path but knows no byte fallback. Greedy merging of unigram pieces would make
     30 % more tokens (docs/benchmarks.md).
     """
-    model = _proto(tokenizer)
+    model = parse(tokenizer.model)
     return bool(model.trainer_spec.model_type == model.trainer_spec.UNIGRAM)
 
 
-def _proto(tokenizer: Tokenizer) -> Any:
-    model = proto.ModelProto()  # type: ignore[attr-defined]
-    model.ParseFromString(tokenizer.model)
-    return model
-
-
-def _describe(writer: Any, m: ModelConfig, name: str, kind: str, size_label: str) -> None:
+def _describe(writer: Any, shape: ModelConfig, name: str, kind: str, size_label: str) -> None:
     gguf = _package()
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
@@ -125,18 +118,18 @@ def _describe(writer: Any, m: ModelConfig, name: str, kind: str, size_label: str
     file_type = "ALL_F32" if kind == "F32" else f"MOSTLY_{kind}"
     writer.add_file_type(gguf.LlamaFileType[file_type])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    writer.add_block_count(m.num_hidden_layers)
-    writer.add_context_length(m.max_position_embeddings)
-    writer.add_embedding_length(m.hidden_size)
-    writer.add_feed_forward_length(m.intermediate_size)
-    writer.add_head_count(m.num_attention_heads)
-    writer.add_head_count_kv(m.kv_heads)
-    writer.add_key_length(m.head_size)
-    writer.add_value_length(m.head_size)
-    writer.add_rope_dimension_count(m.head_size)
-    writer.add_rope_freq_base(m.rope_theta)
-    writer.add_layer_norm_rms_eps(m.norm_eps)
-    writer.add_vocab_size(m.vocab_size)
+    writer.add_block_count(shape.num_hidden_layers)
+    writer.add_context_length(shape.max_position_embeddings)
+    writer.add_embedding_length(shape.hidden_size)
+    writer.add_feed_forward_length(shape.intermediate_size)
+    writer.add_head_count(shape.num_attention_heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    writer.add_key_length(shape.head_size)
+    writer.add_value_length(shape.head_size)
+    writer.add_rope_dimension_count(shape.head_size)
+    writer.add_rope_freq_base(shape.rope_theta)
+    writer.add_layer_norm_rms_eps(shape.norm_eps)
+    writer.add_vocab_size(shape.vocab_size)
 
 
 def _write_tokenizer(writer: Any, tokenizer: Tokenizer, size: int) -> None:

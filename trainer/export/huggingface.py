@@ -129,58 +129,62 @@ def _remove_weights(folder: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def hf_config(m: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str, Any]:
+def hf_config(shape: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str, Any]:
     """config.json of the model. Raises ConfigError where transformers has no such class."""
     common = {
-        "vocab_size": m.vocab_size,
-        "tie_word_embeddings": m.tie_word_embeddings,
-        "initializer_range": m.initializer_range,
+        "vocab_size": shape.vocab_size,
+        "tie_word_embeddings": shape.tie_word_embeddings,
+        "initializer_range": shape.initializer_range,
         "bos_token_id": tokenizer.bos,
         "eos_token_id": tokenizer.eos,
         "pad_token_id": tokenizer.pad,
         "dtype": dtype,
         "torch_dtype": dtype,  # the name before transformers 5
     }
-    if m.family == "llama":
+    if shape.family == "llama":
         return {
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",
-            "hidden_size": m.hidden_size,
-            "intermediate_size": m.intermediate_size,
-            "num_hidden_layers": m.num_hidden_layers,
-            "num_attention_heads": m.num_attention_heads,
-            "num_key_value_heads": m.kv_heads,
-            "head_dim": m.head_size,
-            "max_position_embeddings": m.max_position_embeddings,
-            "rope_theta": m.rope_theta,
-            "rope_parameters": {"rope_type": "default", "rope_theta": m.rope_theta},
-            "rms_norm_eps": m.norm_eps,
+            "hidden_size": shape.hidden_size,
+            "intermediate_size": shape.intermediate_size,
+            "num_hidden_layers": shape.num_hidden_layers,
+            "num_attention_heads": shape.num_attention_heads,
+            "num_key_value_heads": shape.kv_heads,
+            "head_dim": shape.head_size,
+            "max_position_embeddings": shape.max_position_embeddings,
+            "rope_theta": shape.rope_theta,
+            "rope_parameters": {"rope_type": "default", "rope_theta": shape.rope_theta},
+            "rms_norm_eps": shape.norm_eps,
             "hidden_act": "silu",
             "attention_bias": False,
             "mlp_bias": False,
             **common,
         }
-    square = m.kv_heads * m.head_size == m.hidden_size == m.num_attention_heads * m.head_size
-    if m.family == "gpt3" and square:
+    square = (
+        shape.kv_heads * shape.head_size
+        == shape.hidden_size
+        == shape.num_attention_heads * shape.head_size
+    )
+    if shape.family == "gpt3" and square:
         return {
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
-            "n_embd": m.hidden_size,
-            "n_inner": m.intermediate_size,
-            "n_layer": m.num_hidden_layers,
-            "n_head": m.num_attention_heads,
-            "n_positions": m.max_position_embeddings,
-            "layer_norm_epsilon": m.norm_eps,
+            "n_embd": shape.hidden_size,
+            "n_inner": shape.intermediate_size,
+            "n_layer": shape.num_hidden_layers,
+            "n_head": shape.num_attention_heads,
+            "n_positions": shape.max_position_embeddings,
+            "layer_norm_epsilon": shape.norm_eps,
             "activation_function": "gelu_new",
             **common,
         }
     raise ConfigError(
-        f"transformers has no class for model.family = {m.family!r} in this shape: "
+        f"transformers has no class for model.family = {shape.family!r} in this shape: "
         "train the llama family to export it"
     )
 
 
-def _gpt2_names(tensors: dict[str, Tensor], m: ModelConfig) -> dict[str, Tensor]:
+def _gpt2_names(tensors: dict[str, Tensor], shape: ModelConfig) -> dict[str, Tensor]:
     """Our names -> GPT-2's, whose linear layers are stored input-first."""
     out = {
         "transformer.wte.weight": tensors["model.embed_tokens.weight"],
@@ -188,7 +192,7 @@ def _gpt2_names(tensors: dict[str, Tensor], m: ModelConfig) -> dict[str, Tensor]
         "transformer.ln_f.weight": tensors["model.norm.weight"],
         "transformer.ln_f.bias": tensors["model.norm.bias"],
     }
-    if not m.tie_word_embeddings:
+    if not shape.tie_word_embeddings:
         out["lm_head.weight"] = tensors["lm_head.weight"]
     pairs = {
         "input_layernorm": "ln_1",
@@ -197,7 +201,7 @@ def _gpt2_names(tensors: dict[str, Tensor], m: ModelConfig) -> dict[str, Tensor]
         "mlp.up_proj": "mlp.c_fc",
         "mlp.down_proj": "mlp.c_proj",
     }
-    for i in range(m.num_hidden_layers):
+    for i in range(shape.num_hidden_layers):
         ours, theirs = f"model.layers.{i}.", f"transformer.h.{i}."
         for part in ("weight", "bias"):
             qkv = [tensors[f"{ours}self_attn.{x}_proj.{part}"] for x in "qkv"]

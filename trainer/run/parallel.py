@@ -117,8 +117,8 @@ def _fill_normal(parameter: Tensor, std: float, seed: int, name: str) -> None:
         key = hashlib.blake2b(f"{seed}\0{name}\0{chunk}".encode(), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
         drawn = torch.randn(high - low, *parameter.shape[1:], generator=generator) * std
-        a, b = max(low, first), min(high, stop_row)
-        local[a - first : b - first].copy_(drawn[a - low : b - low])
+        start, stop = max(low, first), min(high, stop_row)
+        local[start - first : stop - first].copy_(drawn[start - low : stop - low])
 
 
 def _local(parameter: Tensor) -> tuple[Tensor, int]:

@@ -32,9 +32,13 @@ def tokenizer(tokenizer_dir: Path) -> Tokenizer:
 
 def net(context: int = 64) -> CausalLM:
     config = ModelConfig(
-        vocab_size=1600, hidden_size=32, intermediate_size=48, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=context,
-    )  # fmt: skip
+        vocab_size=1600,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=context,
+    )
     made = CausalLM(config).eval()
     parallel.initialise(made, config, 1)
     return made
@@ -44,7 +48,7 @@ def test_the_three_formats_are_read(tmp_path: Path) -> None:
     rows = [
         {"question": "春の花は？", **dict(zip(CHOICES, "雪桜月海山", strict=True)), "label": 1},
         {"sentence1": "犬が走る。", "sentence2": "動物が動く。", "label": "entailment"},
-    ]  # fmt: skip
+    ]
     (tmp_path / "a.json").write_text("\n".join(json.dumps(r) for r in rows))
     (tmp_path / "b.csv").write_text("都は？,京都,奈良,東京,大阪,C\n", encoding="utf-8-sig")
     found = tasks.read(tmp_path)

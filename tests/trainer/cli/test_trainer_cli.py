@@ -75,8 +75,10 @@ def test_from_corpus_to_text_with_the_commands_of_the_readme(
     assert {"id", "url", "source_file", "source_offset", "tokens"} <= set(traced[0])
     steps = json.loads(good("trace", out, "--id", traced[0]["id"], "--json"))
     assert 2 in {r["step"] for r in steps}
-    assert all(r["agrees"] in (True, None) for r in json.loads(
-        good("replay", out, "--steps", "1:6", "--json")))  # fmt: skip
+    assert all(
+        r["agrees"] in (True, None)
+        for r in json.loads(good("replay", out, "--steps", "1:6", "--json"))
+    )
     assert "bpc" in good("evaluate", out, "--text", corpus, "--limit", 3)
     assert "compute-optimal" in good("plan", "--corpus", shards)
 

@@ -198,7 +198,11 @@ def test_sampling_at_the_edge_of_its_range_gives_tokens(edge: dict[str, float]) 
 def net() -> CausalLM:
     torch.manual_seed(0)
     shape = ModelConfig(
-        vocab_size=96, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=32,
-    )  # fmt: skip
+        vocab_size=96,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=32,
+    )
     return CausalLM(shape).eval()

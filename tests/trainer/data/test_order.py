@@ -73,8 +73,10 @@ def test_a_mix_with_a_cap_goes_up_to_the_cap_of_the_source_whose_turn_it_is(
         made.extend(10**9)
     count = [sum(b.group == g for b in made.blocks) for g in range(3)]
     caps = [epochs * len(g.tokens) for g in made.groups]
-    used = [sum(int(made.groups[g].tokens[b.chunk]) for b in made.blocks if b.group == g)
-            for g in range(3)]  # fmt: skip
+    used = [
+        sum(int(made.groups[g].tokens[b.chunk]) for b in made.blocks if b.group == g)
+        for g in range(3)
+    ]
     shares = [s / sum(share) for s in share]
     want = [s * (sum(used) + 1) - u for s, u in zip(shares, used, strict=True)]
     turn = want.index(max(want))
@@ -89,10 +91,12 @@ def test_a_run_may_be_as_long_as_the_capped_data_and_a_step_more_is_refused(
     config: Config, tokens: Path
 ) -> None:
     capped = with_(config, data={"max_epochs": 1.0}, train={"batch_rows": 1, "micro_rows": 1})
-    lengths = np.concatenate([
-        pq.read_table(f, columns=["n_tokens"]).column(0).to_numpy()
-        for f in sorted((tokens / "train").glob("*.parquet"))
-    ])  # fmt: skip
+    lengths = np.concatenate(
+        [
+            pq.read_table(f, columns=["n_tokens"]).column(0).to_numpy()
+            for f in sorted((tokens / "train").glob("*.parquet"))
+        ]
+    )
     whole = plan(lengths, np.zeros(len(lengths), np.int64), seq_len=64, block_tokens=4096)
     rows = sum(-(-(int(t) - 1) // 64) for t in whole.groups[0].tokens)
     quick = {"eval": {"every": 0, "rows": 1}, "checkpoint": {"every": 10**6}}

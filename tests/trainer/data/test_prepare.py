@@ -160,11 +160,13 @@ def test_rows_of_a_unit_stand_by_source_and_otherwise_in_input_order(
 ) -> None:
     n = 300
     sources = [["web", "法令", None, "web", "a"][i * 7 % 5] for i in range(n)]
-    table = pa.table({
-        "text": [f"文書{i}" for i in range(n)],
-        "id": [f"d{i:04d}" for i in range(n)],
-        "source": pa.array(sources, pa.string()),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "text": [f"文書{i}" for i in range(n)],
+            "id": [f"d{i:04d}" for i in range(n)],
+            "source": pa.array(sources, pa.string()),
+        }
+    )
     for kind in (pa.string(), pa.dictionary(pa.int32(), pa.string())):
         (tmp_path / str(kind)).mkdir()
         cast = table.set_column(2, "source", table.column("source").cast(kind))
@@ -189,9 +191,12 @@ def test_a_text_redacted_in_place_at_equal_size_never_keeps_its_old_tokens(
 
     def write(column: list[str]) -> int:
         pq.write_table(
-            pa.table({"text": column}), file,
-            compression="none", use_dictionary=False, write_statistics=False,
-        )  # fmt: skip
+            pa.table({"text": column}),
+            file,
+            compression="none",
+            use_dictionary=False,
+            write_statistics=False,
+        )
         return file.stat().st_size
 
     size = write(text)

@@ -75,9 +75,13 @@ def test_abci_starts_a_worker_for_each_gpu_of_each_node_and_a_shorter_chain(
 ) -> None:
     (tmp_path / "nodes").write_text("hnode002\nhnode002\nhnode001\n")
     out = dry_run(
-        "abci3.pbs", ARGS="--config 7b", CHAIN="3", GROUP="gxx50000", WALLTIME="604800",
+        "abci3.pbs",
+        ARGS="--config 7b",
+        CHAIN="3",
+        GROUP="gxx50000",
+        WALLTIME="604800",
         PBS_NODEFILE=str(tmp_path / "nodes"),
-    )  # fmt: skip
+    )
     assert "nodes: hnode002 hnode001; 3 jobs may follow" in out
     assert f"mpirun -np 16 --hostfile {tmp_path / 'nodes'} --map-by ppr:8:node" in out
     assert "--signal=USR1 604200" in out
@@ -190,13 +194,37 @@ def test_a_job_saves_before_its_limit_and_submits_a_successor_until_the_run_is_d
     assert f"step {step} is saved" in (work / "logs" / "inaho-1234.log").read_text()
     given = submitted.read_text().splitlines()
     expected = {
-        "abci3.pbs": ["qsub", "-P", "gxx50000", "-l", "select=1:mpiprocs=2", "-l",
-                      "walltime=0:30:00", "-v", "ARGS,CHAIN,GROUP,WALLTIME,MARGIN,SCRIPT,USE_SSH=1",
-                      str(LAUNCH / script), f"ARGS=--config '{file}'", "CHAIN=1"],
-        "tsubame4.sh": ["qsub", "-g", "gxx50000", "-l", "node_f=1", "-l", "h_rt=0:30:00", "-v",
-                        "LIMIT=1800,MARGIN=600,CHAIN=1,GROUP=gxx50000", str(LAUNCH / script),
-                        "--config", str(file), f"ARGS=--config '{file}'", "CHAIN=2"],
-    }  # fmt: skip
+        "abci3.pbs": [
+            "qsub",
+            "-P",
+            "gxx50000",
+            "-l",
+            "select=1:mpiprocs=2",
+            "-l",
+            "walltime=0:30:00",
+            "-v",
+            "ARGS,CHAIN,GROUP,WALLTIME,MARGIN,SCRIPT,USE_SSH=1",
+            str(LAUNCH / script),
+            f"ARGS=--config '{file}'",
+            "CHAIN=1",
+        ],
+        "tsubame4.sh": [
+            "qsub",
+            "-g",
+            "gxx50000",
+            "-l",
+            "node_f=1",
+            "-l",
+            "h_rt=0:30:00",
+            "-v",
+            "LIMIT=1800,MARGIN=600,CHAIN=1,GROUP=gxx50000",
+            str(LAUNCH / script),
+            "--config",
+            str(file),
+            f"ARGS=--config '{file}'",
+            "CHAIN=2",
+        ],
+    }
     assert given == expected[script][1:]
 
     # The successor goes on from there; it reaches the end and nothing is submitted any more.

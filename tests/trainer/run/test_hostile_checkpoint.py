@@ -95,10 +95,21 @@ def entry(folder: Path, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "3", "null", '"text"', '{".metadata": []}', '{".metadata": {"size": 1}}',
-     '{".metadata": {"size": "x", "sha256": ""}}', '{".metadata": null}', "{", "", "{}",
-     '{"train.json": 7}'],
-)  # fmt: skip
+    [
+        "[]",
+        "3",
+        "null",
+        '"text"',
+        '{".metadata": []}',
+        '{".metadata": {"size": 1}}',
+        '{".metadata": {"size": "x", "sha256": ""}}',
+        '{".metadata": null}',
+        "{",
+        "",
+        "{}",
+        '{"train.json": 7}',
+    ],
+)
 def test_a_manifest_that_is_none_makes_the_checkpoint_not_whole(whole: Path, content: str) -> None:
     (whole / "MANIFEST.json").write_text(content)
     assert check(whole) in ("no readable MANIFEST.json", "incomplete manifest")

@@ -123,8 +123,9 @@ def test_a_batch_that_gives_nan_is_skipped_and_the_run_goes_on(
         there = losses(Path(part.out))
         assert all(0 < v < 20 for v in there.values())
         assert 12 in there and (4 in there) == (every == 4)  # of the three good steps
-    assert [r["skipped"] for r in rows(replace(config, out=f"{config.out}-1"))
-            if "skipped" in r] == [1]  # fmt: skip
+    assert [
+        r["skipped"] for r in rows(replace(config, out=f"{config.out}-1")) if "skipped" in r
+    ] == [1]
 
 
 def test_rows_of_a_resumed_run_are_those_of_an_uninterrupted_one(

@@ -183,10 +183,12 @@ class Letters:
 def lengths_of(sizes: list[int]) -> list[list[dict[str, str]]]:
     """Conversations of so many tokens (at least 6), each with a text of its own."""
     return [
-        [{"role": "user", "content": chr(1000 + i)},
-         {"role": "assistant", "content": chr(1000 + i) * max(1, n - 6)}]
+        [
+            {"role": "user", "content": chr(1000 + i)},
+            {"role": "assistant", "content": chr(1000 + i) * max(1, n - 6)},
+        ]
         for i, n in enumerate(sizes)
-    ]  # fmt: skip
+    ]
 
 
 @settings(max_examples=200, deadline=None)
