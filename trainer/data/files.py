@@ -28,5 +28,6 @@ def fsync(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -47,6 +47,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
+        """The tokenizer of a folder. Raises ConfigError when there is none."""
         path = Path(folder) / "tokenizer.model"
         if not path.is_file():
             raise ConfigError(f"no tokenizer.model in {folder}: make one with `trainer tokenizer`")

@@ -60,6 +60,7 @@ class Checkpointer:
         world.barrier()
 
     def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: `model.<parameter>`, `optim.<parameter>.<key>`, not copied."""
         model = {f"model.{n}": t for n, t in self.model.state_dict().items()}
         return model | state_tensors(self.model, self.optimizers)
 

@@ -82,5 +82,7 @@ def _enum_member(kind: Any, name: str) -> Any:
 
 
 class TensorsOnly(DefaultLoadPlanner):
+    """Refuses anything that is not a tensor: torch would unpickle it."""
+
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
         raise TrainError("the checkpoint holds a pickled object: refused as unsafe")

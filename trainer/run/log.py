@@ -77,6 +77,7 @@ class Log:
                 sink.rewind(step)
 
     def write(self, step: int, row: dict[str, Any]) -> None:
+        """Append a row to metrics.jsonl and give its numbers to TensorBoard and W&B."""
         if not self.main:
             return
         with self.path.open("a", encoding="utf-8") as handle:
@@ -85,6 +86,7 @@ class Log:
             sink.write(step, dict(_scalars("", row)))
 
     def show(self, step: int, row: dict[str, Any]) -> None:
+        """Update the progress line; without a terminal print one every 15 seconds."""
         if not self.main:
             return
         text = (
@@ -98,6 +100,7 @@ class Log:
             print(f"step {step}/{self.steps}  {text}", file=sys.stderr, flush=True)
 
     def say(self, sentence: str) -> None:
+        """Print a sentence on stdout, above the progress line."""
         if not self.main:
             return
         if self._bar is not None:

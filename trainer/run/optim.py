@@ -90,6 +90,7 @@ def state_tensors(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> 
 
 
 def set_lr(optimizers: list[torch.optim.Optimizer], scale: float) -> None:
+    """Set every learning rate to its peak times `scale`, see schedule.py."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * scale

@@ -31,6 +31,7 @@ INIT_CHUNK = 1 << 20  # elements drawn from one seed
 
 
 def compute_dtype(config: ParallelConfig, device: torch.device) -> torch.dtype:
+    """The dtype of matrix products; weights and optimiser state are float32 in any case."""
     if config.dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if config.dtype == "bfloat16" else torch.float32

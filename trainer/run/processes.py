@@ -49,11 +49,13 @@ class World:
         return [float(v) for v in total]
 
     def any(self, flag: bool) -> bool:
+        """Whether any process says so; a collective, so all must ask."""
         value = torch.tensor(int(flag))
         dist.all_reduce(value, dist.ReduceOp.MAX)
         return bool(value)
 
     def barrier(self) -> None:
+        """Wait for all processes."""
         dist.all_reduce(torch.zeros(1))
 
 

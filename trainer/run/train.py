@@ -117,6 +117,7 @@ class Run:
         self.rewound_to: int | None = None  # the step a rewind has taken the run to
 
     def loop(self) -> dict[str, Any]:
+        """Every step from where the run stands to its end; what `train` returns."""
         config = self.config
         # A run goes on from its newest checkpoint; the sums since the last log row come with it.
         state = self._start()
@@ -330,4 +331,5 @@ class Run:
         return now
 
     def on_signal(self, number: int, frame: object) -> None:
+        """Only noted: `loop` saves and stops at the end of the step."""
         self.signalled = True
