@@ -4,8 +4,6 @@ Backends for `attention = "document"`: `varlen` (flash kernels, CUDA), `flex` (b
 Triton kernel, CUDA) and `masked` (SDPA with a boolean mask, everywhere; the only one of the three
 with a backward pass on CPU). Plain causal attention is SDPA, which on Hopper is asked to prefer
 cuDNN. A test holds them equal.
-
-Training on CPU has an exact kernel of its own, see blocked.py.
 """
 
 from __future__ import annotations
@@ -20,8 +18,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.varlen import varlen_attn
-
-from trainer.model.blocked import blocked_attention
 
 PREFERRED = [
     SDPBackend.CUDNN_ATTENTION,
@@ -44,9 +40,6 @@ class Varlen:
     offsets: Tensor
     longest: int
 
-
-# `blocked_attention` keeps the probabilities for the backward pass: up to these bytes a layer.
-KEPT = 256 << 20
 
 Mask = Tensor | Varlen | Any | None  # Any: flex's BlockMask
 
@@ -106,9 +99,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tensor:
     mask None: causal (T == S). Returns [rows, heads, T, d].
     """
     grouped = q.shape[1] != k.shape[1]
-    if _fits_blocked(q, k, mask):
-        assert mask is None or isinstance(mask, Tensor)
-        return blocked_attention(q, k, v, mask)
     if mask is None:
         if q.is_cuda:
             with sdpa_kernel(PREFERRED, set_priority=True):
@@ -121,20 +111,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tensor:
     result = _flex(q.is_cuda)(q, k, v, block_mask=mask, enable_gqa=grouped)
     assert isinstance(result, Tensor)
     return result
-
-
-def _fits_blocked(q: Tensor, k: Tensor, mask: Mask) -> bool:
-    """Whether `blocked_attention` applies: training on CPU, rows short enough for KEPT."""
-    rows, heads, length, _ = q.shape
-    return (
-        q.device.type == "cpu"
-        and q.dtype != torch.float16
-        and torch.is_grad_enabled()
-        and q.requires_grad
-        and length == k.shape[2]
-        and (mask is None or isinstance(mask, Tensor))
-        and rows * heads * length * (length + 128) // 2 * q.element_size() <= KEPT
-    )
 
 
 def _varlen(q: Tensor, k: Tensor, v: Tensor, mask: Varlen) -> Tensor:

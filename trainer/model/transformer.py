@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from trainer.config.settings import ModelConfig
-from trainer.model import fused
 from trainer.model.attention import Mask, attend, causal_mask
 
 
@@ -47,26 +46,17 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Mask, past: _Past | None
     ) -> Tensor:
+        """x: [rows, T, width], returned in the same shape; rope: (cos, sin), float32[T, d]."""
         rows, length, _ = x.shape
         shape = (rows, length, -1, self.head_size)
-        projected = project(x, self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (t.view(shape).transpose(1, 2) for t in projected)
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (project(x).view(shape).transpose(1, 2) for project in projections)
         if rope is not None:
             q, k = rotate(q, *rope), rotate(k, *rope)
         if past is not None:
             k, v = past.append(k, v)
         out = attend(q, k, v, mask)
         return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
-
-
-class RMSNorm(nn.RMSNorm):
-    """torch's, with the backward pass of `fused` on CPU."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if fused.applies(x):
-            assert self.eps is not None
-            return fused.rms_norm(x, self.weight, self.eps)
-        return super().forward(x)
 
 
 class MLP(nn.Module):
@@ -81,19 +71,10 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(inner, width, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: [rows, T, width], returned in the same shape."""
         if self.gate_proj is None:
             return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
-        gate, up = project(x, self.gate_proj, self.up_proj)
-        if fused.applies(x):
-            return self.down_proj(fused.swiglu(gate, up))
-        return self.down_proj(F.silu(gate) * up)
-
-
-def project(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
-    """Each layer's output for one input."""
-    if fused.applies(x) and layers[0].bias is None:
-        return fused.linears(x, *(layer.weight for layer in layers))
-    return tuple(layer(x) for layer in layers)
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
 class Block(nn.Module):
@@ -115,6 +96,7 @@ class Block(nn.Module):
         mask: Mask = None,
         past: _Past | None = None,
     ) -> Tensor:
+        """x: [rows, T, width], returned in the same shape."""
         if self.recompute and self.training:
             out: Tensor = checkpoint(self._layer, x, rope, mask, past, use_reentrant=False)
             return out
@@ -184,12 +166,7 @@ class CausalLM(nn.Module):
         if targets is None:
             logits = F.linear(hidden, weight)
             return logits, logits
-        flat, wanted = hidden.flatten(0, 1), targets.flatten()
-        if fused.applies(flat):
-            nll, lse = fused.linear_cross_entropy(flat, weight, wanted, chunk)
-            lse = lse if z else torch.zeros_like(nll)
-        else:
-            nll, lse = self._losses(flat, weight, wanted, chunk, z)
+        nll, lse = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
         # clone: FSDP's hooks must not see a view as output
         return nll.view(targets.shape).clone(), lse.view(targets.shape).clone()
 
@@ -240,7 +217,7 @@ def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: bool) -> tupl
 def norm(config: ModelConfig) -> nn.Module:
     """The normalisation of the family."""
     if config.family == "llama":
-        return RMSNorm(config.hidden_size, eps=config.norm_eps)
+        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
     return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.family == "gpt3")
 
 
@@ -254,8 +231,6 @@ def rotary(positions: Tensor, size: int, theta: float) -> tuple[Tensor, Tensor]:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding of x [rows, heads, T, d] (Su et al. 2021), in float32."""
-    if fused.applies(x):
-        return fused.rotate(x, cos, sin)
     a, b = x.chunk(2, dim=-1)
     return (x * cos + torch.cat([-b, a], dim=-1) * sin).to(x.dtype)
 

@@ -16,7 +16,6 @@ from trainer_helpers import with_
 
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
-from trainer.model import fused
 from trainer.model import transformer as model_file
 from trainer.plan.machines import MACHINES, machines
 from trainer.plan.memory import layer_bytes, memory
@@ -118,7 +117,6 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
             return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
 
     monkeypatch.setattr(model_file, "attend", flash)
-    monkeypatch.setattr(fused, "applies", lambda *_: False)
     monkeypatch.setattr(
         model_file, "norm", lambda c: nn.LayerNorm(c.hidden_size, c.norm_eps, bias=False)
     )
