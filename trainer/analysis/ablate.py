@@ -25,6 +25,7 @@ from trainer.data.loader import Documents, Loader
 from trainer.data.prepare import load_manifest
 from trainer.run import evaluate
 from trainer.run.processes import place
+from trainer.run.report import plotter
 from trainer.run.train import Feed, train
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
@@ -146,12 +147,8 @@ def _row(
 
 
 def _plot(rows: list[dict[str, Any]], path: Path) -> None:
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError:
+    pyplot = plotter()
+    if pyplot is None:
         return
     figure, axis = pyplot.subplots(figsize=(7, 1 + 0.5 * len(rows)), constrained_layout=True)
     names = [Path(r["corpus"]).name for r in rows]

@@ -10,17 +10,25 @@ from typing import Any
 from trainer.run.folder import metrics
 
 
-def write_report(folder: Path) -> bool:
-    """Write curves.png and report.html; False (and nothing) where matplotlib is missing."""
-    rows = metrics(folder)
-    if not rows:
-        return False
+def plotter() -> Any:
+    """matplotlib.pyplot without a display; None where it is not installed."""
     try:
         import matplotlib
 
         matplotlib.use("Agg")
         from matplotlib import pyplot
     except ImportError:
+        return None
+    return pyplot
+
+
+def write_report(folder: Path) -> bool:
+    """Write curves.png and report.html; False (and nothing) where matplotlib is missing."""
+    rows = metrics(folder)
+    if not rows:
+        return False
+    pyplot = plotter()
+    if pyplot is None:
         return False
     train = [r for r in rows if "train" in r]
     held = [r for r in rows if "held_out" in r]
