@@ -30,8 +30,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file's name hides the package
-from trainer import flops, optim, parallel  # noqa: E402
-from trainer.config import Config, DataConfig, ModelConfig, load  # noqa: E402
+from trainer.config.load import load  # noqa: E402
+from trainer.config.settings import Config, DataConfig, ModelConfig  # noqa: E402
+from trainer.model import flops, peaks  # noqa: E402
+from trainer.run import optim, parallel, processes  # noqa: E402
 
 CPU_SHAPE = ModelConfig(
     vocab_size=4096,
@@ -61,7 +63,7 @@ def main() -> None:
     shape = arguments.shape or ("150m" if device.type == "cuda" else "cpu")
     config = _config(shape, arguments.rows, arguments.seq_len, arguments.compile)
     config = replace(config, parallel=replace(config.parallel, dtype=arguments.dtype))
-    world = parallel.start(config.parallel)
+    world = processes.start(config.parallel)
     loops = {
         "trainer": ours(config, world),
         "transformers": theirs(config, device),
@@ -97,7 +99,7 @@ def race(
                 cpu[name].append(time.process_time() - used)
     tokens = config.train.batch_rows * config.data.seq_len
     dtype = parallel.compute_dtype(config.parallel, device)
-    peak, known = flops.peak(device, dtype)
+    peak, known = peaks.peak(device, dtype)
     per_token = flops.per_token(config.model, config.data.seq_len)
     base = statistics.median(times["transformers"])
     base_cpu = statistics.median(cpu["transformers"])
@@ -105,24 +107,26 @@ def race(
     for name, mine in times.items():
         median = statistics.median(mine)
         low, _, high = statistics.quantiles(mine, n=4)
-        rows.append({
-            "loop": name,
-            "tokens/s": round(tokens / median),
-            "times transformers": round(base / median, 3),
-            "step ms": round(1e3 * median, 1),
-            "quartiles ms": f"{1e3 * low:.1f}-{1e3 * high:.1f}",
-            "CPU s/step": round(statistics.median(cpu[name]), 3),
-            "times in CPU": round(base_cpu / statistics.median(cpu[name]), 3),
-            "MFU": round(tokens / median * per_token / peak, 4),
-            "memory GiB": round(memory[name], 2) if memory[name] else "not measured",
-        })  # fmt: skip
+        rows.append(
+            {
+                "loop": name,
+                "tokens/s": round(tokens / median),
+                "times transformers": round(base / median, 3),
+                "step ms": round(1e3 * median, 1),
+                "quartiles ms": f"{1e3 * low:.1f}-{1e3 * high:.1f}",
+                "CPU s/step": round(statistics.median(cpu[name]), 3),
+                "times in CPU": round(base_cpu / statistics.median(cpu[name]), 3),
+                "MFU": round(tokens / median * per_token / peak, 4),
+                "memory GiB": round(memory[name], 2) if memory[name] else "not measured",
+            }
+        )
     rows.append({"loop": f"peak {peak / 1e12:.3f} TFLOP/s, {known}"})
     return rows
 
 
-def ours(config: Config, world: parallel.World) -> Callable[[], None]:
+def ours(config: Config, world: processes.World) -> Callable[[], None]:
     """The trainer's own step: FSDP2, its optimiser, its clipping."""
-    from trainer.attention import document_mask
+    from trainer.model.attention import document_mask
 
     model = parallel.build(config, world)
     optimizers = optim.build(model, config.train)
@@ -191,16 +195,24 @@ class PlainLlama(nn.Module):
         super().__init__()
         self.m = m
         self.embed = nn.Embedding(m.vocab_size, m.hidden_size)
-        self.layers = nn.ModuleList(nn.ModuleDict({
-            "n1": nn.RMSNorm(m.hidden_size, m.norm_eps),
-            "qkv": nn.Linear(m.hidden_size, (m.num_attention_heads + 2 * m.kv_heads) * m.head_size,
-                             bias=False),
-            "o": nn.Linear(m.num_attention_heads * m.head_size, m.hidden_size, bias=False),
-            "n2": nn.RMSNorm(m.hidden_size, m.norm_eps),
-            "gate": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
-            "up": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
-            "down": nn.Linear(m.intermediate_size, m.hidden_size, bias=False),
-        }) for _ in range(m.num_hidden_layers))  # fmt: skip
+        self.layers = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "n1": nn.RMSNorm(m.hidden_size, m.norm_eps),
+                    "qkv": nn.Linear(
+                        m.hidden_size,
+                        (m.num_attention_heads + 2 * m.kv_heads) * m.head_size,
+                        bias=False,
+                    ),
+                    "o": nn.Linear(m.num_attention_heads * m.head_size, m.hidden_size, bias=False),
+                    "n2": nn.RMSNorm(m.hidden_size, m.norm_eps),
+                    "gate": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
+                    "up": nn.Linear(m.hidden_size, m.intermediate_size, bias=False),
+                    "down": nn.Linear(m.intermediate_size, m.hidden_size, bias=False),
+                }
+            )
+            for _ in range(m.num_hidden_layers)
+        )
         self.norm = nn.RMSNorm(m.hidden_size, m.norm_eps)
         self.head = nn.Linear(m.hidden_size, m.vocab_size, bias=False)
         if m.tie_word_embeddings:
@@ -220,9 +232,11 @@ class PlainLlama(nn.Module):
             q, k = (
                 torch.view_as_real(
                     torch.view_as_complex(p.float().reshape(*p.shape[:-1], -1, 2)) * turn
-                ).flatten(-2).to(p.dtype)
+                )
+                .flatten(-2)
+                .to(p.dtype)
                 for p in (q, k)
-            )  # fmt: skip
+            )
             gqa = m.kv_heads != m.num_attention_heads
             out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=gqa)
             x = x + layer["o"](out.transpose(1, 2).reshape(rows, length, -1))  # type: ignore[index]
@@ -236,8 +250,8 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     """Tokens/s of one loader process, and characters/s of tokenising beside bare SentencePiece."""
     import numpy as np
 
-    from trainer.data import Documents, Loader, prefetch
-    from trainer.tokenizer import Tokenizer
+    from trainer.data.loader import Documents, Loader, prefetch
+    from trainer.data.tokenizer import Tokenizer
 
     config = load("tiny-cpu")
     data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)

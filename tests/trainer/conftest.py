@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from trainer_helpers import texts, write_corpus
 
-from trainer.config import Config, load
-from trainer.prepare import prepare
-from trainer.tokenizer import Tokenizer, save, train
+from trainer.config.load import load
+from trainer.config.settings import Config
+from trainer.data.prepare import prepare
+from trainer.data.tokenizer import Tokenizer, save, train
 
 
 @pytest.fixture(scope="session")

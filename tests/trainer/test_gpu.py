@@ -15,10 +15,10 @@ import pytest
 import torch
 from trainer_helpers import chains, losses, model, numbered, small, tokens, with_
 
-from trainer import optim, parallel
-from trainer.attention import Varlen, attend, document_mask
-from trainer.config import Config
-from trainer.train import train
+from trainer.config.settings import Config
+from trainer.model.attention import Varlen, attend, document_mask
+from trainer.run import optim, parallel, processes
+from trainer.run.train import train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -123,11 +123,11 @@ def test_an_interrupted_run_goes_on_with_the_same_data(
 
 def test_an_asynchronous_save_is_not_touched_by_the_steps_after_it(tmp_path: Path) -> None:
     """The state is copied off the GPU before `save` returns."""
-    from trainer.checkpoint import Checkpointer, read
-    from trainer.config import CheckpointConfig
+    from trainer.config.settings import CheckpointConfig
+    from trainer.run.checkpoint import Checkpointer, read
 
     config = Config(model=small())
-    world = parallel.start(config.parallel)
+    world = processes.start(config.parallel)
     net = parallel.build(config, world)
     optimizers = optim.build(net, config.train)
     saver = Checkpointer(tmp_path, CheckpointConfig(asynchronous=True), world, net, optimizers)

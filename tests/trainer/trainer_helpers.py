@@ -12,14 +12,47 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import torch
 
-from trainer import parallel
-from trainer.config import Config, ModelConfig, to_toml
-from trainer.model import CausalLM
+from trainer.cli.app import main
+from trainer.config.settings import Config, ModelConfig
+from trainer.config.write import as_toml
+from trainer.model.transformer import CausalLM
+from trainer.run import parallel
 
 REPO = Path(__file__).resolve().parents[2]
 DOCUMENTS = Path(__file__).resolve().parent.parent / "data" / "documents.parquet"
+
+
+# Strings that a tokenizer loses easily.
+TRICKY = [
+    "",
+    " ",
+    "a\u2581b \u2581\u2581",
+    "  二つ   三つ    四つ\n\n\t改行",
+    " " * 60,
+    "<0x41><0xE3>",
+    "\x00\x00NUL",
+    "𠮷野家で𩸽",
+    "\u3000全角 １２３ 123",
+    "e\u0301 ﾊﾝｶｸ ㈱",
+    "👨‍👩‍👧‍👦",
+    "\r\n \r",
+    "あ" * 3000,
+]
+CHATS = [
+    [{"role": "user", "content": f"{i}月の花は？"}, {"role": "assistant", "content": "桜です。"}]
+    for i in range(1, 30)
+] + [
+    [
+        {"role": "system", "content": "短く答える。"},
+        {"role": "user", "content": "こんにちは"},
+        {"role": "assistant", "content": "はい。"},
+        {"role": "user", "content": "名前は？"},
+        {"role": "assistant", "content": "稲穂です。"},
+    ]
+]
 
 
 def texts() -> list[str]:
@@ -48,6 +81,12 @@ def write_corpus(folder: Path) -> Path:
     return folder
 
 
+def write_chats(path: Path, chats: list[list[dict[str, str]]]) -> Path:
+    lines = [json.dumps({"messages": c}, ensure_ascii=False) for c in chats]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
 def losses(run: Path) -> dict[int, float]:
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return {r["step"]: r["train"]["loss"] for r in map(json.loads, lines) if "train" in r}
@@ -63,20 +102,33 @@ def with_(config: Config, **sections: dict[str, Any]) -> Config:
     return replace(config, **changed)
 
 
-def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The command a user types, with torchrun."""
-    file = folder / f"config-{processes}.toml"
-    file.write_text(to_toml(config), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(processes), "-m", "trainer", "train"]
+def torchrun(processes: int, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """`torchrun COMMAND` from the checkout; also finds the helpers of the tests."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    path = os.pathsep.join([str(REPO), str(REPO / "tests" / "trainer")])
     return subprocess.run(
-        [*command, "--config", str(file)],
+        [*start, "--nproc-per-node", str(processes), *map(str, command)],
         cwd=REPO,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
     )
+
+
+def launch(config: Config, processes: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command a user types, with torchrun."""
+    file = folder / f"config-{processes}.toml"
+    file.write_text(as_toml(config), encoding="utf-8")
+    return torchrun(processes, "-m", "trainer", "train", "--config", file)
+
+
+def run_trainer(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
+    """The command in this process: what the console script calls; returns the exit status."""
+    monkeypatch.setattr(sys, "argv", ["trainer", *map(str, args)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
 
 
 def small(family: str = "llama", **changes: Any) -> ModelConfig:

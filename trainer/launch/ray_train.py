@@ -12,18 +12,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from trainer.config import Config, ConfigError, from_dict, load, to_dict
+from trainer.config.load import from_dict, load
+from trainer.config.settings import Config, ConfigError
 
 REPO = Path(__file__).resolve().parents[2]
 
 
 def work(settings: dict[str, Any]) -> None:
     """One Ray worker: Ray has set RANK, WORLD_SIZE and MASTER_ADDR and made the process group."""
-    from trainer.train import train
+    from trainer.run.train import train
 
     train(from_dict(settings))
 
@@ -64,7 +65,7 @@ def main() -> None:
     try:
         config = absolute(load(known.config, overrides))
         fewest, most = workers(known.workers)
-        from trainer.steps import micro_rows
+        from trainer.data.steps import micro_rows
 
         for n in {fewest, most}:
             micro_rows(config, n)  # refuses a batch that cannot be shared, before anything starts
@@ -88,7 +89,7 @@ def fit(config: Config, count: tuple[int, int], gpus: bool, restarts: int) -> No
     number: Any = count[0] if count[0] == count[1] else count
     trainer = TorchTrainer(
         work,
-        train_loop_config=to_dict(config),
+        train_loop_config=asdict(config),
         # nccl alone, which Ray would choose, has no collectives for tensors on the CPU
         torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpus else "gloo"),
         scaling_config=ScalingConfig(num_workers=number, use_gpu=gpus),

@@ -1,0 +1,1 @@
+"""The `trainer` command: one file for each group of verbs."""

@@ -1,0 +1,50 @@
+"""`trainer trace` and `replay`: which documents a step read, and the proof of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trainer.cli.options import Json, RunDir
+from trainer.cli.printing import show
+from trainer.config.settings import ConfigError, TrainError
+
+
+def trace(
+    run: RunDir,
+    step: Annotated[int, typer.Option(help="Which documents a step trained on.")] = 0,
+    url: Annotated[str, typer.Option(help="Which steps trained on a URL.")] = "",
+    id_: Annotated[str, typer.Option("--id", help="Which steps trained on a document id.")] = "",
+    json_: Json = False,
+) -> None:
+    """From a step to documents, URLs and archive offsets; or from a URL to steps."""
+    from trainer.analysis.trace import of_document, of_step
+
+    if bool(step) + bool(url) + bool(id_) != 1:
+        raise ConfigError("give one of --step, --url and --id")
+    if step:
+        documents = of_step(run, step)
+        if not documents and not json_:
+            print(f"step {step} was skipped after a spike: it trained on nothing")
+            return
+        show(documents, json_)
+    else:
+        show(of_document(run, url or id_, "url" if url else "id"), json_)
+
+
+def replay(
+    run: RunDir,
+    steps: Annotated[str, typer.Option(help="First and last step, as 1:100.")],
+    json_: Json = False,
+) -> None:
+    """Print the hash of the global batch of each step, made again from settings and shards."""
+    from trainer.analysis.trace import replay as run_replay
+
+    first, _, last = steps.partition(":")
+    if not first.isdigit() or not (last or first).isdigit():
+        raise ConfigError(f"--steps is {steps!r}: write it as 1:100")
+    rows = list(run_replay(run, int(first), int(last or first)))
+    show(rows, json_)
+    if any(r["agrees"] is False for r in rows):
+        raise TrainError("the data differs from what the run's metrics.jsonl recorded")

@@ -1,0 +1,107 @@
+"""Settings as text, made from the fields of settings.py: TOML to start from, Markdown to read."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import Field, asdict, fields
+from typing import Any
+
+from trainer.config.settings import INT_MOST, Config, limits
+
+INTRODUCTION = """# Settings of the trainer
+
+Made by `trainer config --markdown` from the fields in `trainer/config/settings.py`. A run is one
+TOML file with a section for each table below; any value can be given as `--section.key=value`.
+`trainer config NAME` prints a preset (`trainer/configs/`) with every setting, as a file to start
+from. Outside the tables stands `out`, the folder of the run.
+"""
+
+# How a reader calls the type of a setting that has no limits.
+KINDS = {
+    "str": "text",
+    "int": "whole number",
+    "bool": "true, false",
+    "dict": "table",
+    "list": "list",
+}
+
+
+def as_toml(config: Config) -> str:
+    """The resolved settings as TOML, readable by `load`."""
+    lines: list[str] = []
+    for name, value in asdict(config).items():
+        if isinstance(value, dict):
+            lines += ["", f"[{name}]", *(f"{k} = {toml_value(v)}" for k, v in value.items())]
+        else:
+            lines.append(f"{name} = {toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def as_commented_toml(config: Config) -> str:
+    """The same with the meaning of each section and each setting beside it."""
+    lines = [f"out = {toml_value(config.out)}  # {fields(config)[0].metadata['help']}"]
+    for name, summary, settings in _sections(config):
+        lines += ["", f"# {summary}", f"[{name}]"]
+        for described in fields(settings):
+            value = toml_value(getattr(settings, described.name))
+            meaning = described.metadata["help"]
+            choices = " | ".join(described.metadata["choices"])
+            lines.append(
+                f"{described.name} = {value}  # {f'{choices}; ' if choices else ''}{meaning}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown() -> str:
+    """docs/trainer-settings.md: a table for each section, with defaults and allowed values."""
+    lines = [INTRODUCTION]
+    for name, summary, settings in _sections(Config()):
+        lines += [f"## [{name}]", "", summary, ""]
+        lines += ["| setting | default | values | meaning |", "|---|---|---|---|"]
+        for described in fields(settings):
+            cells = (
+                f"`{described.name}`",
+                f"`{toml_value(getattr(settings, described.name))}`",
+                allowed(described),
+                described.metadata["help"],
+            )
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def allowed(described: Field[Any]) -> str:
+    """The values a setting may have, for a reader: "above 0", "0 to 1", "cosine, wsd"."""
+    choices, ends = described.metadata["choices"], limits(described)
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if ends is None:
+        return KINDS[str(described.type).partition("[")[0]]
+    low, most, included = ends
+    if most in (INT_MOST, math.inf):
+        return f"{'at least' if included else 'above'} {low:g}"
+    return f"{low:g} to {most:.12g}" if included else f"above {low:g}, at most {most:g}"
+
+
+def toml_value(value: Any) -> str:
+    """A setting in TOML syntax."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    return repr(value)
+
+
+def _sections(config: Config) -> Iterator[tuple[str, str, Any]]:
+    """(name, first line of its docstring, settings) of each section."""
+    for section in fields(config):
+        settings = getattr(config, section.name)
+        if section.name != "out":
+            yield section.name, (inspect.getdoc(type(settings)) or "").splitlines()[0], settings

@@ -1,0 +1,278 @@
+"""Batches from token shards: reading, packing, and the proof of what was read.
+
+`Loader.batch(step)` is a pure function of the step: any process can make any batch, so resuming
+costs nothing and a different number of processes reads the same global batches. The order itself
+is in `order.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from trainer.config.settings import ConfigError, DataConfig, TrainConfig, TrainError
+from trainer.data.order import Block, Ints, Order
+from trainer.data.prepare import load_manifest
+from trainer.data.steps import batch_rows, first_row
+from trainer.data.tokenizer import Tokenizer
+
+IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
+
+
+class Batches(Protocol):
+    """What a run reads from: `Loader` here, `ChatLoader` in conversations.py."""
+
+    documents: Any  # .names: the sources, .manifest: what the run describes itself with
+
+    def extend(self, rows: int) -> None:
+        """Raise ConfigError when there are not so many rows."""
+
+    def epoch_rows(self) -> int:
+        """Rows of one pass over everything."""
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step (0-based)."""
+
+    def rows(self, rows: Ints) -> Batch:
+        """Global rows by number, in the given order."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one step. `loss_tokens` counts the targets of the *global* batch."""
+
+    tokens: NDArray[np.int64]  # [rows, T]
+    targets: NDArray[np.int64]  # [rows, T], IGNORE where nothing is to be predicted
+    documents: NDArray[np.int32]  # [rows, T], number of the document inside its row
+    sources: NDArray[np.int64]  # [rows, T], source of each target
+    loss_tokens: int
+    digest: str  # of the global batch
+
+    def rows(self, start: int, stop: int) -> Batch:
+        cut = slice(start, stop)
+        return Batch(
+            self.tokens[cut],
+            self.targets[cut],
+            self.documents[cut],
+            self.sources[cut],
+            self.loss_tokens,
+            self.digest,
+        )
+
+
+class Documents:
+    """The documents of one split of a prepared folder: lengths and sources, tokens on demand."""
+
+    def __init__(self, folder: str | Path, split: str = "train") -> None:
+        self.manifest = load_manifest(folder)
+        self.files = [Path(folder) / s["name"] for s in self.manifest[split]["shards"]]
+        tables = [_read(f, ["n_tokens", "source", "weight"]) for f in self.files]
+        rows = [t.num_rows for t in tables]
+        self.shard_start = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        lengths = [t.column("n_tokens").to_numpy() for t in tables]
+        self.lengths: Ints = np.concatenate([np.zeros(0, np.int64), *lengths])
+        weights = [t.column("weight").to_numpy().astype(np.float64) for t in tables]
+        self.weights = np.concatenate([np.zeros(0), *weights])
+        labels = [t.column("source").cast(pa.string()).fill_null("") for t in tables]
+        column = pa.chunked_array([c for t in labels for c in t.chunks], pa.string())
+        encoded = column.unify_dictionaries().dictionary_encode().combine_chunks()
+        in_shards = [str(n) for n in encoded.dictionary.to_pylist()] if len(column) else []
+        self.names = sorted(in_shards)  # a source's number does not depend on which comes first
+        number = {name: i for i, name in enumerate(self.names)}
+        rank = np.array([number[name] for name in in_shards] or [0], dtype=np.int32)
+        codes = encoded.indices.to_numpy() if len(column) else np.zeros(0, np.int64)
+        self.source: NDArray[np.int32] = rank[codes]
+        self._groups: list[Ints] = [_row_group_starts(f) for f in self.files]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def tokens(self, documents: Ints) -> list[NDArray[np.integer]]:
+        """Token arrays of `documents` (any order); each row group is read once."""
+        order = np.argsort(documents, kind="stable")
+        result: list[NDArray[np.integer]] = [np.zeros(0, np.int64)] * len(documents)
+        loaded: tuple[int, int] | None = None
+        for position in order:
+            shard, row = self.place(int(documents[position]))
+            starts = self._groups[shard]
+            group = int(np.searchsorted(starts, row, side="right")) - 1
+            if loaded != (shard, group):
+                flat, offsets = _read_tokens(self.files[shard], group)
+                loaded = (shard, group)
+            inner = row - int(starts[group])
+            result[position] = flat[offsets[inner] : offsets[inner + 1]]
+        return result
+
+    def place(self, document: int) -> tuple[int, int]:
+        """(shard, row) of a document."""
+        shard = int(np.searchsorted(self.shard_start, document, side="right")) - 1
+        return shard, document - int(self.shard_start[shard])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A block in memory: its documents one after another."""
+
+    documents: Ints
+    starts: Ints  # first token of each document, and the end
+    tokens: NDArray[np.integer]
+    sources: NDArray[np.int32]  # of each token
+
+
+class Loader:
+    """Batches of a run over one split. Raises ConfigError when there is not enough data."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        data: DataConfig,
+        train: TrainConfig,
+        split: str = "train",
+        empty_ok: bool = False,
+    ) -> None:
+        self.documents = Documents(folder, split)
+        if not len(self.documents) and not empty_ok:
+            raise ConfigError(f"{folder}: no documents in the {split} split")
+        d = self.documents
+        self._cache: OrderedDict[int, Packed] = OrderedDict()
+        self._cache_size = data.window_blocks + 1
+        if not len(d):
+            return
+        # Held-out text is measured as it is.
+        weights = d.weights if data.document_weights and split == "train" else None
+        self.order = Order(d.lengths, d.source, d.names, data, train.seed, weights)
+        self.train, self.seq_len = train, data.seq_len
+        tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
+        self.bos, self.pad = tokenizer.bos, tokenizer.pad
+
+    def extend(self, rows: int) -> None:
+        """Put as many rows in order; raises ConfigError when data.max_epochs does not allow it."""
+        self.order.extend(rows)
+
+    def epoch_rows(self) -> int:
+        """Rows of one pass over everything, where sources are not weighted."""
+        (everything,) = self.order.groups
+        return int(sum(-(-(t - 1) // self.seq_len) for t in everything.tokens.tolist()))
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of a step (0-based)."""
+        rows = np.arange(batch_rows(self.train, step), dtype=np.int64)
+        return self.rows(rows + first_row(self.train, step))
+
+    def rows(self, rows: Ints) -> Batch:
+        """Global rows by number, in the given order."""
+        length = self.seq_len + 1
+        tokens = np.full((len(rows), length), self.pad, dtype=np.int64)
+        sources = np.zeros((len(rows), length), dtype=np.int64)
+        blocks, inner = self.order.block_of(rows)
+        for i, (block, row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
+            packed = self.packed(block)
+            cut = slice(row * self.seq_len, row * self.seq_len + length)
+            part = packed.tokens[cut]
+            tokens[i, : len(part)] = part
+            sources[i, : len(part)] = packed.sources[cut]
+        digest = hashlib.blake2b(tokens.astype("<u4").tobytes(), digest_size=16).hexdigest()
+        return self._batch(tokens, sources, digest)
+
+    def packed(self, index: int) -> Packed:
+        """Schedule entry `index`, from the cache or from the shards."""
+        if index in self._cache:
+            self._cache.move_to_end(index)
+            return self._cache[index]
+        packed = self._pack(self.order.blocks[index])
+        self._cache[index] = packed
+        while len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
+        return packed
+
+    def _pack(self, block: Block) -> Packed:
+        members = self.order.documents_of(block)
+        lengths = self.documents.lengths[members]
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        tokens = np.concatenate(self.documents.tokens(members))
+        sources = np.repeat(self.documents.source[members], lengths)
+        return Packed(members, starts, tokens, sources)
+
+    def _batch(self, rows: NDArray[np.int64], sources: NDArray[np.int64], digest: str) -> Batch:
+        tokens, targets = rows[:, :-1], rows[:, 1:].copy()
+        # A document's first token cannot be predicted from another document: it bears no loss.
+        targets[(targets == self.bos) | (targets == self.pad)] = IGNORE
+        documents = np.cumsum(tokens == self.bos, axis=1, dtype=np.int32)
+        count = int((targets != IGNORE).sum())
+        return Batch(tokens, targets, documents, sources[:, 1:], count, digest)
+
+
+def prefetch(loader: Batches, start: int, stop: int) -> Iterator[tuple[int, Batch]]:
+    """(step, batch) for steps start..stop-1, made one ahead in a thread; errors come through."""
+    queue: Queue[tuple[int, Batch | BaseException]] = Queue(maxsize=2)
+    stopped = threading.Event()
+
+    def work() -> None:
+        for step in range(start, stop):
+            if stopped.is_set():
+                return
+            try:
+                queue.put((step, loader.batch(step)))
+            except BaseException as error:
+                queue.put((step, error))
+                return
+
+    threading.Thread(target=work, daemon=True, name="loader").start()
+    try:
+        for _ in range(start, stop):
+            step, batch = queue.get()
+            if isinstance(batch, BaseException):
+                raise batch
+            yield step, batch
+    finally:
+        stopped.set()
+        while not queue.empty():
+            queue.get_nowait()
+
+
+def chain(previous: str, digest: str) -> str:
+    """The rolling hash after one more batch: equal chains mean equal data in equal order."""
+    return hashlib.blake2b((previous + digest).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """What a damaged shard raises, in one line: pages have checksums, the footer has none."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, LookupError, AttributeError) as error:
+        raise TrainError(f"{file}: cannot read token shard; run `trainer prepare` again") from error
+
+
+def _read(file: Path, columns: list[str]) -> pa.Table:
+    with _reading(file):
+        table = pq.read_table(file, columns=columns, page_checksum_verification=True)
+        table.validate(full=True)
+        return table
+
+
+def _row_group_starts(file: Path) -> Ints:
+    with _reading(file):
+        metadata = pq.read_metadata(file)
+        rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    return np.concatenate([[0], np.cumsum(rows)])[:-1].astype(np.int64)
+
+
+def _read_tokens(file: Path, group: int) -> tuple[NDArray[np.integer], Ints]:
+    with _reading(file):
+        with pq.ParquetFile(file, page_checksum_verification=True) as handle:
+            column = handle.read_row_group(group, columns=["tokens"]).column(0).combine_chunks()
+        array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        return array.values.to_numpy(), array.offsets.to_numpy().astype(np.int64)

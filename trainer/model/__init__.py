@@ -1,0 +1,1 @@
+"""The network, attention, and the arithmetic of its size and cost."""

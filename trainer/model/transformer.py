@@ -1,0 +1,256 @@
+"""The network: Llama, and the GPT-3 and PaLM families as small variants of the same file.
+
+    llama   RMSNorm, SwiGLU, rotary positions, grouped-query attention
+    gpt3    LayerNorm, GELU, learned positions, biases (Brown et al. 2020)
+    palm    LayerNorm without bias, attention and MLP in parallel, multi-query (Chowdhery 2022)
+
+Modules carry the names of Hugging Face's Llama, so export needs no key map. Positions are a
+function of the configuration, not a buffer: nothing is left uninitialised by a meta-device build.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from trainer.config.settings import ModelConfig
+from trainer.model.attention import Mask, attend, causal_mask
+
+
+@dataclass
+class Cache:
+    """Keys and values of the tokens seen so far: [rows, kv_heads, capacity, d] for each layer."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    length: int = 0
+
+
+class Attention(nn.Module):
+    """Multi-head attention with fewer key/value heads where asked."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        bias = config.family == "gpt3"
+        width, self.head_size = config.hidden_size, config.head_size
+        heads, kv_heads = config.num_attention_heads, config.kv_heads
+        self.q_proj = nn.Linear(width, heads * self.head_size, bias=bias)
+        self.k_proj = nn.Linear(width, kv_heads * self.head_size, bias=bias)
+        self.v_proj = nn.Linear(width, kv_heads * self.head_size, bias=bias)
+        self.o_proj = nn.Linear(heads * self.head_size, width, bias=bias)
+
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Mask, past: _Past | None
+    ) -> Tensor:
+        """x: [rows, T, width], returned in the same shape; rope: (cos, sin), float32[T, d]."""
+        rows, length, _ = x.shape
+        shape = (rows, length, -1, self.head_size)
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (project(x).view(shape).transpose(1, 2) for project in projections)
+        if rope is not None:
+            q, k = rotate(q, *rope), rotate(k, *rope)
+        if past is not None:
+            k, v = past.append(k, v)
+        out = attend(q, k, v, mask)
+        return self.o_proj(out.transpose(1, 2).reshape(rows, length, -1))
+
+
+class MLP(nn.Module):
+    """SwiGLU, or GELU for the GPT-3 family."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        bias = config.family == "gpt3"
+        width, inner = config.hidden_size, config.intermediate_size
+        self.gate_proj = nn.Linear(width, inner, bias=False) if not bias else None
+        self.up_proj = nn.Linear(width, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, width, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [rows, T, width], returned in the same shape."""
+        if self.gate_proj is None:
+            return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Block(nn.Module):
+    """One layer. `recompute` keeps only its input for the backward pass."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.parallel = config.family == "palm"
+        self.recompute = False
+        self.input_layernorm = norm(config)
+        self.self_attn = Attention(config)
+        self.post_attention_layernorm = None if self.parallel else norm(config)
+        self.mlp = MLP(config)
+
+    def forward(
+        self,
+        x: Tensor,
+        rope: tuple[Tensor, Tensor] | None,
+        mask: Mask = None,
+        past: _Past | None = None,
+    ) -> Tensor:
+        """x: [rows, T, width], returned in the same shape."""
+        if self.recompute and self.training:
+            out: Tensor = checkpoint(self._layer, x, rope, mask, past, use_reentrant=False)
+            return out
+        return self._layer(x, rope, mask, past)
+
+    def _layer(
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Mask, past: _Past | None
+    ) -> Tensor:
+        h = self.input_layernorm(x)
+        if self.post_attention_layernorm is None:
+            return x + self.self_attn(h, rope, mask, past) + self.mlp(h)
+        x = x + self.self_attn(h, rope, mask, past)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Decoder(nn.Module):
+    """Embedding, layers, final norm."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        learned = config.family == "gpt3"
+        self.embed_positions = (
+            nn.Embedding(config.max_position_embeddings, config.hidden_size) if learned else None
+        )
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.norm = norm(config)
+
+
+class CausalLM(nn.Module):
+    """A language model. `lm_head` is absent when the embedding is tied."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        self.token_loss = token_loss
+        tied = config.tie_word_embeddings
+        self.lm_head = (
+            None if tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        )
+
+    def compile_parts(self) -> None:
+        """torch.compile for each layer and for the loss; the shapes must not change."""
+        for layer in self.model.layers:
+            layer.compile(fullgraph=True, dynamic=False)
+        self.token_loss = torch.compile(token_loss, fullgraph=True, dynamic=False)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        targets: Tensor | None = None,
+        mask: Mask = None,
+        cache: Cache | None = None,
+        chunk: int = 0,
+        z: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """tokens: int64[rows, T].
+
+        With targets (int64[rows, T], -100 for none): (nll, logsumexp), float32[rows, T] each, nll
+        in nats and 0 where there is no target; logsumexp is 0 unless `z`. `chunk` limits how many
+        tokens' logits exist at once. Without targets: (logits[rows, T, vocab], logits).
+        """
+        hidden = self._hidden(tokens, mask, cache)
+        # Used as a tensor: the parameters of FSDP's root are whole here.
+        weight = (self.model.embed_tokens if self.lm_head is None else self.lm_head).weight
+        if targets is None:
+            logits = F.linear(hidden, weight)
+            return logits, logits
+        nll, lse = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
+        # clone: FSDP's hooks must not see a view as output
+        return nll.view(targets.shape).clone(), lse.view(targets.shape).clone()
+
+    def _losses(
+        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: bool
+    ) -> tuple[Tensor, Tensor]:
+        if not chunk or len(hidden) <= chunk:
+            return self.token_loss(hidden, weight, targets, z)
+        parts = []
+        for h, t in zip(hidden.split(chunk), targets.split(chunk), strict=True):
+            if self.training:
+                again = checkpoint(self.token_loss, h, weight, t, z, use_reentrant=False)
+                parts.append(again)
+            else:
+                parts.append(self.token_loss(h, weight, t, z))
+        nll, lse = (torch.cat(p) for p in zip(*parts, strict=True))
+        return nll, lse
+
+    def _hidden(self, tokens: Tensor, mask: Mask, cache: Cache | None) -> Tensor:
+        start = cache.length if cache else 0
+        length = tokens.shape[1]
+        positions = torch.arange(start, start + length, device=tokens.device)
+        x = self.model.embed_tokens(tokens)
+        rope = None
+        if self.model.embed_positions is not None:
+            x = x + self.model.embed_positions(positions)
+        else:
+            rope = rotary(positions, self.config.head_size, self.config.rope_theta)
+        if cache and start:
+            mask = causal_mask(length, start + length, tokens.device)
+        for i, layer in enumerate(self.model.layers):
+            x = layer(x, rope, mask, _Past(cache, i) if cache else None)
+        if cache:
+            cache.length += length
+        out: Tensor = self.model.norm(x)
+        return out
+
+
+def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: bool) -> tuple[Tensor, Tensor]:
+    """(nll, logsumexp or 0), float32[n] each, of logits hidden @ weightᵀ; 0 where target -100."""
+    logits = F.linear(hidden, weight).float()
+    nll = F.cross_entropy(logits, targets, reduction="none", ignore_index=-100)
+    if not z:
+        return nll, torch.zeros_like(nll)
+    return nll, torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0)
+
+
+def norm(config: ModelConfig) -> nn.Module:
+    """The normalisation of the family."""
+    if config.family == "llama":
+        return nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+    return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.family == "gpt3")
+
+
+def rotary(positions: Tensor, size: int, theta: float) -> tuple[Tensor, Tensor]:
+    """(cos, sin), float32[T, size], in the half-split layout of Hugging Face's Llama."""
+    exponent = torch.arange(0, size, 2, dtype=torch.float32, device=positions.device) / size
+    angles = torch.outer(positions.float(), 1.0 / theta**exponent)
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding of x [rows, heads, T, d] (Su et al. 2021), in float32."""
+    a, b = x.chunk(2, dim=-1)
+    return (x * cos + torch.cat([-b, a], dim=-1) * sin).to(x.dtype)
+
+
+def new_cache(config: ModelConfig, rows: int, capacity: int, like: Tensor) -> Cache:
+    """An empty cache for `capacity` tokens, on the device and in the dtype of `like`."""
+    shape = (rows, config.kv_heads, capacity, config.head_size)
+    layers = range(config.num_hidden_layers)
+    return Cache([like.new_zeros(shape) for _ in layers], [like.new_zeros(shape) for _ in layers])
+
+
+class _Past:
+    """One layer's view of the cache."""
+
+    def __init__(self, cache: Cache, layer: int) -> None:
+        self.cache, self.layer = cache, layer
+
+    def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        start, stop = self.cache.length, self.cache.length + k.shape[2]
+        keys, values = self.cache.keys[self.layer], self.cache.values[self.layer]
+        keys[:, :, start:stop] = k
+        values[:, :, start:stop] = v
+        return keys[:, :, :stop], values[:, :, :stop]

@@ -1,0 +1,1 @@
+"""Training: processes, sharding, optimiser, schedule, loop, checkpoints, evaluation, log."""

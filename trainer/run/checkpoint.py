@@ -1,0 +1,272 @@
+"""Checkpoints that are either whole or not there, and that any number of processes can load.
+
+    RUN/ckpt/step-00000500/   .metadata  __R_0.distcp   (torch.distributed.checkpoint)
+                              train.json                (step, data chain: a few integers)
+                              MANIFEST.json             (size and SHA-256 of every file)
+    RUN/latest                the name of the newest one
+
+A save goes to `step-N.tmp`, is fsynced and hashed, and is renamed when the manifest stands.
+Loading walks from the newest back and says why it skips one. Only tensors are stored, and they are
+read without the power of pickle (dcp_reader.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import Tensor, nn, optim
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+
+from trainer.config.settings import CheckpointConfig, Config, TrainError
+from trainer.data import files
+from trainer.data.tokenizer import Tokenizer
+from trainer.model.transformer import CausalLM
+from trainer.run.dcp_reader import SafeReader, TensorsOnly
+from trainer.run.folder import load_run
+from trainer.run.optim import state_tensors
+from trainer.run.processes import World
+
+
+class Checkpointer:
+    """Saves and loads the tensors of a model and its optimisers under RUN/ckpt."""
+
+    def __init__(
+        self,
+        run: Path,
+        config: CheckpointConfig,
+        world: World,
+        model: nn.Module,
+        optimizers: list[optim.Optimizer],
+        reading: bool = False,
+    ) -> None:
+        self.folder, self.run = run / "ckpt", run
+        self.config, self.world = config, world
+        self.model, self.optimizers = model, optimizers
+        self._stager: Any = None
+        self._group: Any = None
+        self._pending: tuple[Any, int, dict[str, Any]] | None = None
+        if world.main and not reading:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for partial in self.folder.glob("step-*.tmp"):
+                shutil.rmtree(partial, ignore_errors=True)
+        world.barrier()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds: `model.<parameter>`, `optim.<parameter>.<key>`, not copied."""
+        model = {f"model.{n}": t for n, t in self.model.state_dict().items()}
+        return model | state_tensors(self.model, self.optimizers)
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint; with `asynchronous` it is final after a later `poll` or `finish`.
+
+        Raises TrainError on every process when one could not write.
+        """
+        self.finish()
+        target = self.folder / f"step-{step:08d}.tmp"
+        if self.world.main:
+            shutil.rmtree(target, ignore_errors=True)
+        self.world.barrier()
+        if not self.config.asynchronous:
+            self._attempt(step, lambda: dcp.save(self.tensors(), checkpoint_id=str(target)))
+            self._finalise(step, state)
+            return
+        self._stager = self._stager or _stager(self.world.device.type == "cuda")
+        # A group of its own: the thread that writes must not mix its collectives with the loop's.
+        self._group = self._group or dist.new_group(backend="gloo")
+        future = dcp.async_save(
+            self.tensors(),
+            checkpoint_id=str(target),
+            async_stager=self._stager,
+            process_group=self._group,
+        )
+        self._pending = (future, step, state)
+
+    def poll(self) -> None:
+        """Make a finished asynchronous save final. All processes call it at the same steps."""
+        if self._pending is not None:
+            if not self.world.any(not self._pending[0].done()):
+                self.finish()
+
+    def finish(self) -> None:
+        """Wait for the pending save."""
+        if self._pending is None:
+            return
+        future, step, state = self._pending
+        self._pending = None
+        self._attempt(step, future.result)
+        self._finalise(step, state)
+
+    def close(self) -> None:
+        self.finish()
+        if self._stager is not None:
+            self._stager.close()
+            self._stager = None
+
+    def load(self, step: int | None = None, weights_only: bool = False) -> dict[str, Any] | None:
+        """Load the newest whole checkpoint (or `step`) in place; its state, or None.
+
+        Prints on the main process why a checkpoint is skipped.
+        """
+        names = [f"step-{step:08d}"] if step is not None else self._names()
+        for name in names:
+            problem = check(self.folder / name) if self.world.main else ""
+            if self.world.any(bool(problem)):
+                if self.world.main:
+                    print(f"skipped checkpoint {name}: {problem}", flush=True)
+                continue
+            tensors = self.tensors()
+            if weights_only:
+                tensors = {k: t for k, t in tensors.items() if k.startswith("model.")}
+            read(self.folder / name, tensors)
+            text = (self.folder / name / "train.json").read_text(encoding="utf-8")
+            state: dict[str, Any] = json.loads(text)
+            return state
+        return None
+
+    def _names(self) -> list[str]:
+        names = [p.name for p in self.folder.glob("step-*") if p.suffix != ".tmp"]
+        return sorted(names, reverse=True)
+
+    def _attempt(self, step: int, write: Any) -> None:
+        problem = ""
+        try:
+            write()
+        except (Exception, CheckpointException) as error:  # the latter is a BaseException
+            free = shutil.disk_usage(self.folder).free
+            problem = f"{_reason(error)} ({free / 2**20:,.1f} MiB free there)"
+        if self.world.any(bool(problem)):
+            tmp = self.folder / f"step-{step:08d}.tmp"
+            if self.world.main:
+                shutil.rmtree(tmp, ignore_errors=True)
+            names = self._names()
+            last = names[0] if names else "none"
+            raise TrainError(
+                f"checkpoint of step {step} in {self.folder} failed"
+                f"{': ' + problem if problem else ''}; the last good one is {last}: "
+                "free some space and start the same command again"
+            )
+
+    def _finalise(self, step: int, state: dict[str, Any]) -> None:
+        tmp = self.folder / f"step-{step:08d}.tmp"
+
+        def seal_it() -> None:
+            if self.world.main:
+                files.write(tmp / "train.json", json.dumps(state, indent=1).encode())
+                seal(tmp)
+                final = tmp.with_suffix("")
+                shutil.rmtree(final, ignore_errors=True)
+                tmp.rename(final)
+                files.fsync(self.folder)
+                files.write(self.run / "latest", final.name.encode())
+                self._prune()
+
+        self._attempt(step, seal_it)
+
+    def _prune(self) -> None:
+        names = self._names()
+        keep_every = self.config.keep_every
+        for name in names[max(1, self.config.keep_last) :]:
+            if not keep_every or int(name.removeprefix("step-")) % keep_every:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def _stager(cuda: bool) -> DefaultStager:
+    """One stager for all saves: torch 2.11 makes one a call and never closes it.
+
+    The copy off the device is waited for, in pinned memory a fraction of a second: with
+    `use_async_staging` the next optimiser step would change what is being copied.
+    """
+    return DefaultStager(
+        StagingOptions(
+            use_pinned_memory=cuda,
+            use_shared_memory=False,
+            use_async_staging=False,
+            use_non_blocking_copy=cuda,
+        )
+    )
+
+
+def seal(folder: Path) -> None:
+    """Fsync every file and write MANIFEST.json, which makes the checkpoint whole."""
+    manifest = {}
+    for file in sorted(p for p in folder.iterdir() if p.name != "MANIFEST.json"):
+        files.fsync(file)
+        manifest[file.name] = {"size": file.stat().st_size, "sha256": files.sha256(file)}
+    files.write(folder / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
+    files.fsync(folder)
+
+
+def check(folder: Path) -> str:
+    """Why a checkpoint is not whole; empty if it is."""
+    try:
+        manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
+        wanted = [(str(n), int(e["size"]), str(e["sha256"])) for n, e in manifest.items()]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return "no readable MANIFEST.json"
+    for name, size, digest in wanted:
+        file = folder / name
+        if Path(name).name != name or file.is_symlink() or not file.is_file():
+            return f"{name} is missing"
+        if file.stat().st_size != size:
+            return f"{name} has {file.stat().st_size} bytes, {size} expected"
+        if files.sha256(file) != digest:
+            return f"{name} does not match its SHA-256"
+    return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
+
+
+def newest(run: Path, step: int | None = None) -> Path:
+    """Folder of the newest whole checkpoint of a run (or of `step`). Raises TrainError."""
+    folders = sorted((run / "ckpt").glob("step-*"), reverse=True)
+    if step is not None:
+        folders = [f for f in folders if f.name == f"step-{step:08d}"]
+    for folder in folders:
+        if folder.suffix != ".tmp" and not check(folder):
+            return folder
+    raise TrainError(f"no whole checkpoint in {run}/ckpt{f' for step {step}' if step else ''}")
+
+
+def read(folder: Path, tensors: dict[str, Tensor]) -> None:
+    """Fill `tensors` from a checkpoint; works in one process without a process group."""
+    reader = SafeReader(str(folder))
+    alone = not dist.is_initialized()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")
+            dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
+    except CheckpointException as error:
+        raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
+
+
+def load_model(
+    folder: str | Path, step: int | None = None, device: str | torch.device = "cpu"
+) -> tuple[CausalLM, Config, Tokenizer, int]:
+    """The model of a run in one process, float32, evaluation mode; and the step it comes from.
+
+    step None: the newest whole checkpoint.
+    """
+    config, tokenizer = load_run(folder)
+    saved = newest(Path(folder), step)
+    with torch.device("meta"):
+        model = CausalLM(config.model)
+    model.to_empty(device=device)
+    state = {f"model.{n}": t for n, t in model.state_dict().items()}
+    read(saved, state)
+    return model.eval(), config, tokenizer, int(saved.name.removeprefix("step-"))
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in one line; DCP wraps each process's error in its own."""
+    failures = getattr(error, "failures", None)
+    if failures:
+        error = next(iter(failures.values()))[0]
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,137 @@
+"""Held-out text in bits per byte and bits per character, in total and for each source.
+
+Both are independent of the tokenizer: nats of all predicted tokens, divided by the bytes or
+characters those tokens stand for. The end mark of a document is predicted too and costs bits but
+no bytes, so models are never flattered; the begin mark is given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.distributed.fsdp import FSDPModule
+
+from trainer.config.settings import Config
+from trainer.data.loader import IGNORE, Batch, Batches, Loader
+from trainer.model.attention import document_mask
+from trainer.model.transformer import CausalLM
+from trainer.run.parallel import compute_dtype
+from trainer.run.processes import World
+
+Sizes = tuple[NDArray[np.int64], NDArray[np.int64]]  # bytes, characters of each token id
+
+
+class Meter:
+    """Sums of nats, tokens, bytes and characters for each source, over processes when read."""
+
+    def __init__(self, names: list[str], sizes: Sizes, device: torch.device) -> None:
+        self.names, self.sizes, self.device = names, sizes, device
+        self.reset()
+
+    def reset(self) -> None:
+        count = max(1, len(self.names))
+        kind = torch.float64
+        self.nats = torch.zeros(count, dtype=kind, device=self.device)
+        self.counts = np.zeros((3, count))
+
+    def add(self, batch: Batch, nll: torch.Tensor, sources: torch.Tensor) -> None:
+        """nll: float32[rows, T] on the device; no synchronisation with the host."""
+        self.nats.index_add_(0, sources.flatten(), nll.detach().flatten().to(self.nats.dtype))
+        there = batch.targets != IGNORE
+        ids, where = batch.targets[there], batch.sources[there]
+        n = self.counts.shape[1]
+        self.counts[0] += np.bincount(where, minlength=n)
+        for i, size in enumerate(self.sizes, 1):
+            self.counts[i] += np.bincount(where, weights=size[ids], minlength=n)
+
+    def sums(self, world: World) -> list[float]:
+        """What was added since `reset`, over all processes: for a checkpoint between two rows."""
+        return world.sum(*self.nats.tolist(), *self.counts.ravel().tolist())
+
+    def restore(self, sums: list[float]) -> None:
+        """Go on from `sums`; on one process only."""
+        nats, *counts = np.array(sums).reshape(4, -1)
+        self.nats += torch.from_numpy(nats).to(self.device)
+        self.counts += np.array(counts)
+
+    def read(self, world: World) -> dict[str, Any]:
+        """loss (nats a token), bpb, bpc, tokens, and the same under `sources` for each source."""
+        nats, tokens, n_bytes, chars = np.array(self.sums(world)).reshape(4, -1)
+        total = _rates(nats.sum(), tokens.sum(), n_bytes.sum(), chars.sum())
+        if len(self.names) > 1:
+            total["sources"] = {
+                name: _rates(nats[i], tokens[i], n_bytes[i], chars[i])
+                for i, name in enumerate(self.names)
+                if tokens[i]
+            }
+        return total
+
+
+def held_out_loader(config: Config) -> Loader | None:
+    """The held-out split in an order that no run changes; None when nothing was held out."""
+    data = replace(config.data, weights={}, max_epochs=1.0)  # all rows: each once
+    train = replace(config.train, seed=0, ramp=[], batch_rows=config.eval.micro_rows)
+    loader = Loader(config.data.tokens, data, train, "held", empty_ok=True)
+    return loader if len(loader.documents) else None
+
+
+@torch.no_grad()
+def held_out(
+    model: CausalLM, loader: Batches, config: Config, sizes: Sizes, world: World
+) -> dict[str, Any]:
+    """Evaluate on the first `eval.rows` rows (all, if 0 or fewer exist), shared by processes."""
+    available = loader.epoch_rows()
+    count = min(config.eval.rows or available, available)
+    meter = Meter(loader.documents.names, sizes, world.device)
+    was_training = model.training
+    model.eval()
+    step = config.eval.micro_rows * world.size
+    for start in range(0, count, step):
+        batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
+        begin = world.rank * config.eval.micro_rows
+        mine = batch.rows(begin, begin + config.eval.micro_rows)
+        if not len(mine.tokens):  # every process takes part in every collective
+            mine = batch.rows(0, 1)
+            mine.targets[:] = IGNORE
+        tokens, targets, sources, mask = to_device(mine, config, world.device)
+        nll, _ = model(tokens, targets, mask)
+        meter.add(mine, nll, sources)
+    model.train(was_training)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()  # a forward pass alone may leave parameters gathered
+    return meter.read(world)
+
+
+def to_device(
+    batch: Batch, config: Config, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any]:
+    """(tokens, targets, sources, mask) of a batch, copied without waiting."""
+    arrays = [
+        torch.from_numpy(np.ascontiguousarray(a))
+        for a in (batch.tokens, batch.targets, batch.sources, batch.documents)
+    ]
+    mask = None
+    if config.data.attention == "document":
+        half = compute_dtype(config.parallel, device) != torch.float32
+        mask = document_mask(arrays[3], "auto" if half else "masked", device)
+    if device.type == "cuda":
+        arrays = [a.pin_memory().to(device, non_blocking=True) for a in arrays[:3]]
+    return arrays[0], arrays[1], arrays[2], mask
+
+
+def _rates(nats: float, tokens: float, n_bytes: float, chars: float) -> dict[str, Any]:
+    bits = nats / math.log(2)
+    return {
+        "loss": nats / max(1.0, tokens),
+        "bpb": bits / max(1.0, n_bytes),
+        "bpc": bits / max(1.0, chars),
+        "tokens": int(tokens),
+        "bytes": int(n_bytes),
+        "chars": int(chars),
+    }

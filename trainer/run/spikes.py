@@ -1,0 +1,54 @@
+"""Spikes of the gradient norm: which steps a run passes over.
+
+A skipped batch keeps its number, so order, replay and trace stay functions of the step;
+RUN/skipped.json has the numbers and outlives a return to an older checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from trainer.config.settings import TrainConfig
+from trainer.data import files
+from trainer.run.folder import skipped
+
+RECENT = 50  # norms whose mean is the usual one
+ENOUGH = 10  # with fewer only a norm that is not finite is a spike
+
+
+class Spikes:
+    """`norms` of the last good steps; `skipped`: steps (0-based) that are not trained on."""
+
+    def __init__(self, config: TrainConfig, folder: Path, main: bool) -> None:
+        self.config, self.folder, self.main = config, folder, main
+        self.norms: list[float] = []
+        self.skipped = skipped(folder)
+        self._fresh = False
+
+    def is_spike(self, step: int, norm: float) -> bool:
+        """Whether the gradient norm of `step` is far above the recent mean; then it is skipped."""
+        recent = self.norms[-RECENT:]
+        usual = sum(recent) / len(recent) if len(recent) >= ENOUGH else math.inf
+        if math.isfinite(norm) and norm <= self.config.spike * usual:
+            self.norms = [*recent, norm]
+            return False
+        if self.main:
+            print(f"skipped a step: gradient norm {norm:.3g}, usual {usual:.3g}", flush=True)
+        self._fresh = True
+        self.skip(step + 1, step + 1)
+        return True
+
+    def skip(self, start: int, stop: int) -> None:
+        """Steps start..stop (as the log counts them) are not to be trained on."""
+        self.skipped |= set(range(start - 1, stop))
+        if self.main:
+            text = json.dumps(sorted(self.skipped))
+            files.write(self.folder / "skipped.json", text.encode())
+
+    def rewind_due(self) -> bool:
+        """Whether the step before was a new spike and the settings ask to go back. Asked once."""
+        due = self._fresh and self.config.spike_rewind > 0
+        self._fresh = False
+        return due

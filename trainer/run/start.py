@@ -1,0 +1,126 @@
+"""Before the first step: the lock on the run folder, its token shards, its description."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.config.settings import Config, ConfigError, TrainError
+from trainer.config.write import as_toml
+from trainer.data import files
+from trainer.data.prepare import prepare
+from trainer.data.steps import first_row
+from trainer.run.processes import World, on_main
+
+
+def tokenised(config: Config, world: World) -> Config:
+    """Settings whose data.tokens stands: with data.corpus it is made now, by `prepare` itself.
+
+    The main process works while the others wait; a run that starts again finds it done.
+    """
+    data = config.data
+    if not data.corpus:
+        return config
+    if data.tokens or not data.tokenizer:
+        raise ConfigError("data.corpus goes with data.tokenizer, and in place of data.tokens")
+    tokens = Path(config.out) / "tokens"
+    workers = max(1, (os.cpu_count() or 1) - 1)
+    arguments = (data.corpus, data.tokenizer, tokens, data.held_out, workers)
+    on_main(world, lambda: prepare(*arguments))
+    return replace(config, data=replace(data, tokens=str(tokens)))
+
+
+@contextmanager
+def locked(folder: Path, world: World) -> Iterator[None]:
+    """Keep a second run out of a folder for the length of a `with`."""
+    handle = None
+
+    def take() -> None:
+        nonlocal handle
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / "lock").open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainError(f"another process is training in {folder}") from error
+        except OSError:
+            return  # a file system without locks
+
+    on_main(world, take)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            handle.close()
+
+
+def describe(
+    folder: Path, config: Config, tokenizer_dir: Path, manifest: dict[str, Any], steps: int
+) -> None:
+    """Describe the run, or refuse a folder that holds another one or a longer one.
+
+    RUN/starts.jsonl has a line with the settings of every start.
+    """
+    identity = {"model": asdict(config)["model"], "data": manifest["fingerprint"]}
+    keys = ("seed", "batch_rows", "ramp", "optimizer")
+    identity |= {k: asdict(config)["train"][k] for k in keys}
+    # What the fingerprint counts already.
+    places = {"tokens": "", "corpus": "", "tokenizer": "", "held_out": 0.0}
+    identity["order"] = {**asdict(config)["data"], **places}
+    described = folder / "run.json"
+    if described.exists():
+        old = json.loads(described.read_text(encoding="utf-8"))["identity"]
+        different = [k for k in identity if old.get(k) != identity[k]]
+        if different:
+            raise ConfigError(
+                f"{folder} holds a run with another {', '.join(different)}: choose another out"
+            )
+    latest = folder / "latest"
+    saved = int(latest.read_text().removeprefix("step-")) if latest.exists() else 0
+    if saved > steps:
+        raise ConfigError(
+            f"{folder} stands at step {saved:,}, beyond the {steps:,} asked for: "
+            "raise train.steps or choose another out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"identity": identity, "config": asdict(config)}, indent=1)
+    files.write(described, text.encode())
+    files.write(folder / "config.toml", as_toml(config).encode())
+    env = {"python": platform.python_version(), "torch": torch.__version__}
+    env |= {"machine": platform.platform()}
+    files.write(folder / "env.json", json.dumps(env, indent=1).encode())
+    files.write(folder / "data-card.json", json.dumps(manifest, indent=1).encode())
+    if not (folder / "tokenizer").exists():
+        partial = folder / "tokenizer.tmp"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(tokenizer_dir, partial)
+        partial.rename(folder / "tokenizer")
+    start = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "from_step": saved}
+    with (folder / "starts.jsonl").open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps({**start, "config": asdict(config)}) + "\n")
+
+
+def refuse_other_data(
+    state: dict[str, Any], config: Config, step: int, manifest: dict[str, Any]
+) -> None:
+    """A run that takes over the full state of a step also takes over the order of data."""
+    train = config.train
+    here = {"seed": train.seed, "row": first_row(train, step), "data": manifest["fingerprint"]}
+    different = [k for k, v in here.items() if state.get(k) != v]
+    if different:
+        raise ConfigError(
+            f"checkpoint.load_step goes on with the data of {config.checkpoint.load}, but the "
+            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and data.tokens, "
+            "or leave load_step 0 to start from its weights alone"
+        )

@@ -1,0 +1,335 @@
+"""The training loop: batches in, metrics and checkpoints out, on any number of processes.
+
+The loss of a step is the sum over all targets of the global batch divided by their number, so it
+does not depend on how rows fall on processes or micro-batches.
+
+A spike of the gradient norm skips its step, or (train.spike_rewind) takes the run back to its last
+checkpoint, from where it passes over the batches up to the spike. A skipped batch keeps its number:
+order, replay and trace stay a function of the step; RUN/skipped.json has the numbers.
+
+The run folder is drawn in folder.py; one step is followed with its figures in README.md.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from trainer.config.settings import Config, ConfigError, TrainError
+from trainer.data.loader import Batch, Batches, Loader, chain, prefetch
+from trainer.data.steps import first_row, micro_rows, total_steps
+from trainer.data.tokenizer import Tokenizer
+from trainer.model import flops, peaks
+from trainer.run import evaluate, optim, parallel, processes
+from trainer.run.checkpoint import Checkpointer
+from trainer.run.log import Log
+from trainer.run.processes import World, on_main
+from trainer.run.schedule import lr_scale
+from trainer.run.spikes import Spikes
+from trainer.run.start import describe, locked, refuse_other_data, tokenised
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a run reads: from data.tokens, or given by `sft` and `ablate`."""
+
+    train: Batches
+    held_out: Batches | None
+    tokenizer: Path  # folder
+
+
+def train(config: Config, feed: Feed | None = None) -> dict[str, Any]:
+    """Run to the last step, or until SIGTERM/SIGUSR1; continues a run that stands in config.out.
+
+    feed None: the token shards of data.tokens. Returns {"first": evaluation before, "last": after,
+    "step", "chain", "done"}. Raises ConfigError for settings that cannot be, TrainError for a run
+    that cannot go on.
+    """
+    world = processes.start(config.parallel)
+    with locked(Path(config.out), world):
+        result = _train(config, world, feed)
+    processes.stop(world)
+    return result
+
+
+def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
+    if feed is None:
+        config = tokenised(config, world)
+        loader = Loader(config.data.tokens, config.data, config.train)
+        tokenizer_dir = Path(config.data.tokens) / "tokenizer"
+        feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
+    tokenizer = Tokenizer.load(feed.tokenizer)
+    run = Run(with_vocab(config, tokenizer.vocab_size), world, tokenizer, feed)
+    # Ray runs its workers in a thread, where Python takes no signal handlers.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    watched = (signal.SIGTERM, signal.SIGUSR1) if in_main_thread else ()
+    before = [signal.signal(number, run.on_signal) for number in watched]
+    result = run.loop()
+    for number, handler in zip(watched, before, strict=True):
+        signal.signal(number, handler)  # ours holds the run, and with it the process group
+    return result
+
+
+def with_vocab(config: Config, vocab_size: int) -> Config:
+    """`config` with a vocabulary that holds the tokenizer's ids, padded to a multiple of 64."""
+    if config.model.vocab_size and config.model.vocab_size < vocab_size:
+        raise ConfigError(
+            f"model.vocab_size is {config.model.vocab_size} but the tokenizer has {vocab_size} "
+            "entries; set it to 0 to follow the tokenizer"
+        )
+    size = config.model.vocab_size or -(-vocab_size // 64) * 64
+    return replace(config, model=replace(config.model, vocab_size=size))
+
+
+class Run:
+    """Everything a run holds; `loop` is the whole of training."""
+
+    def __init__(self, config: Config, world: World, tokenizer: Tokenizer, feed: Feed) -> None:
+        self.config, self.world, self.folder = config, world, Path(config.out)
+        self.loader, self.held_out = feed.train, feed.held_out
+        self.steps = total_steps(config)
+        self.micro_rows = micro_rows(config, world.size)
+        self.loader.extend(first_row(config.train, self.steps))  # refuses a run without the data
+        self.token_sizes = tokenizer.sizes()
+        self.manifest = self.loader.documents.manifest
+        on_main(
+            world,
+            lambda: describe(self.folder, config, feed.tokenizer, self.manifest, self.steps),
+        )
+        self.model = parallel.build(config, world)
+        self.optimizers = optim.build(self.model, config.train)
+        self.checkpoints = Checkpointer(
+            self.folder, config.checkpoint, world, self.model, self.optimizers
+        )
+        names = self.loader.documents.names
+        self.meter = evaluate.Meter(names, self.token_sizes, world.device)
+        self.spikes = Spikes(config.train, self.folder, world.main)
+        self.signalled = False
+        self.rewound_to: int | None = None  # the step a rewind has taken the run to
+
+    def loop(self) -> dict[str, Any]:
+        """Every step from where the run stands to its end; what `train` returns."""
+        config = self.config
+        # A run goes on from its newest checkpoint; the sums since the last log row come with it.
+        state = self._start()
+        done = saved = int(state["step"])  # steps done, and steps in the newest checkpoint
+        self.chain = str(state["chain"])
+        self.spikes.norms = list(state.get("norms", []))
+        if self.world.main and state.get("meter"):
+            self.meter.restore(state["meter"])
+        first, last = state["first"], state["last"]  # held-out results
+        with (
+            Log(self.folder, config, self.world, self.steps, done) as log,
+            processes.steady_collector() as collect_garbage,
+        ):
+            # Before the first step: what an untrained model scores, to compare with.
+            if done == 0 and self.held_out is not None and first is None:
+                first = last = self._evaluate(log, 0)
+            if done >= self.steps and self.held_out is not None:
+                last = self._evaluate(log, done)  # the checkpoint was saved before that
+            waiting_since = logged_at = time.perf_counter()
+            for step, batch in self._batches(done):
+                # 1. The loader works one batch ahead in a thread: what is waited here is its lag.
+                log.waited += time.perf_counter() - waiting_since
+                # 2. Forward, backward, optimiser.
+                norm = self.step(step, batch)
+                # 3. Garbage now, in all processes alike, and at no other time.
+                collect_garbage()
+                # 4. After a spike the run may stand at an earlier step: nothing more of this one.
+                if self._rewound(log, step):
+                    waiting_since = logged_at = time.perf_counter()
+                    continue
+                # 5. The rolling hash proves which batches were read, in which order (`replay`).
+                done = step + 1
+                log.tokens += batch.loss_tokens
+                self.chain = chain(self.chain, batch.digest)
+                # 6. The only waits for the device are here: figures are read every log.every steps.
+                if done % config.log.every == 0 or done == self.steps:
+                    logged_at = self._log(log, done, norm, logged_at)
+                    self.checkpoints.poll()
+                # 7. Asked once a step: a signal later in it, on one process or all, waits its turn.
+                stopping = self.world.any(self.signalled)
+                # 8. Save before evaluating: a crash there loses nothing.
+                if done % config.checkpoint.every == 0 or done == self.steps or stopping:
+                    self._save(done, first, last)
+                    saved = done
+                # 9. Evaluate now and then, but not when the job is about to be killed.
+                due = config.eval.every and done % config.eval.every == 0
+                if self.held_out is not None and (due or done == self.steps) and not stopping:
+                    last = self._evaluate(log, done)
+                if stopping:
+                    log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
+                    break
+                waiting_since = time.perf_counter()
+            # An asynchronous save may still be under way; the report needs every row.
+            self.checkpoints.close()
+            log.finish()
+        result = {"first": first, "last": last, "step": done, "chain": self.chain}
+        return result | {"done": done >= self.steps}
+
+    def _batches(self, step: int) -> Iterator[tuple[int, Batch]]:
+        """(step, batch) to the end of the run, from an earlier step again after a rewind."""
+        while step < self.steps:
+            for at, batch in prefetch(self.loader, step, self.steps):
+                yield at, batch
+                if self.rewound_to is not None:
+                    break
+            else:
+                return
+            step, self.rewound_to = self.rewound_to, None
+
+    def step(self, step: int, batch: Batch) -> torch.Tensor:
+        """One optimiser step on a global batch; returns the gradient norm (0 if passed over).
+
+        batch: all rows of the step, the same on every process; each takes its own micro-batches.
+        The norm is a float32 scalar on the device, before clipping.
+        """
+        config, size, rows = self.config, self.world.size, self.micro_rows
+        if step in self.spikes.skipped:
+            return torch.zeros(())
+        total, losses = len(batch.tokens), []
+        # Each turn takes `rows` rows on every process; gradients add up until the last turn.
+        for start in range(0, total, rows * size):
+            # Only the last backward pass reduces: the sum of all is sent once.
+            is_last = start + rows * size >= total
+            parallel.sync_gradients(self.model, is_last or config.parallel.reduce_every_pass)
+            begin = start + self.world.rank * rows
+            micro = batch.rows(begin, begin + rows)
+            tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
+            with_z = config.train.z_loss > 0
+            nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, with_z)
+            loss = nll.sum()
+            if with_z:
+                loss = loss + config.train.z_loss * lse.square().sum()
+            # Divided by the targets of the *global* batch: the gradients of all passes and
+            # processes then add up to that of the mean.
+            (loss / batch.loss_tokens).backward()
+            losses.append((micro, nll.detach(), sources))
+        optim.set_lr(self.optimizers, lr_scale(config.train, step, self.steps))
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
+        full = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        # Reading the norm waits for the device, so it is read only where spikes are asked for.
+        if not (config.train.spike and self.spikes.is_spike(step, float(full))):
+            for parts in losses:  # a skipped step is in no figure; its loss may be NaN
+                self.meter.add(*parts)
+            for optimizer in self.optimizers:
+                optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        return full
+
+    def _rewound(self, log: Log, step: int) -> bool:
+        """After a new spike at `step`: back to the newest checkpoint, if the settings say so."""
+        if not self.spikes.rewind_due():
+            return False
+        self.checkpoints.finish()
+        state = self.checkpoints.load()
+        if state is None:
+            log.say(f"no checkpoint to go back to: step {step + 1} is skipped alone")
+            return False
+        self.rewound_to = int(state["step"])
+        self.chain, self.spikes.norms = str(state["chain"]), list(state.get("norms", []))
+        first = max(self.rewound_to, step + 1 - self.config.train.spike_rewind) + 1
+        self.spikes.skip(first, step + 1)
+        self.meter.reset()
+        log.rewind(self.rewound_to)
+        log.write(self.rewound_to, {"rewind": {"spike": step + 1, "skipped": [first, step + 1]}})
+        log.say(
+            f"spike at step {step + 1}: back to step {self.rewound_to}; "
+            f"the batches of steps {first} to {step + 1} are skipped"
+        )
+        return True
+
+    def _start(self) -> dict[str, Any]:
+        state = self.checkpoints.load()
+        if state is not None:
+            if self.world.main:
+                print(f"going on from step {state['step']:,} of {self.steps:,}", flush=True)
+            return state
+        source = self.config.checkpoint.load
+        fresh: dict[str, Any] = {"step": 0, "chain": "", "first": None, "last": None}
+        if not source:
+            return fresh
+        other = Checkpointer(
+            Path(source),
+            self.config.checkpoint,
+            self.world,
+            self.model,
+            self.optimizers,
+            reading=True,
+        )
+        step = self.config.checkpoint.load_step
+        loaded = other.load(step or None, weights_only=not step)
+        if loaded is None:
+            raise TrainError(f"no whole checkpoint{f' of step {step}' if step else ''} in {source}")
+        if not step:
+            return fresh
+        refuse_other_data(loaded, self.config, step, self.manifest)
+        return loaded
+
+    def _save(self, step: int, first: Any, last: Any) -> None:
+        state = {"step": step, "chain": self.chain, "first": first, "last": last}
+        state["norms"] = self.spikes.norms
+        state["meter"] = self.meter.sums(self.world)
+        state["row"] = first_row(self.config.train, step)
+        state["seed"] = self.config.train.seed
+        state["data"] = self.manifest["fingerprint"]
+        self.checkpoints.save(step, state)
+
+    def _evaluate(self, log: Log, step: int) -> dict[str, Any]:
+        assert self.held_out is not None
+        begin = time.perf_counter()
+        result = evaluate.held_out(
+            self.model, self.held_out, self.config, self.token_sizes, self.world
+        )
+        log.write(step, {"held_out": result})
+        log.paused += time.perf_counter() - begin
+        name = "before training" if step == 0 else f"step {step}"
+        log.say(
+            f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
+            f"{result['bpc']:.3f} bits per character"
+        )
+        return result
+
+    def _log(self, log: Log, step: int, norm: torch.Tensor, since: float) -> float:
+        """Write the row of the steps since the last one, at the time `since`; returns the time."""
+        result = self.meter.read(self.world)
+        self.meter.reset()
+        if not result["tokens"]:  # every batch since the last row was skipped
+            log.write(step, {"chain": self.chain, "skipped": log.steps_since(step)})
+            return time.perf_counter()
+        if not math.isfinite(result["loss"]):
+            raise TrainError(
+                f"the loss is {result['loss']} before step {step}: lower train.lr, raise "
+                "train.warmup_steps or set train.spike, and start again from the last checkpoint"
+            )
+        now = time.perf_counter()
+        seconds = max(1e-9, now - since - log.paused)
+        speed = log.tokens / seconds
+        scale = lr_scale(self.config.train, step - 1, self.steps)
+        row = {"train": result, "lr": self.config.train.lr * scale}
+        row |= {"grad_norm": float(norm), "chain": self.chain, "tokens_per_s": speed}
+        device = self.world.device
+        peak = peaks.peak(device, parallel.compute_dtype(self.config.parallel, device))[0]
+        shape = self.config.model, self.config.data.seq_len
+        row |= flops.utilisation(*shape, speed, peak * self.world.size)
+        row["data_wait_ms"] = 1e3 * log.waited / max(1, log.steps_since(step))
+        row["memory_gib"] = peaks.memory_gib(device)
+        log.write(step, row)
+        log.show(step, row)
+        log.waited = log.paused = 0.0
+        log.tokens = 0
+        return now
+
+    def on_signal(self, number: int, frame: object) -> None:
+        """Only noted: `loop` saves and stops at the end of the step."""
+        self.signalled = True
