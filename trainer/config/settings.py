@@ -108,7 +108,7 @@ class DataConfig:
     attention: str = setting(
         "causal", "document: no token sees another document", choices=("causal", "document")
     )
-    weights: dict[str, float] = setting({}, "source -> share of tokens; {}: as is")  # noqa: RUF009
+    weights: dict[str, float] = setting({}, "source -> share of tokens; {}: as is")
     max_epochs: float = setting(
         0.0, "refuse a mix that repeats a source more often; 0: no cap", least=0
     )
@@ -134,7 +134,7 @@ class TrainConfig:
     micro_rows: int = setting(
         8, "rows of one forward pass; batch / (processes * micro) accumulates", least=1
     )
-    ramp: list[list[int]] = setting([], "smaller batches first: [[until_step, rows], …]")  # noqa: RUF009
+    ramp: list[list[int]] = setting([], "smaller batches first: [[until_step, rows], …]")
     optimizer: str = setting(
         "adamw", "muon: for matrices; the rest stays on AdamW", choices=("adamw", "muon")
     )
