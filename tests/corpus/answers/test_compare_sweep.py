@@ -15,12 +15,13 @@ import pytest
 from corpus.answers import charts, plots
 from corpus.answers.compare import compare, profiles_of, sweep
 from corpus.errors import UsageError
+from corpus.folder.layout import Layout
 from filters.profile import load
 
 
 @pytest.fixture(scope="module")
 def found(built: Path) -> dict:
-    return compare(built, profiles_of(["web", "technical", "none"]), samples=2)
+    return compare(Layout(built), profiles_of(["web", "technical", "none"]), samples=2)
 
 
 def test_matrix_and_rules_are_those_of_the_profiles_on_the_stored_signals(
@@ -102,8 +103,8 @@ def test_two_profiles_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_sweep_by_source_adds_up_and_takes_lazy_signals(built: Path) -> None:
-    whole = sweep(built, "noun_share", 0.2, 0.8, 4)
-    parts = sweep(built, "noun_share", 0.2, 0.8, 4, by="source")
+    whole = sweep(Layout(built), "noun_share", 0.2, 0.8, 4)
+    parts = sweep(Layout(built), "noun_share", 0.2, 0.8, 4, by="source")
     for row in whole:
         own = [p for p in parts if p["threshold"] == row["threshold"]]
         for key in ("at_least", "at_most", "at_least_chars", "at_most_chars", "documents"):

@@ -12,10 +12,11 @@ import pytest
 
 from corpus.answers.explore import EXAMPLES, query, views
 from corpus.errors import UsageError
+from corpus.folder.layout import Layout
 
 
 def test_views_count_what_stands_in_the_files(built: Path) -> None:
-    found = {view["view"]: view for view in views(built)}
+    found = {view["view"]: view for view in views(Layout(built))}
     assert set(found) == {"corpus", "documents", "ledger", "duplicates"}
     for name, view in found.items():
         assert view["rows"] == pq.read_table(built / name).num_rows
@@ -24,7 +25,7 @@ def test_views_count_what_stands_in_the_files(built: Path) -> None:
 
 def test_the_examples_run(built: Path) -> None:
     for example in EXAMPLES:
-        names, rows = query(built, example)
+        names, rows = query(Layout(built), example)
         assert names and list(rows)
 
 
@@ -47,10 +48,10 @@ def test_without_a_query_views_columns_and_examples_are_printed(run_corpus, buil
 @pytest.mark.parametrize("sql", ["selec 1", "select nothing from corpus", "select * from nowhere"])
 def test_a_wrong_query_is_one_line(built: Path, sql: str) -> None:
     with pytest.raises(UsageError, match="cannot run") as error:
-        query(built, sql)
+        query(Layout(built), sql)
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_that_is_no_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no build folder"):
-        views(tmp_path)
+        views(Layout(tmp_path))

@@ -11,6 +11,7 @@ import pytest
 
 from corpus.answers.trace import trace
 from corpus.errors import UsageError
+from corpus.folder.layout import Layout
 
 
 def test_a_shard_row_leads_to_its_record_and_the_record_back(
@@ -28,13 +29,13 @@ def test_a_shard_row_leads_to_its_record_and_the_record_back(
     assert found["record"]["sha256"] == hashlib.sha256(record).hexdigest()
     assert found["record"]["first_line"].startswith("WARC/1")
     for name in (f"{found['source_file']}:{start}", f"sample.warc.gz:{start}", found["id"]):
-        (back,) = trace(built, name)
+        (back,) = trace(Layout(built), name)
         assert (back["shard"], back["row"]) == (f"corpus/{shard.name}", 17), name
 
 
 def test_a_document_that_was_dropped_has_a_record_and_no_row(run_corpus, built: Path) -> None:
     row = next(r for r in pq.read_table(built / "duplicates").to_pylist() if r["kind"] != "kept")
-    (found,) = trace(built, row["id"])
+    (found,) = trace(Layout(built), row["id"])
     assert found["shard"] is None and found["outcome"] == "dropped"
     assert found["source_file"].endswith("sample.warc.gz") and found["source_length"] > 0
     text = run_corpus("trace", built, row["id"]).stdout
@@ -45,17 +46,17 @@ def test_every_shard_row_can_be_traced(built: Path) -> None:
     shard = sorted((built / "corpus").iterdir())[0]
     rows = pq.read_table(shard, columns=["id"])["id"].to_pylist()
     for number in (0, len(rows) // 2, len(rows) - 1):
-        (found,) = trace(built, f"{shard}:{number}")
+        (found,) = trace(Layout(built), f"{shard}:{number}")
         assert found["id"] == rows[number]
 
 
 @pytest.mark.parametrize("name", ["https://nowhere.example.jp/", "sample.warc.gz:1", "x"])
 def test_an_unknown_name_is_refused_in_one_line(built: Path, name: str) -> None:
     with pytest.raises(UsageError, match="SHARD:ROW") as error:
-        trace(built, name)
+        trace(Layout(built), name)
     assert "\n" not in str(error.value)
 
 
 def test_a_row_beyond_the_shard_is_named(built: Path) -> None:
     with pytest.raises(UsageError, match="there is no row 99999"):
-        trace(built, "train-00000-of-00001.parquet:99999")
+        trace(Layout(built), "train-00000-of-00001.parquet:99999")
