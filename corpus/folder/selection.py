@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.folder.commit import picked_rows, sha256
+from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
+from corpus.settings import Settings
 
 SELECTED = pa.schema(
     [
@@ -93,3 +96,24 @@ def ledger_rows(documents: pa.Table, stage: str, **columns: object) -> pa.Table:
             value = pa.repeat(pa.scalar(value, field.type), n)
         arrays.append(value if isinstance(value, pa.ChunkedArray) else pa.array(value, field.type))
     return pa.table(arrays, schema=pa.schema([f.with_nullable(True) for f in LEDGER]))
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The rows that are left of a documents file, as a unit of work; picklable."""
+
+    folder: Folder
+    index: int
+    chain: tuple[str, ...]
+    settings: Settings
+    made_from: str  # names what all units of the stage are made from
+
+    @property
+    def layout(self) -> Layout:
+        return self.folder.layout
+
+    def read(self) -> pa.Table:
+        return read(self.layout, self.index, self.chain)
+
+    def texts(self) -> Iterator[pa.RecordBatch]:
+        return texts(self.layout, self.index, self.chain)

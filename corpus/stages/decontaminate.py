@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,28 +22,9 @@ from corpus.dedup.passages import contamination as method
 from corpus.dedup.passages import evalsets
 from corpus.folder import selection
 from corpus.folder.commit import commit, sha256
-from corpus.folder.folder import Folder
-from corpus.folder.layout import Layout
+from corpus.folder.selection import Selected
 from corpus.settings import DecontaminateSettings
 from corpus.stages.stage import Job
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """One documents file; picklable."""
-
-    folder: Folder
-    index: int
-    settings: DecontaminateSettings
-    chain: tuple[str, ...]
-    made_from: str
-
-    @property
-    def layout(self) -> Layout:
-        return self.folder.layout
-
-    def texts(self) -> Iterator[pa.RecordBatch]:
-        return selection.texts(self.layout, self.index, self.chain)
 
 
 def run(job: Job) -> None:
@@ -54,7 +34,7 @@ def run(job: Job) -> None:
     made_from = hashlib.sha256("".join(parts).encode()).hexdigest()
     if all(job.folder.is_made_from("decontaminate", index, made_from) for index in job.files):
         return
-    units = [_Unit(job.folder, i, settings, job.chain, made_from) for i in job.files]
+    units = [Selected(job.folder, i, job.chain, job.settings, made_from) for i in job.files]
     # An n-gram weighs what the whole corpus says: count everywhere, then mark.
     _items(settings)  # wrong sets fail here, in one line
     job.each(_count, units, "count n-grams")
@@ -77,20 +57,20 @@ def _items(settings: DecontaminateSettings) -> method.Items:
     return method.load_items(list(map(Path, settings.sets)), settings.ngram)
 
 
-def _count(unit: _Unit) -> None:
-    number, df = method.count(unit.texts(), _items(unit.settings))
+def _count(unit: Selected) -> None:
+    number, df = method.count(unit.texts(), _items(unit.settings.decontaminate))
     path = unit.layout.ngram_counts(unit.index)
     commit(path, lambda file: np.save(file, np.append(df, number)))
 
 
-def _read_counts(unit: _Unit) -> tuple[int, np.ndarray]:
+def _read_counts(unit: Selected) -> tuple[int, np.ndarray]:
     counts = np.load(unit.layout.ngram_counts(unit.index))
     return int(counts[-1]), counts[:-1]
 
 
-def _mark(unit: _Unit, weights: np.ndarray) -> None:
+def _mark(unit: Selected, weights: np.ndarray) -> None:
     """Write what is left of a file, the ledger rows and the receipt."""
-    folder, layout, settings = unit.folder, unit.layout, unit.settings
+    folder, layout, settings = unit.folder, unit.layout, unit.settings.decontaminate
     before = pq.read_table(selection.path_of(layout, unit.index, unit.chain))
     ledger = layout.ledger("decontaminate", unit.index)
     remove = settings.action == "remove"

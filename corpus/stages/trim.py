@@ -8,9 +8,6 @@ its paragraphs (by length) as its weight. A document of which nothing is left is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,31 +19,12 @@ from corpus.dedup.signatures.normal import normalise
 from corpus.errors import RunError
 from corpus.folder import selection
 from corpus.folder.commit import commit_parquet, sha256
-from corpus.folder.folder import Folder
-from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
+from corpus.folder.selection import Selected
 from corpus.settings import DedupSettings
 from corpus.stages.stage import Job
 
 BYTES_PER_LETTER = 40  # of corpus.dedup.passages.substrings
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """One documents file; picklable."""
-
-    folder: Folder
-    index: int
-    settings: DedupSettings
-    chain: tuple[str, ...]
-    made_from: str
-
-    @property
-    def layout(self) -> Layout:
-        return self.folder.layout
-
-    def texts(self) -> Iterator[pa.RecordBatch]:
-        return selection.texts(self.layout, self.index, self.chain)
 
 
 def run(job: Job) -> None:
@@ -55,7 +33,7 @@ def run(job: Job) -> None:
     made_from = selection.digest(layout, job.files, job.chain)
     if all(job.folder.is_made_from("trim", index, made_from) for index in job.files):
         return
-    units = [_Unit(job.folder, i, settings, job.chain, made_from) for i in job.files]
+    units = [Selected(job.folder, i, job.chain, job.settings, made_from) for i in job.files]
     counts = [layout.paragraph_counts(index) for index in job.files]
     # Paragraphs are counted over all files before one of them is cut.
     if settings.paragraph != "none":
@@ -71,11 +49,11 @@ def run(job: Job) -> None:
         path.unlink(missing_ok=True)
 
 
-def _count(unit: _Unit) -> None:
+def _count(unit: Selected) -> None:
     paragraphs.count(unit.texts(), unit.layout.paragraph_counts(unit.index))
 
 
-def _annotate(unit: _Unit) -> None:
+def _annotate(unit: Selected) -> None:
     layout = unit.layout
     paragraphs.annotate(
         unit.texts(), layout.frequent_paragraphs, layout.paragraphs(unit.index),
@@ -83,7 +61,7 @@ def _annotate(unit: _Unit) -> None:
     )  # fmt: skip
 
 
-def _find_spans(units: list[_Unit], settings: DedupSettings) -> None:
+def _find_spans(units: list[Selected], settings: DedupSettings) -> None:
     """Write the passages that an earlier document has, a file per documents file."""
     parts, starts, letters = [], [0], 0
     for unit in units:
@@ -107,7 +85,7 @@ def _find_spans(units: list[_Unit], settings: DedupSettings) -> None:
         commit_parquet(path, part.schema, part.set_column(0, "document", own))
 
 
-def _after_paragraphs(unit: _Unit) -> tuple[pa.Table, pa.Array, np.ndarray, np.ndarray]:
+def _after_paragraphs(unit: Selected) -> tuple[pa.Table, pa.Array, np.ndarray, np.ndarray]:
     """(documents, texts large_string[n], paragraphs cut int64[n], weight float32[n]) of a file."""
     batches = list(unit.texts())
     if not batches:
@@ -116,25 +94,25 @@ def _after_paragraphs(unit: _Unit) -> tuple[pa.Table, pa.Array, np.ndarray, np.n
     table = pa.Table.from_batches(batches)
     texts = table["text"].cast(pa.large_string()).combine_chunks()
     cut, weight = np.zeros(len(table), int), np.ones(len(table), np.float32)
-    rule = unit.settings.paragraph_rule
-    if unit.settings.paragraph != "none" and rule != "count":
-        name = f"{unit.settings.paragraph_match}_{unit.settings.paragraph}"
+    rule = unit.settings.dedup.paragraph_rule
+    if unit.settings.dedup.paragraph != "none" and rule != "count":
+        name = f"{unit.settings.dedup.paragraph_match}_{unit.settings.dedup.paragraph}"
         annotated = pq.read_table(unit.layout.paragraphs(unit.index), columns=[name])
         counts = annotated[name].combine_chunks()
         if rule == "remove":
-            texts, cut = paragraphs.drop(texts, counts, unit.settings.paragraph_least)
+            texts, cut = paragraphs.drop(texts, counts, unit.settings.dedup.paragraph_least)
         else:
-            weight = paragraphs.document_weights(texts, counts, unit.settings.paragraph_least)
+            weight = paragraphs.document_weights(texts, counts, unit.settings.dedup.paragraph_least)
     return table.drop_columns(["text"]), texts, cut, weight
 
 
-def _finish(unit: _Unit) -> None:
+def _finish(unit: Selected) -> None:
     """Write what is left of a file, its ledger rows and its receipt."""
     folder, layout = unit.folder, unit.layout
-    before = selection.read(layout, unit.index, unit.chain)
+    before = unit.read()
     documents, texts, cut, weight = _after_paragraphs(unit)
     letters = np.zeros(len(texts), int)
-    if unit.settings.substring and len(texts):
+    if unit.settings.dedup.substring and len(texts):
         shorter = drop_spans(texts, pq.read_table(layout.passages(unit.index)))
         letters = pc.subtract(pc.utf8_length(texts), pc.utf8_length(shorter)).to_numpy()
         texts = shorter
@@ -152,7 +130,7 @@ def _finish(unit: _Unit) -> None:
     weights = pc.multiply(before["weight"], pa.array(weight))
     table = table.set_column(at, selection.WEIGHT, weights).take(kept).combine_chunks()
     out, ledger = layout.rows("trim", unit.index), layout.ledger("trim", unit.index)
-    rows = _ledger(documents, unit.settings, cut, letters, empty)
+    rows = _ledger(documents, unit.settings.dedup, cut, letters, empty)
     outputs = {out: folder.commit_parquet(out, table.schema, table)[0]}
     outputs[ledger] = folder.commit_parquet(ledger, LEDGER, rows)[0]
     if (annotated := layout.paragraphs(unit.index)).exists():
