@@ -11,8 +11,8 @@ import zlib
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import kernel
 from filters.kernels.lz4 import TABLE_SIZE, compressed_size
 from filters.kernels.spec import Bytes, Floats, Offsets, Signal, number
 
@@ -49,7 +49,7 @@ def measure_zlib(data: Bytes, offsets: Offsets, out: Floats) -> None:
         out[row, 0] = len(zlib.compress(view[begin:end], 9)) / size if size else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lz4_ratios(data: Bytes, offsets: Offsets, out: Floats) -> None:
     """The LZ4 ratio of every document, its line breaks left out and cut at LZ4_INPUT bytes."""
     table = np.empty(TABLE_SIZE, np.uint32)

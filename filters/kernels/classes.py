@@ -8,8 +8,8 @@ Swallow's sets: the long vowel mark is none of them, and kanji beyond U+FFFF are
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Scalar
 
 OTHER, HIRAGANA, KATAKANA, KANJI, KUTEN, TOTEN = 0, 1, 2, 3, 4, 5
@@ -126,7 +126,7 @@ def _table() -> Bytes:
 CLASS_TABLE = _table()
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def class_of(point: Scalar, table: Bytes) -> Scalar:
     """Class of a code point; `table` is `CLASS_TABLE`, handed in so that kernels share one copy."""
     if point < 0x10000:
@@ -134,7 +134,7 @@ def class_of(point: Scalar, table: Bytes) -> Scalar:
     return class_above(point)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def class_above(point: Scalar) -> Scalar:
     """Class beyond U+FFFF, where comparisons cost less than a table of a million bytes."""
     if point < 0x1AFF0:

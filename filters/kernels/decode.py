@@ -8,14 +8,14 @@ becomes U+FFFD, one for one, and nothing outside the document is ever read.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 REPLACEMENT = np.uint32(0xFFFD)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> None:
     """Code points of the documents `data[offsets[i]:offsets[i + 1]]`.
 
@@ -69,11 +69,11 @@ def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> No
         starts[doc + 1] = out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _tail(b: Scalar) -> bool:
     return (b & 0xC0) == 0x80
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _low6(b: Scalar, shift: Scalar) -> Scalar:
     return (np.uint32(b) & np.uint32(0x3F)) << np.uint32(shift)

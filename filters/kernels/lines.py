@@ -8,8 +8,8 @@ more of them (Gopher, in datatrove).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import kernel
 from filters.kernels.marks import (
     BULLET,
     FINEWEB_END,
@@ -77,7 +77,7 @@ N_SIGNALS = len(SIGNALS)
 START = 50
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_lines(points: Points, starts: Offsets, marks: Marks, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; marks is MARK_TABLE."""
     longest = np.int64(1)
@@ -111,7 +111,7 @@ def measure_lines(points: Points, starts: Offsets, marks: Marks, out: Floats) ->
             row[18] = characters / len(text)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lines(
     text: Points, marks: Marks, begins: Offsets, ends: Offsets, hashes: Hashes, row: Floats
 ) -> tuple[Scalar, Scalar]:
@@ -200,7 +200,7 @@ def _lines(
     return n_filled, n_lines - 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _top_three(a: Scalar, b: Scalar, c: Scalar, x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
     if x > a:
         return x, a, b
@@ -209,7 +209,7 @@ def _top_three(a: Scalar, b: Scalar, c: Scalar, x: Scalar) -> tuple[Scalar, Scal
     return a, b, x
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pieces(text: Points, begins: Offsets, ends: Offsets, hashes: Hashes) -> Scalar:
     """Spans of `re.split("\\n+", text)`, empty first and last pieces included; their number."""
     n = 0
@@ -232,7 +232,7 @@ def _pieces(text: Points, begins: Offsets, ends: Offsets, hashes: Hashes) -> Sca
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blocks(text: Points, marks: Marks, begins: Offsets, ends: Offsets, hashes: Hashes) -> Scalar:
     """Spans of `re.split("\\n{2,}", text.strip())`; their number."""
     first, last = 0, len(text)

@@ -7,8 +7,8 @@ Only the size is wanted, so nothing is written. Algorithm and constants: lz4.c 1
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Points, Scalar
 
 MIN_MATCH = 4
@@ -20,7 +20,7 @@ SMALL_INPUT = 65536 + MATCH_FIND_LIMIT - 1  # below, the reference hashes 4 byte
 TABLE_SIZE = 1 << 13
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compressed_size(data: Bytes, table: Points) -> Scalar:
     """Bytes of the LZ4 block of `data`; table has TABLE_SIZE entries and is overwritten."""
     end = np.int64(len(data))
@@ -82,13 +82,13 @@ def compressed_size(data: Bytes, table: Points) -> Scalar:
     return out + 1 + literals + _extra(literals)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _extra(length: Scalar) -> Scalar:
     """Length bytes beyond the token's four bits."""
     return (length - 15) // 255 + 1 if length >= 15 else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _read4(data: Bytes, i: Scalar) -> Scalar:
     i = np.uint64(i)
     return (
@@ -99,7 +99,7 @@ def _read4(data: Bytes, i: Scalar) -> Scalar:
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _hash(data: Bytes, i: Scalar, small: Scalar) -> Scalar:
     low = _read4(data, i)
     if small:
@@ -108,12 +108,12 @@ def _hash(data: Bytes, i: Scalar, small: Scalar) -> Scalar:
     return np.uint32(((five << np.uint64(24)) * np.uint64(889523592379)) >> np.uint64(52))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _same4(data: Bytes, a: Scalar, b: Scalar) -> bool:
     return _read4(data, a) == _read4(data, b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _common(data: Bytes, a: Scalar, b: Scalar, limit: Scalar) -> Scalar:
     """Equal bytes from a and b on, b staying below limit."""
     length = np.int64(0)

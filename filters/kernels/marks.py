@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from filters.kernels.charsets import DECIMAL, EMOJI, FINEWEB_TERMINAL, HOJICHAR_SPECIAL, code_points
+from filters.kernels.kernel import inlined
 from filters.kernels.spec import Scalar
 
 Marks = NDArray[np.uint16]
@@ -69,7 +69,7 @@ def _above() -> Marks:
 MARK_TABLE = np.concatenate([_table(), _above()])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def marks_of(point: Scalar, table: Marks) -> Scalar:
     """Bits of a code point; `table` is MARK_TABLE, handed in so that kernels share one copy."""
     return table[point] if point < np.uint32(0x20000) else np.uint16(0)

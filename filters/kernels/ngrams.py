@@ -12,8 +12,8 @@ n-grams run over the whole document, line breaks included, as in Swallow's `qual
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import SWALLOW, Floats, Hashes, Offsets, Points, Scalar, Signal, share
 
 TOP_SIZES = (2, 3, 4)
@@ -53,7 +53,7 @@ SIGNALS: tuple[Signal, ...] = (
 N_SIGNALS = len(SIGNALS)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents."""
     longest = np.int64(1)
@@ -76,7 +76,7 @@ def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
         _scan(letters, ranked[: len(text)], triples, free, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spell(
     text: Points, letter_of: Points, alphabet: Points, letters: Points, counts: Points
 ) -> Scalar:
@@ -98,7 +98,7 @@ def _spell(
     return n_letters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sort(
     length: Scalar,
     n_letters: Scalar,
@@ -134,7 +134,7 @@ def _sort(
     return order
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pass(
     k: Scalar,
     length: Scalar,
@@ -168,7 +168,7 @@ def _pass(
         offsets[key] += np.uint32(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan(letters: Points, ranked: Points, triples: Hashes, sizes: Points, row: Floats) -> None:
     """Signals of one document from its sorted positions; triples and sizes are working room."""
     length = len(ranked)
@@ -213,7 +213,7 @@ def _scan(letters: Points, ranked: Points, triples: Hashes, sizes: Points, row: 
     row[N_SIGNALS - 1] = _frequent_share(length - 4, occurrences[5], sizes[:n_sizes])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _common_prefix(triples: Hashes, a: Scalar, b: Scalar) -> Scalar:
     """Letters that two positions share, at most LONGEST; behind the end no two are alike."""
     x = triples[a] ^ triples[b]
@@ -229,14 +229,14 @@ def _common_prefix(triples: Hashes, a: Scalar, b: Scalar) -> Scalar:
     return 9 + np.int64(x & np.uint64(0x1FFFFF) == 0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _equal_letters(difference: Scalar) -> Scalar:
     """Leading letters (21 bits each) without a difference, at most 2."""
     first, both = np.uint64(0x1FFFFF), np.uint64(0x3FFFFFFFFFF)
     return np.int64(difference & first == 0) + np.int64(difference & both == 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shares(
     length: Scalar, occurrences: Offsets, types: Offsets, tops: Offsets, row: Floats
 ) -> None:
@@ -252,7 +252,7 @@ def _shares(
             row[n + 4] = types[n] / (total - occurrences[n] + types[n])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _frequent_share(total: Scalar, occurrences: Scalar, sizes: Points) -> Scalar:
     """sizes: occurrences of the repeated 5-grams, `occurrences` their sum; sizes is reordered."""
     if total <= 0:

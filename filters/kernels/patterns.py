@@ -6,10 +6,10 @@ One walk over the text, a small state for each thing. Densities are per 1,000 ch
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from filters.kernels import classes as c
 from filters.kernels.classes import class_of
+from filters.kernels.kernel import kernel
 from filters.kernels.marks import CLOSING, DIGIT, OPENING, PAIRS, Marks, marks_of
 from filters.kernels.spec import (
     Bytes,
@@ -66,7 +66,7 @@ WEEKDAYS = _phrase("月火水木金土日")
 KANJI_NUMBERS = _phrase("〇一二三四五六七八九十")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_patterns(
     points: Points, starts: Offsets, table: Bytes, marks: Marks, pairs: Ints, out: Floats
 ) -> None:
@@ -82,7 +82,7 @@ def measure_patterns(
                 row[column] *= 1000 / len(text)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _characters(text: Points, table: Bytes, marks: Marks, pairs: Ints, row: Floats) -> None:
     """Signals that look at a character and its neighbours."""
     opened = np.zeros(N_PAIRS, np.int64)
@@ -151,7 +151,7 @@ def _characters(text: Points, table: Bytes, marks: Marks, pairs: Ints, row: Floa
     row[12] = curly
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _numbers_and_words(text: Points, marks: Marks, row: Floats) -> None:
     """Numbers, dates, prices, addresses of the web, and HojiChar's signs of a bulletin board."""
     numbers = dates = prices = urls = bbs = hyphens = 0
@@ -213,7 +213,7 @@ def _numbers_and_words(text: Points, marks: Marks, row: Floats) -> None:
     row[5] = bbs + hyphens
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _match(text: Points, i: Scalar, phrase: Points) -> Scalar:
     """Length of the phrase if it stands at i, else 0."""
     if i + len(phrase) > len(text):
@@ -224,7 +224,7 @@ def _match(text: Points, i: Scalar, phrase: Points) -> Scalar:
     return len(phrase)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _among(point: Scalar, phrase: Points) -> bool:
     for other in phrase:  # noqa: SIM110 (numba compiles loops, not generators)
         if point == other:
@@ -232,7 +232,7 @@ def _among(point: Scalar, phrase: Points) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _dated(text: Points, end: Scalar) -> bool:
     """Whether the number that ends at `end` is the year of a date, or the day of 4月1日."""
     if end + 1 >= len(text):
@@ -250,7 +250,7 @@ def _dated(text: Points, end: Scalar) -> bool:
     return text[end - 4] == 49 or text[end - 4] == 50
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _priced(text: Points, begin: Scalar, end: Scalar) -> bool:
     """Whether the number is an amount of money: 円 or 万円 behind it, ¥ or ￥ before it."""
     if begin > 0 and (text[begin - 1] == 0xA5 or text[begin - 1] == 0xFFE5):
@@ -261,7 +261,7 @@ def _priced(text: Points, begin: Scalar, end: Scalar) -> bool:
     return wide and text[end + 1] == 0x5186
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bbs_date(text: Points, i: Scalar, run_end: Scalar, marks: Marks) -> Scalar:
     r"""End of \\d{4}[年.\\-/][ ]*\\d{1,2}[月.\\-/][ ]*\\d{1,2}[日]* at i, else 0."""
     if run_end - i != 4:
@@ -283,7 +283,7 @@ def _bbs_date(text: Points, i: Scalar, run_end: Scalar, marks: Marks) -> Scalar:
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _separated(text: Points, i: Scalar, kanji: Scalar) -> Scalar:
     """Position behind one of `kanji` . - / and any spaces, else 0."""
     if i >= len(text) or not (text[i] == kanji or text[i] == 45 or text[i] == 46 or text[i] == 47):
@@ -294,7 +294,7 @@ def _separated(text: Points, i: Scalar, kanji: Scalar) -> Scalar:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _digits(text: Points, i: Scalar, marks: Marks) -> Scalar:
     """Position behind one or two digits at i."""
     end = i

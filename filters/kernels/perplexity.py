@@ -12,8 +12,8 @@ it; blank lines and the white space a line begins with are left out.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Floats, Hashes, Offsets, Points, Scalar
 
 ORDER = 5
@@ -25,7 +25,7 @@ PLANE = 0x10000  # characters beyond the basic plane are unknown
 LONG_LINE = 20  # characters; a shorter line says too little to be called the worst
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def find(slots: Hashes, parent: Scalar, char: Scalar) -> Scalar:
     """Node of the n-gram `parent` + `char`, or −1."""
     key = np.uint64(parent) << np.uint64(ID_BITS) | np.uint64(char)
@@ -40,7 +40,7 @@ def find(slots: Hashes, parent: Scalar, char: Scalar) -> Scalar:
         at = (at + np.uint64(1)) & mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def index(first: Offsets, chars: Points, slots: Hashes, suffix: Offsets, inner: Scalar) -> Scalar:
     """Fills the hash table and the suffix of every node; returns the first node without one, or −1.
 
@@ -67,7 +67,7 @@ def index(first: Offsets, chars: Points, slots: Hashes, suffix: Offsets, inner: 
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def back_offs(first: Offsets, suffix: Offsets, nodes: Floats, out: Floats) -> None:
     """Back-off weight of every inner node, so that its probabilities add up to 1 (Katz 1987).
 
@@ -82,7 +82,7 @@ def back_offs(first: Offsets, suffix: Offsets, nodes: Floats, out: Floats) -> No
         out[parent] = np.log((1 - own) / (1 - lower))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_lines(
     points: Points,
     starts: Offsets,
@@ -151,7 +151,7 @@ def measure_lines(
         _summary(perplexities[:lines], lengths[:lines], total, characters, threshold, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _summary(
     perplexities: Floats,
     lengths: Offsets,

@@ -7,8 +7,8 @@ match. A place says that the pattern may match there, its absence that it cannot
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 # What stands at a place, and what its two positions are (characters of the document).
@@ -53,7 +53,7 @@ def _table() -> Bytes:
 TABLE = _table()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
     """Fills out[k, 4] with document, kind, begin, end of every place, document by document.
 
@@ -147,19 +147,19 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _octet_mark(point: Scalar) -> bool:
     return point == 0x2E or 0x30 <= point <= 0x39
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bits(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
     if i >= last or points[i] >= 0x10000:
         return np.uint8(0)
     return table[points[i]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _token_end(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
     """End of the run of digits, or of kanji digits, that begins at i."""
     kind = _DIGIT if _bits(points, i, last, table) & _DIGIT else _KANJI_DIGIT
@@ -168,7 +168,7 @@ def _token_end(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_block(
     points: Points, i: Scalar, end: Scalar, first: Scalar, last: Scalar, bare: bool, table: Bytes
 ) -> bool:
@@ -199,7 +199,7 @@ def _is_block(
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _local_begin(points: Points, at: Scalar, first: Scalar, table: Bytes) -> Scalar:
     """First letter or digit of the run of at most LOCAL mail characters before the @."""
     i = at
@@ -210,7 +210,7 @@ def _local_begin(points: Points, at: Scalar, first: Scalar, table: Bytes) -> Sca
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_mark(points: Points, i: Scalar, last: Scalar) -> bool:
     a = points[i]
     if a == 0x3012:  # 〒

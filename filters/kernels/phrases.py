@@ -7,9 +7,9 @@ at hand. Densities are per 1,000 characters. Overlapping phrases each count.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from filters.kernels.classes import KANJI
+from filters.kernels.kernel import kernel
 from filters.kernels.marks import KANA, SENTENCE_END, WHITESPACE, Marks, marks_of
 from filters.kernels.phrase_lists import KYUJITAI, PHRASES, SIMPLIFIED
 from filters.kernels.spec import (
@@ -95,7 +95,7 @@ def _build() -> tuple[Ints, Ints, Hashes, Points, Ints]:
 FIRST, BOUNDS, SECONDS, LETTERS, SPANS = _build()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_phrases(
     points: Points,
     starts: Offsets,
@@ -171,7 +171,7 @@ def measure_phrases(
             row[14] = counts[8] * scale
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_group(
     text: Points,
     i: Scalar,
@@ -192,7 +192,7 @@ def _count_group(
         counts[spans[k, 2]] += j == rest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _style(text: Points, end: Scalar) -> Scalar:
     """1 when the sentence that ends before `end` is polite, 2 when it is plain, else 0.
 
@@ -234,7 +234,7 @@ def _style(text: Points, end: Scalar) -> Scalar:
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _speech(text: Points, i: Scalar) -> bool:
     """Whether the line that begins at i is speech: 「…, or a short name and a colon."""
     if text[i] == 0x300C or text[i] == 0x300E or (text[i] == 0x2015 and i + 1 < len(text)):

@@ -8,10 +8,10 @@ Two denominators appear. `n_chars` is every code point, line breaks included, as
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from filters.kernels import classes as c
 from filters.kernels.classes import class_of
+from filters.kernels.kernel import kernel
 from filters.kernels.spec import (
     SWALLOW,
     Bytes,
@@ -55,7 +55,7 @@ SIGNALS: tuple[Signal, ...] = (
 N_SIGNALS = len(SIGNALS)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; table is CLASS_TABLE."""
     counts = np.zeros(c.N_CLASSES, np.int64)
@@ -84,7 +84,7 @@ def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) 
         out[doc, 25] = in_runs / n if n else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shares(k: Offsets, n: Scalar, row: Floats) -> None:
     kana = k[c.KATAKANA] + k[c.LONG_VOWEL]
     kanji = k[c.KANJI] + k[c.KANJI_RARE]

@@ -9,8 +9,8 @@ and sentences and paragraphs are spans of that copy.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import kernel
 from filters.kernels.marks import ELLIPSIS, SENTENCE_END, WHITESPACE, Marks, marks_of
 from filters.kernels.spans import SEED, count_repeats, mix, table_size
 from filters.kernels.spec import (
@@ -59,7 +59,7 @@ LONG = 200
 Spans = tuple[Offsets, Offsets, Hashes]  # begins, ends, hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_sentences(points: Points, starts: Offsets, marks: Marks, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; marks is MARK_TABLE."""
     longest = np.int64(1)
@@ -74,12 +74,12 @@ def measure_sentences(points: Points, starts: Offsets, marks: Marks, out: Floats
         _measure_one(text, marks, kept, sentence, line, table, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spans(n: Scalar) -> Spans:
     return np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_one(
     text: Points,
     marks: Marks,
@@ -162,7 +162,7 @@ def _measure_one(
         row[10] = (characters + blank_characters) / size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ends_in_ellipsis(points: Points, begin: Scalar, end: Scalar, marks: Marks) -> bool:
     """Whether `sentence.strip().endswith(("・", "…"))`."""
     while end > begin:

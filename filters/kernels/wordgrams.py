@@ -8,13 +8,13 @@ their spans are. `joined` is the same without the spaces (datatrove compares lon
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import kernel
 from filters.kernels.spans import GOLDEN, SEED, mix, same_span
 from filters.kernels.spec import Hashes, Ints, Offsets, Points, Scalar
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def top_ngram_characters(
     spaced: Points, begins: Offsets, ends: Offsets, n: Scalar, counts: Ints, first: Ints
 ) -> Scalar:
@@ -49,7 +49,7 @@ def top_ngram_characters(
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def duplicate_characters(
     joined: Points, begins: Offsets, ends: Offsets, n: Scalar, first: Ints
 ) -> Scalar:
@@ -81,7 +81,7 @@ def duplicate_characters(
     return characters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def repeated_share(
     spaced: Points,
     begins: Offsets,
@@ -121,7 +121,7 @@ def repeated_share(
     return repeated / seen if seen else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hashes(points: Points, begins: Offsets, ends: Offsets, n: Scalar) -> Hashes:
     total = len(begins) - n + 1
     hashes = np.empty(total, np.uint64)
@@ -133,7 +133,7 @@ def _hashes(points: Points, begins: Offsets, ends: Offsets, n: Scalar) -> Hashes
     return hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _table_size(n: Scalar) -> tuple[Scalar, Scalar]:
     bits = np.uint64(2)
     while (np.int64(1) << np.int64(bits)) < 2 * n:

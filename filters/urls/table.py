@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.murmur import block, finish
 from filters.kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
 from filters.urls.forms import MAX_HOST
@@ -78,7 +78,7 @@ def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -
     return Table(*columns)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """Up to 8 bytes as a little-endian uint64."""
     value = np.uint64(0)
@@ -87,7 +87,7 @@ def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """MurmurHash3_x64_128 (Austin Appleby, public domain), seed 0, of data[begin:end]."""
     h1 = np.uint64(0)
@@ -99,12 +99,12 @@ def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     return finish(h1, h2, _load(data, at, end), _load(data, at + 8, end), end - begin)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_host_byte(c: Scalar) -> Scalar:
     return (97 <= c <= 122) or (48 <= c <= 57) or c == 45 or c == 46 or c == 95
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _hex(c: Scalar) -> Scalar:
     """Value of an upper-case hexadecimal digit, -1 for another byte."""
     if 48 <= c <= 57:
@@ -112,7 +112,7 @@ def _hex(c: Scalar) -> Scalar:
     return np.int64(c) - 55 if 65 <= c <= 70 else -1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_needed_escape(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
     """Whether %XX stands at data[at] as in url_forms.percent: upper case, not of an unreserved."""
     if at + 2 >= end or _hex(data[at + 1]) < 0 or _hex(data[at + 2]) < 0:
@@ -121,7 +121,7 @@ def _is_needed_escape(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
     return not (_is_host_byte(c) or (65 <= c <= 90) or c == 126)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> Scalar:
     """Lines of a block: how many; their bounds int64[n, 2] without white space at the ends; plain
     is 1 and the hash set where the line is a host in normal form, 0 where Python must look."""
@@ -154,7 +154,7 @@ def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> S
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def row_of(
     data: Bytes, begin: Scalar, end: Scalar, low: Hashes, high: Hashes, buckets: Scalar
 ) -> Scalar:
@@ -170,7 +170,7 @@ def row_of(
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(
     data: Bytes, begin: Scalar, host_end: Scalar, end: Scalar, clean: Scalar, low: Hashes,
     high: Hashes, suffix: Scalar, exact: Scalar, flags: Scalar, buckets: Scalar, patterns: Scalar,
@@ -209,7 +209,7 @@ def find(
     return -1, 0, 0, False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def classify(
     data: Bytes, offsets: Scalar, low: Hashes, high: Hashes, suffix: Scalar, exact: Scalar,
     flags: Scalar, buckets: Scalar, out: Ints,

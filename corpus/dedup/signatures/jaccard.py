@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.arrow import Texts
@@ -19,9 +18,10 @@ from corpus.dedup.signatures.hashes import premix, shingle_hashes
 from corpus.dedup.signatures.masks import mask as mask_numbers
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.dedup.signatures.words import word_symbols
+from filters.kernels.kernel import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _slots(size: Any) -> Any:
     """Power of two with at least twice as many slots as values."""
     slots = 16
@@ -30,7 +30,7 @@ def _slots(size: Any) -> Any:
     return slots
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _insert(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndarray) -> Any:
     """Put a hash into the first `slots` slots of the table; True if `user` did not have it."""
     at = np.int64(value) & (slots - 1)
@@ -43,7 +43,7 @@ def _insert(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.nda
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndarray) -> Any:
     at = np.int64(value) & (slots - 1)
     while users[at] == user:
@@ -53,7 +53,7 @@ def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndar
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sets(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, ngram: Any, ends: np.ndarray
 ) -> Any:
@@ -104,7 +104,7 @@ def shingle_sets(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.
     return hashes, ends
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def jaccard_pairs(
     hashes: np.ndarray, starts: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:

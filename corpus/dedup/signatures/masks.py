@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import kernel
 
 DIGITS, DATES, PRICES = 1, 2, 4
 ZERO = ord("0")
@@ -30,7 +31,7 @@ CURRENCIES = np.array([[ord(c) for c in w.ljust(3, "\0")] for w in PRICE_WORDS],
 FIRST_YEAR, YEAR, WEEK = ord("元"), ord("年"), ord("曜")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _in(point: Any, points: np.ndarray) -> Any:
     for other in points:  # noqa: SIM110 (numba)
         if point == other:
@@ -38,12 +39,12 @@ def _in(point: Any, points: np.ndarray) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _digit(point: Any) -> Any:
     return 0x30 <= point <= 0x39
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number_end(points: np.ndarray, i: Any, n: Any) -> Any:
     """End of the number at i (digits and 漢数字, or 元 before 年); i when there is none."""
     if i + 1 < n and points[i] == FIRST_YEAR and points[i + 1] == YEAR:
@@ -53,7 +54,7 @@ def _number_end(points: np.ndarray, i: Any, n: Any) -> Any:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _priced(points: np.ndarray, i: Any, n: Any) -> Any:
     """A word for a currency stands at i."""
     for word in CURRENCIES:
@@ -65,7 +66,7 @@ def _priced(points: np.ndarray, i: Any, n: Any) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _era(points: np.ndarray, i: Any, n: Any) -> Any:
     """An era name and a number stand at i."""
     if i + 2 >= n or _number_end(points, i + 2, n) == i + 2:
@@ -76,7 +77,7 @@ def _era(points: np.ndarray, i: Any, n: Any) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mask(points: np.ndarray, n: Any, flags: Any) -> Any:
     """Mask points[:n] (uint32, folded) in place; return the new length. flags: DIGITS | …"""
     out = 0

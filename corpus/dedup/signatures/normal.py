@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from corpus.dedup.signatures.arrow import Texts, text_buffers
 from filters.kernels.decode import decode
+from filters.kernels.kernel import kernel
 
 # An entry of the table: 0 (drop), a code point, or an index into `pool`; and two flags.
 COMPOSES = 1 << 21  # may combine with the code point before it
@@ -103,7 +103,7 @@ def _compositions() -> dict[int, int]:
     return pairs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compose(before: Any, mark: Any, pairs: np.ndarray, composed: np.ndarray) -> Any:
     """The composition of two code points, or 0."""
     key = (np.uint64(before) << np.uint64(21)) | np.uint64(mark)
@@ -120,7 +120,7 @@ def _compose(before: Any, mark: Any, pairs: np.ndarray, composed: np.ndarray) ->
     return np.uint32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _append(entry: Any, out: np.ndarray, n: Any, pairs: np.ndarray, composed: np.ndarray) -> Any:
     point = entry & np.uint32(POINT)
     if entry & np.uint32(COMPOSES) and n > 0:
@@ -132,7 +132,7 @@ def _append(entry: Any, out: np.ndarray, n: Any, pairs: np.ndarray, composed: np
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     """Fold `points` (uint32[:]) into `out` (uint32[:]); return (out, length).
 
@@ -160,7 +160,7 @@ def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     return out, n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mask_digits(points: np.ndarray, n: Any) -> Any:
     """Replace every run of ASCII digits in points[:n] by one 0, in place; return the length.
 
@@ -177,7 +177,7 @@ def mask_digits(points: np.ndarray, n: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_point(point: Any, out: np.ndarray, n: Any) -> Any:
     """Append one code point as UTF-8 to out (uint8[:]); return the new length."""
     if point < 0x80:
@@ -199,7 +199,7 @@ def encode_point(point: Any, out: np.ndarray, n: Any) -> Any:
     return n + 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _normalise_all(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, offsets: np.ndarray
 ) -> Any:

@@ -6,9 +6,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from corpus.dedup.signatures.hashes import fmix32, premix, shingle_hashes
+from filters.kernels.kernel import kernel
 
 TILE = 8  # shingles per pass over the permutations: their hashes stay in registers
 CHUNK = 4096  # shingles hashed at a time, so that the buffer stays in the first-level cache
@@ -24,7 +24,7 @@ def permutations(num_perm: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(a), np.ascontiguousarray(b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def update(
     hashes: np.ndarray, count: Any, a: np.ndarray, b: np.ndarray, signature: np.ndarray
 ) -> Any:
@@ -49,7 +49,7 @@ def update(
             signature[k] = min(np.uint32(signature[k]), np.uint32(low0))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_symbols(
     symbols: np.ndarray,
     count: Any,

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from corpus.dedup.settings import DedupSettings
 from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import fmix32, premix, shingle_hashes
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.dedup.signatures.permute import CHUNK, TILE, permutations, sign_symbols
+from filters.kernels.kernel import kernel
 
 # MeCab is slow, and once crashed, on very long sentences (HojiChar issue 83).
 PIECE = 2000
@@ -39,7 +39,7 @@ def split_words(text: str) -> list[str]:
     return words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _word_symbols(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, symbols: np.ndarray
 ) -> None:
@@ -58,7 +58,7 @@ def _word_symbols(
         symbols[word] = one[0] if one[0] else fmix32(np.uint32(1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sign_words(
     symbols: np.ndarray,
     starts: np.ndarray,

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from filters.kernels.kernel import inlined, kernel
 
 MIN_KANA = 8  # fewer kana than this are a name or a menu entry, no text
 # Shares of kana among all characters of that reading, below which the page is another language's.
@@ -60,7 +61,7 @@ class Evidence(NamedTuple):
     euc_pairs: int = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _marks(data: np.ndarray) -> int:
     """1 when `ESC $` occurs in the bytes, 2 when `&#` does, 3 for both.
 
@@ -74,7 +75,7 @@ def _marks(data: np.ndarray) -> int:
     return int(escape) + 2 * int(entity)
 
 
-@numba.njit(inline="always")
+@inlined
 def _western_kana(data: np.ndarray, i: int) -> bool:
     """Is the second byte of a kana, 81 to 83, at `i` as Windows-1252 shows it, in UTF-8?"""
     if i + 1 >= data.size:
@@ -86,7 +87,7 @@ def _western_kana(data: np.ndarray, i: int) -> bool:
     return data[i] == 0xE2 and data[i + 1] == 0x80 and i + 2 < data.size and data[i + 2] == 0x9A
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8), out[11] with
     kana that stand there as mojibake (ã and what followed E3, or 縺 繧 繝), out[12] with pairs.
@@ -153,7 +154,7 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     out[11], out[12] = garbled, pairs
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """Fill out[4:11] and out[13:15] with the Shift_JIS and the EUC-JP reading, side by side."""
     n = data.size

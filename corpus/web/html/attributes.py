@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html.tags import HASH_BASE, TABLE_SIZE, Tables, name_hash
+from filters.kernels.kernel import inlined, kernel
 
 MAX_WORD = 40  # longer class words are generated names
 _BASE = np.uint32(HASH_BASE)
@@ -14,7 +14,7 @@ _ROLE = np.uint32(name_hash("role="))
 _POWERS = np.array([pow(HASH_BASE, k, 1 << 32) for k in range(MAX_WORD + 1)], dtype=np.uint32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def lookup(key: np.uint32, hashes: np.ndarray, values: np.ndarray) -> np.int32:
     """Value of a name's hash in an open-addressed table, 0 if absent."""
     slot = key & _MASK
@@ -25,7 +25,7 @@ def lookup(key: np.uint32, hashes: np.ndarray, values: np.ndarray) -> np.int32:
     return np.int32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def span_hash(src: np.ndarray, start: int, end: int, value: np.uint32) -> np.uint32:
     """Polynomial hash of a byte span, ASCII letters lowered, continued from `value`."""
     for i in range(start, end):
@@ -36,7 +36,7 @@ def span_hash(src: np.ndarray, start: int, end: int, value: np.uint32) -> np.uin
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compound(prefix: np.ndarray, n: int, hashes: np.ndarray, bits: np.ndarray) -> np.int32:
     """Bits of an unknown word that joins known ones: `mainvisual`, `globalnavi`, `entrybody2`."""
     found = np.int32(0)
@@ -53,7 +53,7 @@ def _compound(prefix: np.ndarray, n: int, hashes: np.ndarray, bits: np.ndarray) 
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
     """Kinds (bits of `tags.NAV` …) of the words in a class or id value.
 
@@ -89,13 +89,13 @@ def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def role_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
     """Kind of an ARIA role value."""
     return lookup(span_hash(src, start, end, _ROLE), tables.word_hash, tables.word_bits)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def contains(src: np.ndarray, start: int, end: int, needle: np.ndarray) -> bool:
     """Whether the span holds `needle` (lower-case ASCII bytes), ignoring case and white space."""
     n = len(needle)
@@ -125,7 +125,7 @@ _DISPLAY_NONE = _bytes("display:none")
 _INVISIBLE = _bytes("visibility:hidden")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def style_hides(src: np.ndarray, start: int, end: int) -> bool:
     """Whether an inline style makes the element invisible."""
     return contains(src, start, end, _DISPLAY_NONE) or contains(src, start, end, _INVISIBLE)

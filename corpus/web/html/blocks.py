@@ -8,7 +8,8 @@ writes nothing (Japanese has no word spaces), and an indent of full-width spaces
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import inlined, kernel
 
 CJK_WEIGHT = 10  # length in tenths of a CJK character; other characters say less
 OTHER_WEIGHT = 4
@@ -98,7 +99,7 @@ SPACE, NEWLINE = 1, 2
 BASE_MARK, OPEN_ROUND, OPEN_DOUBLE = 1, 2, 3  # pending ruby marks: ｜ （ 《
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """End the open block, if any, and forget pending white space."""
     if state[S_OPEN]:
@@ -114,7 +115,7 @@ def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     state[S_WIDE] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_newline(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """A newline of preformatted text: no trailing blanks, at most one empty line."""
     o = state[S_OUT]
@@ -127,7 +128,7 @@ def _put_newline(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None
     state[S_OUT] = o
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def put_wide(out: np.ndarray, state: np.ndarray, code: int) -> None:
     """Write one character of the range U+0800 to U+FFFF."""
     o = state[S_OUT]
@@ -138,7 +139,7 @@ def put_wide(out: np.ndarray, state: np.ndarray, code: int) -> None:
     state[S_WIDE] = 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """Open a block if none is, and write the pending break, space or ruby mark."""
     if state[S_OPEN] and state[S_BREAKS] >= 2:
@@ -167,7 +168,7 @@ def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np
         put_wide(out, state, 0xFF5C if pending == 1 else (0xFF08 if pending == 2 else 0x300A))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _classify(code: int, row: np.ndarray, state: np.ndarray, following: int) -> int:
     """Count a character in its block; return its weight."""
     last = 0
@@ -213,7 +214,7 @@ def _classify(code: int, row: np.ndarray, state: np.ndarray, following: int) -> 
     return weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def put_text(
     src: np.ndarray, start: int, end: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray
 ) -> None:

@@ -9,10 +9,10 @@ Dropping a tag never drops text.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.tags import TABLE_SIZE, open_table
+from filters.kernels.kernel import kernel
 
 MAX_ATTRIBUTES = 500
 MAX_DEPTH = 512
@@ -37,7 +37,7 @@ assert len(KINDS[0]) == TABLE_SIZE
 _ZERO = np.uint32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _tag_end(src: np.ndarray, i: int) -> tuple[int, int]:
     """(index after the tag's `>`, number of blanks outside quotes in it)."""
     quote = 0
@@ -58,7 +58,7 @@ def _tag_end(src: np.ndarray, i: int) -> tuple[int, int]:
     return n, blanks
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _after(src: np.ndarray, i: int, a: int, b: int) -> int:
     """Index of the next byte pair (a, b) at or after i, or the length."""
     n = len(src)
@@ -67,7 +67,7 @@ def _after(src: np.ndarray, i: int, a: int, b: int) -> int:
     return i if i + 1 < n else n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan(
     src: np.ndarray,
     hashes: np.ndarray,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import tags as t
 from corpus.web.html.attributes import contains, role_bits, span_hash, style_hides, word_bits
+from filters.kernels.kernel import kernel
 
 # What a start tag's attributes say: filled by `read_attributes`.
 (X_FLAGS, X_HIDDEN, X_HREF, X_LANDMARK, X_MARK, X_AUTHOR, X_WIDTH) = range(7)
@@ -62,7 +62,7 @@ _COMMONS = _bytes("creativecommons.org/")
 _ZERO = np.uint32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tag_end(src: np.ndarray, i: int) -> int:
     """Index after the `>` that ends the tag starting before `i`."""
     quoted = False
@@ -76,7 +76,7 @@ def tag_end(src: np.ndarray, i: int) -> int:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def read_attributes(
     src: np.ndarray, i: int, tag: int, name: np.uint32, found: np.ndarray, tables: t.Tables
 ) -> int:
@@ -151,7 +151,7 @@ def read_attributes(
     return i + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def raw_end(src: np.ndarray, i: int, name_start: int, name_end: int) -> int:
     """Index of `</name` at or after `i`, or the end of the source."""
     size = name_end - name_start

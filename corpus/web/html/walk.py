@@ -9,7 +9,6 @@ The tables it fills are described in `corpus.web.html.blocks`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags as t
@@ -27,6 +26,7 @@ from corpus.web.html.starttag import (
     read_attributes,
     tag_end,
 )
+from filters.kernels.kernel import inlined, kernel
 
 MAX_MARKS = 2048
 MAX_STRAY = 64  # open elements an end tag is compared with; lexbor's own output always fits
@@ -40,7 +40,7 @@ _B = np.uint32(t.name_hash("b"))
 _STRONG = np.uint32(t.name_hash("strong"))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_mark(marks: np.ndarray, state: np.ndarray, kind: int, start: int, end: int) -> int:
     """Add a mark; returns its row, or -1 when there are MAX_MARKS."""
     row = state[b.S_MARKS]
@@ -53,7 +53,7 @@ def _put_mark(marks: np.ndarray, state: np.ndarray, kind: int, start: int, end: 
     return row
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _new_element(
     elements: np.ndarray, tag: int, props: int, found: np.ndarray, state: np.ndarray
 ) -> int:
@@ -91,7 +91,7 @@ def _new_element(
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _close_element(
     top: np.ndarray,
     ruby: int,
@@ -130,7 +130,7 @@ def _close_element(
             state[b.S_INLINE] = 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _end_tag(
     name: np.uint32,
     ruby: int,
@@ -157,7 +157,7 @@ def _end_tag(
     state[b.S_DEPTH] = depth
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _open_element(
     name: np.uint32,
     tag: int,
@@ -199,7 +199,7 @@ def _open_element(
             blocks[state[b.S_BLOCKS], b.B_INLINE] |= found[X_FLAGS]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _start_tag(
     src: np.ndarray,
     i: int,
@@ -272,7 +272,7 @@ def _start_tag(
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _after_declaration(src: np.ndarray, i: int) -> int:
     """Index after the comment or doctype whose `!` is at `i`."""
     n = len(src)
@@ -284,7 +284,7 @@ def _after_declaration(src: np.ndarray, i: int) -> int:
     return i + 3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk(
     src: np.ndarray, tables: t.Tables, ruby: int, frames: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

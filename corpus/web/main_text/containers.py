@@ -11,11 +11,11 @@ q = p^a / (p^a + (1-p)^a): a long menu of blocks at p = 0.1 must not outweigh a 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags as t
 from corpus.web.main_text.features import deepest, prefix_sums, readable, sentence_weights
+from filters.kernels.kernel import kernel
 
 CANDIDATES = 16  # elements kept, best EF1 first
 THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
@@ -88,7 +88,7 @@ SHARP_EF1 = NAMES.index("ef4")
 _OWN = COUNT - 7  # columns that do not depend on the threshold
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sharpened(p: np.ndarray, a: float) -> np.ndarray:
     """q = p^a / (p^a + (1-p)^a), float64 like p."""
     yes = p**a
@@ -96,18 +96,18 @@ def sharpened(p: np.ndarray, a: float) -> np.ndarray:
     return yes / (yes + no + 1e-12)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ef1(inside: np.ndarray, total: np.ndarray, first: int, end: int) -> float:
     return 2.0 * (inside[end] - inside[first]) / (total[end] - total[first] + inside[-1] + 1e-9)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mean(values: np.ndarray, start: int, end: int) -> float:
     lo, hi = max(0, start), min(len(values), end)
     return values[lo:hi].mean() if hi > lo else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Elements by falling EF1 (int64 [k], k <= CANDIDATES); of equal ranges only the deepest."""
     m = len(elements)
@@ -134,7 +134,7 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
     return out[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def waste(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     """Blocks that never stay (bool [n]): cookie banners, and links in nav, aside and footer."""
     n = len(blocks)
@@ -149,7 +149,7 @@ def waste(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def options(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray, dropped: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,7 +194,7 @@ def options(
     return element[:k], threshold[:k], out[:k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _container_features(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

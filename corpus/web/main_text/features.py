@@ -7,10 +7,10 @@ Japanese documentation, so kana shares would teach "Japanese means documentation
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags as t
+from filters.kernels.kernel import kernel
 
 WINDOWS = (1, 2, 4, 8, 16)
 SENTENCE_WEIGHT = 150  # a block of 15 CJK characters with a stop counts as sentence text
@@ -116,7 +116,7 @@ NAMES = (
 COUNT = len(NAMES)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sentence_weights(blocks: np.ndarray) -> np.ndarray:
     """Weight of the blocks that read like sentences (float64 [n]), 0 for the others."""
     n = len(blocks)
@@ -129,7 +129,7 @@ def sentence_weights(blocks: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def prefix_sums(values: np.ndarray) -> np.ndarray:
     """float64 [n + 1]: sums of the first k values."""
     out = np.zeros(len(values) + 1, dtype=np.float64)
@@ -138,7 +138,7 @@ def prefix_sums(values: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deepest(elements: np.ndarray, sums: np.ndarray, share: float) -> int:
     """The deepest element that holds at least `share` of the page's total; -1 if there is none."""
     total = sums[-1]
@@ -153,7 +153,7 @@ def deepest(elements: np.ndarray, sums: np.ndarray, share: float) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def readable(
     blocks: np.ndarray, elements: np.ndarray, weights: np.ndarray, linked: np.ndarray
 ) -> int:
@@ -191,12 +191,12 @@ def readable(
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _log(x: float) -> float:
     return np.log1p(x if x > 0 else 0.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _own(x: np.ndarray, row: np.ndarray, element: np.ndarray, parent: np.ndarray) -> int:
     """Features of the block alone and of its element; returns how many."""
     weight = max(row[b.B_WEIGHT], 1)
@@ -242,7 +242,7 @@ def _own(x: np.ndarray, row: np.ndarray, element: np.ndarray, parent: np.ndarray
     return 56
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     """Features of all blocks of a page: float32 [n, COUNT], columns in the order of NAMES."""
     n = len(blocks)

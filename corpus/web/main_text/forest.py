@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import kernel
 
 
 class Forest(NamedTuple):
@@ -33,7 +34,7 @@ def load_forest(path: Path, name: str) -> Forest:
         return Forest(*(arrays[f"{name}_{field}"] for field in Forest._fields))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def raw_scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
     """Sum of the trees' values for each row of features (float32 [n, f]): float64 [n]."""
     n = len(rows)
@@ -56,7 +57,7 @@ def raw_scores(rows: np.ndarray, forest: Forest) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def probabilities(rows: np.ndarray, forest: Forest) -> np.ndarray:
     """Logistic function of the raw scores."""
     return 1.0 / (1.0 + np.exp(-raw_scores(rows, forest)))

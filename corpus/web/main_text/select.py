@@ -9,13 +9,13 @@ On a page with one `<main>` that holds MAIN_MASS of the probable text, the eleme
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags as t
 from corpus.web.main_text.containers import SHARP_EF1, options, waste
 from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
+from filters.kernels.kernel import kernel
 
 EF1_SHARE = 0.4
 MAIN_MASS = 0.2
@@ -26,7 +26,7 @@ NONE, CONTAINER, BLOCKS, LARGEST, RULE = range(5)
 METHODS = ("none", "container", "blocks", "largest", "rule")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
     """Blocks of the page's only `<main>`, or of the whole page where that says too little."""
     found = -1
@@ -44,7 +44,7 @@ def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple
     return first, end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def choose(
     blocks: np.ndarray, elements: np.ndarray, block_forest: Forest, container_forest: Forest
 ) -> tuple[np.ndarray, int]:
@@ -89,7 +89,7 @@ def choose(
     return keep, LARGEST
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def joined(
     text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray
 ) -> np.ndarray:
