@@ -15,6 +15,7 @@ from corpus.web.html import tags as t
 from corpus.web.main_text.containers import SHARP_EF1, options, waste
 from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
+from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
 EF1_SHARE = 0.4
@@ -29,15 +30,15 @@ METHODS = ("none", "container", "blocks", "largest", "rule")
 @kernel
 def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
     """Blocks of the page's only `<main>`, or of the whole page where that says too little."""
-    found = -1
+    main = -1
     for e in range(len(elements)):
-        if elements[e, b.E_OWN_LANDMARK] & 64:
-            if found >= 0:
+        if elements[e, b.E_OWN_LANDMARK] & b.L_MAIN:
+            if main >= 0:
                 return 0, len(blocks)
-            found = e
-    if found < 0:
+            main = e
+    if main < 0:
         return 0, len(blocks)
-    first, end = elements[found, b.E_FIRST], elements[found, b.E_END]
+    first, end = elements[main, b.E_FIRST], elements[main, b.E_END]
     mass = blocks[:, b.B_WEIGHT] * p
     if mass[first:end].sum() < MAIN_MASS * mass.sum():
         return 0, len(blocks)
@@ -58,7 +59,7 @@ def choose(
         for i in range(n):
             e = blocks[i, b.B_ELEMENT]
             keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
-                e < 0 or not elements[e, b.E_LANDMARK] & 1
+                e < 0 or not elements[e, b.E_LANDMARK] & b.L_ASIDE
             )
         return keep & ~dropped, RULE
     p = probabilities(block_features(blocks, elements), block_forest)
@@ -117,7 +118,7 @@ def joined(
                 and blocks[i, b.B_WEIGHT] <= CELL_WEIGHT
                 and blocks[last, b.B_WEIGHT] <= CELL_WEIGHT
             )
-            out[o] = 9 if same_row else 10
+            out[o] = ch.TAB if same_row else ch.LINE_FEED
             o += 1
         start, end = blocks[i, b.B_START], blocks[i, b.B_END]
         out[o : o + end - start] = text[start:end]
