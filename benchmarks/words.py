@@ -23,7 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
 
 from filter_texts import documents  # noqa: E402
 
-from filters.signals import slices, utf8_buffers  # noqa: E402
+from filters.buffers import text_buffers  # noqa: E402
+from filters.signals import slices  # noqa: E402
 from filters.words import Word, WordList, load  # noqa: E402
 
 LABELS = ROOT / "tests/filters/word_labels.tsv"
@@ -52,7 +53,7 @@ def sentences(data: Path, wanted: set[str]) -> dict[str, str]:
 def hits(words: WordList, texts: dict[str, str], boundaries: bool) -> set[Spot]:
     """Where the list finds a word."""
     keys = sorted(texts)
-    data, offsets = utf8_buffers(pa.array([texts[key] for key in keys]))
+    data, offsets = text_buffers(pa.array([texts[key] for key in keys]))
     if boundaries:
         spots = [(h.document, h.begin, h.word.text) for h in words.find(data, offsets)]
     else:

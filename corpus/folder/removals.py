@@ -2,7 +2,7 @@
 
     DIR/removals.json   [{"kind": "url", "value": "https://…", "reason": "…"}, …] in order of entry
 
-`url` names a page, whatever its scheme, port or tracking parameters (dedup.exact.canonical_url), in
+`url` names a page, whatever its scheme, port or tracking parameters (filters.urls.canonical), in
 every capture; `host` a host and everything below it; `id` one document. What the list names takes
 no part in dedup, as if it had never been harvested: so the next copy of a kept one is kept. The
 list stays in the folder, and every later build of that folder obeys it.
@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.dedup.signatures.exact import canonical_url
 from corpus.errors import RunError, UsageError
 from corpus.folder import commit, selection
 from corpus.folder.schema import LEDGER
+from filters.urls.canonical import canonical_url
 
 LIST = "removals.json"
 KINDS = ("id", "url", "host")

@@ -31,6 +31,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from filters.buffers import text_buffers
+from filters.kernels.characters import FULL_STOP
 from filters.urls import table
 from filters.urls.forms import Pattern, host, percent, split
 from filters.urls.sources import (
@@ -44,19 +46,25 @@ from filters.urls.sources import (
 )
 
 __all__ = [
-    "SWALLOW_CATEGORIES", "SWALLOW_HOSTS", "Match", "Source", "UrlListError", "check",
-    "has_categories", "load",
-]  # fmt: skip
+    "SWALLOW_CATEGORIES",
+    "SWALLOW_HOSTS",
+    "Match",
+    "Source",
+    "UrlListError",
+    "check",
+    "has_categories",
+    "load",
+]
 
 # Swallow Corpus v1, ngurl.py, set NG: these categories of UT1 are blocked (audio-video, blog and
 # radio are not). The set also holds "mixed adult" with a space, which UT1 calls mixed_adult, so
 # that Swallow never blocked it, and "custom", a list of its own that is published empty.
-SWALLOW_CATEGORIES = (
-    "adult", "agressif", "bitcoin", "celebrity", "chat", "cryptojacking", "dating", "ddos", "doh",
-    "filehosting", "financial", "gambling", "games", "malware", "manga", "phishing", "publicite",
-    "redirector", "remote-control", "shopping", "social_networks", "strict_redirector",
-    "strong_redirector", "vpn", "warez", "webmail",
-)  # fmt: skip
+_SWALLOW = (
+    "adult agressif bitcoin celebrity chat cryptojacking dating ddos doh filehosting financial "
+    "gambling games malware manga phishing publicite redirector remote-control shopping "
+    "social_networks strict_redirector strong_redirector vpn warez webmail"
+)
+SWALLOW_CATEGORIES = tuple(_SWALLOW.split())
 SWALLOW_HOSTS = ("5ch.net", "wikipedia.org")  # ngurl.py drops these besides the lists
 NONE = (0, 0, 0)  # ranks below every entry
 VERSION = "1"  # of the cache's form
@@ -108,7 +116,7 @@ class Rules:
 
         `urls` is a string or large_string array; a null URL has no category.
         """
-        data, offsets = _buffers(urls)
+        data, offsets = text_buffers(urls)
         codes = np.empty(len(urls), dtype=np.int32)
         t = self.table
         columns = (t.low, t.high, t.suffix, t.exact, t.flags, t.buckets)
@@ -130,13 +138,11 @@ class Rules:
         data = np.frombuffer(name + path, dtype=np.uint8)
         t = self.table
         columns = (t.low, t.high, t.suffix, t.exact, t.flags, t.buckets)
-        code, begin, end, exact = table.find(
-            data, 0, len(name), len(data), True, *columns, True
-        )  # fmt: skip
+        code, begin, end, exact = table.find(data, 0, len(name), len(data), True, *columns, True)
         entry = ("=" if exact else "") + data[begin:end].tobytes().decode("ascii")
         best = (len(name) - begin, max(end - len(name), int(exact)), -code) if code >= 0 else NONE
         if self.patterns:
-            for at in (0, *(i + 1 for i, c in enumerate(name) if c == 46)):
+            for at in (0, *(i + 1 for i, c in enumerate(name) if c == FULL_STOP)):
                 suffix = name[at:].decode()
                 for pattern, pattern_code in self._patterns(suffix):
                     rank = (len(suffix), pattern.literal, -pattern_code)
@@ -282,19 +288,6 @@ def _entry(line: str) -> tuple[str, bytes, bool] | None:
 
 def _rooted(path: bytes) -> bytes:
     return path if not path or path.startswith(b"/") else b"/" + percent(path)
-
-
-def _buffers(urls: pa.Array) -> tuple[table.Bytes, table.Offsets]:
-    """UTF-8 bytes and int64 offsets of a string array; nulls are empty."""
-    if not pa.types.is_large_string(urls.type):
-        urls = urls.cast(pa.large_string())
-    if urls.null_count:
-        urls = urls.fill_null("")
-    _, offsets, data = urls.buffers()
-    if not len(urls):
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
-    starts = np.frombuffer(offsets, np.int64, len(urls) + 1, 8 * urls.offset)
-    return np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), starts
 
 
 def _store(rules: Rules, folder: Path) -> None:

@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.keep import RIGHTS_OPEN, RIGHTS_RESERVED, RIGHTS_UNKNOWN
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures.arrow import fixed_binary, text_buffers
+from corpus.dedup.signatures.arrow import fixed_binary
 from corpus.dedup.signatures.exact import url_keys
 from corpus.dedup.signatures.minhash import sign_texts
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP
+from filters.buffers import text_buffers
 
 METADATA = b"inaho.dedup"
 DOCUMENTS = b"inaho.documents"  # the documents file, relative to the signatures file

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import premix, shingle_hashes
 from corpus.dedup.signatures.masks import mask as mask_numbers
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.dedup.signatures.words import word_symbols
+from filters.buffers import Texts
 from filters.kernels.kernel import kernel
 
 

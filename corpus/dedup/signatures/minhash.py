@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.masks import mask as mask_numbers
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.dedup.signatures.permute import CHUNK, TILE, permutations, sign_symbols
 from corpus.dedup.signatures.words import sign_words
+from filters.buffers import Texts
 from filters.kernels.kernel import kernel
 
 

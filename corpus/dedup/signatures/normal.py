@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from corpus.dedup.signatures.arrow import Texts, text_buffers
+from filters.buffers import Texts, text_buffers
 from filters.kernels.decode import decode
 from filters.kernels.kernel import kernel
 

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.dedup.settings import DedupSettings
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import fmix32, premix, shingle_hashes
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.dedup.signatures.permute import CHUNK, TILE, permutations, sign_symbols
+from filters.buffers import Texts
 from filters.kernels.kernel import kernel
 
 # MeCab is slow, and once crashed, on very long sentences (HojiChar issue 83).
