@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from filters.kernels.characters import PLANE
 from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Scalar
 
@@ -117,7 +118,7 @@ RANGES: tuple[tuple[int, int, int], ...] = (
 
 
 def _table() -> Bytes:
-    table = np.full(0x10000, OTHER, np.uint8)
+    table = np.full(PLANE, OTHER, np.uint8)
     for first, last, kind in RANGES:
         table[first : last + 1] = kind
     return table
@@ -129,7 +130,7 @@ CLASS_TABLE = _table()
 @inlined
 def class_of(point: Scalar, table: Bytes) -> Scalar:
     """Class of a code point; `table` is `CLASS_TABLE`, handed in so that kernels share one copy."""
-    if point < 0x10000:
+    if point < PLANE:
         return table[point]
     return class_above(point)
 
