@@ -46,7 +46,7 @@ def measure_lz4(data: Bytes, offsets: Offsets, out: Floats) -> None:
 
 def measure_zlib(data: Bytes, offsets: Offsets, out: Floats) -> None:
     """Fills out[n, 1] for the documents data[offsets[i]:offsets[i + 1]]."""
-    view = memoryview(data)  # type: ignore[arg-type]
+    view = data.data
     for row, (begin, end) in enumerate(pairwise(offsets.tolist())):
         size = end - begin
         out[row, 0] = len(zlib.compress(view[begin:end], 9)) / size if size else 0.0

@@ -27,7 +27,7 @@ from filters.morphemes import GOPHER_SIGNALS, measure_words
 from filters.morphemes import SIGNALS as WORD_SIGNALS
 from filters.perplexity import measure_perplexity
 from filters.perplexity import shipped as perplexity_model
-from filters.personal_rules import KINDS as PERSONAL_KINDS
+from filters.placeholders import KINDS as PERSONAL_KINDS
 from filters.quality import SIGNALS as QUALITY_SIGNALS
 from filters.quality import measure_quality
 from filters.quality import shipped as classifiers

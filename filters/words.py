@@ -92,8 +92,7 @@ class WordList:
         bounds = offsets.tolist()
         for document, (first, last) in enumerate(pairwise(bounds)):
             text = data[first:last]
-            found = self.automaton.find_matches_as_indexes(memoryview(text))  # type: ignore[arg-type]
-            for index, begin, end in found:
+            for index, begin, end in self.automaton.find_matches_as_indexes(text.data):
                 yield document, begin, end, index
 
 

@@ -18,8 +18,8 @@ C2 = np.uint64(0x4CF5AD432745937F)
 
 
 @inlined
-def _rotate(x: Any, by: Any) -> Any:
-    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
+def _rotate(word: Any, by: Any) -> Any:
+    return (word << np.uint64(by)) | (word >> np.uint64(64 - by))
 
 
 @inlined

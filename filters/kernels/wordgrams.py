@@ -64,15 +64,15 @@ def duplicate_characters(
     i = 0
     while i < total:
         slot = np.int64((hashes[i] * GOLDEN) >> shift)
-        found = False
-        while first[slot] >= 0 and not found:
+        repeats = False
+        while first[slot] >= 0 and not repeats:
             other = first[slot]
-            found = hashes[other] == hashes[i] and same_span(
+            repeats = hashes[other] == hashes[i] and same_span(
                 joined, begins[other], ends[other + n - 1], begins[i], ends[i + n - 1]
             )
-            if not found:
+            if not repeats:
                 slot = (slot + 1) & (size - 1)
-        if found:
+        if repeats:
             characters += ends[i + n - 1] - begins[i]
             i += n
         else:

@@ -9,6 +9,7 @@ entry is a part of the URL itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,14 @@ class Table:
     flags: NDArray[np.uint8]
     buckets: NDArray[np.uint32]
 
+    NAMES: ClassVar = ("low", "high", "suffix", "exact", "flags", "buckets")
+
     def __len__(self) -> int:
         return len(self.low)
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The columns as `find` and `classify` take them."""
+        return tuple(getattr(self, name) for name in self.NAMES)
 
 
 def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -> Table:
@@ -56,8 +63,8 @@ def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -
     starts = np.flatnonzero(first)
     unique = hashes[starts]
 
-    def lowest(*chosen: int) -> NDArray[np.uint16]:
-        masked = np.where(np.isin(kinds, chosen), codes, np.uint16(NO_CODE))
+    def lowest(*of_kinds: int) -> NDArray[np.uint16]:
+        masked = np.where(np.isin(kinds, of_kinds), codes, np.uint16(NO_CODE))
         return np.minimum.reduceat(masked, starts) if len(starts) else masked
 
     bits = (kinds == MARK_PATHS) * np.uint8(_PATHS) + (kinds == MARK_PATTERNS) * np.uint8(_PATTERNS)

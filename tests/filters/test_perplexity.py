@@ -76,10 +76,11 @@ def plain(model: Model, text: str) -> list[float]:
     return [whole, worst, median, sum(n for v, n in rows if v > BAD_LINE) / characters]
 
 
-TRIES: dict[int, tuple[dict[tuple[int, ...], float], dict[tuple[int, ...], float]]] = {}
+Grams = dict[tuple[int, ...], float]
+TRIES: dict[int, tuple[Grams, Grams]] = {}
 
 
-def trie(model: Model):  # type: ignore[no-untyped-def]
+def trie(model: Model) -> tuple[Grams, Grams]:
     """(log probability of each n-gram, log back-off weight of each context)."""
     if id(model) not in TRIES:
         names: list[tuple[int, ...]] = [(int(c),) for c in model.chars[: int(model.first[0])]]

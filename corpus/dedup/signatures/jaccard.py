@@ -45,6 +45,7 @@ def _insert(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.nda
 
 @kernel
 def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndarray) -> Any:
+    """Whether `user` put this hash into the table."""
     at = np.int64(value) & (slots - 1)
     while users[at] == user:
         if values[at] == value:
@@ -57,6 +58,10 @@ def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndar
 def _sets(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, ngram: Any, ends: np.ndarray
 ) -> Any:
+    """Distinct shingle hashes (uint32[:]) of every document; fills `ends` (int64[n + 1]).
+
+    points: code points, or with `tables` None the hashes of words, which are not normalised.
+    """
     scratch = np.empty(1024, np.uint32)
     hashes = np.empty(1024, np.uint32)
     values = np.empty(2048, np.uint32)
@@ -71,6 +76,7 @@ def _sets(
             scratch, n = normalise_points(points[starts[doc] : starts[doc + 1]], tables, scratch)
             if mask:
                 n = mask_numbers(scratch, n, mask)
+        # Room for its shingles, and for a table that they fill by half at most.
         size = max(0, n - min(ngram, n) + 1) if n else 0
         slots = _slots(size)
         if slots > len(values):
@@ -82,6 +88,7 @@ def _sets(
             larger = np.empty(2 * len(out) + size, np.uint32)
             larger[:end] = out[:end]
             out = larger
+        # Hash them, and keep each once.
         if size:
             premix(scratch, n)
             shingle_hashes(scratch, 0, size, min(ngram, n), hashes)
@@ -121,6 +128,7 @@ def jaccard_pairs(
     for k in range(len(left)):
         i, j = left[k], right[k]
         size = starts[i + 1] - starts[i]
+        # The left set goes into the table once for all pairs that it stands in.
         if i != before:
             slots = _slots(size)
             if slots > len(values):

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from filters.kernels.characters import NINE, WIDE_SPACE, ZERO
 from filters.kernels.kernel import kernel
 
 DIGITS, DATES, PRICES = 1, 2, 4
-ZERO = ord("0")
 KANJI = np.array(sorted(map(ord, "〇一二三四五六七八九十百千万億兆")), np.uint32)
 TIMES = np.array(sorted(map(ord, "年月日時分秒")), np.uint32)
 WEEKDAYS = np.array(sorted(map(ord, "月火水木金土日")), np.uint32)
@@ -41,7 +41,7 @@ def _in(point: Any, points: np.ndarray) -> Any:
 
 @kernel
 def _digit(point: Any) -> Any:
-    return 0x30 <= point <= 0x39
+    return ZERO <= point <= NINE
 
 
 @kernel
@@ -49,7 +49,7 @@ def _number_end(points: np.ndarray, i: Any, n: Any) -> Any:
     """End of the number at i (digits and 漢数字, or 元 before 年); i when there is none."""
     if i + 1 < n and points[i] == FIRST_YEAR and points[i + 1] == YEAR:
         return i + 1
-    while i < n and (_digit(points[i]) or (points[i] > 0x3000 and _in(points[i], KANJI))):
+    while i < n and (_digit(points[i]) or (points[i] > WIDE_SPACE and _in(points[i], KANJI))):
         i += 1
     return i
 
@@ -83,6 +83,7 @@ def mask(points: np.ndarray, n: Any, flags: Any) -> Any:
     out = 0
     i = 0
     while i < n:
+        # An era name goes before its year, a weekday before 曜.
         if flags & DATES:
             if _era(points, i, n):
                 i += 2
@@ -90,12 +91,14 @@ def mask(points: np.ndarray, n: Any, flags: Any) -> Any:
             if i + 1 < n and points[i + 1] == WEEK and _in(points[i], WEEKDAYS):
                 i += 1
                 continue
+        # What is no number stays.
         end = _number_end(points, i, n)
         if end == i:
             points[out] = points[i]
             out += 1
             i += 1
             continue
+        # A number becomes one 0 as a date or a price, else at most its runs of digits do.
         dated = flags & DATES and end < n and _in(points[end], TIMES)
         if dated or (flags & PRICES and points[i] != FIRST_YEAR and _priced(points, end, n)):
             points[out] = ZERO

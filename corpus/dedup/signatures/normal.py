@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.buffers import Texts, text_buffers
+from filters.kernels.characters import NINE, ZERO
 from filters.kernels.decode import decode
 from filters.kernels.kernel import kernel
 
@@ -35,8 +36,6 @@ SELECTORS = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 # Above this plane only U+E0000–E01EF (tags, variation selectors) are assigned.
 LAST_TEXT_POINT = 0x3FFFF
 ONE_TO_ONE_LIMIT = 18  # the longest NFKC expansion of a code point (U+FDFA)
-
-DIGIT_ZERO, DIGIT_NINE = 0x30, 0x39
 
 Tables = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -83,6 +82,7 @@ def fold(char: str) -> str:
 
 
 def _stays(char: str) -> bool:
+    """Letters, marks and numbers, and what Unicode or a vendor may make one."""
     point = ord(char)
     if point in IGNORED or any(first <= point <= last for first, last in SELECTORS):
         return False
@@ -122,6 +122,7 @@ def _compose(before: Any, mark: Any, pairs: np.ndarray, composed: np.ndarray) ->
 
 @kernel
 def _append(entry: Any, out: np.ndarray, n: Any, pairs: np.ndarray, composed: np.ndarray) -> Any:
+    """Appends the code point of an entry, composed with the one before it; the new length."""
     point = entry & np.uint32(POINT)
     if entry & np.uint32(COMPOSES) and n > 0:
         joined = _compose(out[n - 1], point, pairs, composed)
@@ -144,6 +145,7 @@ def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     n = 0
     for i in range(len(points)):
         entry = table[points[i]]
+        # Most code points become one or none; the others expand, or join the one before them.
         if entry < np.uint32(COMPOSES):
             out[n] = entry
             n += entry != 0  # without a branch: spaces and punctuation come at random
@@ -169,9 +171,9 @@ def mask_digits(points: np.ndarray, n: Any) -> Any:
     out = 0
     run = False
     for i in range(n):
-        digit = DIGIT_ZERO <= points[i] <= DIGIT_NINE
+        digit = ZERO <= points[i] <= NINE
         if not (digit and run):
-            points[out] = np.uint32(DIGIT_ZERO) if digit else points[i]
+            points[out] = np.uint32(ZERO) if digit else points[i]
             out += 1
         run = digit
     return out
@@ -203,6 +205,7 @@ def encode_point(point: Any, out: np.ndarray, n: Any) -> Any:
 def _normalise_all(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, offsets: np.ndarray
 ) -> Any:
+    """UTF-8 bytes (uint8[:]) of all folded documents one after another; fills `offsets`."""
     scratch = np.empty(64, np.uint32)
     data = np.empty(4 * len(points) + 64, np.uint8)
     end = 0

@@ -37,12 +37,12 @@ def update(
         h0, h1, h2, h3 = hashes[i], hashes[i + 1], hashes[i + 2], hashes[i + 3]
         h4, h5, h6, h7 = hashes[i + 4], hashes[i + 5], hashes[i + 6], hashes[i + 7]
         for k in range(len(signature)):
-            x = a[k]
-            y = b[k]
-            low0 = min(np.uint32(x * h0 + y), np.uint32(x * h1 + y))
-            low1 = min(np.uint32(x * h2 + y), np.uint32(x * h3 + y))
-            low2 = min(np.uint32(x * h4 + y), np.uint32(x * h5 + y))
-            low3 = min(np.uint32(x * h6 + y), np.uint32(x * h7 + y))
+            factor = a[k]
+            summand = b[k]
+            low0 = min(np.uint32(factor * h0 + summand), np.uint32(factor * h1 + summand))
+            low1 = min(np.uint32(factor * h2 + summand), np.uint32(factor * h3 + summand))
+            low2 = min(np.uint32(factor * h4 + summand), np.uint32(factor * h5 + summand))
+            low3 = min(np.uint32(factor * h6 + summand), np.uint32(factor * h7 + summand))
             low0 = min(np.uint32(low0), np.uint32(low1))
             low2 = min(np.uint32(low2), np.uint32(low3))
             low0 = min(np.uint32(low0), np.uint32(low2))

@@ -45,7 +45,7 @@ def _word_symbols(
 ) -> None:
     """Hash of every normalised word; `lengths` 0 where nothing of it stays."""
     scratch = np.empty(64, np.uint32)
-    one = np.empty(1, np.uint32)
+    hashed = np.empty(1, np.uint32)
     for word in range(len(starts) - 1):
         scratch, n = normalise_points(points[starts[word] : starts[word + 1]], tables, scratch)
         if mask:
@@ -54,8 +54,8 @@ def _word_symbols(
             symbols[word] = 0
             continue
         premix(scratch, n)
-        shingle_hashes(scratch, 0, 1, n, one)
-        symbols[word] = one[0] if one[0] else fmix32(np.uint32(1))
+        shingle_hashes(scratch, 0, 1, n, hashed)
+        symbols[word] = hashed[0] if hashed[0] else fmix32(np.uint32(1))
 
 
 @kernel
