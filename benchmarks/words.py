@@ -87,8 +87,10 @@ def main() -> None:
         count = sum(len(own.find(part.data, part.offsets)) for part in parts)
         best = min(best, time.process_time() - start)
     megabytes = sum(int(part.offsets[-1] - part.offsets[0]) for part in parts) / 1e6
-    print(f"\n{len(own.words):,} words, {count:,} hits in {megabytes:.0f} MB: "
-          f"{megabytes / best:.0f} MB/s")  # fmt: skip
+    print(
+        f"\n{len(own.words):,} words, {count:,} hits in {megabytes:.0f} MB: "
+        f"{megabytes / best:.0f} MB/s"
+    )
 
 
 if __name__ == "__main__":

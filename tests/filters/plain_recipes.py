@@ -134,7 +134,7 @@ def words(text: str) -> dict[str, float]:
         "dash_line_share": ratio(sum(s.lstrip().startswith(("•", "-")) for s in split), len(split)),
         "dots_line_share": ratio(sum(s.rstrip().endswith(("...", "…")) for s in split), len(split)),
         "noun_share": ratio(kinds["名詞"], sum(kinds.values()) - kinds["補助記号"]),
-    }  # fmt: skip
+    }
     sevens: Counter[str] = Counter()
     for piece in pieces:
         cut = [surface for surface, _ in piece]

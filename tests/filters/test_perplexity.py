@@ -248,8 +248,12 @@ def test_a_missing_damaged_or_foreign_model_is_one_line(tmp_path: Path) -> None:
 
 def test_a_trie_that_lacks_an_end_is_refused(tmp_path: Path) -> None:
     arrays = train(["吾輩は猫である。\n" * 9], 60)
-    for name, at, value in (("chars_low", -1, 99), ("codes", -1, 0), ("children", 0, 900),
-                            ("vocabulary", 1, 65)):  # fmt: skip
+    for name, at, value in (
+        ("chars_low", -1, 99),
+        ("codes", -1, 0),
+        ("children", 0, 900),
+        ("vocabulary", 1, 65),
+    ):
         broken = {k: v.copy() for k, v in arrays.items()}
         broken[name][at] = value
         np.savez(tmp_path / "m.npz", **broken)
@@ -260,8 +264,16 @@ def test_a_trie_that_lacks_an_end_is_refused(tmp_path: Path) -> None:
 def test_no_text_is_one_line_on_the_command_line(tmp_path: Path) -> None:
     for args in ([tmp_path], [tmp_path / "absent.txt"]):
         run = subprocess.run(
-            [sys.executable, "-m", "benchmarks.training.train_perplexity", *map(str, args), "--out",
-             str(tmp_path / "m.npz")], capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.training.train_perplexity",
+                *map(str, args),
+                "--out",
+                str(tmp_path / "m.npz"),
+            ],
+            capture_output=True,
+            text=True,
+        )
         assert run.returncode == 2 and run.stderr.startswith("error: ")
         assert run.stderr.count("\n") == 1

@@ -180,9 +180,9 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
             k = i + offset
             if 0 <= k < n:
                 row[at + neighbour.length] = _log(blocks[k, b.B_WEIGHT])
-                row[at + neighbour.link_share] = (
-                    blocks[k, b.B_LINKED] / max(blocks[k, b.B_WEIGHT], 1)
-                )  # fmt: skip
+                row[at + neighbour.link_share] = blocks[k, b.B_LINKED] / max(
+                    blocks[k, b.B_WEIGHT], 1
+                )
                 row[at + neighbour.sentence] = sentence[k] > 0
                 other = blocks[k, b.B_ELEMENT]
                 row[at + neighbour.same_element] = other == e or (
