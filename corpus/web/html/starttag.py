@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from corpus.web.html.attributes import (
     as_bytes,
     contains,
@@ -24,7 +24,7 @@ from filters.kernels.kernel import kernel
 
 
 def _hash(name: str) -> np.uint32:
-    return np.uint32(t.name_hash(name))
+    return np.uint32(tags.name_hash(name))
 
 
 _ATTRIBUTES = "class id role style hidden href rel itemprop type aria-hidden"
@@ -63,7 +63,7 @@ def tag_end(src: np.ndarray, i: int) -> int:
 
 @kernel
 def read_attributes(
-    src: np.ndarray, i: int, tag: int, name: np.uint32, said: np.ndarray, tables: t.Tables
+    src: np.ndarray, i: int, tag: int, name: np.uint32, said: np.ndarray, tables: tags.Tables
 ) -> int:
     """Read the attributes at `i` into `said` (int32 [X_WIDTH]); return the index after `>`.
 
@@ -95,7 +95,7 @@ def read_attributes(
             said[X_FLAGS] |= word_bits(src, start, end, tables)
         elif key == _HREF:
             said[X_HREF] = 1
-            if tag == t.A and contains(src, start, end, _COMMONS):
+            if tag == tags.A and contains(src, start, end, _COMMONS):
                 said[X_MARK] = 1
         elif key == _STYLE:
             if style_hides(src, start, end):
@@ -119,7 +119,7 @@ def read_attributes(
             elif value == _AUTHOR_NAME:
                 said[X_AUTHOR] = 1
         elif key == _TYPE:
-            if tag == t.SCRIPT and span_hash(src, start, end, _ZERO) == _JSONLD_TYPE:
+            if tag == tags.SCRIPT and span_hash(src, start, end, _ZERO) == _JSONLD_TYPE:
                 said[X_MARK] = 1
         elif key == _ARIA:
             if span_hash(src, start, end, _ZERO) == _TRUE:

@@ -13,14 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from corpus.web.main_text.page import deepest, landmarks, prefix_sums, readable, sentence_weights
 from filters.kernels.kernel import columns, kernel
 
 CANDIDATES = 16  # elements kept, best EF1 first
 THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
 SHARES = (0.9, 0.7, 0.4)  # of the page's sentences, in the deepest element that holds them
-KINDS = t.WORD_KINDS[:16]  # cookie banners are dropped by `waste`, not judged
+KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `waste`, not judged
 EDGE = 3  # blocks at each end of an element, and on each side of it, whose mean p is taken
 
 # The columns in order, each said once. How well the element fits the probable text (ef1, ef2, ef4:
@@ -79,10 +79,12 @@ def _mean(values: np.ndarray, start: int, end: int) -> float:
 
 @kernel
 def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Elements by falling EF1 (int64 [k], k <= CANDIDATES); of equal ranges only the deepest."""
-    m = len(elements)
-    scores = np.full(m, -1.0)
-    for e in range(m):
+    """Elements by falling EF1 (int64 [k], k <= CANDIDATES); of equal ranges only the deepest.
+
+    mass, weights: prefix sums (float64 [n + 1]) of probable and of all weight.
+    """
+    scores = np.full(len(elements), -1.0)
+    for e in range(len(elements)):
         first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
         if end <= first:
             continue
@@ -95,8 +97,10 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
     count = 0
     out = np.empty(CANDIDATES, dtype=np.int64)
     while count < CANDIDATES:
-        best = int(np.argmax(scores)) if m else 0
-        if m == 0 or scores[best] <= 0.0:
+        if len(elements) == 0:
+            break
+        best = int(np.argmax(scores))
+        if scores[best] <= 0.0:
             break
         out[count] = best
         count += 1
@@ -110,12 +114,12 @@ def waste(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     n = len(blocks)
     out = np.zeros(n, dtype=np.bool_)
     for i in range(n):
-        e = blocks[i, b.B_ELEMENT]
-        if e >= 0:
-            links = elements[e, b.E_LANDMARK] & b.L_ASIDE and (
+        owner = blocks[i, b.B_ELEMENT]
+        if owner >= 0:
+            links = elements[owner, b.E_LANDMARK] & b.L_ASIDE and (
                 5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT]
             )
-            out[i] = links or elements[e, b.E_OVER] & t.COOKIE
+            out[i] = links or elements[owner, b.E_OVER] & tags.COOKIE
     return out
 
 
@@ -233,12 +237,12 @@ def _container_features(
         row[column.header] = (over & b.L_HEADER) != 0
         for j in range(len(KINDS)):
             row[column.own_nav + j] = (element[b.E_FLAGS] >> j) & 1
-        row[column.body] = element[b.E_TAG] == t.BODY or element[b.E_TAG] == t.HTML
-        row[column.section] = (props & t.SECTION) != 0
-        row[column.cell] = (props & t.CELL) != 0
-        row[column.item] = (props & (t.ITEM | t.LIST)) != 0
-        row[column.paragraph] = element[b.E_TAG] == t.P
-        row[column.heading] = (props & t.HEADING) != 0
+        row[column.body] = element[b.E_TAG] == tags.BODY or element[b.E_TAG] == tags.HTML
+        row[column.section] = (props & tags.SECTION) != 0
+        row[column.cell] = (props & tags.CELL) != 0
+        row[column.item] = (props & (tags.ITEM | tags.LIST)) != 0
+        row[column.paragraph] = element[b.E_TAG] == tags.P
+        row[column.heading] = (props & tags.HEADING) != 0
         row[column.children] = element[b.E_CHILDREN]
 
         # Beside the next wider element: an option is wrong when that one would win as well.

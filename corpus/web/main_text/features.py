@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from corpus.web.main_text.page import deepest, landmarks, prefix_sums, readable, sentence_weights
 from filters.kernels.kernel import columns, kernel
 
@@ -22,7 +22,7 @@ LEVELS = (1, 2, 3, 4)  # elements above the block's own, each of a wider range t
 LEVEL = ("weight", "share", "links", "sentences", "blocks")
 SHARES = (0.9, 0.7, 0.4, 0.2)  # of the page's sentences, in the deepest element that holds them
 PEAK = 4  # blocks on either side of the page's densest place
-KINDS = t.WORD_KINDS[:16]  # cookie banners are dropped by `containers.waste`, not judged
+KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `containers.waste`, not judged
 
 # The columns in order, each said once. `_share` names are shares of the block's or the page's
 # weight; `per_` names are stops and commas per 30, bars per 10 CJK characters.
@@ -105,17 +105,17 @@ def _own_features(
     for k in range(len(KINDS)):
         row[column.over_nav + k] = (element[b.E_OVER] >> k) & 1
 
-    row[column.inline_bad] = (block[b.B_INLINE] & t.BOILERPLATE) != 0
-    row[column.inline_byline] = (block[b.B_INLINE] & t.BYLINE) != 0
-    row[column.own_bad] = (element[b.E_FLAGS] & t.BOILERPLATE) != 0
-    row[column.own_good] = (element[b.E_FLAGS] & (t.CONTENT | t.BODYTEXT)) != 0
+    row[column.inline_bad] = (block[b.B_INLINE] & tags.BOILERPLATE) != 0
+    row[column.inline_byline] = (block[b.B_INLINE] & tags.BYLINE) != 0
+    row[column.own_bad] = (element[b.E_FLAGS] & tags.BOILERPLATE) != 0
+    row[column.own_good] = (element[b.E_FLAGS] & (tags.CONTENT | tags.BODYTEXT)) != 0
     row[column.in_heading] = element[b.E_HEADING]
     props = element[b.E_PROPS]
-    row[column.is_p] = element[b.E_TAG] == t.P
-    row[column.is_item] = (props & t.ITEM) != 0
-    row[column.is_cell] = (props & t.CELL) != 0
-    row[column.is_heading] = (props & t.HEADING) != 0
-    row[column.is_section] = (props & t.SECTION) != 0
+    row[column.is_p] = element[b.E_TAG] == tags.P
+    row[column.is_item] = (props & tags.ITEM) != 0
+    row[column.is_cell] = (props & tags.CELL) != 0
+    row[column.is_heading] = (props & tags.HEADING) != 0
+    row[column.is_section] = (props & tags.SECTION) != 0
     row[column.siblings] = parent[b.E_CHILDREN]
 
 
@@ -156,8 +156,8 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     root = elements[0]
     for i in range(n):
         row = out[i]
-        e = blocks[i, b.B_ELEMENT]
-        element = elements[e] if e >= 0 else root
+        owner = blocks[i, b.B_ELEMENT]
+        element = elements[owner] if owner >= 0 else root
         parent = elements[element[b.E_PARENT]] if element[b.E_PARENT] >= 0 else element
         _own_features(row, blocks[i], element, parent)
         row[column.block_place] = i / n
@@ -185,8 +185,8 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
                 )
                 row[at + neighbour.sentence] = sentence[k] > 0
                 other = blocks[k, b.B_ELEMENT]
-                row[at + neighbour.same_element] = other == e or (
-                    e >= 0
+                row[at + neighbour.same_element] = other == owner or (
+                    owner >= 0
                     and other >= 0
                     and elements[other, b.E_PARENT] == element[b.E_PARENT]
                     and elements[other, b.E_TAG] == element[b.E_TAG]

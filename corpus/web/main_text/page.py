@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from filters.kernels.kernel import kernel
 
 SENTENCE_WEIGHT = 150  # a block of 15 CJK characters with a stop counts as sentence text
@@ -62,7 +62,7 @@ def landmarks(elements: np.ndarray) -> tuple[int, int, int]:
         own = elements[e, b.E_OWN_LANDMARK]
         mains += (own & b.L_MAIN) != 0
         first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
-        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and end > first:
+        if h1 < 0 and elements[e, b.E_TAG] == tags.H1 and end > first:
             h1 = first
         articles += (own & (b.L_ARTICLE | b.L_MAIN)) == b.L_ARTICLE  # a <main> has both bits
     return h1, articles, mains
@@ -86,7 +86,7 @@ def readable(
             continue
         points = 1.0 + blocks[i, b.B_COMMAS] + min(weight / POINT_WEIGHT, 3.0)
         e = blocks[i, b.B_ELEMENT]
-        if e >= 0 and not (elements[e, b.E_PROPS] & t.SECTION):
+        if e >= 0 and not (elements[e, b.E_PROPS] & tags.SECTION):
             e = elements[e, b.E_PARENT]
         divider = 1.0
         for level in range(LEVELS):
