@@ -8,7 +8,7 @@ from typing import Any
 
 from numba import njit
 
-# Compiled once and cached beside the source; runs without the GIL, so units can share a process.
+# Compiled at the first call and cached beside the source; runs without the GIL.
 kernel = njit(cache=True, nogil=True)
 # The same, and copied into its callers: for what is called once a character.
 inlined = njit(cache=True, nogil=True, inline="always")
