@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.training.train_perplexity import model_of, perplexities, train
-from filters.kernels.perplexity import LONG_LINE, ORDER, UNKNOWN, find
+from filters.kernels.perplexity import LONG_LINE, ORDER, SIGNALS, UNKNOWN, find
 from filters.perplexity import (
     BAD_LINE,
     MODEL,
-    SIGNALS,
     UNKNOWN_KINDS,
     Model,
     ModelError,
