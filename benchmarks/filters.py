@@ -104,13 +104,22 @@ def hojichar() -> Callable[[str], bool] | None:
     except ImportError:
         return None
     stack = [
-        f.AcceptJapanese(), f.DiscardRareKuten(), f.DiscardBBSComments(), f.DiscardAds(),
-        f.DiscardAdultContentJa(), f.DiscardAdultContentEn(), f.DiscardDiscriminationContentJa(),
-        f.DiscardViolenceContentJa(), f.DiscardTooManyNouns(), f.CharRepetitionRatioFilter(),
-        f.WordRepetitionRatioFilter(), f.DiscardTooManySpecialToken(),
-        f.SingleCharacterRepetitionFilter(), f.DiscardTooManyEndingEllipsis(),
+        f.AcceptJapanese(),
+        f.DiscardRareKuten(),
+        f.DiscardBBSComments(),
+        f.DiscardAds(),
+        f.DiscardAdultContentJa(),
+        f.DiscardAdultContentEn(),
+        f.DiscardDiscriminationContentJa(),
+        f.DiscardViolenceContentJa(),
+        f.DiscardTooManyNouns(),
+        f.CharRepetitionRatioFilter(),
+        f.WordRepetitionRatioFilter(),
+        f.DiscardTooManySpecialToken(),
+        f.SingleCharacterRepetitionFilter(),
+        f.DiscardTooManyEndingEllipsis(),
         f.DiscardTooShortLines(),
-    ]  # fmt: skip
+    ]
 
     def run(text: str) -> bool:
         document = Document(text)
@@ -140,8 +149,10 @@ def print_pass_rates(data: Path, more: Path | None) -> None:
     decisions = {p.name: p.decide(quality, extra) for p in profiles}
     table = pass_rates(decisions, [genre for genre, _ in listed])
     columns = table.column_names
-    rows = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()]
-            for r in table.to_pylist()]  # fmt: skip
+    rows = [
+        [f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()]
+        for r in table.to_pylist()
+    ]
     lines = ["\t".join([columns[0], "about", *columns[1:]])]
     lines += ["\t".join([row[0], GENRES.get(row[0], ""), *row[1:]]) for row in rows]
     (ROOT / "filters/lists/pass_rates.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -224,8 +235,12 @@ def main() -> None:
     lazy = seconds(lambda: measure(pa.array(few), frozenset({"words"})), 2)
     rows.append(("group `words` (fugashi)", lazy / len(few) * len(texts)))
     words = load_words()
-    rows.append(("word lists, with boundaries", seconds(
-        lambda: [words.find(part.data, part.offsets) for part in slices(array)])))  # fmt: skip
+    rows.append(
+        (
+            "word lists, with boundaries",
+            seconds(lambda: [words.find(part.data, part.offsets) for part in slices(array)]),
+        )
+    )
     rows.append(("personal data, detect", seconds(lambda: apply(array, "detect"))))
     quality = measure(array)
     many = pa.chunked_array([quality] * (200_000 // len(texts) + 1)).combine_chunks()
@@ -237,8 +252,10 @@ def main() -> None:
     print("| what | documents/s | MB/s | × Swallow | × HojiChar |\n|---|--:|--:|--:|--:|")
     for name, took in rows:
         other = f"{stack / took:.1f}" if stack else "–"
-        print(f"| {name} | {len(texts) / took:,.0f} | {megabytes / took:.1f} "
-              f"| {plain / took:.1f} | {other} |")  # fmt: skip
+        print(
+            f"| {name} | {len(texts) / took:,.0f} | {megabytes / took:.1f} "
+            f"| {plain / took:.1f} | {other} |"
+        )
     print(f"| `web` on stored signals | {1 / decide:,.0f} | – | – | – |")
     print("\n| documents measured, in batches of 2,000 | peak memory, MiB |\n|--:|--:|")
     for passes in (0, 1, 10, 30):

@@ -42,13 +42,22 @@ def hojichar() -> Iterator[tuple[str, Keeps]]:
     from hojichar.filters import document_filters as f
 
     stack = [
-        f.AcceptJapanese(), f.DiscardRareKuten(), f.DiscardBBSComments(), f.DiscardAds(),
-        f.DiscardAdultContentJa(), f.DiscardAdultContentEn(), f.DiscardDiscriminationContentJa(),
-        f.DiscardViolenceContentJa(), f.CharRepetitionRatioFilter(),
-        f.DiscardTooManySpecialToken(), f.SingleCharacterRepetitionFilter(),
-        f.DiscardTooManyEndingEllipsis(), f.DiscardTooShortLines(), f.DiscardTooManyNouns(),
+        f.AcceptJapanese(),
+        f.DiscardRareKuten(),
+        f.DiscardBBSComments(),
+        f.DiscardAds(),
+        f.DiscardAdultContentJa(),
+        f.DiscardAdultContentEn(),
+        f.DiscardDiscriminationContentJa(),
+        f.DiscardViolenceContentJa(),
+        f.CharRepetitionRatioFilter(),
+        f.DiscardTooManySpecialToken(),
+        f.SingleCharacterRepetitionFilter(),
+        f.DiscardTooManyEndingEllipsis(),
+        f.DiscardTooShortLines(),
+        f.DiscardTooManyNouns(),
         f.WordRepetitionRatioFilter(),
-    ]  # fmt: skip
+    ]
     yield (
         "hojichar-compat",
         lambda text: all(not step.apply(Document(text)).is_rejected for step in stack),
@@ -68,21 +77,35 @@ def datatrove(data: Path) -> Iterator[tuple[str, Keeps]]:
         return run
 
     words = 0.243, 0.225, 0.207, 0.19, 0.175, 0.159  # configs/jpn_Jpan.yml
-    yield "fineweb2-ja-compat", keeps(
-        f.GopherRepetitionFilter(
-            language="jpn_Jpan", dup_para_frac=0, dup_line_char_frac=0, dup_para_char_frac=0,
-            dup_line_frac=0.328, top_n_grams=((2, 0.239), (3, 0.196), (4, 0.172)),
-            dup_n_grams=tuple(enumerate(words, 5)),
+    yield (
+        "fineweb2-ja-compat",
+        keeps(
+            f.GopherRepetitionFilter(
+                language="jpn_Jpan",
+                dup_para_frac=0,
+                dup_line_char_frac=0,
+                dup_para_char_frac=0,
+                dup_line_frac=0.328,
+                top_n_grams=((2, 0.239), (3, 0.196), (4, 0.172)),
+                dup_n_grams=tuple(enumerate(words, 5)),
+            ),
+            f.FineWebQualityFilter(
+                language="jpn_Jpan",
+                short_line_thr=999,
+                char_duplicates_ratio=0.1,
+                line_punct_thr=0.096,
+                new_line_ratio=0.13,
+            ),
+            f.GopherQualityFilter(
+                language="jpn_Jpan",
+                max_avg_word_length=6,
+                min_avg_word_length=1,
+                min_stop_words=2,
+                stop_words=list("のにをはたてがとで年し・月れさ"),
+                max_non_alpha_words_ratio=0.759,
+            ),
         ),
-        f.FineWebQualityFilter(
-            language="jpn_Jpan", short_line_thr=999, char_duplicates_ratio=0.1,
-            line_punct_thr=0.096, new_line_ratio=0.13,
-        ),
-        f.GopherQualityFilter(
-            language="jpn_Jpan", max_avg_word_length=6, min_avg_word_length=1, min_stop_words=2,
-            stop_words=list("のにをはたてがとで年し・月れさ"), max_non_alpha_words_ratio=0.759,
-        ),
-    )  # fmt: skip
+    )
     yield (
         "gopher-compat",
         keeps(
@@ -110,11 +133,15 @@ def llm_jp(folder: Path) -> Iterator[tuple[str, Keeps]]:
         ("llm-jp-v1-strict-compat", 2, 80, 0.375),
     ):
         judges = [
-            module.is_not_empty(), module.is_japanese(), module.is_not_ad_content(),
-            module.is_not_adult_content(hits), module.is_not_discrimination_content(hits),
-            module.is_not_violence_content(hits), module.has_good_average_sentence_length(length),
+            module.is_not_empty(),
+            module.is_japanese(),
+            module.is_not_ad_content(),
+            module.is_not_adult_content(hits),
+            module.is_not_discrimination_content(hits),
+            module.is_not_violence_content(hits),
+            module.has_good_average_sentence_length(length),
             module.has_good_compression_ratio(low, 0.70),
-        ]  # fmt: skip
+        ]
         yield name, lambda text, judges=judges: all(judge({"text": text}) for judge in judges)
 
 
@@ -192,8 +219,9 @@ def main() -> None:
         both = sum(a and b for a, b in zip(ours, theirs, strict=True))
         print(
             f"| {name} | {len(texts) - len(wrong)} | {len(texts)} | {both} | {stopped} "
-            f"| {took:.0f} |", flush=True,
-        )  # fmt: skip
+            f"| {took:.0f} |",
+            flush=True,
+        )
         for i in wrong[:5]:
             print(f"  differs: text {i}, ours {ours[i]}, {texts[i][:60]!r}", file=sys.stderr)
 

@@ -130,21 +130,26 @@ def main() -> None:
                     print(f"{key(f.kind, words)}\t{f.kind}\t{near[0]!r}【{words}】{near[1]!r}")
     characters = sum(len(text) for _, text in texts)
     genres = Counter(genre for genre, _ in texts)
-    print(f"Clean text: {len(texts):,} documents, {characters:,} characters: "
-          + ", ".join(f"{genre} {n}" for genre, n in sorted(genres.items())))  # fmt: skip
+    print(
+        f"Clean text: {len(texts):,} documents, {characters:,} characters: "
+        + ", ".join(f"{genre} {n}" for genre, n in sorted(genres.items()))
+    )
     print("\n| class | recall | of | found in clean text | false | false per 100,000 characters |")
     print("|---|--:|--:|--:|--:|--:|")
     there = recall(options.data)
     for kind in KINDS:
         hits, total = there[kind]
         rate = 100_000 * wrong[kind] / characters
-        print(f"| {kind} | {hits / total:.3f} | {total:,} | {found[kind]} | {wrong[kind]} "
-              f"| {rate:.3f} |")  # fmt: skip
+        print(
+            f"| {kind} | {hits / total:.3f} | {total:,} | {found[kind]} | {wrong[kind]} "
+            f"| {rate:.3f} |"
+        )
     if unknown:
         print(f"\n{len(unknown)} different findings have no judgement and count as false.")
     megabytes = sum(len(text.encode()) for _, text in texts) / 1e6
-    print(f"\ndetect: {megabytes / seconds:.0f} MB/s, "
-          f"{1e6 * seconds / len(texts):.0f} µs a document")  # fmt: skip
+    print(
+        f"\ndetect: {megabytes / seconds:.0f} MB/s, {1e6 * seconds / len(texts):.0f} µs a document"
+    )
 
 
 if __name__ == "__main__":

@@ -32,9 +32,12 @@ from filters.signals import measure  # noqa: E402
 LENGTH, LEAST = 1600, 400
 # Pairs that printed and scanned Japanese confuses; other errors are a random kanji of the texts.
 LOOK_ALIKE = dict(
-    zip("一ニ二口ロ八ハ力カ夕タへヘエ工トト未末土士日曰人入大太",
-        "ーニ二ロ口ハ八カ力タ夕ヘへ工エ卜ト末未士土曰日入人太大", strict=True)
-)  # fmt: skip
+    zip(
+        "一ニ二口ロ八ハ力カ夕タへヘエ工トト未末土士日曰人入大太",
+        "ーニ二ロ口ハ八カ力タ夕ヘへ工エ卜ト末未士土曰日入人太大",
+        strict=True,
+    )
+)
 
 
 def spoilers(clean: list[str]) -> dict[str, Callable[[str], str]]:
@@ -91,16 +94,20 @@ def main() -> None:
     rows["Chinese manuals"] = [t[:LENGTH] for t in texts["foreign"] if _share(t) > 0.3]
     rows["NDL OCR pages"] = texts["ocr"]
     base = perplexities(shipped(), clean)[:, 0]
-    print("| text | documents | perplexity, median | 10 to 90 % | worst line | median line "
-          "| in bad lines | AUC against clean |\n|---|--:|--:|--:|--:|--:|--:|--:|")  # fmt: skip
+    print(
+        "| text | documents | perplexity, median | 10 to 90 % | worst line | median line "
+        "| in bad lines | AUC against clean |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+    )
     for name, own in rows.items():
         x = perplexities(shipped(), own)
         both = np.concatenate([base, x[:, 0]])
         auc = area(both, np.arange(len(both)) >= len(base))
         low, high = np.quantile(x[:, 0], (0.1, 0.9))
-        print(f"| {name} | {len(own)} | {np.median(x[:, 0]):,.0f} | {low:,.0f} to {high:,.0f} | "
-              f"{np.median(x[:, 1]):,.0f} | {np.median(x[:, 2]):,.0f} | {x[:, 3].mean():.3f} | "
-              f"{'–' if name == 'clean' else f'{auc:.4f}'} |")  # fmt: skip
+        print(
+            f"| {name} | {len(own)} | {np.median(x[:, 0]):,.0f} | {low:,.0f} to {high:,.0f} | "
+            f"{np.median(x[:, 1]):,.0f} | {np.median(x[:, 2]):,.0f} | {x[:, 3].mean():.3f} | "
+            f"{'–' if name == 'clean' else f'{auc:.4f}'} |"
+        )
     print("\n| group | MB/s | µs a document of 1,600 characters |\n|---|--:|--:|")
     array = pa.array(clean * 5)
     size = sum(len(t.encode()) for t in clean) * 5 / 1e6

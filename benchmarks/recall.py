@@ -78,8 +78,10 @@ def print_language(outcome: Counter[tuple[str, str, str]]) -> None:
         right = rows["ja", "ja"]
         japanese = sum(n for (true, _), n in rows.items() if true == "ja")
         called = sum(n for (_, found), n in rows.items() if found == "ja")
-        print(f"labels of {confidence} confidence: recall {right / max(1, japanese):.4f} of "
-              f"{japanese}, precision {right / max(1, called):.4f} of {called}\n")  # fmt: skip
+        print(
+            f"labels of {confidence} confidence: recall {right / max(1, japanese):.4f} of "
+            f"{japanese}, precision {right / max(1, called):.4f} of {called}\n"
+        )
         print("| language | pages | of them called Japanese | Japanese pages called it |")
         print("|---|---:|---:|---:|")
         names = {n for pair in rows for n in pair} - {"ja", "not Japanese (gate)"}

@@ -23,7 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/filters")]
 
 from filter_texts import documents  # noqa: E402
 
-from filters.signals import slices, utf8_buffers  # noqa: E402
+from filters.buffers import text_buffers  # noqa: E402
+from filters.signals import slices  # noqa: E402
 from filters.words import Word, WordList, load  # noqa: E402
 
 LABELS = ROOT / "tests/filters/word_labels.tsv"
@@ -52,7 +53,7 @@ def sentences(data: Path, wanted: set[str]) -> dict[str, str]:
 def hits(words: WordList, texts: dict[str, str], boundaries: bool) -> set[Spot]:
     """Where the list finds a word."""
     keys = sorted(texts)
-    data, offsets = utf8_buffers(pa.array([texts[key] for key in keys]))
+    data, offsets = text_buffers(pa.array([texts[key] for key in keys]))
     if boundaries:
         spots = [(h.document, h.begin, h.word.text) for h in words.find(data, offsets)]
     else:
@@ -86,8 +87,10 @@ def main() -> None:
         count = sum(len(own.find(part.data, part.offsets)) for part in parts)
         best = min(best, time.process_time() - start)
     megabytes = sum(int(part.offsets[-1] - part.offsets[0]) for part in parts) / 1e6
-    print(f"\n{len(own.words):,} words, {count:,} hits in {megabytes:.0f} MB: "
-          f"{megabytes / best:.0f} MB/s")  # fmt: skip
+    print(
+        f"\n{len(own.words):,} words, {count:,} hits in {megabytes:.0f} MB: "
+        f"{megabytes / best:.0f} MB/s"
+    )
 
 
 if __name__ == "__main__":

@@ -74,9 +74,9 @@ def pass_rates(decisions: Mapping[str, Decisions], genres: Sequence[str]) -> pa.
     labels = np.array(genres, dtype=object)
     rows = []
     for genre in sorted(set(genres)):
-        chosen = labels == genre
-        row: dict[str, object] = {"genre": genre, "documents": int(chosen.sum())}
-        row |= {name: float(d.keep[chosen].mean()) for name, d in decisions.items()}
+        of_genre = labels == genre
+        row: dict[str, object] = {"genre": genre, "documents": int(of_genre.sum())}
+        row |= {name: float(d.keep[of_genre].mean()) for name, d in decisions.items()}
         rows.append(row)
     return pa.Table.from_pylist(rows)
 
@@ -95,7 +95,7 @@ def at_bounds(
     rows = np.flatnonzero((others == 0) & ~np.isnan(values))
     kept = ~decisions.failures[rows, index]
     below, above = rule.failing(values[rows])
-    found: list[tuple[str, float, str, int, float]] = []
+    examples: list[tuple[str, float, str, int, float]] = []
     ends = (
         ("above" if rule.low_open else "min", rule.low, below),
         ("below" if rule.high_open else "max", rule.high, above),
@@ -103,11 +103,11 @@ def at_bounds(
     for bound, threshold, outside in ends:
         if not np.isfinite(threshold):
             continue
-        for side, chosen in (("kept", rows[kept]), ("dropped", rows[outside])):
-            distance = np.abs(values[chosen].astype(np.float64) - threshold)
-            nearest = chosen[np.argsort(distance, kind="stable")[:k]]
-            found += [(bound, threshold, side, int(row), float(values[row])) for row in nearest]
-    return found
+        for side, side_rows in (("kept", rows[kept]), ("dropped", rows[outside])):
+            distance = np.abs(values[side_rows].astype(np.float64) - threshold)
+            nearest = side_rows[np.argsort(distance, kind="stable")[:k]]
+            examples += [(bound, threshold, side, int(row), float(values[row])) for row in nearest]
+    return examples
 
 
 def sweep(

@@ -10,10 +10,8 @@ from __future__ import annotations
 import zlib
 from itertools import pairwise
 
-import numpy as np
-from numba import njit
+import pyarrow as pa
 
-from filters.kernels.lz4 import TABLE_SIZE, compressed_size
 from filters.kernels.spec import Bytes, Floats, Offsets, Signal, number
 
 LZ4_SIGNALS: tuple[Signal, ...] = (
@@ -33,31 +31,22 @@ ZLIB_SIGNALS: tuple[Signal, ...] = (
     ),
 )
 LZ4_INPUT = 1 << 20  # Uzushio fills a buffer of this size and compresses that
-LINE_BREAK = 10  # its paragraphs are compressed without the breaks between them
+LZ4 = pa.Codec("lz4_raw")  # LZ4_compress_default of the reference: acceleration 1, no frame
 
 
 def measure_lz4(data: Bytes, offsets: Offsets, out: Floats) -> None:
-    """Fills out[n, 1] for the documents data[offsets[i]:offsets[i + 1]]."""
-    lz4_ratios(data, offsets, out)
+    """Fills out[n, 1] for the documents data[offsets[i]:offsets[i + 1]].
+
+    Line breaks are left out first: Uzushio compresses the paragraphs without those between them.
+    """
+    for row, (begin, end) in enumerate(pairwise(offsets.tolist())):
+        text = data[begin:end].tobytes().replace(b"\n", b"")[:LZ4_INPUT]
+        out[row, 0] = LZ4.compress(text).size / len(text) if text else 0.0
 
 
 def measure_zlib(data: Bytes, offsets: Offsets, out: Floats) -> None:
     """Fills out[n, 1] for the documents data[offsets[i]:offsets[i + 1]]."""
-    view = memoryview(data)  # type: ignore[arg-type]
+    view = data.data
     for row, (begin, end) in enumerate(pairwise(offsets.tolist())):
         size = end - begin
         out[row, 0] = len(zlib.compress(view[begin:end], 9)) / size if size else 0.0
-
-
-@njit(cache=True, nogil=True)
-def lz4_ratios(data: Bytes, offsets: Offsets, out: Floats) -> None:
-    """The LZ4 ratio of every document, its line breaks left out and cut at LZ4_INPUT bytes."""
-    table = np.empty(TABLE_SIZE, np.uint32)
-    text = np.empty(LZ4_INPUT, np.uint8)
-    for row in range(len(offsets) - 1):
-        size = 0
-        for i in range(offsets[row], offsets[row + 1]):
-            if data[i] != LINE_BREAK and size < LZ4_INPUT:
-                text[size] = data[i]
-                size += 1
-        out[row, 0] = compressed_size(text[:size], table) / size if size else 0.0

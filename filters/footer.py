@@ -156,8 +156,8 @@ class Trim:
 
 def boilerplate_share(line: str) -> float:
     """Share of the line's characters, white space aside, that are words of the list; 0 if empty."""
-    found = _AUTOMATON.find_matches_as_strings(line)
-    return _size("".join(found)) / max(1, _size(line)) if found else 0.0
+    words = _AUTOMATON.find_matches_as_strings(line)
+    return _size("".join(words)) / max(1, _size(line)) if words else 0.0
 
 
 def _size(text: str) -> int:
@@ -203,10 +203,10 @@ def _is_rights(line: str) -> bool:
     """A notice, or a line that begins with a copyright or holds little but one."""
     if NOTICE.search(line):
         return len(line) <= 2 * SHORT
-    found = RIGHTS.search(line)
-    if found is None or PROSE.search(line) or SENTENCE.search(line):
+    match = RIGHTS.search(line)
+    if match is None or PROSE.search(line) or SENTENCE.search(line):
         return False
-    return found.start() < 3 or boilerplate_share(line) > SHARE
+    return match.start() < 3 or boilerplate_share(line) > SHARE
 
 
 def _is_menu(line: str) -> bool:

@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.kernels import perplexity as kernel
-from filters.kernels.perplexity import ID_BITS, NODE_BITS, ORDER, PLANE, UNKNOWN
-from filters.kernels.spec import Bytes, Floats, Hashes, Offsets, Points, Signal, number, share
+from filters.kernels import perplexity as trie
+from filters.kernels.characters import PLANE, TO_LOWER, WIDE
+from filters.kernels.perplexity import BAD_LINE, ID_BITS, NODE_BITS, ORDER, UNKNOWN
+from filters.kernels.spec import Bytes, Floats, Hashes, Offsets, Points
 
 Floats32 = NDArray[np.float32]
 
@@ -35,27 +36,6 @@ FORMAT = "inaho-char-ngram-1"
 UNKNOWN_KINDS = 150_000
 # Nats of surprise for each of 256 codes: fine where characters are likely, 22 at the coarse end.
 LEVELS: Floats = -22.0 * (np.arange(256) / 255) ** 2
-BAD_LINE = 170.0  # perplexity; 1 in 100 characters of clean held-out text stands in such a line
-SOURCE = "as KenLM in cc_net and Uzushio, over characters"
-
-SIGNALS: tuple[Signal, ...] = (
-    number("perplexity", "per character", "perplexity of the whole text; 0 when empty", SOURCE),
-    number(
-        "worst_line_perplexity",
-        "per character",
-        f"of the worst line of {kernel.LONG_LINE} characters or more; else of the text",
-    ),
-    number(
-        "median_line_perplexity",
-        "per character",
-        "half of the characters stand in lines of at most this perplexity",
-    ),
-    share(
-        "high_perplexity_share",
-        "of characters",
-        f"characters in lines of a perplexity above {BAD_LINE:g}",
-    ),
-)
 
 
 class ModelError(ValueError):
@@ -64,7 +44,7 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trie of n-grams, ready for the kernel.
+    """A trie of n-grams, ready for the trie.
 
     ids uint32[PLANE]: character id of each code point; first int64[inner + 1]: where the children
     of a node begin; chars uint32[n], nodes float32[n]: the character a node adds and the log of its
@@ -82,7 +62,7 @@ class Model:
         """Fills out[n, len(SIGNALS)] for the documents points[starts[i]:starts[i + 1]]."""
         unknown = float(np.log(UNKNOWN_KINDS))
         tables = (self.ids, self.slots, self.nodes, self.weights)
-        kernel.measure_lines(points, starts, *tables, unknown, BAD_LINE, out)
+        trie.measure_lines(points, starts, *tables, unknown, BAD_LINE, out)
 
     def probabilities(self, context: str) -> Floats:
         """float64[size]: probability of each character id after `context`, a piece of a line.
@@ -97,7 +77,7 @@ class Model:
                 break
             node = history[-length]
             for char in history[len(history) - length + 1 :]:
-                node = int(kernel.find(self.slots, node, char)) if node >= 0 else -1
+                node = int(trie.find(self.slots, node, char)) if node >= 0 else -1
             if node < 0:
                 break
             children = slice(int(self.first[node]), int(self.first[node + 1]))
@@ -120,9 +100,10 @@ def shipped() -> Model:
 def fold() -> Points:
     """uint32[PLANE]: the code point that stands for each code point in the model."""
     table = np.arange(PLANE, dtype=np.uint32)
-    table[0xFF01:0xFF5F] = np.arange(0x21, 0x7F)
+    for ascii_ in range(ord("!"), ord("~") + 1):
+        table[ascii_ + WIDE] = ascii_
     for capital in range(ord("A"), ord("Z") + 1):
-        table[table == capital] = capital + 32
+        table[table == capital] = capital + TO_LOWER
     table[np.isin(table, np.arange(ord("0"), ord("9") + 1))] = ord("0")
     table[ord("，")], table[ord("．")] = ord("、"), ord("。")
     blanks = [p for p in range(PLANE) if chr(p).isspace() and chr(p) != "\n"]
@@ -156,13 +137,13 @@ def build(vocabulary: Points, children: Offsets, chars: Points, codes: Bytes) ->
         raise ModelError("an n-gram that is its own context")
     slots = np.zeros(1 << max(int(n * 1.6).bit_length(), 4), np.uint64)
     suffix = np.full(n, -1, np.int64)
-    if (node := kernel.index(first, chars, slots, suffix, inner)) >= 0:
+    if (node := trie.index(first, chars, slots, suffix, inner)) >= 0:
         raise ModelError(f"n-gram {node} without its own end")
     logs = LEVELS[codes]
     logs[:size] -= np.log(np.exp(logs[:size]).sum())
     nodes = logs.astype(np.float32)
     weights = np.empty(inner, np.float32)
-    kernel.back_offs(first, suffix, nodes, weights)
+    trie.back_offs(first, suffix, nodes, weights)
     if not np.isfinite(weights).all():
         raise ModelError("probabilities above 1")
     return Model(folded[fold()], first, chars, nodes, weights, slots)

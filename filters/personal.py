@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from filters import personal_rules as rules
 from filters.kernels import personal_signs as signs
-from filters.personal_rules import KINDS, PLACEHOLDERS, POLICIES
+from filters.placeholders import KINDS, PLACEHOLDERS, POLICIES
 from filters.signals import slices
 
 Place = tuple[int, int, int]  # kind of kernels.personal_signs, begin, end
@@ -51,13 +51,13 @@ def mask(text: str, findings: Sequence[Finding]) -> str:
 
 def policies(default: str, classes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Policy of every kind: `default`, or what `classes` says. ValueError for an unknown one."""
-    chosen = dict.fromkeys(KINDS, default) | dict(classes or {})
-    for kind, policy in chosen.items():
+    policy_of = dict.fromkeys(KINDS, default) | dict(classes or {})
+    for kind, policy in policy_of.items():
         if kind not in PLACEHOLDERS:
             raise ValueError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
         if policy not in POLICIES:
             raise ValueError(f"unknown policy {policy!r}; there are {', '.join(POLICIES)}")
-    return chosen
+    return policy_of
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,17 @@ class Result:
 
 def apply(texts: pa.Array, policy: str | Mapping[str, str]) -> Result:
     """Detect, mask or drop in every text: one policy for all kinds, or one a kind (`policies`)."""
-    chosen = policies(policy) if isinstance(policy, str) else policies("off", policy)
+    policy_of = policies(policy) if isinstance(policy, str) else policies("off", policy)
     counts = np.zeros((len(texts), len(KINDS)), np.int32)
     keep = np.ones(len(texts), bool)
-    found = find_all(texts, chosen)
+    findings = find_all(texts, policy_of)
+    # Of the few documents with a finding: counts, whether it stays, and its text with placeholders.
     masked: dict[int, str] = {}
-    for row, hits in found.items():
+    for row, hits in findings.items():
         for f in hits:
             counts[row, KINDS.index(f.kind)] += 1
-            keep[row] &= chosen[f.kind] != "drop"
-        hidden = [f for f in hits if chosen[f.kind] == "mask"]
+            keep[row] &= policy_of[f.kind] != "drop"
+        hidden = [f for f in hits if policy_of[f.kind] == "mask"]
         if hidden:
             masked[row] = mask(texts[row].as_py(), hidden)
     if masked:
@@ -91,16 +92,19 @@ def apply(texts: pa.Array, policy: str | Mapping[str, str]) -> Result:
         for row, text in masked.items():
             documents[row] = text
         texts = pa.array(documents, texts.type)
-    return Result(texts, keep, counts, found)
+    return Result(texts, keep, counts, findings)
 
 
-def find_all(texts: pa.Array, chosen: Mapping[str, str]) -> dict[int, list[Finding]]:
-    """Row → findings, of the rows that have some; kinds whose policy is `off` are left out."""
-    if set(chosen.values()) == {"off"}:
+def find_all(texts: pa.Array, policy_of: Mapping[str, str]) -> dict[int, list[Finding]]:
+    """Row → findings, of the rows that have some; kinds whose policy is `off` are left out.
+
+    texts: string or large_string; policy_of: the policy of every kind (`policies`).
+    """
+    if set(policy_of.values()) == {"off"}:
         return {}
     out = {}
     for row, places in _places(texts).items():
-        hits = [f for f in _find(texts[row].as_py(), places) if chosen[f.kind] != "off"]
+        hits = [f for f in _find(texts[row].as_py(), places) if policy_of[f.kind] != "off"]
         if hits:
             out[row] = hits
     return out
@@ -123,31 +127,31 @@ def _places(texts: pa.Array) -> dict[int, list[Place]]:
 
 
 def _find(text: str, places: Sequence[Place]) -> list[Finding]:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     block_end = address_end = 0
     for kind, begin, end in places:
         if kind == signs.NUMBER:
-            found += _numbers(text, begin, end)
+            findings += _numbers(text, begin, end)
         elif kind == signs.ADDRESS:
             if begin >= block_end:
                 block_end, address = _address(text, begin, address_end)
                 if address:
                     block_end = address_end = address.end
-                    found.append(address)
+                    findings.append(address)
         elif kind == signs.EMAIL:
             m = rules.EMAIL.match(text, begin)
             if m and not rules.NO_MAIL.match(text, m.end()):
-                found.append(Finding(begin, m.end(), "email"))
+                findings.append(Finding(begin, m.end(), "email"))
         elif kind == signs.MARK:
-            found += _marked(text, begin)
+            findings += _marked(text, begin)
         elif rules.IP.fullmatch(text, begin, end):
             if rules.is_public(
                 text[begin:end], text[max(0, begin - 10) : begin], text[end : end + 3]
             ):
-                found.append(Finding(begin, end, "ip"))
+                findings.append(Finding(begin, end, "ip"))
         elif rules.is_dotted_phone(text, begin, end):
-            found.append(Finding(begin, end, "phone"))
-    kept = _disjoint(found)
+            findings.append(Finding(begin, end, "phone"))
+    kept = _disjoint(findings)
     return _disjoint([*kept, *_names(text, kept)]) if kept else kept
 
 

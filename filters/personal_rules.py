@@ -9,28 +9,16 @@ from __future__ import annotations
 
 import re
 
+from filters.kernels.characters import WIDE
 from filters.kernels.personal_signs import DASHES, KANJI_DIGITS
-
-# Placeholders are part of the text of a corpus: they never change.
-PLACEHOLDERS = {
-    "phone": "〈電話番号〉",
-    "postal": "〈郵便番号〉",
-    "address": "〈住所〉",
-    "email": "〈メールアドレス〉",
-    "my_number": "〈個人番号〉",
-    "bank_account": "〈口座番号〉",
-    "credit_card": "〈カード番号〉",
-    "passport": "〈旅券番号〉",
-    "licence": "〈免許証番号〉",
-    "ip": "〈IPアドレス〉",
-    "name": "〈氏名〉",
-}
-KINDS = tuple(PLACEHOLDERS)
-POLICIES = ("detect", "mask", "drop", "off")
 
 DIGIT = "0-9０-９"
 DASH, KANJI_NUMBER = DASHES, KANJI_DIGITS
-TO_ASCII = {0xFF01 + i: 0x21 + i for i in range(94)} | {ord(c): "-" for c in DASHES} | {0x3000: " "}
+TO_ASCII: dict[int, int | str] = {
+    **{point + WIDE: point for point in range(ord("!"), ord("~") + 1)},
+    **dict.fromkeys(map(ord, DASHES), "-"),
+    ord("\u3000"): " ",
+}
 
 # A run of digits with at most two separators between digits: every number below is inside one.
 NUMBER = re.compile(
@@ -198,10 +186,10 @@ def locality(before: str, bare: bool) -> int | None:
     bare: the block number is nothing but digits, which counts behind a prefecture only.
     """
     with_prefecture = any(c in before for c in "都道府県") and PREFECTURE_FIRST.search(before)
-    found = LOCALITY.search(before) if with_prefecture else None
-    if found is None and not bare:
-        found = SHORT_LOCALITY.search(before)
-    return found.start() if found else None
+    place = LOCALITY.search(before) if with_prefecture else None
+    if place is None and not bare:
+        place = SHORT_LOCALITY.search(before)
+    return place.start() if place else None
 
 
 def is_public(address: str, before: str = "", after: str = "") -> bool:

@@ -141,8 +141,8 @@ class Profile:
             hint = "is not among the stored signals; harvest again with this version"
             if rule.signal not in SIGNALS:
                 signal = signal_of(rule.signal)
-                about = signal.description if signal else "unknown"
-                hint = f"is a column beside the stored signals ({about}); give it in `extra`"
+                told = signal.description if signal else "unknown"
+                hint = f"is a column beside the stored signals ({told}); give it in `extra`"
             raise ProfileError(
                 f"profile {self.name}, rule {rule.name}: signal {rule.signal} {hint}"
             )
@@ -176,8 +176,10 @@ class Profile:
             lines += ["", self.notes.strip()]
         if rates := pass_rates(self.name):
             lines += ["", "Kept of real texts (benchmarks/filters.py --pass-rates):"]
-            about = genres()
-            lines += [f"  {kept:6.1%} of {n:4} {genre}: {about[genre]}" for genre, n, kept in rates]
+            genre_of = genres()
+            lines += [
+                f"  {kept:6.1%} of {n:4} {genre}: {genre_of[genre]}" for genre, n, kept in rates
+            ]
         return "\n".join(lines)
 
 
@@ -238,7 +240,7 @@ def parse(toml: str, name: str, where: str) -> Profile:
         raise ProfileError(f"profile {where}: not valid TOML: {error}") from None
     _check_keys(table, PROFILE_KEYS, f"profile {where}")
     entries = table.pop("rule", [])
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ProfileError(f"profile {where}: 'rule' must be a list of tables ([[rule]])")
     for key, text in table.items():
         _need_text(key, text, f"profile {where}")

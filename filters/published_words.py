@@ -132,16 +132,16 @@ def _unconfused_counts(documents: Sequence[str | None], words: Sequence[str]) ->
     out = []
     for document in documents:
         text = document or ""
-        found = [
+        matches = [
             (begin, 0, index, end)
             for index, begin, end in automaton.find_matches_as_indexes(text, overlapping=True)
         ]
-        found += [
+        matches += [
             (m.start(), 1, 0, m.end()) for m in KATAKANA_RUN.finditer(text) if m.group() in runs
         ]
-        found.sort()
+        matches.sort()
         position = hits = 0
-        for begin, _, _, end in found:
+        for begin, _, _, end in matches:
             if begin >= position:
                 position = end
                 hits += 1
@@ -151,8 +151,8 @@ def _unconfused_counts(documents: Sequence[str | None], words: Sequence[str]) ->
 
 def _hojichar_words(name: str, folder: Path | None) -> list[str]:
     """HojiChar's dictionary of that name: from `folder` if it is there, else from the package."""
-    if folder is not None and (found := _found(folder, f"{name}.txt")):
-        return _read(found)
+    if folder is not None and (path := _file_below(folder, f"{name}.txt")):
+        return _read(path)
     try:
         dictionary = resources.files("hojichar").joinpath("dict", f"{name}.txt")
     except ModuleNotFoundError:
@@ -163,7 +163,7 @@ def _hojichar_words(name: str, folder: Path | None) -> list[str]:
     return _words(dictionary.read_text(encoding="utf-8"))
 
 
-def _found(folder: Path, name: str) -> Path | None:
+def _file_below(folder: Path, name: str) -> Path | None:
     """The file of that name below the folder, also with a path in its name (scripts__dict__X)."""
     exact = re.compile(rf"(?:.*__)?{re.escape(name)}")
     matches = sorted(
@@ -175,10 +175,10 @@ def _found(folder: Path, name: str) -> Path | None:
 def _file(folder: Path | None, name: str, project: str) -> Path:
     if folder is None:
         raise WordError(f"{project}'s word list {name} is needed: give a folder that holds it")
-    found = _found(folder, name)
-    if found is None:
+    path = _file_below(folder, name)
+    if path is None:
         raise WordError(f"word lists {folder}: {project}'s file {name} is not below it")
-    return found
+    return path
 
 
 def _read(path: Path) -> list[str]:

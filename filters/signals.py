@@ -16,18 +16,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from filters.buffers import text_buffers
 from filters.compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
-from filters.kernels import lines, ngrams, patterns, phrases, scripts, sentences
+from filters.kernels import lines, ngrams, patterns, perplexity, phrases, scripts, sentences
 from filters.kernels.classes import CLASS_TABLE
 from filters.kernels.decode import decode
 from filters.kernels.marks import MARK_TABLE
 from filters.kernels.spec import Bytes, Floats, Offsets, Points, Signal, count, share
 from filters.morphemes import GOPHER_SIGNALS, measure_words
 from filters.morphemes import SIGNALS as WORD_SIGNALS
-from filters.perplexity import SIGNALS as PERPLEXITY_SIGNALS
 from filters.perplexity import measure_perplexity
 from filters.perplexity import shipped as perplexity_model
-from filters.personal_rules import KINDS as PERSONAL_KINDS
+from filters.placeholders import KINDS as PERSONAL_KINDS
 from filters.quality import SIGNALS as QUALITY_SIGNALS
 from filters.quality import measure_quality
 from filters.quality import shipped as classifiers
@@ -72,8 +72,7 @@ def _patterns(part: Slice, out: Floats) -> None:
 
 
 def _phrases(part: Slice, out: Floats) -> None:
-    p = phrases
-    tables = (MARK_TABLE, CLASS_TABLE, p.FIRST, p.BOUNDS, p.SECONDS, p.LETTERS, p.SPANS)
+    tables = (MARK_TABLE, CLASS_TABLE, *phrases.TABLES)
     phrases.measure_phrases(part.points, part.starts, *tables, out)
 
 
@@ -121,7 +120,7 @@ GROUPS: dict[str, Group] = {
     "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
     "words": Group(WORD_SIGNALS, _words, lazy=True),
-    "perplexity": Group(PERPLEXITY_SIGNALS, _perplexity, lazy=True),
+    "perplexity": Group(perplexity.SIGNALS, _perplexity, lazy=True),
     "classifiers": Group(QUALITY_SIGNALS, _quality, lazy=True),
 }
 SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
@@ -233,7 +232,7 @@ def _column(matrices: dict[str, Floats], signal: Signal, rows: int) -> pa.Array:
 
 def slices(texts: pa.Array) -> Iterator[Slice]:
     """`texts` decoded, about SLICE_BYTES at a time and at least one document."""
-    data, offsets = utf8_buffers(texts)
+    data, offsets = text_buffers(texts)
     begin = 0
     while begin < len(texts):
         limit = offsets[begin] + SLICE_BYTES
@@ -245,21 +244,3 @@ def slices(texts: pa.Array) -> Iterator[Slice]:
         decode(data, part, points, starts)
         yield Slice(data, part, points[: starts[-1]], starts)
         begin = end
-
-
-def utf8_buffers(texts: pa.Array) -> tuple[Bytes, Offsets]:
-    """(data uint8[:], offsets int64[n + 1]) of a string array; a null becomes an empty document.
-
-    Nothing is copied but the offsets, and a document never reaches beyond the data buffer.
-    """
-    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-        raise TypeError(f"texts must be an Arrow string array, not {texts.type}")
-    if texts.null_count:
-        texts = texts.fill_null("")
-    width = np.dtype(np.int64 if pa.types.is_large_string(texts.type) else np.int32)
-    _, offset_buffer, data_buffer = texts.buffers()
-    if offset_buffer is None or len(texts) == 0:
-        return np.empty(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
-    offsets = np.frombuffer(offset_buffer, width, len(texts) + 1, texts.offset * width.itemsize)
-    data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
-    return data, offsets.astype(np.int64)

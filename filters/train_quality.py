@@ -56,8 +56,9 @@ def train(
     """
     sources = [*positive, *negative]
     texts = [t for each in (positive, negative) for part in each.values() for t in part]
-    source_of = np.repeat(np.arange(len(sources)), [len(s) for s in
-                          (*positive.values(), *negative.values())])  # fmt: skip
+    source_of = np.repeat(
+        np.arange(len(sources)), [len(s) for s in (*positive.values(), *negative.values())]
+    )
     labels = source_of < len(positive)
     _check(labels, path, tokens, folds)
     note(f"{tokens} of {len(texts):,} texts")

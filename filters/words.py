@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
+from filters.kernels.kernel import columns
 from filters.kernels.spec import Bytes, Floats, Offsets, Signal, count, share
 from filters.morphemes import analyse
 
@@ -39,6 +40,7 @@ SIGNALS: tuple[Signal, ...] = (
     count("violence_words", "matches", "words of violence and threat"),
     count("ad_words", "matches", "words of shops, job offers and campaigns"),
 )
+column = columns(s.name for s in SIGNALS)
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,7 @@ class WordList:
         bounds = offsets.tolist()
         for document, (first, last) in enumerate(pairwise(bounds)):
             text = data[first:last]
-            found = self.automaton.find_matches_as_indexes(memoryview(text))  # type: ignore[arg-type]
-            for index, begin, end in found:
+            for index, begin, end in self.automaton.find_matches_as_indexes(text.data):
                 yield document, begin, end, index
 
 
@@ -183,20 +184,20 @@ def measure_harm(data: Bytes, offsets: Offsets, out: Floats) -> None:
     for hit in _own().find(data, offsets):
         row, topic = out[hit.document], hit.word.topic
         if topic == "ads":
-            row[8] += 1
+            row[column.ad_words] += 1
             continue
-        row[0] += 1
-        row[1] = max(row[1], hit.word.severity)
-        row[2] += hit.end - hit.begin
+        row[column.harmful_words] += 1
+        row[column.harmful_severity] = max(row[column.harmful_severity], hit.word.severity)
+        row[column.harmful_share] += hit.end - hit.begin
         new = (hit.document, hit.word.text) not in types
         types.add((hit.document, hit.word.text))
         if topic == "adult":
-            row[3] += 1
-            row[4] += new
+            row[column.adult_words] += 1
+            row[column.adult_types] += new
         elif topic == "discrimination":
-            row[5] += 1
-            row[6] += new
+            row[column.discrimination_words] += 1
+            row[column.discrimination_types] += new
         elif topic == "violence":
-            row[7] += 1
-    sizes = np.diff(offsets)
-    np.divide(out[:, 2], sizes, out=out[:, 2], where=sizes > 0)
+            row[column.violence_words] += 1
+    sizes, harmful = np.diff(offsets), out[:, column.harmful_share]
+    np.divide(harmful, sizes, out=harmful, where=sizes > 0)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import kernel
 
 SIZE = 5
 NEAR = 4  # blocks on either side that say whether a repeated 5-gram belongs to the gold text
@@ -49,7 +50,7 @@ def precision_recall_f1(
     return precision, recall, f1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def matched(
     text: np.ndarray,
     starts: np.ndarray,

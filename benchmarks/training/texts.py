@@ -1,10 +1,10 @@
-"""The texts that the models of this folder were trained on, one file a document, from checkouts.
+"""The texts that the models of filters/models were trained on, one file a document, from checkouts.
 
     python benchmarks/training/texts.py CHECKOUTS OUT [--gold PAGES.jsonl.gz] [--without WORKS]
 
-CHECKOUTS holds clones of the repositories in README.md under their own names. PAGES has a JSON
-object a line with `fam` (name of the source), `true_lang` and `gold` (main text of a page). WORKS
-is a folder with Aozora works to keep for tests: their paths, with __ for /. Writes
+CHECKOUTS holds clones of the repositories in filters/models/README.md under their own names. PAGES
+has a JSON object a line with `fam` (name of the source), `true_lang` and `gold` (main text of a
+page). WORKS is a folder with Aozora works to keep for tests: their paths, with __ for /. Writes
 OUT/SOURCE/NNNNN.txt; a source whose checkout is absent is left out.
 """
 

@@ -285,6 +285,8 @@ def main() -> None:
     fill_held_out(pages, extra, options.seed)
     arrays = flat(fit_containers(pages, options.seed), "container")
     arrays |= flat(fit_blocks(pages, extra, options.seed), "block")
+    arrays["container_names"] = np.array(containers.NAMES)
+    arrays["block_names"] = np.array(features.NAMES)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from .kernels.perplexity import BREAK, ORDER, UNKNOWN
-from .kernels.spec import Floats, Offsets, Points
-from .perplexity import FORMAT, LEVELS, Model, ModelError, build, fold
-from .signals import slices
+from filters.kernels.perplexity import BREAK, N_SIGNALS, ORDER, UNKNOWN, column
+from filters.kernels.spec import Floats, Offsets, Points
+from filters.perplexity import FORMAT, LEVELS, Model, ModelError, build, fold
+from filters.signals import slices
 
 HOLD_OUT = 40
 MIN_COUNT = 3  # a rarer character is unknown: those give the unknown their probability
@@ -96,9 +96,11 @@ def _count(ids: Offsets, place: Offsets, size: int) -> list[Level]:
     for n in range(2, ORDER + 1):
         at = np.flatnonzero(place >= n - 1)
         keys, first, inverse, count = np.unique(
-            below[at - 1] * size + ids[at], return_index=True, return_inverse=True,
+            below[at - 1] * size + ids[at],
+            return_index=True,
+            return_inverse=True,
             return_counts=True,
-        )  # fmt: skip
+        )
         parent, zeros = keys // size, np.zeros(len(keys))
         suffix, whole = below[at][first], levels[-1].whole[parent]
         levels.append(Level(parent, keys % size, suffix, count, whole, zeros, zeros))
@@ -161,8 +163,9 @@ def _closed(levels: list[Level], least: float) -> list[np.ndarray]:
     """Masks of the n-grams with a gain of `least` or more and of all their beginnings and ends."""
     keep = [level.gain >= least for level in levels]
     keep[0][:] = True
-    for below, (level, kept) in zip(keep[-2::-1], list(zip(levels, keep, strict=True))[:0:-1],
-                                    strict=True):  # fmt: skip
+    for below, (level, kept) in zip(
+        keep[-2::-1], list(zip(levels, keep, strict=True))[:0:-1], strict=True
+    ):
         below[level.parent[kept]] = True
         below[level.suffix[kept]] = True
     return keep
@@ -203,8 +206,8 @@ def model_of(arrays: dict[str, np.ndarray]) -> Model:
 
 
 def perplexities(model: Model, texts: Sequence[str]) -> Floats:
-    """float64[n, 4]: the signals of each text under `model`."""
-    out = np.empty((len(texts), 4))
+    """float64[n, N_SIGNALS]: the signals of each text under `model`."""
+    out = np.empty((len(texts), N_SIGNALS))
     row = 0
     for part in slices(pa.array(texts, pa.large_string())):
         n = len(part.starts) - 1
@@ -223,8 +226,9 @@ def read(paths: Sequence[Path]) -> list[str]:
 
 def main() -> int:
     """The command; one line on stderr and status 2 for what a user can mend."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training.train_perplexity",
-                                     description=__doc__.split("\n")[0])  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training.train_perplexity", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("text", nargs="+", type=Path, help="UTF-8 files, or folders of *.txt")
     parser.add_argument("--out", type=Path, required=True, help="the model, *.npz")
     parser.add_argument("--entries", type=int, default=2_050_000, help="n-grams to keep")
@@ -233,8 +237,9 @@ def main() -> int:
     try:
         texts = read(options.text)
         held_out = texts[HOLD_OUT - 1 :: HOLD_OUT]
-        arrays = train([t for i, t in enumerate(texts, 1) if i % HOLD_OUT], options.entries,
-                       options.smoothing)  # fmt: skip
+        arrays = train(
+            [t for i, t in enumerate(texts, 1) if i % HOLD_OUT], options.entries, options.smoothing
+        )
         with options.out.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     except (ModelError, OSError) as error:
@@ -246,12 +251,14 @@ def main() -> int:
         f"{sum(map(len, texts)):,} characters"
     )
     if held_out:
-        found = perplexities(model_of(arrays), held_out)
+        scores = perplexities(model_of(arrays), held_out)
         weights = [len(text) for text in held_out]
-        mean = float(np.exp(np.average(np.log(found[:, 0]), weights=weights)))
-        print(f"held out, {len(held_out):,} texts: perplexity {mean:.2f}, median text "
-              f"{np.median(found[:, 0]):.2f}, characters in bad lines "
-              f"{np.average(found[:, 3], weights=weights):.4f}")  # fmt: skip
+        mean = float(np.exp(np.average(np.log(scores[:, column.perplexity]), weights=weights)))
+        print(
+            f"held out, {len(held_out):,} texts: perplexity {mean:.2f}, median text "
+            f"{np.median(scores[:, column.perplexity]):.2f}, characters in bad lines "
+            f"{np.average(scores[:, column.high_perplexity_share], weights=weights):.4f}"
+        )
     return 0
 
 

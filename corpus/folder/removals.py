@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.dedup.signatures.exact import canonical_url
 from corpus.errors import RunError, UsageError
 from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
+from filters.urls.canonical import canonical_url
 
 KINDS = ("id", "url", "host")
 ABOUT = ["id", "url", "host", "source_file", "source_offset"]

@@ -15,10 +15,10 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from corpus.errors import RunError
+from filters.kernels.kernel import kernel
 
 SAMPLE_PARTS = 3
 PART_CHARS = 256
@@ -70,7 +70,7 @@ def _cut(text: str) -> str:
     return " ".join(text[i * step : i * step + PART_CHARS] for i in range(SAMPLE_PARTS))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _units(data: np.ndarray) -> tuple[int, int]:
     """(kana, units) of UTF-8: a unit is a letter, or a run of Latin letters."""
     kana = units = 0
@@ -110,7 +110,7 @@ def _units(data: np.ndarray) -> tuple[int, int]:
     return kana, units
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
     """Fill script uint8[lines] (JAPANESE …) and chars int32[lines] (code points) for the lines of
     UTF-8 text: a line is Japanese by the rule of KANA_DECIDES, else in the script of most units."""

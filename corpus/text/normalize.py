@@ -22,10 +22,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-import numba
 import numpy as np
 
 from corpus.settings import NORMALIZE_STEPS
+from filters.kernels.kernel import kernel
 
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -134,7 +134,7 @@ _WHEN = {
 }
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _needed(data: np.ndarray) -> int:
     """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those."""
     found = 0

@@ -8,8 +8,9 @@ Swallow's sets: the long vowel mark is none of them, and kanji beyond U+FFFF are
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.characters import PLANE
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Scalar
 
 OTHER, HIRAGANA, KATAKANA, KANJI, KUTEN, TOTEN = 0, 1, 2, 3, 4, 5
@@ -117,7 +118,7 @@ RANGES: tuple[tuple[int, int, int], ...] = (
 
 
 def _table() -> Bytes:
-    table = np.full(0x10000, OTHER, np.uint8)
+    table = np.full(PLANE, OTHER, np.uint8)
     for first, last, kind in RANGES:
         table[first : last + 1] = kind
     return table
@@ -126,15 +127,15 @@ def _table() -> Bytes:
 CLASS_TABLE = _table()
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def class_of(point: Scalar, table: Bytes) -> Scalar:
     """Class of a code point; `table` is `CLASS_TABLE`, handed in so that kernels share one copy."""
-    if point < 0x10000:
+    if point < PLANE:
         return table[point]
     return class_above(point)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def class_above(point: Scalar) -> Scalar:
     """Class beyond U+FFFF, where comparisons cost less than a table of a million bytes."""
     if point < 0x1AFF0:

@@ -8,14 +8,14 @@ becomes U+FFFD, one for one, and nothing outside the document is ever read.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 REPLACEMENT = np.uint32(0xFFFD)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> None:
     """Code points of the documents `data[offsets[i]:offsets[i + 1]]`.
 
@@ -28,36 +28,36 @@ def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> No
         i = np.int64(offsets[doc])
         end = np.int64(offsets[doc + 1])
         while i < end:
-            b = np.uint32(data[i])
-            if b < 0x80:
-                points[out] = b
+            lead = np.uint32(data[i])
+            if lead < 0x80:
+                points[out] = lead
                 i += 1
-            elif 0xE0 <= b < 0xF0 and i + 2 < end and _tail(data[i + 1]) and _tail(data[i + 2]):
-                c = (
-                    ((b & np.uint32(0x0F)) << np.uint32(12))
+            elif 0xE0 <= lead < 0xF0 and i + 2 < end and _tail(data[i + 1]) and _tail(data[i + 2]):
+                point = (
+                    ((lead & np.uint32(0x0F)) << np.uint32(12))
                     | _low6(data[i + 1], 6)
                     | _low6(data[i + 2], 0)
                 )
-                if c >= 0x800 and not (0xD800 <= c < 0xE000):
-                    points[out] = c
+                if point >= 0x800 and not (0xD800 <= point < 0xE000):  # overlong; a surrogate
+                    points[out] = point
                     i += 3
                 else:
                     points[out] = REPLACEMENT
                     i += 1
-            elif 0xC2 <= b < 0xE0 and i + 1 < end and _tail(data[i + 1]):
-                points[out] = ((b & np.uint32(0x1F)) << np.uint32(6)) | _low6(data[i + 1], 0)
+            elif 0xC2 <= lead < 0xE0 and i + 1 < end and _tail(data[i + 1]):
+                points[out] = ((lead & np.uint32(0x1F)) << np.uint32(6)) | _low6(data[i + 1], 0)
                 i += 2
             elif (
-                0xF0 <= b < 0xF5
+                0xF0 <= lead < 0xF5
                 and i + 3 < end
                 and _tail(data[i + 1])
                 and _tail(data[i + 2])
                 and _tail(data[i + 3])
             ):
-                c = ((b & np.uint32(0x07)) << np.uint32(18)) | _low6(data[i + 1], 12)
-                c |= _low6(data[i + 2], 6) | _low6(data[i + 3], 0)
-                if 0x10000 <= c < 0x110000:
-                    points[out] = c
+                point = ((lead & np.uint32(0x07)) << np.uint32(18)) | _low6(data[i + 1], 12)
+                point |= _low6(data[i + 2], 6) | _low6(data[i + 3], 0)
+                if 0x10000 <= point < 0x110000:
+                    points[out] = point
                     i += 4
                 else:
                     points[out] = REPLACEMENT
@@ -69,11 +69,11 @@ def decode(data: Bytes, offsets: Offsets, points: Points, starts: Offsets) -> No
         starts[doc + 1] = out
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _tail(b: Scalar) -> bool:
-    return (b & 0xC0) == 0x80
+@inlined
+def _tail(byte: Scalar) -> bool:
+    return (byte & 0xC0) == 0x80
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _low6(b: Scalar, shift: Scalar) -> Scalar:
-    return (np.uint32(b) & np.uint32(0x3F)) << np.uint32(shift)
+@inlined
+def _low6(byte: Scalar, shift: Scalar) -> Scalar:
+    return (np.uint32(byte) & np.uint32(0x3F)) << np.uint32(shift)

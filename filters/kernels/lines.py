@@ -8,8 +8,9 @@ more of them (Gopher, in datatrove).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels import characters as ch
+from filters.kernels.kernel import columns, kernel
 from filters.kernels.marks import (
     BULLET,
     FINEWEB_END,
@@ -33,6 +34,8 @@ from filters.kernels.spec import (
     number,
     share,
 )
+
+FIRST_HIRAGANA, LAST_HIRAGANA = 0x3040, 0x309F  # the block, as Uzushio counts it
 
 FINEWEB = "FineWebQualityFilter (datatrove)"
 GOPHER = "GopherRepetitionFilter (datatrove)"
@@ -59,7 +62,9 @@ SIGNALS: tuple[Signal, ...] = (
     share("broken_line_share", "of lines not blank", "lines that break off amid a sentence"),
     share("one_char_line_share", "of lines not blank", "lines of one or two characters"),
     share(
-        "dup_line_char_share", "of characters but \\n", "in repeated lines that are not blank",
+        "dup_line_char_share",
+        "of characters but \\n",
+        "in repeated lines that are not blank",
         FINEWEB,
     ),
     share("dup_run_line_share", "of pieces", "repeated pieces between runs of \\n", GOPHER),
@@ -72,12 +77,15 @@ SIGNALS: tuple[Signal, ...] = (
     count("utf16_length", "UTF-16 units", "length without line breaks", "Uzushio DocLength"),
     number("chars_per_kuten", "code points", "n_chars for each of 。．！？; infinite without any"),
     share("hiragana_block_share", "of utf16_length", "U+3040–309F", "Uzushio HiraganaRatio"),
-)  # fmt: skip
+)
 N_SIGNALS = len(SIGNALS)
-START = 50
+column = columns(s.name for s in SIGNALS)
+START = 50  # characters in which `kana_at_start` counts
+SHORT, MEDIUM, TINY = 10, 30, 2  # characters of a line, as the signals' names say
+CUT = 10  # characters: a shorter line without a final mark was not cut by its width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_lines(points: Points, starts: Offsets, marks: Marks, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; marks is MARK_TABLE."""
     longest = np.int64(1)
@@ -94,24 +102,24 @@ def measure_lines(points: Points, starts: Offsets, marks: Marks, out: Floats) ->
         n_filled, n_breaks = _lines(text, marks, begins, ends, hashes, row)
         repeats, characters = count_repeats(text, begins, ends, hashes, n_filled, table)
         if len(text) > n_breaks:
-            row[14] = characters / (len(text) - n_breaks)
+            row[column.dup_line_char_share] = characters / (len(text) - n_breaks)
         if n_filled == n_breaks + 1:  # no blank line: the lines are the pieces, and one block
-            row[15] = repeats / n_filled
-            row[16] = characters / len(text)
+            row[column.dup_run_line_share] = repeats / n_filled
+            row[column.dup_run_line_char_share] = characters / len(text)
             continue
         n = _pieces(text, begins, ends, hashes)
         repeats, characters = count_repeats(text, begins, ends, hashes, n, table)
-        row[15] = repeats / n
+        row[column.dup_run_line_share] = repeats / n
         if len(text):
-            row[16] = characters / len(text)
+            row[column.dup_run_line_char_share] = characters / len(text)
         n = _blocks(text, marks, begins, ends, hashes)
         repeats, characters = count_repeats(text, begins, ends, hashes, n, table)
-        row[17] = repeats / n
+        row[column.dup_block_share] = repeats / n
         if len(text):
-            row[18] = characters / len(text)
+            row[column.dup_block_char_share] = characters / len(text)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lines(
     text: Points, marks: Marks, begins: Offsets, ends: Offsets, hashes: Hashes, row: Floats
 ) -> tuple[Scalar, Scalar]:
@@ -127,16 +135,17 @@ def _lines(
     last_marks = np.uint16(0)  # and of its last
     blank = True
     for i in range(len(text) + 1):
-        if i < len(text) and text[i] != 10:
+        # Within a line: what each of its characters adds.
+        if i < len(text) and text[i] != ch.LINE_FEED:
             point = text[i]
             mark = marks_of(point, marks)
             h = mix(h, point)
             seen |= mark
             special += (mark & SPECIAL) != 0
-            maru += point == 0x3002
-            kuten += (mark & SENTENCE_END) != 0 and point > 0x3F
-            utf16 += 1 + (point > 0xFFFF)
-            hiragana += 0x3040 <= point <= 0x309F
+            maru += point == ch.KUTEN
+            kuten += (mark & SENTENCE_END) != 0 and point > ch.QUESTION
+            utf16 += 1 + (point >= ch.PLANE)
+            hiragana += FIRST_HIRAGANA <= point <= LAST_HIRAGANA
             if (mark & WHITESPACE) == 0:
                 if blank:
                     opening_marks = mark
@@ -145,15 +154,19 @@ def _lines(
             if i < START:
                 kana_start += (mark & KANA) != 0
             continue
+        # At its end, or the text's: what the line as a whole is.
         length = i - begin
         n_lines += 1
-        short += length <= 10
+        short += length <= SHORT
         if length > third:
             first, second, third = _top_three(first, second, third, length)
         if i < len(text):
             special += 1  # a line break is one of HojiChar's special characters
-            ellipses += (length >= 1 and text[i - 1] == 0x2026) or (
-                length >= 3 and text[i - 1] == 46 and text[i - 2] == 46 and text[i - 3] == 46
+            ellipses += (length >= 1 and text[i - 1] == ch.ELLIPSIS) or (
+                length >= 3
+                and text[i - 1] == ch.FULL_STOP
+                and text[i - 2] == ch.FULL_STOP
+                and text[i - 3] == ch.FULL_STOP
             )
         if not blank:
             begins[n_filled] = begin
@@ -161,55 +174,58 @@ def _lines(
             hashes[n_filled] = h
             n_filled += 1
             filled_size += length
-            short30 += length <= 30
+            short30 += length <= MEDIUM
             fineweb += (marks_of(text[i - 1], marks) & FINEWEB_END) != 0
             prose += (last_marks & TERMINAL) != 0
             bullets += (opening_marks & BULLET) != 0
             kana_lines += (seen & KANA) != 0
-            tiny += length <= 2
+            tiny += length <= TINY
             # A line without a final mark whose text goes on in hiragana was cut by its width.
             if i + 1 < len(text) and (last_marks & TERMINAL) == 0:
-                broken += length >= 10 and 0x3041 <= text[i + 1] <= 0x3096
+                broken += length >= CUT and ch.FIRST_HIRAGANA <= text[i + 1] <= ch.LAST_HIRAGANA
         begin = i + 1
         h = SEED
         seen = opening_marks = last_marks = np.uint16(0)
         blank = True
-    row[0] = n_lines
-    row[1] = (n_lines - n_filled) / n_lines
-    row[3] = first
-    row[4] = third
-    row[5] = short / n_lines
+    row[column.n_lines] = n_lines
+    row[column.blank_line_share] = (n_lines - n_filled) / n_lines
+    row[column.max_line_length] = first
+    row[column.third_line_length] = third
+    row[column.short_line_share] = short / n_lines
     if n_filled:
-        row[2] = filled_size / n_filled
-        row[6] = short30 / n_filled
-        row[7] = fineweb / n_filled
-        row[8] = prose / n_filled
-        row[9] = bullets / n_filled
-        row[11] = kana_lines / n_filled
-        row[12] = broken / n_filled
-        row[13] = tiny / n_filled
+        row[column.mean_line_length] = filled_size / n_filled
+        row[column.short_line_30_share] = short30 / n_filled
+        row[column.line_end_share] = fineweb / n_filled
+        row[column.prose_line_share] = prose / n_filled
+        row[column.bullet_line_share] = bullets / n_filled
+        row[column.kana_line_share] = kana_lines / n_filled
+        row[column.broken_line_share] = broken / n_filled
+        row[column.one_char_line_share] = tiny / n_filled
     if n_lines > 1:
-        row[10] = ellipses / (n_lines - 1)
-    row[19] = kana_start
-    row[22] = utf16
-    row[24] = hiragana / utf16 if utf16 else 0.0
+        row[column.ellipsis_line_share] = ellipses / (n_lines - 1)
+    row[column.kana_at_start] = kana_start
+    row[column.utf16_length] = utf16
+    row[column.hiragana_block_share] = hiragana / utf16 if utf16 else 0.0
     if len(text):
-        row[20] = len(text) / maru if maru else np.inf
-        row[23] = len(text) / kuten if kuten else np.inf
-        row[21] = special / len(text)
+        row[column.chars_per_maru] = len(text) / maru if maru else np.inf
+        row[column.chars_per_kuten] = len(text) / kuten if kuten else np.inf
+        row[column.special_share] = special / len(text)
     return n_filled, n_lines - 1
 
 
-@njit(cache=True, nogil=True)
-def _top_three(a: Scalar, b: Scalar, c: Scalar, x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
-    if x > a:
-        return x, a, b
-    if x > b:
-        return a, x, b
-    return a, b, x
+@kernel
+def _top_three(
+    first: Scalar, second: Scalar, third: Scalar, length: Scalar
+) -> tuple[Scalar, Scalar, Scalar]:
+    """The three largest of these, where `length` is larger than `third`."""
+    if length > first:
+        return length, first, second
+    if length > second:
+        return first, length, second
+    return first, second, length
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pieces(text: Points, begins: Offsets, ends: Offsets, hashes: Hashes) -> Scalar:
     """Spans of `re.split("\\n+", text)`, empty first and last pieces included; their number."""
     n = 0
@@ -217,12 +233,12 @@ def _pieces(text: Points, begins: Offsets, ends: Offsets, hashes: Hashes) -> Sca
     h = SEED
     i = 0
     while i <= len(text):
-        if i == len(text) or text[i] == 10:
+        if i == len(text) or text[i] == ch.LINE_FEED:
             begins[n] = begin
             ends[n] = i
             hashes[n] = h
             n += 1
-            while i + 1 < len(text) and text[i] == 10 and text[i + 1] == 10:
+            while i + 1 < len(text) and text[i] == ch.LINE_FEED and text[i + 1] == ch.LINE_FEED:
                 i += 1
             begin = i + 1
             h = SEED
@@ -232,7 +248,7 @@ def _pieces(text: Points, begins: Offsets, ends: Offsets, hashes: Hashes) -> Sca
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blocks(text: Points, marks: Marks, begins: Offsets, ends: Offsets, hashes: Hashes) -> Scalar:
     """Spans of `re.split("\\n{2,}", text.strip())`; their number."""
     first, last = 0, len(text)
@@ -245,12 +261,12 @@ def _blocks(text: Points, marks: Marks, begins: Offsets, ends: Offsets, hashes: 
     h = SEED
     i = first
     while i <= last:
-        if i == last or (text[i] == 10 and i + 1 < last and text[i + 1] == 10):
+        if i == last or (text[i] == ch.LINE_FEED and i + 1 < last and text[i + 1] == ch.LINE_FEED):
             begins[n] = begin
             ends[n] = i
             hashes[n] = h
             n += 1
-            while i < last and text[i] == 10:
+            while i < last and text[i] == ch.LINE_FEED:
                 i += 1
             begin = i
             h = SEED

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from filters.kernels.characters import PLANE
 from filters.kernels.charsets import DECIMAL, EMOJI, FINEWEB_TERMINAL, HOJICHAR_SPECIAL, code_points
+from filters.kernels.kernel import inlined
 from filters.kernels.spec import Scalar
 
 Marks = NDArray[np.uint16]
@@ -23,10 +24,8 @@ FINEWEB_END = 256
 SPECIAL = 512  # HojiChar's special characters, emoji among them
 DIGIT = 1024  # \d
 
-SPACES = (
-    *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B),
-    0x2028, 0x2029, 0x202F, 0x205F, 0x3000,
-)  # fmt: skip
+# Ranges of white space in Unicode, both ends in them.
+SPACES = "9-d 1c-20 85 a0 1680 2000-200a 2028-2029 202f 205f 3000"
 PAIRS = "「」『』（）()【】〔〕〈〉《》[]{}［］｛｝“”〝〟｢｣"
 BULLETS = "・●○◎■□◆◇▲△▼▽★☆※*-–—→⇒►▶✓✔•‣◦"
 TERMINALS = "。．.！？!?…‥」』）)】〕〉》”’\"'♪"
@@ -40,7 +39,7 @@ ABOVE_SETS = (
 
 
 def _table() -> Marks:
-    table = np.zeros(0x10000, np.uint16)
+    table = np.zeros(PLANE, np.uint16)
     for characters, bit in (
         ("。．！？!?", SENTENCE_END),
         ("・…", ELLIPSIS),
@@ -51,25 +50,25 @@ def _table() -> Marks:
     ):
         for character in characters:
             table[ord(character)] |= bit
-    table[list(SPACES)] |= WHITESPACE
-    table[0x3041:0x3094] |= KANA
-    table[0x30A1:0x30F4] |= KANA
+    table[code_points(SPACES)] |= WHITESPACE
+    table[ord("ぁ") : ord("ん") + 1] |= KANA
+    table[ord("ァ") : ord("ン") + 1] |= KANA
     for ranges, bit in ABOVE_SETS:
-        table[[p for p in code_points(ranges) if p < 0x10000]] |= bit
+        table[[p for p in code_points(ranges) if p < PLANE]] |= bit
     return table
 
 
 def _above() -> Marks:
-    table = np.zeros(0x10000, np.uint16)  # U+10000–1FFFF, where all of these sets end
+    table = np.zeros(PLANE, np.uint16)  # U+10000–1FFFF, where all of these sets end
     for ranges, bit in ABOVE_SETS:
-        table[[p - 0x10000 for p in code_points(ranges) if p >= 0x10000]] |= bit
+        table[[p - PLANE for p in code_points(ranges) if p >= PLANE]] |= bit
     return table
 
 
 MARK_TABLE = np.concatenate([_table(), _above()])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def marks_of(point: Scalar, table: Marks) -> Scalar:
     """Bits of a code point; `table` is MARK_TABLE, handed in so that kernels share one copy."""
-    return table[point] if point < np.uint32(0x20000) else np.uint16(0)
+    return table[point] if point < np.uint32(2 * PLANE) else np.uint16(0)

@@ -10,18 +10,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import inlined
 
 C1 = np.uint64(0x87C37B91114253D5)
 C2 = np.uint64(0x4CF5AD432745937F)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _rotate(x: Any, by: Any) -> Any:
-    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
+@inlined
+def _rotate(word: Any, by: Any) -> Any:
+    return (word << np.uint64(by)) | (word >> np.uint64(64 - by))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _mix(k: Any) -> Any:
     k ^= k >> np.uint64(33)
     k *= np.uint64(0xFF51AFD7ED558CCD)
@@ -30,7 +31,7 @@ def _mix(k: Any) -> Any:
     return k ^ (k >> np.uint64(33))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def block(h1: Any, h2: Any, k1: Any, k2: Any) -> Any:
     """The state after 16 bytes more: two words k1, k2 (uint64)."""
     h1 ^= _rotate(k1 * C1, 31) * C2
@@ -40,7 +41,7 @@ def block(h1: Any, h2: Any, k1: Any, k2: Any) -> Any:
     return h1, h2
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def finish(h1: Any, h2: Any, k1: Any, k2: Any, size: Any) -> Any:
     """The hash after a tail of fewer than 16 bytes (absent ones zero), `size` bytes in all."""
     h2 ^= _rotate(k2 * C2, 33) * C1

@@ -12,8 +12,8 @@ n-grams run over the whole document, line breaks included, as in Swallow's `qual
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import columns, inlined, kernel
 from filters.kernels.spec import SWALLOW, Floats, Hashes, Offsets, Points, Scalar, Signal, share
 
 TOP_SIZES = (2, 3, 4)
@@ -51,9 +51,13 @@ SIGNALS: tuple[Signal, ...] = (
     ),
 )
 N_SIGNALS = len(SIGNALS)
+column = columns(s.name for s in SIGNALS)
+LETTER_BITS = 21  # a letter of a document's own alphabet; three make a uint64
+FIRST_LETTER = np.uint64((1 << LETTER_BITS) - 1)
+TWO_LETTERS = np.uint64((1 << 2 * LETTER_BITS) - 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents."""
     longest = np.int64(1)
@@ -76,7 +80,7 @@ def measure_ngrams(points: Points, starts: Offsets, out: Floats) -> None:
         _scan(letters, ranked[: len(text)], triples, free, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spell(
     text: Points, letter_of: Points, alphabet: Points, letters: Points, counts: Points
 ) -> Scalar:
@@ -98,7 +102,7 @@ def _spell(
     return n_letters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sort(
     length: Scalar,
     n_letters: Scalar,
@@ -134,7 +138,7 @@ def _sort(
     return order
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pass(
     k: Scalar,
     length: Scalar,
@@ -168,15 +172,15 @@ def _pass(
         offsets[key] += np.uint32(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan(letters: Points, ranked: Points, triples: Hashes, sizes: Points, row: Floats) -> None:
     """Signals of one document from its sorted positions; triples and sizes are working room."""
     length = len(ranked)
     for i in range(length + LONGEST - 2):
         triples[i] = (
             np.uint64(letters[i])
-            | np.uint64(letters[i + 1]) << np.uint64(21)
-            | np.uint64(letters[i + 2]) << np.uint64(42)
+            | np.uint64(letters[i + 1]) << np.uint64(LETTER_BITS)
+            | np.uint64(letters[i + 2]) << np.uint64(2 * LETTER_BITS)
         )
     occurrences = np.zeros(LONGEST + 2, np.int64)
     types = np.zeros(LONGEST + 2, np.int64)
@@ -210,49 +214,50 @@ def _scan(letters: Points, ranked: Points, triples: Hashes, sizes: Points, row: 
         occurrences[n] += occurrences[n + 1]
         types[n] += types[n + 1]
     _shares(length, occurrences, types, tops, row)
-    row[N_SIGNALS - 1] = _frequent_share(length - 4, occurrences[5], sizes[:n_sizes])
+    row[column.frequent_5gram_share] = _frequent_share(length - 4, occurrences[5], sizes[:n_sizes])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _common_prefix(triples: Hashes, a: Scalar, b: Scalar) -> Scalar:
     """Letters that two positions share, at most LONGEST; behind the end no two are alike."""
-    x = triples[a] ^ triples[b]
-    if x:
-        return _equal_letters(x)
-    x = triples[a + np.uint32(3)] ^ triples[b + np.uint32(3)]
-    if x:
-        return 3 + _equal_letters(x)
-    x = triples[a + np.uint32(6)] ^ triples[b + np.uint32(6)]
-    if x:
-        return 6 + _equal_letters(x)
-    x = triples[a + np.uint32(9)] ^ triples[b + np.uint32(9)]
-    return 9 + np.int64(x & np.uint64(0x1FFFFF) == 0)
+    difference = triples[a] ^ triples[b]
+    if difference:
+        return _equal_letters(difference)
+    difference = triples[a + np.uint32(3)] ^ triples[b + np.uint32(3)]
+    if difference:
+        return 3 + _equal_letters(difference)
+    difference = triples[a + np.uint32(6)] ^ triples[b + np.uint32(6)]
+    if difference:
+        return 6 + _equal_letters(difference)
+    difference = triples[a + np.uint32(9)] ^ triples[b + np.uint32(9)]
+    return 9 + np.int64(difference & FIRST_LETTER == 0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _equal_letters(difference: Scalar) -> Scalar:
     """Leading letters (21 bits each) without a difference, at most 2."""
-    first, both = np.uint64(0x1FFFFF), np.uint64(0x3FFFFFFFFFF)
-    return np.int64(difference & first == 0) + np.int64(difference & both == 0)
+    return np.int64(difference & FIRST_LETTER == 0) + np.int64(difference & TWO_LETTERS == 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shares(
     length: Scalar, occurrences: Offsets, types: Offsets, tops: Offsets, row: Floats
 ) -> None:
+    """Shares of the n-grams; what is longer than the document stays 0."""
     row[:] = 0.0
     for n in range(2, LONGEST + 1):
         total = length - n + 1
         if total <= 0:
             break
         if n <= 4:
-            row[n - 2] = tops[n] / total
+            row[column.top_2gram_share + n - 2] = tops[n] / total
         else:
-            row[n - 2] = occurrences[n] / total
-            row[n + 4] = types[n] / (total - occurrences[n] + types[n])
+            row[column.dup_5gram_share + n - 5] = occurrences[n] / total
+            distinct = total - occurrences[n] + types[n]
+            row[column.dup_5gram_type_share + n - 5] = types[n] / distinct
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _frequent_share(total: Scalar, occurrences: Scalar, sizes: Points) -> Scalar:
     """sizes: occurrences of the repeated 5-grams, `occurrences` their sum; sizes is reordered."""
     if total <= 0:

@@ -12,20 +12,43 @@ it; blank lines and the white space a line begins with are left out.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from filters.kernels.spec import Floats, Hashes, Offsets, Points, Scalar
+from filters.kernels.characters import PLANE
+from filters.kernels.kernel import columns, inlined, kernel
+from filters.kernels.spec import Floats, Hashes, Offsets, Points, Scalar, Signal, number, share
 
 ORDER = 5
 UNKNOWN, BREAK, SPACE = 0, 1, 2  # ids of the vocabulary with a meaning of their own
 ID_BITS = 13  # at most 8,192 characters
 NODE_BITS = 21  # at most 2,097,152 n-grams
 MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: multiplicative hashing (Knuth 6.4)
-PLANE = 0x10000  # characters beyond the basic plane are unknown
 LONG_LINE = 20  # characters; a shorter line says too little to be called the worst
+BAD_LINE = 170.0  # perplexity; 1 in 100 characters of clean held-out text stands in such a line
+SOURCE = "as KenLM in cc_net and Uzushio, over characters"
+
+SIGNALS: tuple[Signal, ...] = (
+    number("perplexity", "per character", "perplexity of the whole text; 0 when empty", SOURCE),
+    number(
+        "worst_line_perplexity",
+        "per character",
+        f"of the worst line of {LONG_LINE} characters or more; else of the text",
+    ),
+    number(
+        "median_line_perplexity",
+        "per character",
+        "half of the characters stand in lines of at most this perplexity",
+    ),
+    share(
+        "high_perplexity_share",
+        "of characters",
+        f"characters in lines of a perplexity above {BAD_LINE:g}",
+    ),
+)
+N_SIGNALS = len(SIGNALS)
+column = columns(s.name for s in SIGNALS)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def find(slots: Hashes, parent: Scalar, char: Scalar) -> Scalar:
     """Node of the n-gram `parent` + `char`, or −1."""
     key = np.uint64(parent) << np.uint64(ID_BITS) | np.uint64(char)
@@ -40,7 +63,7 @@ def find(slots: Hashes, parent: Scalar, char: Scalar) -> Scalar:
         at = (at + np.uint64(1)) & mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def index(first: Offsets, chars: Points, slots: Hashes, suffix: Offsets, inner: Scalar) -> Scalar:
     """Fills the hash table and the suffix of every node; returns the first node without one, or −1.
 
@@ -67,7 +90,7 @@ def index(first: Offsets, chars: Points, slots: Hashes, suffix: Offsets, inner: 
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def back_offs(first: Offsets, suffix: Offsets, nodes: Floats, out: Floats) -> None:
     """Back-off weight of every inner node, so that its probabilities add up to 1 (Katz 1987).
 
@@ -82,7 +105,7 @@ def back_offs(first: Offsets, suffix: Offsets, nodes: Floats, out: Floats) -> No
         out[parent] = np.log((1 - own) / (1 - lower))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_lines(
     points: Points,
     starts: Offsets,
@@ -94,7 +117,7 @@ def measure_lines(
     threshold: Scalar,
     out: Floats,
 ) -> None:
-    """Fills out[n, 4]: perplexity, worst and median line, share of characters in bad lines.
+    """Fills out[n, N_SIGNALS].
 
     ids: uint32[PLANE], character id of a code point; nodes: float32[n], log probability of a
     node; weights: float32[inner], log back-off weights; unknown: log of the number of
@@ -117,18 +140,21 @@ def measure_lines(
                 char = np.int64(ids[points[i]]) if points[i] < PLANE else np.int64(UNKNOWN)
             if length == 0 and (char == BREAK or char == SPACE):
                 continue
+            # The longest n-gram of the model that ends in this character; state[k] is the
+            # context of k characters, from which a longer n-gram is sought.
             if not end:
                 node, matched = char, 0
                 below = state[1]
                 state[1] = char
                 while matched < depth:
-                    found = find(slots, below, char)
-                    if found < 0:
+                    longer = find(slots, below, char)
+                    if longer < 0:
                         break
-                    node = found
+                    node = longer
                     matched += 1
                     if matched + 1 < ORDER:
-                        below, state[matched + 1] = state[matched + 1], found
+                        below, state[matched + 1] = state[matched + 1], longer
+                # Its probability, less the weights of the contexts that were too long.
                 score = 0.0
                 if matched < depth:
                     score += weights[below]
@@ -140,6 +166,7 @@ def measure_lines(
                 depth = min(matched + 1, ORDER - 1)
                 line += score
                 length += 1
+            # A line ends: its perplexity, and a fresh state for the next one.
             if end or char == BREAK:
                 perplexities[lines] = np.exp(-line / length)
                 lengths[lines] = length
@@ -151,7 +178,7 @@ def measure_lines(
         _summary(perplexities[:lines], lengths[:lines], total, characters, threshold, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _summary(
     perplexities: Floats,
     lengths: Offsets,
@@ -160,21 +187,22 @@ def _summary(
     threshold: Scalar,
     row: Floats,
 ) -> None:
+    """The signals of a document from its lines: zeros where it has none."""
     row[:] = 0.0
     if characters == 0:
         return
-    row[0] = np.exp(-total / characters)
+    row[column.perplexity] = np.exp(-total / characters)
     worst, bad = 0.0, 0
     for i in range(len(lengths)):
         if lengths[i] >= LONG_LINE:
             worst = max(worst, perplexities[i])
         if perplexities[i] > threshold:
             bad += lengths[i]
-    row[1] = worst if worst > 0 else row[0]
+    row[column.worst_line_perplexity] = worst if worst > 0 else row[column.perplexity]
     below = 0
     for i in np.argsort(perplexities, kind="mergesort"):
         below += lengths[i]
         if 2 * below >= characters:
-            row[2] = perplexities[i]
+            row[column.median_line_perplexity] = perplexities[i]
             break
-    row[3] = bad / characters
+    row[column.high_perplexity_share] = bad / characters

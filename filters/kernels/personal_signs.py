@@ -7,8 +7,9 @@ match. A place says that the pattern may match there, its absence that it cannot
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels import characters as ch
+from filters.kernels.kernel import columns, inlined, kernel
 from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 # What stands at a place, and what its two positions are (characters of the document).
@@ -17,12 +18,17 @@ EMAIL = 2  # begin of the local part, position of the @
 ADDRESS = 3  # begin and end of the block number behind a municipality in the same line
 DOTTED = 4  # run of digits and three full stops, or two behind a 0: begin, end
 MARK = 5  # 〒, 旅券, パスポート, passport, 記号: position, position + 1
-PLACE_COLUMNS = 4  # document, kind, begin, end
+place = columns(("document", "kind", "begin", "end"))  # of the table of places
+PLACE_COLUMNS = 4
 
+MOST_DIGITS, MOST_KANJI_DIGITS = 5, 4  # of a block number
+FEWEST_DIGITS = 7  # of a NUMBER
+GAP = 3  # positions from a digit to the next of one NUMBER: at most two separators between them
+DOTS = 3  # full stops of an IP address
 LOOK_BACK = 44  # characters between a municipality and its block number
 LOCAL = 64  # characters of the local part of a mail address
 
-# Classes of code points below 0x10000, bits of one byte.
+# Classes of code points of the basic plane, bits of one byte.
 _DIGIT, _BETWEEN, _KANJI_DIGIT, _TOWN = 1, 2, 4, 8
 _PREFECTURE, _MAIL, _ALNUM, _SIGN = 16, 32, 64, 128
 
@@ -32,9 +38,10 @@ KANJI_DIGITS = "〇一二三四五六七八九十百"
 
 
 def _table() -> Bytes:
-    table = np.zeros(0x10000, np.uint8)
+    table = np.zeros(ch.PLANE, np.uint8)
     digits = "0123456789０１２３４５６７８９"
-    letters = [chr(c + shift) for c in (*range(65, 91), *range(97, 123)) for shift in (0, 0xFEE0)]
+    capitals = [chr(c + shift) for c in range(ord("A"), ord("Z") + 1) for shift in (0, ch.WIDE)]
+    letters = [*capitals, *map(str.lower, capitals)]
     for bit, characters in (
         (_DIGIT, digits),
         (_BETWEEN, SEPARATORS),
@@ -51,9 +58,13 @@ def _table() -> Bytes:
 
 
 TABLE = _table()
+# First and further characters of what _is_mark looks for, and of block numbers.
+RYO, KEN, KI, GO, PA, SU, PO = map(ord, "旅券記号パスポ")
+CHOME, BAN, NO = map(ord, "丁番の")
+FOLD = 0x20  # an ASCII letter with this bit set is lower case
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
     """Fills out[k, 4] with document, kind, begin, end of every place, document by document.
 
@@ -61,7 +72,6 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
     so many. Places of a document are in order for each kind.
     """
     n = 0
-    room = len(out)
     for doc in range(len(starts) - 1):
         first = starts[doc]
         last = starts[doc + 1]
@@ -78,17 +88,15 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
         token: Scalar = far  # end of the last run of digits
         for i in range(first, last):
             point = points[i]
-            bits = table[point] if point < 0x10000 else np.uint8(0)
+            bits = table[point] if point < ch.PLANE else np.uint8(0)
             if bits == 0:
                 broken = True
                 continue
+            # A number goes on while at most two separators stand between its digits.
             if bits & _DIGIT:
-                if broken or i - digit > 3:
-                    if digits >= 7:
-                        if n < room:
-                            out[n, 0], out[n, 1] = doc, NUMBER
-                            out[n, 2], out[n, 3] = run - first, digit + 1 - first
-                        n += 1
+                if broken or i - digit > GAP:
+                    if digits >= FEWEST_DIGITS:
+                        n = _add(out, n, doc, NUMBER, run - first, digit + 1 - first)
                     run = i
                     digits = 0
                 digits += 1
@@ -96,70 +104,69 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
                 broken = False
             elif not bits & _BETWEEN:
                 broken = True
+            # A run of digits not far behind a municipality may be a block number.
             if bits & (_DIGIT | _KANJI_DIGIT) and i >= token:
                 end = _token_end(points, i, last, table)
                 token = end
                 if i - town <= LOOK_BACK and _is_block(
                     points, i, end, first, last, i - prefecture <= LOOK_BACK, table
                 ):
-                    if n < room:
-                        out[n, 0], out[n, 1] = doc, ADDRESS
-                        out[n, 2], out[n, 3] = i - first, end - first
-                    n += 1
+                    n = _add(out, n, doc, ADDRESS, i - first, end - first)
             if bits & _TOWN:
                 town = i
             elif bits & _PREFECTURE:
                 prefecture = i
-            if (bits & _DIGIT and point < 0x80) or point == 0x2E:
+            # Digits and full stops in a row: an IP address, or a telephone number with stops.
+            if (bits & _DIGIT and point < ch.ASCII_END) or point == ch.FULL_STOP:
                 if octets_end != i:
                     octets = i
                     dots = 0
                 octets_end = i + 1
-                dots += point == 0x2E
-                ends = point != 0x2E and (i + 1 == last or not _octet_mark(points[i + 1]))
-                phone = dots == 2 and points[octets] == 0x30
-                if ends and (dots == 3 or phone) and points[octets] != 0x2E:
-                    if n < room:
-                        out[n, 0], out[n, 1] = doc, DOTTED
-                        out[n, 2], out[n, 3] = octets - first, i + 1 - first
-                    n += 1
+                dots += point == ch.FULL_STOP
+                ends = point != ch.FULL_STOP and (i + 1 == last or not _octet_mark(points[i + 1]))
+                phone = dots == 2 and points[octets] == ch.ZERO
+                if ends and (dots == DOTS or phone) and points[octets] != ch.FULL_STOP:
+                    n = _add(out, n, doc, DOTTED, octets - first, i + 1 - first)
+            # Line ends end the reach of a municipality; @ and the words of documents are rare.
             if bits & _SIGN:
-                if point == 0x0A:
+                if point == ch.LINE_FEED:
                     town = far
                     prefecture = far
-                elif point == 0x40 or point == 0xFF20:
+                elif point == ch.AT or point == ch.WIDE_AT:
                     begin = _local_begin(points, i, first, table)
                     if begin < i:
-                        if n < room:
-                            out[n, 0], out[n, 1] = doc, EMAIL
-                            out[n, 2], out[n, 3] = begin - first, i - first
-                        n += 1
+                        n = _add(out, n, doc, EMAIL, begin - first, i - first)
                 elif _is_mark(points, i, last):
-                    if n < room:
-                        out[n, 0], out[n, 1] = doc, MARK
-                        out[n, 2], out[n, 3] = i - first, i + 1 - first
-                    n += 1
-        if digits >= 7:
-            if n < room:
-                out[n, 0], out[n, 1] = doc, NUMBER
-                out[n, 2], out[n, 3] = run - first, digit + 1 - first
-            n += 1
+                    n = _add(out, n, doc, MARK, i - first, i + 1 - first)
+        if digits >= FEWEST_DIGITS:
+            n = _add(out, n, doc, NUMBER, run - first, digit + 1 - first)
     return n
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
+def _add(out: Offsets, n: Scalar, doc: Scalar, kind: Scalar, begin: Scalar, end: Scalar) -> Scalar:
+    """Writes place n where there is room; the number of places then."""
+    if n < len(out):
+        out[n, place.document] = doc
+        out[n, place.kind] = kind
+        out[n, place.begin] = begin
+        out[n, place.end] = end
+    return n + 1
+
+
+@inlined
 def _octet_mark(point: Scalar) -> bool:
-    return point == 0x2E or 0x30 <= point <= 0x39
+    return point == ch.FULL_STOP or ch.ZERO <= point <= ch.NINE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bits(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
-    if i >= last or points[i] >= 0x10000:
+    if i >= last or points[i] >= ch.PLANE:
         return np.uint8(0)
     return table[points[i]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _token_end(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
     """End of the run of digits, or of kanji digits, that begins at i."""
     kind = _DIGIT if _bits(points, i, last, table) & _DIGIT else _KANJI_DIGIT
@@ -168,26 +175,26 @@ def _token_end(points: Points, i: Scalar, last: Scalar, table: Bytes) -> Scalar:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_block(
     points: Points, i: Scalar, end: Scalar, first: Scalar, last: Scalar, bare: bool, table: Bytes
 ) -> bool:
     """Whether the number points[i:end] can be a block number by its length and what follows."""
     plain = _bits(points, i, last, table) & _DIGIT != 0
-    if end - i > (5 if plain else 4):
+    if end - i > (MOST_DIGITS if plain else MOST_KANJI_DIGITS):
         return False
     if end < last:
         mark = points[end]
-        if mark == 0x4E01 or mark == 0x756A or mark == 0x53F7:  # 丁 番 号
+        if mark == CHOME or mark == BAN or mark == GO:
             return True
-        dash = mark == 0x306E or (  # の, or a dash
+        dash = mark == NO or (
             _bits(points, end, last, table) & _BETWEEN != 0
-            and mark != 0x20
-            and mark != 0x3000
-            and mark != 0x28
-            and mark != 0x29
-            and mark != 0xFF08
-            and mark != 0xFF09
+            and mark != ch.SPACE
+            and mark != ch.WIDE_SPACE
+            and mark != ch.OPEN_ROUND
+            and mark != ch.CLOSE_ROUND
+            and mark != ch.WIDE_OPEN_ROUND
+            and mark != ch.WIDE_CLOSE_ROUND
         )
         if dash and _bits(points, end + 1, last, table) & _DIGIT:
             return True
@@ -195,11 +202,11 @@ def _is_block(
         plain
         and bare
         and i > first
-        and (0x4E00 <= points[i - 1] <= 0x9FA5 or points[i - 1] == 0x3005)
+        and (ch.FIRST_KANJI <= points[i - 1] <= ch.LAST_KANJI or points[i - 1] == ch.ITERATION)
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _local_begin(points: Points, at: Scalar, first: Scalar, table: Bytes) -> Scalar:
     """First letter or digit of the run of at most LOCAL mail characters before the @."""
     i = at
@@ -210,19 +217,24 @@ def _local_begin(points: Points, at: Scalar, first: Scalar, table: Bytes) -> Sca
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_mark(points: Points, i: Scalar, last: Scalar) -> bool:
-    a = points[i]
-    if a == 0x3012:  # 〒
+    """Whether one of 〒, 旅券, 記号, パスポ and passp?p (in any case) begins at i."""
+    first = points[i]
+    if first == ch.POSTAL_MARK:
         return True
     if i + 2 >= last:
         return False
-    b, c = points[i + 1], points[i + 2]
-    if a == 0x65C5:  # 旅券
-        return b == 0x5238
-    if a == 0x8A18:  # 記号
-        return b == 0x53F7
-    if a == 0x30D1:  # パスポ
-        return b == 0x30B9 and c == 0x30DD
-    passp = (a | 0x20) == 0x70 and (b | 0x20) == 0x61 and (c | 0x20) == 0x73
-    return passp and i + 4 < last and (points[i + 4] | 0x20) == 0x70
+    second, third = points[i + 1], points[i + 2]
+    if first == RYO:
+        return second == KEN
+    if first == KI:
+        return second == GO
+    if first == PA:
+        return second == SU and third == PO
+    passport = (
+        (first | FOLD) == ch.LOWER_P
+        and (second | FOLD) == ch.LOWER_A
+        and (third | FOLD) == ch.LOWER_S
+    )
+    return passport and i + 4 < last and (points[i + 4] | FOLD) == ch.LOWER_P

@@ -7,9 +7,10 @@ at hand. Densities are per 1,000 characters. Overlapping phrases each count.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels import characters as ch
 from filters.kernels.classes import KANJI
+from filters.kernels.kernel import columns, kernel
 from filters.kernels.marks import KANA, SENTENCE_END, WHITESPACE, Marks, marks_of
 from filters.kernels.phrase_lists import KYUJITAI, PHRASES, SIMPLIFIED
 from filters.kernels.spec import (
@@ -47,22 +48,31 @@ SIGNALS: tuple[Signal, ...] = (
     number("function_word_density", PER_MILLE, "から まで ので けれど について など …"),
 )
 N_SIGNALS = len(SIGNALS)
+column = columns(s.name for s in SIGNALS)
 CLASSES: tuple[str, ...] = (
     *("old_kana", "classical", "translation", "shop", "menu", "markup", "law", "minutes"),
     "function_word",
 )
 N_CLASSES = len(CLASSES)
+phrase_class = columns(CLASSES)
 
 KYU, SIMPLE, PARTICLE = 1, 2, 4  # bits of a character; the phrase group begins at bit 8
+GROUP_BITS = 8
+# How a sentence ends, by its last characters.
+NO_STYLE, POLITE, PLAIN = range(3)
+NE, YO, KA, NA, N = map(ord, "ねよかなん")  # final particles, and ん
+DE, MA, SU, SHI, TA, SE, SA, II, U, DA, SMALL_YO = map(ord, "でますしたせさいうだょ")
+PLAIN_ENDINGS = tuple(map(ord, "だたるいうくすつむぶぬぐずし"))
+NAME = 8  # characters: a longer one before a colon is no speaker
 
 
 def _build() -> tuple[Ints, Ints, Hashes, Points, Ints]:
-    """(first int32[0x10000], group bounds, second characters, code points, spans).
+    """(first int32[PLANE], group bounds, second characters, code points, spans).
 
     A group holds the phrases with one first character. Bit c mod 64 of its second characters is
     set when a phrase goes on with c, so most positions of a frequent first character end there.
     """
-    first = np.zeros(0x10000, np.int32)
+    first = np.zeros(ch.PLANE, np.int32)
     for characters, bit in ((KYUJITAI, KYU), (SIMPLIFIED, SIMPLE), ("のにはをがとでも", PARTICLE)):
         for character in characters:
             first[ord(character)] |= bit
@@ -75,7 +85,7 @@ def _build() -> tuple[Ints, Ints, Hashes, Points, Ints]:
     letters: list[int] = []
     seconds: list[int] = []
     for group, (start, phrases) in enumerate(sorted(by_start.items()), 1):
-        first[start] |= group << 8
+        first[start] |= group << GROUP_BITS
         for phrase, index in sorted(phrases):
             spans.append((len(letters), len(phrase) - 1, index))
             letters.extend(ord(ch) for ch in phrase[1:])
@@ -92,10 +102,10 @@ def _build() -> tuple[Ints, Ints, Hashes, Points, Ints]:
     )
 
 
-FIRST, BOUNDS, SECONDS, LETTERS, SPANS = _build()
+TABLES = _build()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_phrases(
     points: Points,
     starts: Offsets,
@@ -108,7 +118,7 @@ def measure_phrases(
     spans: Ints,
     out: Floats,
 ) -> None:
-    """Fills out[n, N_SIGNALS]; marks MARK_TABLE, kinds CLASS_TABLE, then FIRST … SPANS."""
+    """Fills out[n, N_SIGNALS]; marks MARK_TABLE, kinds CLASS_TABLE, then the five TABLES."""
     counts = np.zeros(N_CLASSES, np.int64)
     for doc in range(len(starts) - 1):
         text = points[starts[doc] : starts[doc + 1]]
@@ -120,17 +130,19 @@ def measure_phrases(
         at_line_start = True
         for i in range(len(text)):
             point = text[i]
-            if point == 10:
+            # A line ends a sentence whose last character is kana.
+            if point == ch.LINE_FEED:
                 at_line_start = True
                 if i > 0 and (marks_of(text[i - 1], marks) & KANA) != 0:
                     ends += 1
                     style = _style(text, i)
-                    polite += style == 1
-                    plain += style == 2
+                    polite += style == POLITE
+                    plain += style == PLAIN
                 continue
-            if point >= 0x10000:
+            if point >= ch.PLANE:
                 at_line_start = False
                 continue
+            # What begins at this character: speech, single forms, phrases of its group.
             if at_line_start and (marks[point] & WHITESPACE) == 0:
                 speech += _speech(text, i)
                 at_line_start = False
@@ -140,38 +152,39 @@ def measure_phrases(
                 particles += (entry & PARTICLE) != 0
                 kyu += (entry & KYU) != 0
                 simple += (entry & SIMPLE) != 0
-                group = entry >> 8
+                group = entry >> GROUP_BITS
                 after = text[i + 1] if i + 1 < len(text) else np.uint32(0)
                 if group and (seconds[group - 1] >> np.uint64(after & np.uint32(63))) & np.uint64(
                     1
                 ):
                     _count_group(text, i, bounds[group - 1], bounds[group], letters, spans, counts)
+            # The first of 。．！？ ends a sentence.
             if (
                 (marks[point] & SENTENCE_END) != 0
-                and point > 0x3F
+                and point > ch.QUESTION
                 and i > 0
                 and (marks_of(text[i - 1], marks) & SENTENCE_END) == 0
             ):
                 ends += 1
                 style = _style(text, i)
-                polite += style == 1
-                plain += style == 2
+                polite += style == POLITE
+                plain += style == PLAIN
         if ends:
-            row[0] = polite / ends
-            row[1] = plain / ends
+            row[column.polite_share] = polite / ends
+            row[column.plain_share] = plain / ends
         if kanji:
-            row[3] = kyu / kanji
-            row[4] = simple / kanji
+            row[column.kyujitai_share] = kyu / kanji
+            row[column.simplified_share] = simple / kanji
         if len(text):
-            row[2] = particles / len(text)
+            row[column.particle_share] = particles / len(text)
             scale = 1000 / len(text)
-            for k in range(8):
-                row[5 + k] = counts[k] * scale
-            row[13] = speech * scale
-            row[14] = counts[8] * scale
+            for k in range(phrase_class.function_word):
+                row[column.old_kana_density + k] = counts[k] * scale
+            row[column.dialogue_density] = speech * scale
+            row[column.function_word_density] = counts[phrase_class.function_word] * scale
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_group(
     text: Points,
     i: Scalar,
@@ -192,58 +205,53 @@ def _count_group(
         counts[spans[k, 2]] += j == rest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _style(text: Points, end: Scalar) -> Scalar:
-    """1 when the sentence that ends before `end` is polite, 2 when it is plain, else 0.
+    """POLITE, PLAIN or NO_STYLE, for the sentence that ends before `end`.
 
     Final particles (ね よ か な わ ぞ ぜ さ) and closing brackets are stepped over first.
     """
     i = end - 1
     while i > 0 and (
-        text[i] == 0x306D
-        or text[i] == 0x3088
-        or text[i] == 0x304B
-        or (
-            text[i] == 0x306A and text[i - 1] != 0x3093
-        )  # でんな and the like stay; 〜なの is plain anyway
-        or text[i] == 0x300D
-        or text[i] == 0xFF09
-        or text[i] == 0x29
+        text[i] == NE
+        or text[i] == YO
+        or text[i] == KA
+        or (text[i] == NA and text[i - 1] != N)  # でんな and the like stay; 〜なの is plain anyway
+        or text[i] == ch.CLOSE_CORNER
+        or text[i] == ch.WIDE_CLOSE_ROUND
+        or text[i] == ch.CLOSE_ROUND
     ):
         i -= 1
     if i < 1:
-        return 0
-    a, b = text[i - 1], text[i]
-    c = text[i - 2] if i > 1 else np.uint32(0)
-    if b == 0x3059 and (a == 0x3067 or a == 0x307E):  # です ます
-        return 1
-    if b == 0x305F and a == 0x3057 and (c == 0x3067 or c == 0x307E):  # でした ました
-        return 1
-    if b == 0x3093 and a == 0x305B and c == 0x307E:  # ません
-        return 1
-    if b == 0x3044 and a == 0x3055 and c == 0x3060:  # ください
-        return 1
-    if b == 0x3046 and a == 0x3087 and c == 0x3057:  # でしょう ましょう
-        return 1
-    if b == 0x3060 or b == 0x305F or b == 0x308B or b == 0x3044:  # だ た る い
-        return 2
-    if b == 0x3046 or b == 0x304F or b == 0x3059 or b == 0x3064 or b == 0x3080:  # う く す つ む
-        return 2
-    if b == 0x3076 or b == 0x306C or b == 0x3050 or b == 0x305A or b == 0x3057:  # ぶ ぬ ぐ ず し
-        return 2
-    return 0
+        return NO_STYLE
+    last, before = text[i], text[i - 1]
+    third = text[i - 2] if i > 1 else np.uint32(0)
+    if last == SU and (before == DE or before == MA):  # です ます
+        return POLITE
+    if last == TA and before == SHI and (third == DE or third == MA):  # でした ました
+        return POLITE
+    if last == N and before == SE and third == MA:  # ません
+        return POLITE
+    if last == II and before == SA and third == DA:  # ください
+        return POLITE
+    if last == U and before == SMALL_YO and third == SHI:  # でしょう ましょう
+        return POLITE
+    for ending in PLAIN_ENDINGS:
+        if last == ending:
+            return PLAIN
+    return NO_STYLE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _speech(text: Points, i: Scalar) -> bool:
     """Whether the line that begins at i is speech: 「…, or a short name and a colon."""
-    if text[i] == 0x300C or text[i] == 0x300E or (text[i] == 0x2015 and i + 1 < len(text)):
+    if text[i] == ch.OPEN_CORNER or text[i] == ch.OPEN_DOUBLE_CORNER:
         return True
-    for k in range(i + 1, min(i + 9, len(text))):
-        if text[k] == 10 or text[k] == 0x3002:
+    if text[i] == ch.DASH and i + 1 < len(text):
+        return True
+    for k in range(i + 1, min(i + NAME + 1, len(text))):
+        if text[k] == ch.LINE_FEED or text[k] == ch.KUTEN:
             return False
-        if text[k] == 0xFF1A:
-            return True
-        if text[k] == 0x300C:
+        if text[k] == ch.WIDE_COLON or text[k] == ch.OPEN_CORNER:
             return True
     return False

@@ -8,10 +8,10 @@ Two denominators appear. `n_chars` is every code point, line breaks included, as
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from filters.kernels import classes as c
 from filters.kernels.classes import class_of
+from filters.kernels.kernel import columns, kernel
 from filters.kernels.spec import (
     SWALLOW,
     Bytes,
@@ -53,9 +53,11 @@ SIGNALS: tuple[Signal, ...] = (
     share("char_run_share", "of n_chars", "characters in runs of four and more of one character"),
 )
 N_SIGNALS = len(SIGNALS)
+column = columns(s.name for s in SIGNALS)
+RUN = 4  # of one character, from which on a run counts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; table is CLASS_TABLE."""
     counts = np.zeros(c.N_CLASSES, np.int64)
@@ -70,9 +72,9 @@ def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) 
             counts[kind] += 1
             if point == last and i > begin:
                 run += 1
-                if run == 4:
-                    in_runs += 4
-                elif run > 4:
+                if run == RUN:
+                    in_runs += RUN
+                elif run > RUN:
                     in_runs += 1
             else:
                 run = 1
@@ -80,43 +82,60 @@ def measure_scripts(points: Points, starts: Offsets, table: Bytes, out: Floats) 
             max_run = max(max_run, run)
         n = end - begin
         _shares(counts, n, out[doc])
-        out[doc, 24] = max_run
-        out[doc, 25] = in_runs / n if n else 0.0
+        out[doc, column.max_char_run] = max_run
+        out[doc, column.char_run_share] = in_runs / n if n else 0.0
 
 
-@njit(cache=True, nogil=True)
-def _shares(k: Offsets, n: Scalar, row: Floats) -> None:
-    kana = k[c.KATAKANA] + k[c.LONG_VOWEL]
-    kanji = k[c.KANJI] + k[c.KANJI_RARE]
-    japanese = k[c.HIRAGANA] + k[c.KATAKANA] + k[c.KANJI] + k[c.KUTEN] + k[c.TOTEN]
-    latin = k[c.LATIN] + k[c.LATIN_WIDE] + k[c.LATIN_ACCENTED]
-    symbols = k[c.ASCII_SYMBOL] + k[c.CJK_SYMBOL] + k[c.WIDE_SYMBOL] + k[c.SYMBOL]
-    foreign = k[c.HANGUL] + k[c.GREEK] + k[c.CYRILLIC] + k[c.FOREIGN]
-    letters = k[c.HIRAGANA] + k[c.HENTAIGANA] + kana + kanji + k[c.HALF_KANA] + latin + foreign
-    row[0] = n
-    row[1] = japanese
-    row[2:24] = 0.0
+@kernel
+def _shares(counts: Offsets, n: Scalar, row: Floats) -> None:
+    """Signals of a document of n characters, of which counts[kind] are of each class."""
+    kana = counts[c.KATAKANA] + counts[c.LONG_VOWEL]
+    kanji = counts[c.KANJI] + counts[c.KANJI_RARE]
+    japanese = (
+        counts[c.HIRAGANA]
+        + counts[c.KATAKANA]
+        + counts[c.KANJI]
+        + counts[c.KUTEN]
+        + counts[c.TOTEN]
+    )
+    latin = counts[c.LATIN] + counts[c.LATIN_WIDE] + counts[c.LATIN_ACCENTED]
+    symbols = (
+        counts[c.ASCII_SYMBOL] + counts[c.CJK_SYMBOL] + counts[c.WIDE_SYMBOL] + counts[c.SYMBOL]
+    )
+    foreign = counts[c.HANGUL] + counts[c.GREEK] + counts[c.CYRILLIC] + counts[c.FOREIGN]
+    letters = (
+        counts[c.HIRAGANA]
+        + counts[c.HENTAIGANA]
+        + kana
+        + kanji
+        + counts[c.HALF_KANA]
+        + latin
+        + foreign
+    )
+    row[column.n_chars] = n
+    row[column.n_japanese] = japanese
+    row[column.japanese_share : column.max_char_run] = 0.0
     if n:
-        row[2] = japanese / n
-        row[8] = (k[c.HIRAGANA] + k[c.HENTAIGANA]) / n
-        row[9] = kana / n
-        row[10] = kanji / n
-        row[11] = k[c.HALF_KANA] / n
-        row[12] = latin / n
-        row[13] = (k[c.DIGIT] + k[c.DIGIT_WIDE]) / n
-        row[14] = symbols / n
-        row[15] = k[c.ASCII_SYMBOL] / n
-        row[16] = k[c.EMOJI] / n
-        row[17] = (k[c.SPACE] + k[c.SPACE_WIDE]) / n
-        row[18] = (k[c.LATIN_WIDE] + k[c.DIGIT_WIDE]) / n
-        row[19] = foreign / n
-        row[20] = k[c.HANGUL] / n
-        row[21] = (k[c.CONTROL] + k[c.INVISIBLE]) / n
-        row[22] = k[c.BROKEN] / n
-        row[23] = letters / n
+        row[column.japanese_share] = japanese / n
+        row[column.hiragana_share] = (counts[c.HIRAGANA] + counts[c.HENTAIGANA]) / n
+        row[column.katakana_share] = kana / n
+        row[column.kanji_share] = kanji / n
+        row[column.halfwidth_kana_share] = counts[c.HALF_KANA] / n
+        row[column.latin_share] = latin / n
+        row[column.digit_share] = (counts[c.DIGIT] + counts[c.DIGIT_WIDE]) / n
+        row[column.symbol_share] = symbols / n
+        row[column.ascii_symbol_share] = counts[c.ASCII_SYMBOL] / n
+        row[column.emoji_share] = counts[c.EMOJI] / n
+        row[column.space_share] = (counts[c.SPACE] + counts[c.SPACE_WIDE]) / n
+        row[column.fullwidth_ascii_share] = (counts[c.LATIN_WIDE] + counts[c.DIGIT_WIDE]) / n
+        row[column.foreign_share] = foreign / n
+        row[column.hangul_share] = counts[c.HANGUL] / n
+        row[column.control_share] = (counts[c.CONTROL] + counts[c.INVISIBLE]) / n
+        row[column.broken_share] = counts[c.BROKEN] / n
+        row[column.letter_share] = letters / n
     if japanese:
-        row[3] = k[c.HIRAGANA] / japanese
-        row[4] = k[c.KATAKANA] / japanese
-        row[5] = k[c.KANJI] / japanese
-        row[6] = k[c.KUTEN] / japanese
-        row[7] = k[c.TOTEN] / japanese
+        row[column.hiragana_share_ja] = counts[c.HIRAGANA] / japanese
+        row[column.katakana_share_ja] = counts[c.KATAKANA] / japanese
+        row[column.kanji_share_ja] = counts[c.KANJI] / japanese
+        row[column.kuten_share_ja] = counts[c.KUTEN] / japanese
+        row[column.toten_share_ja] = counts[c.TOTEN] / japanese

@@ -9,8 +9,9 @@ and sentences and paragraphs are spans of that copy.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels import characters as ch
+from filters.kernels.kernel import columns, kernel
 from filters.kernels.marks import ELLIPSIS, SENTENCE_END, WHITESPACE, Marks, marks_of
 from filters.kernels.spans import SEED, count_repeats, mix, table_size
 from filters.kernels.spec import (
@@ -55,11 +56,12 @@ SIGNALS: tuple[Signal, ...] = (
     share("long_sentence_share", "of n_chars", "characters in sentences longer than 200"),
 )
 N_SIGNALS = len(SIGNALS)
-LONG = 200
+column = columns(s.name for s in SIGNALS)
+LONG = 200  # code points of a sentence, above which it is long
 Spans = tuple[Offsets, Offsets, Hashes]  # begins, ends, hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_sentences(points: Points, starts: Offsets, marks: Marks, out: Floats) -> None:
     """Fills out[n, N_SIGNALS] for n documents; marks is MARK_TABLE."""
     longest = np.int64(1)
@@ -74,12 +76,12 @@ def measure_sentences(points: Points, starts: Offsets, marks: Marks, out: Floats
         _measure_one(text, marks, kept, sentence, line, table, out[doc])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spans(n: Scalar) -> Spans:
     return np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_one(
     text: Points,
     marks: Marks,
@@ -94,32 +96,33 @@ def _measure_one(
     n_sentences = n_lines = n_blank = size = 0
     begin = paragraph = 0
     ellipses = closed = longest = in_long = blank_size = 0
-    h = g = SEED
+    hashed = hashed_line = SEED  # of the sentence, of the paragraph
     blank = True
     for i in range(len(text) + 1):
-        point = text[i] if i < len(text) else np.uint32(10)
+        point = text[i] if i < len(text) else np.uint32(ch.LINE_FEED)
         mark = marks_of(point, marks)
-        newline = point == 10
+        newline = point == ch.LINE_FEED
         ends = (mark & SENTENCE_END) != 0
         if not newline:
             if ends and size == begin:
                 continue  # a mark that follows a mark, or begins a line
             kept[size] = point
             size += 1
-            h = mix(h, point)
-            g = mix(g, point)
+            hashed = mix(hashed, point)
+            hashed_line = mix(hashed_line, point)
             blank = blank and (mark & WHITESPACE) != 0
+        # A sentence ends at its first mark, or with the line.
         if (newline or ends) and size > begin:
             sentence_begin[n_sentences] = begin
             sentence_end[n_sentences] = size
-            sentence_hash[n_sentences] = h
+            sentence_hash[n_sentences] = hashed
             n_sentences += 1
             longest = max(longest, size - begin)
             in_long += size - begin if size - begin > LONG else 0
             closed += ends
             ellipses += _ends_in_ellipsis(kept, begin, size, marks)
             begin = size
-            h = SEED
+            hashed = SEED
         if newline:
             # Paragraphs fill the arrays from the front, blank lines from the back.
             if blank:
@@ -131,38 +134,39 @@ def _measure_one(
                 n_lines += 1
             line_begin[at] = paragraph
             line_end[at] = size
-            line_hash[at] = g
+            line_hash[at] = hashed_line
             paragraph = size
-            g = SEED
+            hashed_line = SEED
             blank = True
+    # Counts, then which sentences and paragraphs repeat an earlier one.
     row[:] = 0.0
-    row[0] = n_lines
-    row[1] = n_sentences
-    row[3] = longest
+    row[column.n_paragraphs] = n_lines
+    row[column.n_sentences] = n_sentences
+    row[column.max_sentence_length] = longest
     if n_sentences:
         repeats, characters = count_repeats(
             kept, sentence_begin, sentence_end, sentence_hash, n_sentences, table
         )
-        row[2] = size / n_sentences
-        row[4] = ellipses / n_sentences
-        row[5] = repeats / n_sentences
-        row[6] = characters / size
-        row[11] = closed / n_sentences
-        row[12] = in_long / len(text)
+        row[column.mean_sentence_length] = size / n_sentences
+        row[column.ellipsis_sentence_share] = ellipses / n_sentences
+        row[column.dup_sentence_share] = repeats / n_sentences
+        row[column.dup_sentence_char_share] = characters / size
+        row[column.closed_sentence_share] = closed / n_sentences
+        row[column.long_sentence_share] = in_long / len(text)
     repeats, characters = count_repeats(kept, line_begin, line_end, line_hash, n_lines, table)
     if n_lines:
-        row[7] = repeats / n_lines
-        row[8] = characters / (size - blank_size)
+        row[column.dup_paragraph_share] = repeats / n_lines
+        row[column.dup_paragraph_char_share] = characters / (size - blank_size)
     back = len(line_begin) - n_blank
     blank_repeats, blank_characters = count_repeats(
         kept, line_begin[back:], line_end[back:], line_hash[back:], n_blank, table
     )
-    row[9] = (repeats + blank_repeats) / (n_lines + n_blank)
+    row[column.dup_paragraph_blank_share] = (repeats + blank_repeats) / (n_lines + n_blank)
     if size:
-        row[10] = (characters + blank_characters) / size
+        row[column.dup_paragraph_blank_char_share] = (characters + blank_characters) / size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ends_in_ellipsis(points: Points, begin: Scalar, end: Scalar, marks: Marks) -> bool:
     """Whether `sentence.strip().endswith(("・", "…"))`."""
     while end > begin:

@@ -6,21 +6,21 @@ A span is found by a 64-bit hash and confirmed by comparison, so the counts are 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.spec import Hashes, Ints, Offsets, Points, Scalar
 
 SEED = np.uint64(0xCBF29CE484222325)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def mix(state: Scalar, point: Scalar) -> Scalar:
     """One step of the span hash, FNV-1a over code points; it begins with `SEED`."""
     return (state ^ np.uint64(point)) * np.uint64(0x100000001B3)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_repeats(
     points: Points, begins: Offsets, ends: Offsets, hashes: Hashes, n: Scalar, table: Ints
 ) -> tuple[Scalar, Scalar]:
@@ -53,7 +53,7 @@ def count_repeats(
     return repeats, characters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def table_size(n: Scalar) -> Scalar:
     """Entries that `count_repeats` needs for n spans."""
     size = np.int64(2)
@@ -62,7 +62,7 @@ def table_size(n: Scalar) -> Scalar:
     return size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def same_span(points: Points, begin: Scalar, end: Scalar, other: Scalar, other_end: Scalar) -> bool:
     if end - begin != other_end - other:
         return False

@@ -8,13 +8,13 @@ their spans are. `joined` is the same without the spaces (datatrove compares lon
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import kernel
 from filters.kernels.spans import GOLDEN, SEED, mix, same_span
 from filters.kernels.spec import Hashes, Ints, Offsets, Points, Scalar
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def top_ngram_characters(
     spaced: Points, begins: Offsets, ends: Offsets, n: Scalar, counts: Ints, first: Ints
 ) -> Scalar:
@@ -49,7 +49,7 @@ def top_ngram_characters(
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def duplicate_characters(
     joined: Points, begins: Offsets, ends: Offsets, n: Scalar, first: Ints
 ) -> Scalar:
@@ -64,15 +64,15 @@ def duplicate_characters(
     i = 0
     while i < total:
         slot = np.int64((hashes[i] * GOLDEN) >> shift)
-        found = False
-        while first[slot] >= 0 and not found:
+        repeats = False
+        while first[slot] >= 0 and not repeats:
             other = first[slot]
-            found = hashes[other] == hashes[i] and same_span(
+            repeats = hashes[other] == hashes[i] and same_span(
                 joined, begins[other], ends[other + n - 1], begins[i], ends[i + n - 1]
             )
-            if not found:
+            if not repeats:
                 slot = (slot + 1) & (size - 1)
-        if found:
+        if repeats:
             characters += ends[i + n - 1] - begins[i]
             i += n
         else:
@@ -81,7 +81,7 @@ def duplicate_characters(
     return characters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def repeated_share(
     spaced: Points,
     begins: Offsets,
@@ -121,7 +121,7 @@ def repeated_share(
     return repeated / seen if seen else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hashes(points: Points, begins: Offsets, ends: Offsets, n: Scalar) -> Hashes:
     total = len(begins) - n + 1
     hashes = np.empty(total, np.uint64)
@@ -133,7 +133,7 @@ def _hashes(points: Points, begins: Offsets, ends: Offsets, n: Scalar) -> Hashes
     return hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _table_size(n: Scalar) -> tuple[Scalar, Scalar]:
     bits = np.uint64(2)
     while (np.int64(1) << np.int64(bits)) < 2 * n:

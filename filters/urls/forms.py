@@ -41,9 +41,9 @@ class Parts(NamedTuple):
 def split(url: str) -> Parts | None:
     """The parts of an absolute URL, or of one written without its scheme; None without a host."""
     url = url.strip("".join(map(chr, range(33))))
-    found = _SCHEME.match(url)
-    scheme = found[1].lower() if found else ""
-    rest = url[found.end() :] if found else url.removeprefix("//")
+    prefix = _SCHEME.match(url)
+    scheme = prefix[1].lower() if prefix else ""
+    rest = url[prefix.end() :] if prefix else url.removeprefix("//")
     end = _AUTHORITY_END.search(rest)
     authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     authority = authority.rpartition("@")[2]
@@ -87,8 +87,8 @@ def percent(path: bytes) -> bytes:
     return _TO_CHANGE.sub(_changed, path)
 
 
-def _changed(found: re.Match[bytes]) -> bytes:
-    piece = found[0]
+def _changed(match: re.Match[bytes]) -> bytes:
+    piece = match[0]
     if len(piece) == 1:
         return b"%%%02X" % piece[0]
     value = int(piece[1:], 16)

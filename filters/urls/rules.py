@@ -31,6 +31,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from filters.buffers import text_buffers
+from filters.kernels.characters import FULL_STOP
 from filters.urls import table
 from filters.urls.forms import Pattern, host, percent, split
 from filters.urls.sources import (
@@ -44,23 +46,28 @@ from filters.urls.sources import (
 )
 
 __all__ = [
-    "SWALLOW_CATEGORIES", "SWALLOW_HOSTS", "Match", "Source", "UrlListError", "check",
-    "has_categories", "load",
-]  # fmt: skip
+    "SWALLOW_CATEGORIES",
+    "SWALLOW_HOSTS",
+    "Match",
+    "Source",
+    "UrlListError",
+    "check",
+    "has_categories",
+    "load",
+]
 
 # Swallow Corpus v1, ngurl.py, set NG: these categories of UT1 are blocked (audio-video, blog and
 # radio are not). The set also holds "mixed adult" with a space, which UT1 calls mixed_adult, so
 # that Swallow never blocked it, and "custom", a list of its own that is published empty.
-SWALLOW_CATEGORIES = (
-    "adult", "agressif", "bitcoin", "celebrity", "chat", "cryptojacking", "dating", "ddos", "doh",
-    "filehosting", "financial", "gambling", "games", "malware", "manga", "phishing", "publicite",
-    "redirector", "remote-control", "shopping", "social_networks", "strict_redirector",
-    "strong_redirector", "vpn", "warez", "webmail",
-)  # fmt: skip
+_SWALLOW = (
+    "adult agressif bitcoin celebrity chat cryptojacking dating ddos doh filehosting financial "
+    "gambling games malware manga phishing publicite redirector remote-control shopping "
+    "social_networks strict_redirector strong_redirector vpn warez webmail"
+)
+SWALLOW_CATEGORIES = tuple(_SWALLOW.split())
 SWALLOW_HOSTS = ("5ch.net", "wikipedia.org")  # ngurl.py drops these besides the lists
 NONE = (0, 0, 0)  # ranks below every entry
 VERSION = "1"  # of the cache's form
-_COLUMNS = ("low", "high", "suffix", "exact", "flags", "buckets")
 _SINKS = ("0.0.0.0", "127.0.0.1", "::1", "::")
 
 
@@ -108,11 +115,9 @@ class Rules:
 
         `urls` is a string or large_string array; a null URL has no category.
         """
-        data, offsets = _buffers(urls)
+        data, offsets = text_buffers(urls)
         codes = np.empty(len(urls), dtype=np.int32)
-        t = self.table
-        columns = (t.low, t.high, t.suffix, t.exact, t.flags, t.buckets)
-        table.classify(data, offsets, *columns, codes)
+        table.classify(data, offsets, *self.table.columns(), codes)
         for i in np.flatnonzero(codes == table.SLOW):
             raw = data[offsets[i] : offsets[i + 1]].tobytes()
             codes[i] = self._decide(raw.decode("utf-8", "replace"))[0]
@@ -128,15 +133,13 @@ class Rules:
             return -1, ""
         name, path = parts.host.encode(), _rooted(parts.path)
         data = np.frombuffer(name + path, dtype=np.uint8)
-        t = self.table
-        columns = (t.low, t.high, t.suffix, t.exact, t.flags, t.buckets)
         code, begin, end, exact = table.find(
-            data, 0, len(name), len(data), True, *columns, True
-        )  # fmt: skip
+            data, 0, len(name), len(data), True, *self.table.columns(), True
+        )
         entry = ("=" if exact else "") + data[begin:end].tobytes().decode("ascii")
         best = (len(name) - begin, max(end - len(name), int(exact)), -code) if code >= 0 else NONE
         if self.patterns:
-            for at in (0, *(i + 1 for i, c in enumerate(name) if c == 46)):
+            for at in (0, *(i + 1 for i, c in enumerate(name) if c == FULL_STOP)):
                 suffix = name[at:].decode()
                 for pattern, pattern_code in self._patterns(suffix):
                     rank = (len(suffix), pattern.literal, -pattern_code)
@@ -160,24 +163,24 @@ def load(sources: Sequence[Source], cache: Path | None = None) -> Rules:
     Of several categories that list one entry, the first in the order of `sources` is named. Raises
     UrlListError (a ValueError, one line) for a missing file or folder and an unknown category.
     """
-    found = list(members(sources))
+    files = list(members(sources))
     categories = tuple(
-        dict.fromkeys(Category(m.source, m.category, m.allow) for m in sorted(found, key=_rank))
+        dict.fromkeys(Category(m.source, m.category, m.allow) for m in sorted(files, key=_rank))
     )
     if len(categories) >= table.NO_CODE:
         raise UrlListError(f"URL lists: {len(categories)} categories, at most 65534 are possible")
     if cache is None:
-        return _build(found, categories)
+        return _build(files, categories)
     key = xxhash.xxh3_128(VERSION.encode())
-    for member in found:
+    for member in files:
         key.update(repr((member.source, member.category, member.allow, member.urls)).encode())
         key.update(member.inner.encode("utf-8", "surrogateescape"))
-    for content in contents(found):
+    for content in contents(files):
         key.update(content)
     folder = cache / f"urls-{key.hexdigest()}"
     rules = _mapped(folder, categories)
     if rules is None:
-        rules = _build(found, categories)
+        rules = _build(files, categories)
         _store(rules, folder)
     return rules
 
@@ -186,12 +189,12 @@ def _rank(member: Member) -> bool:
     return not member.allow  # a stable sort: allowing categories get the lower codes
 
 
-def _build(found: Sequence[Member], categories: tuple[Category, ...]) -> Rules:
+def _build(files: Sequence[Member], categories: tuple[Category, ...]) -> Rules:
     codes = {category: code for code, category in enumerate(categories)}
     hashes, kinds, numbers = [], [], []
     patterns: dict[str, dict[tuple[str, int], None]] = {}
     skipped = 0
-    for member in found:
+    for member in files:
         code = codes[Category(member.source, member.category, member.allow)]
         for block in _blocks(member.pieces()):
             keys, kind, others, lost = _entries(block)
@@ -233,7 +236,7 @@ def _entries(
     plain = np.empty(size, dtype=np.uint8)
     bounds = np.empty((size, 2), dtype=np.int64)
     count = table.hash_lines(data, hashes, plain, bounds)
-    chosen = hashes[:count][plain[:count] == 1]
+    hosts = hashes[:count][plain[:count] == 1]
     keys: list[tuple[bytes, int]] = []
     patterns = []
     skipped = 0
@@ -254,8 +257,8 @@ def _entries(
     slow = np.empty((len(keys), 2), dtype=np.uint64)
     for k, (key, _) in enumerate(keys):
         slow[k] = table.murmur128(np.frombuffer(key, dtype=np.uint8), 0, len(key))
-    kinds = np.array([table.SUFFIX] * len(chosen) + [kind for _, kind in keys], dtype=np.uint8)
-    return np.concatenate([chosen, slow]), kinds, patterns, skipped
+    kinds = np.array([table.SUFFIX] * len(hosts) + [kind for _, kind in keys], dtype=np.uint8)
+    return np.concatenate([hosts, slow]), kinds, patterns, skipped
 
 
 def _entry(line: str) -> tuple[str, bytes, bool] | None:
@@ -284,25 +287,12 @@ def _rooted(path: bytes) -> bytes:
     return path if not path or path.startswith(b"/") else b"/" + percent(path)
 
 
-def _buffers(urls: pa.Array) -> tuple[table.Bytes, table.Offsets]:
-    """UTF-8 bytes and int64 offsets of a string array; nulls are empty."""
-    if not pa.types.is_large_string(urls.type):
-        urls = urls.cast(pa.large_string())
-    if urls.null_count:
-        urls = urls.fill_null("")
-    _, offsets, data = urls.buffers()
-    if not len(urls):
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
-    starts = np.frombuffer(offsets, np.int64, len(urls) + 1, 8 * urls.offset)
-    return np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), starts
-
-
 def _store(rules: Rules, folder: Path) -> None:
     """Write the cache under a temporary name and rename it; another process may be first."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     try:
-        for name in _COLUMNS:
+        for name in table.Table.NAMES:
             np.save(part / f"{name}.npy", getattr(rules.table, name))
         more = {"patterns": rules.patterns, "skipped": rules.skipped, "rows": len(rules.table)}
         (part / "rules.json").write_text(json.dumps(more, ensure_ascii=False), encoding="utf-8")
@@ -318,7 +308,9 @@ def _mapped(folder: Path, categories: tuple[Category, ...]) -> Rules | None:
     """The cached rules, columns mapped read-only; None when there are none or they are damaged."""
     try:
         more = json.loads((folder / "rules.json").read_text(encoding="utf-8"))
-        columns = [np.asarray(np.load(folder / f"{n}.npy", mmap_mode="r")) for n in _COLUMNS]
+        columns = [
+            np.asarray(np.load(folder / f"{n}.npy", mmap_mode="r")) for n in table.Table.NAMES
+        ]
         sizes = {len(column) for column in columns[:5]}
         patterns = {h: [(p, c) for p, c in pairs] for h, pairs in more["patterns"].items()}
         if sizes != {more["rows"]} or int(columns[5][-1]) != more["rows"]:

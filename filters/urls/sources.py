@@ -53,10 +53,10 @@ class Member:
     inner: str = ""
 
 
-def contents(found: Iterable[Member]) -> Iterator[bytes]:
+def contents(files: Iterable[Member]) -> Iterator[bytes]:
     """Raw bytes of every file behind these members, each file once: what a cache depends on."""
     seen: set[Path] = set()
-    for member in found:
+    for member in files:
         if member.file is None:
             yield from member.pieces()
         elif member.file not in seen:

@@ -9,11 +9,13 @@ entry is a part of the URL itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.murmur import block, finish
 from filters.kernels.spec import Bytes, Hashes, Ints, Offsets, Scalar
 from filters.urls.forms import MAX_HOST
@@ -22,6 +24,7 @@ SUFFIX, EXACT, PATH, MARK_PATHS, MARK_PATTERNS = range(5)  # kinds of entries
 NO_CODE = 65535
 MAX_KEY_PATH = 1024  # bytes of a path that entries are compared with; longer ones are patterns
 SLOW = -2  # a URL in another form, or a host with patterns: the caller normalises and asks again
+HTTP = tuple(map(ord, "http"))
 _PATHS = 1
 _PATTERNS = 2
 
@@ -40,8 +43,14 @@ class Table:
     flags: NDArray[np.uint8]
     buckets: NDArray[np.uint32]
 
+    NAMES: ClassVar = ("low", "high", "suffix", "exact", "flags", "buckets")
+
     def __len__(self) -> int:
         return len(self.low)
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The columns as `find` and `classify` take them."""
+        return tuple(getattr(self, name) for name in self.NAMES)
 
 
 def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -> Table:
@@ -54,8 +63,8 @@ def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -
     starts = np.flatnonzero(first)
     unique = hashes[starts]
 
-    def lowest(*chosen: int) -> NDArray[np.uint16]:
-        masked = np.where(np.isin(kinds, chosen), codes, np.uint16(NO_CODE))
+    def lowest(*of_kinds: int) -> NDArray[np.uint16]:
+        masked = np.where(np.isin(kinds, of_kinds), codes, np.uint16(NO_CODE))
         return np.minimum.reduceat(masked, starts) if len(starts) else masked
 
     bits = (kinds == MARK_PATHS) * np.uint8(_PATHS) + (kinds == MARK_PATTERNS) * np.uint8(_PATTERNS)
@@ -78,7 +87,7 @@ def build(hashes: Hashes, kinds: NDArray[np.uint8], codes: NDArray[np.uint16]) -
     return Table(*columns)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """Up to 8 bytes as a little-endian uint64."""
     value = np.uint64(0)
@@ -87,7 +96,7 @@ def _load(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     """MurmurHash3_x64_128 (Austin Appleby, public domain), seed 0, of data[begin:end]."""
     h1 = np.uint64(0)
@@ -99,29 +108,35 @@ def murmur128(data: Bytes, begin: Scalar, end: Scalar) -> Scalar:
     return finish(h1, h2, _load(data, at, end), _load(data, at + 8, end), end - begin)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_host_byte(c: Scalar) -> Scalar:
-    return (97 <= c <= 122) or (48 <= c <= 57) or c == 45 or c == 46 or c == 95
+    return (
+        ch.LOWER_A <= c <= ch.LOWER_Z
+        or ch.ZERO <= c <= ch.NINE
+        or c == ch.HYPHEN
+        or c == ch.FULL_STOP
+        or c == ch.UNDERSCORE
+    )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _hex(c: Scalar) -> Scalar:
     """Value of an upper-case hexadecimal digit, -1 for another byte."""
-    if 48 <= c <= 57:
-        return np.int64(c) - 48
-    return np.int64(c) - 55 if 65 <= c <= 70 else -1
+    if ch.ZERO <= c <= ch.NINE:
+        return np.int64(c) - ch.ZERO
+    return np.int64(c) - ch.UPPER_A + 10 if ch.UPPER_A <= c <= ch.UPPER_F else -1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_needed_escape(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
-    """Whether %XX stands at data[at] as in url_forms.percent: upper case, not of an unreserved."""
+    """Whether %XX stands at data[at] as in forms.percent: upper case, not of an unreserved."""
     if at + 2 >= end or _hex(data[at + 1]) < 0 or _hex(data[at + 2]) < 0:
         return False
     c = 16 * _hex(data[at + 1]) + _hex(data[at + 2])
-    return not (_is_host_byte(c) or (65 <= c <= 90) or c == 126)
+    return not (_is_host_byte(c) or ch.UPPER_A <= c <= ch.UPPER_Z or c == ch.TILDE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> Scalar:
     """Lines of a block: how many; their bounds int64[n, 2] without white space at the ends; plain
     is 1 and the hash set where the line is a host in normal form, 0 where Python must look."""
@@ -130,19 +145,24 @@ def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> S
     size = len(block)
     while at < size:
         end = at
-        while end < size and block[end] != 10:
+        while end < size and block[end] != ch.LINE_FEED:
             end += 1
         first, last = at, end
-        while first < last and block[first] <= 32:
+        while first < last and block[first] <= ch.SPACE:
             first += 1
-        while last > first and block[last - 1] <= 32:
+        while last > first and block[last - 1] <= ch.SPACE:
             last -= 1
         at = end + 1
-        if first == last or block[first] == 35:
+        if first == last or block[first] == ch.HASH:
             continue
-        normal = last - first <= MAX_HOST and block[first] != 46 and block[last - 1] != 46
+        normal = (
+            last - first <= MAX_HOST
+            and block[first] != ch.FULL_STOP
+            and block[last - 1] != ch.FULL_STOP
+        )
         for i in range(first, last):
-            if not _is_host_byte(block[i]) or (block[i] == 46 and block[i - 1] == 46):
+            empty_label = block[i] == ch.FULL_STOP and block[i - 1] == ch.FULL_STOP
+            if not _is_host_byte(block[i]) or empty_label:
                 normal = False
                 break
         bounds[n, 0] = first
@@ -154,7 +174,7 @@ def hash_lines(block: Bytes, hashes: Hashes, plain: Bytes, bounds: Offsets) -> S
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def row_of(
     data: Bytes, begin: Scalar, end: Scalar, low: Hashes, high: Hashes, buckets: Scalar
 ) -> Scalar:
@@ -170,11 +190,21 @@ def row_of(
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(
-    data: Bytes, begin: Scalar, host_end: Scalar, end: Scalar, clean: Scalar, low: Hashes,
-    high: Hashes, suffix: Scalar, exact: Scalar, flags: Scalar, buckets: Scalar, patterns: Scalar,
-) -> Scalar:  # fmt: skip
+    data: Bytes,
+    begin: Scalar,
+    host_end: Scalar,
+    end: Scalar,
+    clean: Scalar,
+    low: Hashes,
+    high: Hashes,
+    suffix: Scalar,
+    exact: Scalar,
+    flags: Scalar,
+    buckets: Scalar,
+    patterns: Scalar,
+) -> Scalar:
     """The most specific entry for data[begin:end], host and path in normal form.
 
     Returns (code, key begin, key end, exact). Code -1: none; SLOW: the path is needed and not
@@ -184,7 +214,7 @@ def find(
         return -1, 0, 0, False
     limit = min(end, host_end + MAX_KEY_PATH)
     for at in range(begin, host_end):
-        if at > begin and data[at - 1] != 46:
+        if at > begin and data[at - 1] != ch.FULL_STOP:
             continue
         row = row_of(data, at, host_end, low, high, buckets)
         if row < 0:
@@ -196,12 +226,18 @@ def find(
                 return SLOW, 0, 0, False
             for stop in range(limit, host_end + 1, -1):
                 # / ? & ; # end a part of a path; a slash belongs to what follows it
-                c = data[stop] if stop < end else np.uint8(47)
-                if c != 47 and c != 63 and c != 38 and c != 59 and c != 35:
+                c = data[stop] if stop < end else np.uint8(ch.SLASH)
+                if (
+                    c != ch.SLASH
+                    and c != ch.QUESTION
+                    and c != ch.AMPERSAND
+                    and c != ch.SEMICOLON
+                    and c != ch.HASH
+                ):
                     continue
-                found = row_of(data, at, stop, low, high, buckets)
-                if found >= 0 and suffix[found] != NO_CODE:
-                    return np.int64(suffix[found]), at, stop, False
+                longer = row_of(data, at, stop, low, high, buckets)
+                if longer >= 0 and suffix[longer] != NO_CODE:
+                    return np.int64(suffix[longer]), at, stop, False
         if at == begin and exact[row] != NO_CODE:
             return np.int64(exact[row]), at, host_end, True
         if suffix[row] != NO_CODE:
@@ -209,48 +245,61 @@ def find(
     return -1, 0, 0, False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def classify(
-    data: Bytes, offsets: Scalar, low: Hashes, high: Hashes, suffix: Scalar, exact: Scalar,
-    flags: Scalar, buckets: Scalar, out: Ints,
-) -> Scalar:  # fmt: skip
+    data: Bytes,
+    offsets: Scalar,
+    low: Hashes,
+    high: Hashes,
+    suffix: Scalar,
+    exact: Scalar,
+    flags: Scalar,
+    buckets: Scalar,
+    out: Ints,
+) -> Scalar:
     """Code of each URL data[offsets[i]:offsets[i + 1]] into out int32[n]: -1 none, SLOW unknown.
 
     URLs in normal form up to the path are decided here: http(s)://, a host in lower case, a port.
     """
     for i in range(len(offsets) - 1):
         begin, end = np.int64(offsets[i]), np.int64(offsets[i + 1])
+        # The scheme; a port or another form before the path is for Python to read.
         out[i] = SLOW
         at = begin
-        for c in (104, 116, 116, 112):  # http
+        for c in HTTP:
             if at >= end or data[at] != c:
                 break
             at += 1
-        if at - begin != 4:
+        if at - begin != len(HTTP):
             continue
-        if at < end and data[at] == 115:
+        if at < end and data[at] == ch.LOWER_S:
             at += 1
-        if end - at < 4 or data[at] != 58 or data[at + 1] != 47 or data[at + 2] != 47:
+        if end - at < 4 or not (
+            data[at] == ch.COLON and data[at + 1] == ch.SLASH and data[at + 2] == ch.SLASH
+        ):
             continue
         at += 3
+        # The host, in lower case and without an empty label.
         host = at
-        dots = data[at] == 46  # an empty label
+        empty_label = data[at] == ch.FULL_STOP
         while at < end and _is_host_byte(data[at]):
-            dots = dots or (data[at] == 46 and data[at - 1] == 46)
+            empty_label = empty_label or (data[at] == ch.FULL_STOP and data[at - 1] == ch.FULL_STOP)
             at += 1
-        if dots or at == host or data[at - 1] == 46:
+        if empty_label or at == host or data[at - 1] == ch.FULL_STOP:
             continue
-        if at < end and data[at] != 47 and data[at] != 63 and data[at] != 35:
+        if at < end and not (
+            data[at] == ch.SLASH or data[at] == ch.QUESTION or data[at] == ch.HASH
+        ):
             continue
+        # The path to its fragment: clean where `forms.percent` would leave it as it is.
         stop = at
         clean = True
-        while stop < end and data[stop] != 35:
-            clean = clean and 32 < data[stop] < 127
-            if data[stop] == 37:
+        while stop < end and data[stop] != ch.HASH:
+            clean = clean and ch.SPACE < data[stop] < ch.DELETE
+            if data[stop] == ch.PERCENT:
                 clean = clean and _is_needed_escape(data, stop, end)
             stop += 1
-        clean = clean and (stop == at or data[at] == 47)
-        found = find(
-            data, host, at, stop, clean, low, high, suffix, exact, flags, buckets, False
-        )  # fmt: skip
-        out[i] = found[0]
+        clean = clean and (stop == at or data[at] == ch.SLASH)
+        out[i] = find(data, host, at, stop, clean, low, high, suffix, exact, flags, buckets, False)[
+            0
+        ]

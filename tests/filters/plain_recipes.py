@@ -10,6 +10,7 @@ from typing import Any
 
 import fugashi
 from plain_signals import BBS, KANA, SPECIAL, lines, ngrams, ratio, scripts
+from plain_swallow import repeats
 
 from filters.kernels.charsets import FINEWEB_PUNCTUATION, FINEWEB_TERMINAL, code_points
 from filters.morphemes import STOP_WORDS
@@ -133,7 +134,7 @@ def words(text: str) -> dict[str, float]:
         "dash_line_share": ratio(sum(s.lstrip().startswith(("•", "-")) for s in split), len(split)),
         "dots_line_share": ratio(sum(s.rstrip().endswith(("...", "…")) for s in split), len(split)),
         "noun_share": ratio(kinds["名詞"], sum(kinds.values()) - kinds["補助記号"]),
-    }  # fmt: skip
+    }
     sevens: Counter[str] = Counter()
     for piece in pieces:
         cut = [surface for surface, _ in piece]
@@ -235,12 +236,6 @@ class Datatrove:
             and sum(any(map(str.isalpha, w)) for w in cut) / len(cut) >= letters
             and len(stops & set(cut)) >= 2
         )
-
-
-def repeats(items: list[str]) -> tuple[int, int]:
-    """(items, characters) that stand after an equal item."""
-    counts = Counter(items)
-    return sum(f - 1 for f in counts.values()), sum(len(s) * (f - 1) for s, f in counts.items())
 
 
 def sudachi(text: str, piece: int = 40_000) -> list[str]:

@@ -102,11 +102,14 @@ def patterns(text: str) -> dict[str, float]:
         "bbs_signs": len(signs) - signs.count("-"),
         "bbs_signs_hyphen": len(signs),
         "bracket_imbalance": ratio(sum(abs(a - b) for a, b in pairs), sum(map(sum, pairs))),
-        "kuten_space_share": share_of("[、。][ \t\u3000\r\xa0\u2000-\u200a\u202f\u205f]", text,
-                                      len(re.findall("[、。，]", text))),
+        "kuten_space_share": share_of(
+            "[、。][ \t\u3000\r\xa0\u2000-\u200a\u202f\u205f]",
+            text,
+            len(re.findall("[、。，]", text)),
+        ),
         "url_density": len(re.findall(r"https?://|www\.", text)) * per_mille,
         "curly_brackets": text.count("{") + text.count("}"),
-    }  # fmt: skip
+    }
 
 
 def occurrences(text: str, phrase: str) -> int:

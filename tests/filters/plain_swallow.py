@@ -13,6 +13,7 @@ BLANK_SENSITIVE = {"dup_paragraph_blank_share", "dup_paragraph_blank_char_share"
 
 
 def repeats(items: list[str]) -> tuple[int, int]:
+    """(items, characters) that stand after an equal item."""
     counts = Counter(items)
     return sum(f - 1 for f in counts.values()), sum(len(s) * (f - 1) for s, f in counts.items())
 

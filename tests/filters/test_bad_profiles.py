@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from filters.morphemes import analyse
 from filters.profile import load
 from filters.signals import measure
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 RULE = '[[rule]]\nname = "r"\nsignal = "{}"\n{}\n'
 # Each of these broke or stopped some filter once: MeCab takes the square of a run of digits or
 # marks, Sudachi refuses what NFKC makes too long, NUL ends a C string.
@@ -29,7 +32,7 @@ GOOD = "".join(
 )
 
 
-def error_of(run_corpus, *args: object) -> str:  # type: ignore[no-untyped-def]
+def error_of(run_corpus: Run, *args: object) -> str:
     result = run_corpus("select", *args, check=False)
     assert result.returncode == 2, result.stderr
     lines = result.stderr.strip().split("\n")
@@ -54,8 +57,8 @@ def kept_by(profile: str, build: Path) -> str:
         (RULE.format("ldnoobw_ja", "max = 0"), "select.word_lists=FOLDER"),
     ],
 )
-def test_a_broken_profile_is_one_line_before_any_work(  # type: ignore[no-untyped-def]
-    run_corpus, built: Path, tmp_path: Path, rules: str, words: str
+def test_a_broken_profile_is_one_line_before_any_work(
+    run_corpus: Run, built: Path, tmp_path: Path, rules: str, words: str
 ) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(rules, encoding="utf-8")
@@ -65,8 +68,8 @@ def test_a_broken_profile_is_one_line_before_any_work(  # type: ignore[no-untype
     assert {p: p.stat().st_mtime_ns for p in sorted((built / "state").rglob("*"))} == stamps
 
 
-def test_hostile_texts_cost_a_ledger_row_each_and_the_good_one_stays(  # type: ignore[no-untyped-def]
-    run_corpus, built: Path, tmp_path: Path
+def test_hostile_texts_cost_a_ledger_row_each_and_the_good_one_stays(
+    run_corpus: Run, built: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("sudachipy", reason="SUDACHIPY IS ABSENT: its hostile texts did not run")
     source = tmp_path / "hostile.jsonl"

@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.training.train_perplexity import model_of, perplexities, train
-from filters.kernels.perplexity import LONG_LINE, ORDER, UNKNOWN, find
+from filters.kernels.perplexity import LONG_LINE, ORDER, SIGNALS, UNKNOWN, find
 from filters.perplexity import (
     BAD_LINE,
     MODEL,
-    SIGNALS,
     UNKNOWN_KINDS,
     Model,
     ModelError,
@@ -76,10 +75,11 @@ def plain(model: Model, text: str) -> list[float]:
     return [whole, worst, median, sum(n for v, n in rows if v > BAD_LINE) / characters]
 
 
-TRIES: dict[int, tuple[dict[tuple[int, ...], float], dict[tuple[int, ...], float]]] = {}
+Grams = dict[tuple[int, ...], float]
+TRIES: dict[int, tuple[Grams, Grams]] = {}
 
 
-def trie(model: Model):  # type: ignore[no-untyped-def]
+def trie(model: Model) -> tuple[Grams, Grams]:
     """(log probability of each n-gram, log back-off weight of each context)."""
     if id(model) not in TRIES:
         names: list[tuple[int, ...]] = [(int(c),) for c in model.chars[: int(model.first[0])]]
@@ -247,8 +247,12 @@ def test_a_missing_damaged_or_foreign_model_is_one_line(tmp_path: Path) -> None:
 
 def test_a_trie_that_lacks_an_end_is_refused(tmp_path: Path) -> None:
     arrays = train(["吾輩は猫である。\n" * 9], 60)
-    for name, at, value in (("chars_low", -1, 99), ("codes", -1, 0), ("children", 0, 900),
-                            ("vocabulary", 1, 65)):  # fmt: skip
+    for name, at, value in (
+        ("chars_low", -1, 99),
+        ("codes", -1, 0),
+        ("children", 0, 900),
+        ("vocabulary", 1, 65),
+    ):
         broken = {k: v.copy() for k, v in arrays.items()}
         broken[name][at] = value
         np.savez(tmp_path / "m.npz", **broken)
@@ -259,8 +263,16 @@ def test_a_trie_that_lacks_an_end_is_refused(tmp_path: Path) -> None:
 def test_no_text_is_one_line_on_the_command_line(tmp_path: Path) -> None:
     for args in ([tmp_path], [tmp_path / "absent.txt"]):
         run = subprocess.run(
-            [sys.executable, "-m", "benchmarks.training.train_perplexity", *map(str, args), "--out",
-             str(tmp_path / "m.npz")], capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.training.train_perplexity",
+                *map(str, args),
+                "--out",
+                str(tmp_path / "m.npz"),
+            ],
+            capture_output=True,
+            text=True,
+        )
         assert run.returncode == 2 and run.stderr.startswith("error: ")
         assert run.stderr.count("\n") == 1

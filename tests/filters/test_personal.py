@@ -34,15 +34,23 @@ def digits(r: random.Random, n: int) -> str:
 def phone(r: random.Random) -> str:
     local = f"{r.randint(2, 9)}{digits(r, 3)}"
     forms = [
-        f"03-{local}-{digits(r, 4)}", f"0{r.choice('346')}({local}){digits(r, 4)}",
-        f"0{r.choice('789')}0-{local}-{digits(r, 4)}", f"0{r.choice('789')}0{digits(r, 8)}",
-        f"050-{local}-{digits(r, 4)}", f"0120-{digits(r, 3)}-{digits(r, 3)}",
-        f"0800-{digits(r, 3)}-{digits(r, 4)}", f"+81-90-{local}-{digits(r, 4)}",
-        f"+81 3-{local}-{digits(r, 4)}", f"075-{local[:3]}-{digits(r, 4)}",
-        f"0166-{local[:2]}-{digits(r, 4)}", f"電話 03{local}{digits(r, 4)}",
-        f"（03）{local}－{digits(r, 4)}", f"TEL 06.{local}.{digits(r, 4)}",
-        f"0570-{digits(r, 3)}-{digits(r, 3)}", f"+81(0)3-{local}-{digits(r, 4)}",
-    ]  # fmt: skip
+        f"03-{local}-{digits(r, 4)}",
+        f"0{r.choice('346')}({local}){digits(r, 4)}",
+        f"0{r.choice('789')}0-{local}-{digits(r, 4)}",
+        f"0{r.choice('789')}0{digits(r, 8)}",
+        f"050-{local}-{digits(r, 4)}",
+        f"0120-{digits(r, 3)}-{digits(r, 3)}",
+        f"0800-{digits(r, 3)}-{digits(r, 4)}",
+        f"+81-90-{local}-{digits(r, 4)}",
+        f"+81 3-{local}-{digits(r, 4)}",
+        f"075-{local[:3]}-{digits(r, 4)}",
+        f"0166-{local[:2]}-{digits(r, 4)}",
+        f"電話 03{local}{digits(r, 4)}",
+        f"（03）{local}－{digits(r, 4)}",
+        f"TEL 06.{local}.{digits(r, 4)}",
+        f"0570-{digits(r, 3)}-{digits(r, 3)}",
+        f"+81(0)3-{local}-{digits(r, 4)}",
+    ]
     form = r.choice(forms)
     return form.translate(WIDE) if r.random() < 0.3 and form[0] == "0" else form
 
@@ -82,7 +90,7 @@ MAKERS = {
     "licence": lambda r: f"運転免許証の番号 {digits(r, 12)}",
     "ip": lambda r: ".".join(str(r.randint(40, 220)) for _ in range(4)),
     "name": lambda r: f"{r.choice(NAMES)}{r.choice(TITLES)}（03-3581-{digits(r, 4)}）",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -126,14 +134,32 @@ def test_clean_text_has_less_than_one_false_positive_in_100_000_characters(
 @pytest.mark.parametrize(
     "text",
     [
-        "4901234567894", "JAN 4512345678906", "1.0812345678e5", "ISBN 4-06-123456-7",
-        "ISBN978-4-06-123456-7", "0-306-40615-2", "2024-01-02 10:20:30", "第十二条の三第二項",
-        "10,000,000,000円", "受付番号0312345678", "伝票番号 1234-5678-9012", "3.141592653589793",
-        "平成12年3月4日第1234567号", "型番 090-1234", "Python 3.12.1.0", "192.168.0.1",
-        "0x0312345678", "法第二条第一項第八号", "部品コード 123-4567", "東京都に3人",
-        "レシート番号 0801234567890123", "電子メールの@マーク", "様々な方法", "100-0001",
+        "4901234567894",
+        "JAN 4512345678906",
+        "1.0812345678e5",
+        "ISBN 4-06-123456-7",
+        "ISBN978-4-06-123456-7",
+        "0-306-40615-2",
+        "2024-01-02 10:20:30",
+        "第十二条の三第二項",
+        "10,000,000,000円",
+        "受付番号0312345678",
+        "伝票番号 1234-5678-9012",
+        "3.141592653589793",
+        "平成12年3月4日第1234567号",
+        "型番 090-1234",
+        "Python 3.12.1.0",
+        "192.168.0.1",
+        "0x0312345678",
+        "法第二条第一項第八号",
+        "部品コード 123-4567",
+        "東京都に3人",
+        "レシート番号 0801234567890123",
+        "電子メールの@マーク",
+        "様々な方法",
+        "100-0001",
     ],
-)  # fmt: skip
+)
 def test_what_only_looks_like_personal_data_is_left_alone(text: str) -> None:
     assert find(text) == []
 
@@ -167,8 +193,11 @@ def test_policies_detect_mask_and_drop() -> None:
 
 def plainly(text: str) -> set[tuple[str, int, int]]:
     """(kind, begin, end) by the patterns alone, run over the whole text without the kernel."""
-    found = {("email", m.start(), m.end()) for m in rules.EMAIL.finditer(text)
-             if not rules.NO_MAIL.match(text, m.end())}  # fmt: skip
+    found = {
+        ("email", m.start(), m.end())
+        for m in rules.EMAIL.finditer(text)
+        if not rules.NO_MAIL.match(text, m.end())
+    }
     found |= {("postal", m.start(), m.end()) for m in rules.POSTAL.finditer(text)}
     found |= {("bank_account", m.start(), m.end()) for m in rules.YUCHO.finditer(text)}
     for m in rules.IP.finditer(text):
@@ -238,14 +267,18 @@ def test_any_text_is_searched_and_masked(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("TEL 03.3581.0123まで", "phone"), ("フリーダイヤル０１２０ー１２３ー４５６", "phone"),
-        ("＋８１-９０-1234-5678", "phone"), ("普通預金 No.1234567", "bank_account"),
+        ("TEL 03.3581.0123まで", "phone"),
+        ("フリーダイヤル０１２０ー１２３ー４５６", "phone"),
+        ("＋８１-９０-1234-5678", "phone"),
+        ("普通預金 No.1234567", "bank_account"),
         ("ゆうちょ銀行 記号12345 番号12345671", "bank_account"),
-        ("3782 822463 10005", "credit_card"), ("北海道札幌市中央区北1条西2丁目", "address"),
+        ("3782 822463 10005", "credit_card"),
+        ("北海道札幌市中央区北1条西2丁目", "address"),
         ("京都市中京区寺町通御池上る上本能寺前町488番地", "address"),
-        ("ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ", "email"), ("新潟県糸魚川市大字１２", "address"),
+        ("ｔａｒｏ＠ｅｘａｍｐｌｅ．ｊｐ", "email"),
+        ("新潟県糸魚川市大字１２", "address"),
     ],
-)  # fmt: skip
+)
 def test_a_form_of_writing_is_found_whole(text: str, kind: str) -> None:
     (found,) = find(text)
     assert found.kind == kind
@@ -255,10 +288,14 @@ def test_a_form_of_writing_is_found_whole(text: str, kind: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "sakura 1.5.9.90以降", "バージョン 33.44.55.66", "git@github.com:groonga/groonga.git",
-        "ftp://sota@host.co.jp/pub/", "KDE Plasma 4584 1316 5900", "部品 03.1234.56789",
+        "sakura 1.5.9.90以降",
+        "バージョン 33.44.55.66",
+        "git@github.com:groonga/groonga.git",
+        "ftp://sota@host.co.jp/pub/",
+        "KDE Plasma 4584 1316 5900",
+        "部品 03.1234.56789",
     ],
-)  # fmt: skip
+)
 def test_what_looked_like_personal_data_in_real_pages_is_left_alone(text: str) -> None:
     assert find(text) == []
 

@@ -42,8 +42,14 @@ def test_encyclopedia_and_literature_are_told_apart(
     wiki, novels = genres["encyclopedia"], genres["literature"]
     steps: list[str] = []
     path = tmp_path / "wiki.ftz"
-    made = train({"wiki": wiki}, {"a": novels[::2], "b": novels[1::2]}, path, folds=3,
-                 by_source=True, note=steps.append)  # fmt: skip
+    made = train(
+        {"wiki": wiki},
+        {"a": novels[::2], "b": novels[1::2]},
+        path,
+        folds=3,
+        by_source=True,
+        note=steps.append,
+    )
     report = made.facts["report"]
     assert report["auc"] > 0.9 and report["f1"] > 0.5 and report["calibration_error"] < 0.2
     assert sum(n for _, _, n in report["calibration"]) == report["documents"] == len(wiki + novels)

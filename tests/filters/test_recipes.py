@@ -171,14 +171,22 @@ def test_hojichar_package_rejects_what_the_compat_profile_rejects(shared_data: P
 
     texts, quality = everything(shared_data)
     originals = [
-        filters.AcceptJapanese(), filters.DiscardRareKuten(), filters.DiscardBBSComments(),
-        filters.DiscardAds(), filters.DiscardAdultContentJa(), filters.DiscardAdultContentEn(),
-        filters.DiscardDiscriminationContentJa(), filters.DiscardViolenceContentJa(),
-        filters.DiscardTooManyNouns(), filters.CharRepetitionRatioFilter(),
-        filters.WordRepetitionRatioFilter(), filters.DiscardTooManySpecialToken(),
-        filters.SingleCharacterRepetitionFilter(), filters.DiscardTooManyEndingEllipsis(),
+        filters.AcceptJapanese(),
+        filters.DiscardRareKuten(),
+        filters.DiscardBBSComments(),
+        filters.DiscardAds(),
+        filters.DiscardAdultContentJa(),
+        filters.DiscardAdultContentEn(),
+        filters.DiscardDiscriminationContentJa(),
+        filters.DiscardViolenceContentJa(),
+        filters.DiscardTooManyNouns(),
+        filters.CharRepetitionRatioFilter(),
+        filters.WordRepetitionRatioFilter(),
+        filters.DiscardTooManySpecialToken(),
+        filters.SingleCharacterRepetitionFilter(),
+        filters.DiscardTooManyEndingEllipsis(),
         filters.DiscardTooShortLines(),
-    ]  # fmt: skip
+    ]
     sample = range(len(texts))
     expected = [not any(f.apply(Document(texts[i])).is_rejected for f in originals) for i in sample]
     extra = hojichar_counts(pa.array(texts))

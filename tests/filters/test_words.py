@@ -13,15 +13,16 @@ from filter_texts import documents
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.buffers import text_buffers
 from filters.published_words import ldnoobw_counts
-from filters.signals import measure, utf8_buffers
+from filters.signals import measure
 from filters.words import Word, WordError, WordList, load
 
 LABELS = Path(__file__).parent / "word_labels.tsv"
 
 
 def hits(words: WordList, *texts: str) -> list[tuple[int, str]]:
-    data, offsets = utf8_buffers(pa.array(texts))
+    data, offsets = text_buffers(pa.array(texts))
     return [(h.document, h.word.text) for h in words.find(data, offsets)]
 
 
@@ -32,12 +33,15 @@ def of(*words: str) -> WordList:
 @pytest.mark.parametrize(
     ("word", "text"),
     [
-        ("アス", "アスパラガスを茹でる。"), ("サック", "リュックサックを買う。"),
-        ("セックス", "セックスレスの相談が増えた。"), ("チョン", "クエスチョンマーク"),
-        ("格安", "砂糖の価格安定等に関する法律"), ("SM", "SMTPサーバを設定する。"),
+        ("アス", "アスパラガスを茹でる。"),
+        ("サック", "リュックサックを買う。"),
+        ("セックス", "セックスレスの相談が増えた。"),
+        ("チョン", "クエスチョンマーク"),
+        ("格安", "砂糖の価格安定等に関する法律"),
+        ("SM", "SMTPサーバを設定する。"),
         ("かたわ", "そのかたわらで聞いていた。"),
     ],
-)  # fmt: skip
+)
 def test_a_word_inside_another_word_is_no_hit(word: str, text: str) -> None:
     assert hits(of(word), text) == []
 
@@ -54,7 +58,7 @@ def test_own_list_leaves_plain_texts_alone() -> None:
 
 def test_hits_carry_topic_severity_and_byte_span() -> None:
     text = "彼は覚醒剤の所持で起訴された。送料無料！"
-    data, offsets = utf8_buffers(pa.array(["", text]))
+    data, offsets = text_buffers(pa.array(["", text]))
     found = load().find(data, offsets)
     assert [(h.document, h.word.text, h.word.topic) for h in found] == [
         (1, "覚醒剤", "drugs"),
@@ -80,7 +84,7 @@ def test_precision_and_recall_on_the_labelled_sentences(shared_data: Path) -> No
     assert sentences.keys() == wanted
     words = WordList.of(Word(w, "adult", 2) for w in sorted({row[2] for row in rows}))
     keys = sorted(sentences)
-    data, offsets = utf8_buffers(pa.array([sentences[k] for k in keys]))
+    data, offsets = text_buffers(pa.array([sentences[k] for k in keys]))
     found = set()
     for hit in words.find(data, offsets):
         head = data[offsets[hit.document] : offsets[hit.document] + hit.begin].tobytes().decode()

@@ -24,7 +24,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numba import njit
 
 from corpus.dedup.distributed.components import EDGES, write_edges
 from corpus.dedup.distributed.groups import read_group, write_groups
@@ -36,6 +35,7 @@ from corpus.dedup.signatures.files import DOCUMENTS, check, has_near, has_url
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.dedup.signatures.minhash import band_keys, banding, pair_similarity
 from corpus.settings import DedupSettings
+from filters.kernels.kernel import kernel
 
 KEYS = pa.schema(
     [
@@ -148,7 +148,7 @@ def _range(keys: np.ndarray, ranges: int) -> np.ndarray:
     return (keys >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(keys), int)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pairs(
     band: np.ndarray, key: np.ndarray, document: np.ndarray, chain: Any, exact_band: Any
 ) -> Any:

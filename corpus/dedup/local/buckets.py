@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from corpus.dedup.signatures.minhash import band_keys
+from filters.kernels.kernel import kernel
 
 # A bucket up to this size is compared pair by pair. In a larger one a pair may be missed, but it
 # meets again in every other band it shares.
@@ -36,7 +36,7 @@ class Work:
     linked: int  # of them, pairs that joined two clusters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(parents: np.ndarray, i: Any) -> Any:
     """Root of i; halves the path on its way."""
     while parents[i] != i:
@@ -45,7 +45,7 @@ def find(parents: np.ndarray, i: Any) -> Any:
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def union(parents: np.ndarray, i: Any, j: Any) -> Any:
     """Join the trees of i and j under the smaller root; True if they were two."""
     i = find(parents, i)
@@ -59,7 +59,7 @@ def union(parents: np.ndarray, i: Any, j: Any) -> Any:
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def labels(parents: np.ndarray) -> Any:
     """Root of every document: int64[n], the smallest index of its cluster. Flattens `parents`."""
     for i in range(len(parents)):
@@ -67,7 +67,7 @@ def labels(parents: np.ndarray) -> Any:
     return parents.copy()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _link_runs(parents: np.ndarray, order: np.ndarray, first: Any, second: Any) -> Any:
     for k in range(1, len(order)):
         i, j = order[k - 1], order[k]
@@ -85,7 +85,7 @@ def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> Non
     _link_runs(parents, order, high, low)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _recurring(keys: np.ndarray, shift: Any, once: np.ndarray, again: np.ndarray) -> Any:
     for key in keys:
         slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
@@ -130,7 +130,7 @@ def sort_buckets(keys: np.ndarray) -> np.ndarray:
     return positions[np.argsort(keys[positions], kind="stable")]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
     """Number of equal values of two signatures, or less than `least` if that is out of reach."""
     size = signatures.shape[1]
@@ -144,7 +144,7 @@ def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
     return equal
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _link_buckets(
     parents: np.ndarray,
     members: np.ndarray,
@@ -250,7 +250,7 @@ def link_similar(
     return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _apart(parents: np.ndarray, pairs: np.ndarray) -> Any:
     out = np.empty(len(pairs), np.bool_)
     for k in range(len(pairs)):
@@ -258,7 +258,7 @@ def _apart(parents: np.ndarray, pairs: np.ndarray) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def join_pairs(parents: np.ndarray, pairs: np.ndarray) -> None:
     """Join the two documents of every pair (int64[m, 2])."""
     for k in range(len(pairs)):

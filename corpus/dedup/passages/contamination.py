@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numba import njit
 
 from corpus.dedup.passages.evalsets import read_items
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
 from corpus.folder.schema import LEDGER
+from filters.kernels.kernel import kernel
 
 NGRAM = 8
 THRESHOLD = 0.6
@@ -53,7 +53,7 @@ class Items:
     owners: np.ndarray  # int32[:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gram_hashes(points: np.ndarray, count: Any, n: Any, out: np.ndarray) -> Any:
     """64-bit hashes (never 0) of the n-grams of points[:count], in order; returns how many."""
     size = max(0, count - n + 1)
@@ -66,7 +66,7 @@ def gram_hashes(points: np.ndarray, count: Any, n: Any, out: np.ndarray) -> Any:
     return size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lookup(hash_: Any, keys: np.ndarray, slots: np.ndarray) -> Any:
     """Gram of a hash, or -1."""
     mask = len(keys) - 1
@@ -78,7 +78,7 @@ def _lookup(hash_: Any, keys: np.ndarray, slots: np.ndarray) -> Any:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(hashes: np.ndarray, keys: np.ndarray, slots: np.ndarray) -> None:
     mask = len(keys) - 1
     for gram in range(len(hashes)):
@@ -109,7 +109,7 @@ def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     return Items(names, texts, ngram, keys, slots, sizes, first.astype(np.int64), owners)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(
     points: np.ndarray,
     starts: np.ndarray,
@@ -160,7 +160,7 @@ def weigh(items: Items, counts: list[tuple[int, np.ndarray]]) -> np.ndarray:
     return rare * np.log(many / holders) / np.log(many)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark(
     points: np.ndarray,
     starts: np.ndarray,
@@ -208,7 +208,7 @@ def _mark(
     return hits[1:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _span(
     hashes: np.ndarray,
     size: Any,

@@ -21,13 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numba import njit
 
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit, commit_parquet
+from filters.buffers import Texts
+from filters.kernels.kernel import kernel
 
 LINE_FEED = 0x0A
 EXACT, NEAR = 0, 1
@@ -47,7 +47,7 @@ ANNOTATED = pa.schema(
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hash_paragraphs(
     points: np.ndarray,
     starts: np.ndarray,

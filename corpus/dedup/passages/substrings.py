@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from corpus.dedup.local.buckets import WINDOW, sort_buckets
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
+from filters.buffers import Texts
+from filters.kernels.kernel import kernel
 
 LEAST = 100  # normalised characters
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -35,7 +35,7 @@ SPANS = pa.schema(
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _normalise_all(points: np.ndarray, starts: np.ndarray, tables: Any) -> Any:
     """(normalised points, their places among `points`, starts) of all documents, in a row.
 
@@ -72,7 +72,7 @@ def _normalise_all(points: np.ndarray, starts: np.ndarray, tables: Any) -> Any:
     return out[:size], origin[:size], ends
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fingerprints(points: np.ndarray, starts: np.ndarray, k: Any, window: Any) -> Any:
     """(hash, position, document) of the winnowed k-grams of every document."""
     hashes = np.empty(len(points), np.uint64)
@@ -109,7 +109,7 @@ def _fingerprints(points: np.ndarray, starts: np.ndarray, k: Any, window: Any) -
     return keys[:size], places[:size], owners[:size]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _extend(points: np.ndarray, starts: np.ndarray, a: Any, doc_a: Any, b: Any, doc_b: Any) -> Any:
     """[start, end) of the common passage in document b around equal positions a and b."""
     left = 0
@@ -123,7 +123,7 @@ def _extend(points: np.ndarray, starts: np.ndarray, a: Any, doc_a: Any, b: Any, 
     return b - left, b + right
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _match(
     points: np.ndarray,
     starts: np.ndarray,

@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import RIGHTS_OPEN, RIGHTS_RESERVED, RIGHTS_UNKNOWN
-from corpus.dedup.signatures.arrow import fixed_binary, text_buffers
+from corpus.dedup.signatures.arrow import fixed_binary
 from corpus.dedup.signatures.exact import url_keys
 from corpus.dedup.signatures.minhash import sign_texts
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP
 from corpus.settings import DedupSettings
+from filters.buffers import text_buffers
 
 METADATA = b"inaho.dedup"
 DOCUMENTS = b"inaho.documents"  # the documents file, relative to the signatures file
@@ -62,11 +63,11 @@ def has_url(settings: DedupSettings) -> bool:
 
 def fingerprint(settings: DedupSettings) -> dict[str, Any]:
     """The settings that the hashes of a signatures file depend on."""
-    about: dict[str, Any] = {"format": FORMAT}
+    made_under: dict[str, Any] = {"format": FORMAT}
     if has_near(settings):
         for key in ("shingle", "ngram", "num_perm", "seed", "mask"):
-            about[key] = getattr(settings, key)
-    return about
+            made_under[key] = getattr(settings, key)
+    return made_under
 
 
 def signatures_schema(settings: DedupSettings, documents: str = "") -> pa.Schema:
@@ -75,22 +76,23 @@ def signatures_schema(settings: DedupSettings, documents: str = "") -> pa.Schema
     fields += [pa.field(n, t) for n, t in DERIVED.items()]
     if has_near(settings):
         fields.append(pa.field("signature", pa.binary(4 * settings.num_perm)))
-    about = json.dumps(fingerprint(settings), sort_keys=True).encode()
+    made_under = json.dumps(fingerprint(settings), sort_keys=True).encode()
     return pa.schema(
-        fields, metadata={METADATA: about, DOCUMENTS: documents.encode("utf-8", "surrogateescape")}
+        fields,
+        metadata={METADATA: made_under, DOCUMENTS: documents.encode("utf-8", "surrogateescape")},
     )
 
 
 def check(schema: pa.Schema, settings: DedupSettings, path: Path) -> None:
     """RunError if the file's hashes were made under other settings than these."""
     try:
-        about = json.loads((schema.metadata or {})[METADATA])
+        made_under = json.loads((schema.metadata or {})[METADATA])
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} is no signatures file: sign the documents again") from error
     for key, value in fingerprint(settings).items():
-        if about.get(key) != value:
+        if made_under.get(key) != value:
             raise RunError(
-                f"{path} was signed with {key} = {about.get(key)}, not {value}: "
+                f"{path} was signed with {key} = {made_under.get(key)}, not {value}: "
                 "sign the documents again or set dedup settings back"
             )
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from filters.kernels.kernel import inlined, kernel
 from filters.kernels.murmur import block, finish
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def fmix32(h: Any) -> Any:
     """The finaliser of MurmurHash3_x86_32: a bijection of uint32."""
     h = np.uint32(h ^ (h >> np.uint32(16)))
@@ -25,7 +25,7 @@ def fmix32(h: Any) -> Any:
     return np.uint32(h ^ (h >> np.uint32(16)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def premix(symbols: np.ndarray, count: Any) -> Any:
     """The part of MurmurHash3_x86_32 that needs one block alone, in place on symbols[:count]."""
     for i in range(count):
@@ -34,7 +34,7 @@ def premix(symbols: np.ndarray, count: Any) -> Any:
         symbols[i] = np.uint32(k * np.uint32(0x1B873593))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shingle_hashes(mixed: np.ndarray, first: Any, size: Any, n: Any, out: np.ndarray) -> Any:
     """MurmurHash3_x86_32 of the `size` runs of n symbols that begin at mixed[first], …, into out.
 
@@ -53,7 +53,7 @@ def shingle_hashes(mixed: np.ndarray, first: Any, size: Any, n: Any, out: np.nda
         out[i] = fmix32(np.uint32(out[i] ^ length))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _word(points: np.ndarray, i: Any, n: Any) -> Any:
     """Two code points as one little-endian uint64; beyond the end: zero."""
     low = np.uint64(points[i]) if i < n else np.uint64(0)
@@ -61,7 +61,7 @@ def _word(points: np.ndarray, i: Any, n: Any) -> Any:
     return low | (high << np.uint64(32))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def murmur128(points: np.ndarray, n: Any) -> Any:
     """MurmurHash3_x64_128 (seed 0) of points[:n] as UTF-32-LE: two uint64."""
     h1 = np.uint64(0)

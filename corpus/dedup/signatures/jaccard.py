@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import premix, shingle_hashes
 from corpus.dedup.signatures.masks import mask as mask_numbers
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.dedup.signatures.words import word_symbols
 from corpus.settings import DedupSettings
+from filters.buffers import Texts
+from filters.kernels.kernel import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _slots(size: Any) -> Any:
     """Power of two with at least twice as many slots as values."""
     slots = 16
@@ -30,7 +30,7 @@ def _slots(size: Any) -> Any:
     return slots
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _insert(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndarray) -> Any:
     """Put a hash into the first `slots` slots of the table; True if `user` did not have it."""
     at = np.int64(value) & (slots - 1)
@@ -43,8 +43,9 @@ def _insert(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.nda
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndarray) -> Any:
+    """Whether `user` put this hash into the table."""
     at = np.int64(value) & (slots - 1)
     while users[at] == user:
         if values[at] == value:
@@ -53,10 +54,14 @@ def _holds(value: Any, user: Any, slots: Any, values: np.ndarray, users: np.ndar
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sets(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, ngram: Any, ends: np.ndarray
 ) -> Any:
+    """Distinct shingle hashes (uint32[:]) of every document; fills `ends` (int64[n + 1]).
+
+    points: code points, or with `tables` None the hashes of words, which are not normalised.
+    """
     scratch = np.empty(1024, np.uint32)
     hashes = np.empty(1024, np.uint32)
     values = np.empty(2048, np.uint32)
@@ -71,6 +76,7 @@ def _sets(
             scratch, n = normalise_points(points[starts[doc] : starts[doc + 1]], tables, scratch)
             if mask:
                 n = mask_numbers(scratch, n, mask)
+        # Room for its shingles, and for a table that they fill by half at most.
         size = max(0, n - min(ngram, n) + 1) if n else 0
         slots = _slots(size)
         if slots > len(values):
@@ -82,6 +88,7 @@ def _sets(
             larger = np.empty(2 * len(out) + size, np.uint32)
             larger[:end] = out[:end]
             out = larger
+        # Hash them, and keep each once.
         if size:
             premix(scratch, n)
             shingle_hashes(scratch, 0, size, min(ngram, n), hashes)
@@ -104,7 +111,7 @@ def shingle_sets(texts: Texts, settings: DedupSettings) -> tuple[np.ndarray, np.
     return hashes, ends
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def jaccard_pairs(
     hashes: np.ndarray, starts: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
@@ -121,6 +128,7 @@ def jaccard_pairs(
     for k in range(len(left)):
         i, j = left[k], right[k]
         size = starts[i + 1] - starts[i]
+        # The left set goes into the table once for all pairs that it stands in.
         if i != before:
             slots = _slots(size)
             if slots > len(values):

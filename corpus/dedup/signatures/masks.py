@@ -15,10 +15,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.characters import NINE, WIDE_SPACE, ZERO
+from filters.kernels.kernel import kernel
 
 DIGITS, DATES, PRICES = 1, 2, 4
-ZERO = ord("0")
 KANJI = np.array(sorted(map(ord, "〇一二三四五六七八九十百千万億兆")), np.uint32)
 TIMES = np.array(sorted(map(ord, "年月日時分秒")), np.uint32)
 WEEKDAYS = np.array(sorted(map(ord, "月火水木金土日")), np.uint32)
@@ -30,7 +31,7 @@ CURRENCIES = np.array([[ord(c) for c in w.ljust(3, "\0")] for w in PRICE_WORDS],
 FIRST_YEAR, YEAR, WEEK = ord("元"), ord("年"), ord("曜")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _in(point: Any, points: np.ndarray) -> Any:
     for other in points:  # noqa: SIM110 (numba)
         if point == other:
@@ -38,22 +39,22 @@ def _in(point: Any, points: np.ndarray) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _digit(point: Any) -> Any:
-    return 0x30 <= point <= 0x39
+    return ZERO <= point <= NINE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _number_end(points: np.ndarray, i: Any, n: Any) -> Any:
     """End of the number at i (digits and 漢数字, or 元 before 年); i when there is none."""
     if i + 1 < n and points[i] == FIRST_YEAR and points[i + 1] == YEAR:
         return i + 1
-    while i < n and (_digit(points[i]) or (points[i] > 0x3000 and _in(points[i], KANJI))):
+    while i < n and (_digit(points[i]) or (points[i] > WIDE_SPACE and _in(points[i], KANJI))):
         i += 1
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _priced(points: np.ndarray, i: Any, n: Any) -> Any:
     """A word for a currency stands at i."""
     for word in CURRENCIES:
@@ -65,7 +66,7 @@ def _priced(points: np.ndarray, i: Any, n: Any) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _era(points: np.ndarray, i: Any, n: Any) -> Any:
     """An era name and a number stand at i."""
     if i + 2 >= n or _number_end(points, i + 2, n) == i + 2:
@@ -76,12 +77,13 @@ def _era(points: np.ndarray, i: Any, n: Any) -> Any:
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mask(points: np.ndarray, n: Any, flags: Any) -> Any:
     """Mask points[:n] (uint32, folded) in place; return the new length. flags: DIGITS | …"""
     out = 0
     i = 0
     while i < n:
+        # An era name goes before its year, a weekday before 曜.
         if flags & DATES:
             if _era(points, i, n):
                 i += 2
@@ -89,12 +91,14 @@ def mask(points: np.ndarray, n: Any, flags: Any) -> Any:
             if i + 1 < n and points[i + 1] == WEEK and _in(points[i], WEEKDAYS):
                 i += 1
                 continue
+        # What is no number stays.
         end = _number_end(points, i, n)
         if end == i:
             points[out] = points[i]
             out += 1
             i += 1
             continue
+        # A number becomes one 0 as a date or a price, else at most its runs of digits do.
         dated = flags & DATES and end < n and _in(points[end], TIMES)
         if dated or (flags & PRICES and points[i] != FIRST_YEAR and _priced(points, end, n)):
             points[out] = ZERO

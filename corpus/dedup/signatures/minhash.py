@@ -20,15 +20,15 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.masks import mask as mask_numbers
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.dedup.signatures.permute import CHUNK, TILE, permutations, sign_symbols
 from corpus.dedup.signatures.words import sign_words
 from corpus.settings import DedupSettings
+from filters.buffers import Texts
+from filters.kernels.kernel import kernel
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def s_curve(bands: int, rows: int, similarities: np.ndarray | None = None) -> np
     return np.stack([s, 1.0 - (1.0 - s**rows) ** bands], axis=1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sign_texts(
     points: np.ndarray,
     starts: np.ndarray,
@@ -123,7 +123,7 @@ def signatures(texts: Texts, settings: DedupSettings | None = None) -> np.ndarra
     return sign_texts(texts, settings or DedupSettings())[0]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_band(signatures: np.ndarray, band: Any, rows: Any, keys: np.ndarray) -> Any:
     for doc in range(len(signatures)):
         key = np.uint64(band + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -145,7 +145,7 @@ def band_keys(signatures: np.ndarray, band: int, rows: int) -> np.ndarray:
     return keys
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def similarity(signatures: np.ndarray, i: Any, j: Any) -> Any:
     """Estimated Jaccard of two signatures: the share of equal values (float64)."""
     equal = 0
@@ -154,7 +154,7 @@ def similarity(signatures: np.ndarray, i: Any, j: Any) -> Any:
     return equal / signatures.shape[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _similarities(
     signatures: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.ndarray
 ) -> Any:

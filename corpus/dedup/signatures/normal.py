@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
-from corpus.dedup.signatures.arrow import Texts, text_buffers
+from filters.buffers import Texts, text_buffers
+from filters.kernels.characters import NINE, ZERO
 from filters.kernels.decode import decode
+from filters.kernels.kernel import kernel
 
 # An entry of the table: 0 (drop), a code point, or an index into `pool`; and two flags.
 COMPOSES = 1 << 21  # may combine with the code point before it
@@ -35,8 +36,6 @@ SELECTORS = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 # Above this plane only U+E0000–E01EF (tags, variation selectors) are assigned.
 LAST_TEXT_POINT = 0x3FFFF
 ONE_TO_ONE_LIMIT = 18  # the longest NFKC expansion of a code point (U+FDFA)
-
-DIGIT_ZERO, DIGIT_NINE = 0x30, 0x39
 
 Tables = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -83,6 +82,7 @@ def fold(char: str) -> str:
 
 
 def _stays(char: str) -> bool:
+    """Letters, marks and numbers, and what Unicode or a vendor may make one."""
     point = ord(char)
     if point in IGNORED or any(first <= point <= last for first, last in SELECTORS):
         return False
@@ -103,7 +103,7 @@ def _compositions() -> dict[int, int]:
     return pairs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compose(before: Any, mark: Any, pairs: np.ndarray, composed: np.ndarray) -> Any:
     """The composition of two code points, or 0."""
     key = (np.uint64(before) << np.uint64(21)) | np.uint64(mark)
@@ -120,8 +120,9 @@ def _compose(before: Any, mark: Any, pairs: np.ndarray, composed: np.ndarray) ->
     return np.uint32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _append(entry: Any, out: np.ndarray, n: Any, pairs: np.ndarray, composed: np.ndarray) -> Any:
+    """Appends the code point of an entry, composed with the one before it; the new length."""
     point = entry & np.uint32(POINT)
     if entry & np.uint32(COMPOSES) and n > 0:
         joined = _compose(out[n - 1], point, pairs, composed)
@@ -132,7 +133,7 @@ def _append(entry: Any, out: np.ndarray, n: Any, pairs: np.ndarray, composed: np
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     """Fold `points` (uint32[:]) into `out` (uint32[:]); return (out, length).
 
@@ -144,6 +145,7 @@ def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     n = 0
     for i in range(len(points)):
         entry = table[points[i]]
+        # Most code points become one or none; the others expand, or join the one before them.
         if entry < np.uint32(COMPOSES):
             out[n] = entry
             n += entry != 0  # without a branch: spaces and punctuation come at random
@@ -160,7 +162,7 @@ def normalise_points(points: np.ndarray, tables: Any, out: np.ndarray) -> Any:
     return out, n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mask_digits(points: np.ndarray, n: Any) -> Any:
     """Replace every run of ASCII digits in points[:n] by one 0, in place; return the length.
 
@@ -169,15 +171,15 @@ def mask_digits(points: np.ndarray, n: Any) -> Any:
     out = 0
     run = False
     for i in range(n):
-        digit = DIGIT_ZERO <= points[i] <= DIGIT_NINE
+        digit = ZERO <= points[i] <= NINE
         if not (digit and run):
-            points[out] = np.uint32(DIGIT_ZERO) if digit else points[i]
+            points[out] = np.uint32(ZERO) if digit else points[i]
             out += 1
         run = digit
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_point(point: Any, out: np.ndarray, n: Any) -> Any:
     """Append one code point as UTF-8 to out (uint8[:]); return the new length."""
     if point < 0x80:
@@ -199,10 +201,11 @@ def encode_point(point: Any, out: np.ndarray, n: Any) -> Any:
     return n + 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _normalise_all(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, offsets: np.ndarray
 ) -> Any:
+    """UTF-8 bytes (uint8[:]) of all folded documents one after another; fills `offsets`."""
     scratch = np.empty(64, np.uint32)
     data = np.empty(4 * len(points) + 64, np.uint8)
     end = 0

@@ -6,9 +6,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from corpus.dedup.signatures.hashes import fmix32, premix, shingle_hashes
+from filters.kernels.kernel import kernel
 
 TILE = 8  # shingles per pass over the permutations: their hashes stay in registers
 CHUNK = 4096  # shingles hashed at a time, so that the buffer stays in the first-level cache
@@ -24,7 +24,7 @@ def permutations(num_perm: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(a), np.ascontiguousarray(b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def update(
     hashes: np.ndarray, count: Any, a: np.ndarray, b: np.ndarray, signature: np.ndarray
 ) -> Any:
@@ -37,19 +37,19 @@ def update(
         h0, h1, h2, h3 = hashes[i], hashes[i + 1], hashes[i + 2], hashes[i + 3]
         h4, h5, h6, h7 = hashes[i + 4], hashes[i + 5], hashes[i + 6], hashes[i + 7]
         for k in range(len(signature)):
-            x = a[k]
-            y = b[k]
-            low0 = min(np.uint32(x * h0 + y), np.uint32(x * h1 + y))
-            low1 = min(np.uint32(x * h2 + y), np.uint32(x * h3 + y))
-            low2 = min(np.uint32(x * h4 + y), np.uint32(x * h5 + y))
-            low3 = min(np.uint32(x * h6 + y), np.uint32(x * h7 + y))
+            factor = a[k]
+            summand = b[k]
+            low0 = min(np.uint32(factor * h0 + summand), np.uint32(factor * h1 + summand))
+            low1 = min(np.uint32(factor * h2 + summand), np.uint32(factor * h3 + summand))
+            low2 = min(np.uint32(factor * h4 + summand), np.uint32(factor * h5 + summand))
+            low3 = min(np.uint32(factor * h6 + summand), np.uint32(factor * h7 + summand))
             low0 = min(np.uint32(low0), np.uint32(low1))
             low2 = min(np.uint32(low2), np.uint32(low3))
             low0 = min(np.uint32(low0), np.uint32(low2))
             signature[k] = min(np.uint32(signature[k]), np.uint32(low0))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_symbols(
     symbols: np.ndarray,
     count: Any,

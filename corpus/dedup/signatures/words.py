@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
-from corpus.dedup.signatures.arrow import Texts
 from corpus.dedup.signatures.hashes import fmix32, premix, shingle_hashes
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.dedup.signatures.permute import CHUNK, TILE, permutations, sign_symbols
 from corpus.settings import DedupSettings
+from filters.buffers import Texts
+from filters.kernels.kernel import kernel
 
 # MeCab is slow, and once crashed, on very long sentences (HojiChar issue 83).
 PIECE = 2000
@@ -39,13 +39,13 @@ def split_words(text: str) -> list[str]:
     return words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _word_symbols(
     points: np.ndarray, starts: np.ndarray, tables: Any, mask: Any, symbols: np.ndarray
 ) -> None:
     """Hash of every normalised word; `lengths` 0 where nothing of it stays."""
     scratch = np.empty(64, np.uint32)
-    one = np.empty(1, np.uint32)
+    hashed = np.empty(1, np.uint32)
     for word in range(len(starts) - 1):
         scratch, n = normalise_points(points[starts[word] : starts[word + 1]], tables, scratch)
         if mask:
@@ -54,11 +54,11 @@ def _word_symbols(
             symbols[word] = 0
             continue
         premix(scratch, n)
-        shingle_hashes(scratch, 0, 1, n, one)
-        symbols[word] = one[0] if one[0] else fmix32(np.uint32(1))
+        shingle_hashes(scratch, 0, 1, n, hashed)
+        symbols[word] = hashed[0] if hashed[0] else fmix32(np.uint32(1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sign_words(
     symbols: np.ndarray,
     starts: np.ndarray,

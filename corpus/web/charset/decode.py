@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from corpus.web.charset import mojibake
-from corpus.web.charset.gate import MIN_KANA, Evidence, evidence
+from corpus.web.charset.gate import MIN_KANA, UTF16, Evidence, evidence
 from corpus.web.charset.japanese import decode_eucjp, decode_iso2022jp, strict_cp932
 from corpus.web.charset.labels import CP932, EUCJP, ISO2022JP, PYTHON, UTF8, whatwg_name
 
@@ -41,40 +41,48 @@ class Decoded:
     repairs: int  # undecodable spots: replaced by U+FFFD, or dropped at the very end
 
 
-def decode(body: bytes, content_type: str, e: Evidence) -> Decoded:
-    """Decode a page's body; `content_type` is the HTTP header, `e` the gate's evidence."""
-    marked = _by_mark(body, e)
+def decode(body: bytes, content_type: str, counts: Evidence) -> Decoded:
+    """Decode a page's body; `content_type` is the HTTP header, `counts` the gate's evidence.
+
+    Never raises: what no charset explains becomes U+FFFD.
+    """
+    # A byte order mark, or the zero bytes of UTF-16, decide before anything that is declared.
+    marked = _by_mark(body, counts)
     if marked is not None:
         return marked
     body = body.removeprefix(codecs.BOM_UTF8)  # a mark that the bytes contradict
+    # What is declared, as far as the bytes bear it out.
     header = _header_label(content_type)
     meta = _meta_label(body[:HEAD_BYTES])
-    charset = _verified(e, header, meta)
+    charset = _verified(counts, header, meta)
     if charset == EUCJP and not _GB.isdisjoint((header, meta)) and _is_gb(body):
         charset = header if header in _GB else meta
     how = "header" if charset == header else "meta" if charset == meta else "bytes"
+    # Pages in several charsets: pieces read each in its own, escapes of ISO-2022-JP among others.
     text, repairs = decode_as(body, charset)
     if repairs >= MANY_REPAIRS and charset in _MIXABLE:
         text, repairs = _decode_pieces(body, charset) or (text, repairs)
-    if 0 < e.iso2022 < MAX_PIECES and charset in _MIXABLE:
+    if 0 < counts.iso2022 < MAX_PIECES and charset in _MIXABLE:
         text, runs = _JIS_RUN.subn(lambda run: decode_iso2022jp(run.group().encode()), text)
         repairs += runs
-    if charset == UTF8 and e.mojibake >= MIN_KANA:
+    # Kana that somebody read with a wrong table before, where that can be undone for certain.
+    if charset == UTF8 and counts.mojibake >= MIN_KANA:
         text, undone = mojibake.undo(text)
         if undone:
             how, repairs = "mojibake", repairs + undone
     return Decoded(text, charset, how, repairs)
 
 
-def _by_mark(body: bytes, e: Evidence) -> Decoded | None:
-    if body.startswith(codecs.BOM_UTF8) and e.utf8_bad <= e.utf8 // 2:
+def _by_mark(body: bytes, counts: Evidence) -> Decoded | None:
+    """The page as its byte order mark says, or as UTF-16 by its zero bytes; None without either."""
+    if body.startswith(codecs.BOM_UTF8) and counts.utf8_bad <= counts.utf8 // 2:
         text, repairs = decode_as(body[3:], UTF8)
         return Decoded(text, UTF8, "bom", repairs)
     for mark, name in ((codecs.BOM_UTF16_LE, "utf-16le"), (codecs.BOM_UTF16_BE, "utf-16be")):
         if body.startswith(mark):
             text, repairs = decode_as(body[2:], name)
             return Decoded(text, name, "bom", repairs)
-    if e.nuls >= 16:
+    if counts.nuls >= UTF16:
         name = "utf-16be" if body[0:512:2].count(0) > body[1:512:2].count(0) else "utf-16le"
         text, repairs = decode_as(body, name)
         return Decoded(text, name, "bytes", repairs)
@@ -83,7 +91,7 @@ def _by_mark(body: bytes, e: Evidence) -> Decoded | None:
 
 def _header_label(content_type: str) -> str:
     """The first known label of a Content-Type header (proxies join several)."""
-    names = (whatwg_name(found[1]) for found in _HEADER.finditer(content_type[:1000]))
+    names = (whatwg_name(match[1]) for match in _HEADER.finditer(content_type[:1000]))
     return next(filter(None, names), "")
 
 
@@ -91,28 +99,29 @@ def _meta_label(head: bytes) -> str:
     """The first known label of the <meta> and XML declarations outside comments."""
     if b"<!--" in head:
         head = _COMMENT.sub(b"", head)
-    for found in _META.finditer(head):
-        name = whatwg_name((found[1] or found[2]).decode("latin-1"))
+    for match in _META.finditer(head):
+        name = whatwg_name((match[1] or match[2]).decode("latin-1"))
         if name:
             # A <meta> that could be read as ASCII cannot be in UTF-16 (WHATWG: take UTF-8).
             return UTF8 if name in _UTF16 else name
     return ""
 
 
-def _verified(e: Evidence, header: str, meta: str) -> str:
+def _verified(counts: Evidence, header: str, meta: str) -> str:
     """The charset the bytes support; declarations only decide where the bytes leave it open."""
     # No zero bytes came: it is not in UTF-16 either.
     declared = [label for label in (header, meta) if label and label not in _UTF16]
-    if e.iso2022 and e.high <= 4 * e.iso2022:
+    if counts.iso2022 and counts.high <= 4 * counts.iso2022:
         return ISO2022JP
-    if e.high == 0:
+    if counts.high == 0:
         return next((label for label in declared if label != ISO2022JP), UTF8)
-    if e.utf8_bad == 0 or e.utf8_bad * 50 <= e.utf8:
+    if counts.utf8_bad == 0 or counts.utf8_bad * 50 <= counts.utf8:
         return UTF8
+    # Kana decide between the three; a declared one wins unless another has twice its weight.
     weight = {  # kana that speak for a reading, less what speaks against it
-        UTF8: e.utf8_kana - 2 * e.utf8_bad,
-        CP932: e.sjis_kana + min(e.sjis_half, e.sjis) // 4 - 2 * e.sjis_bad,
-        EUCJP: e.euc_kana - 2 * e.euc_bad,
+        UTF8: counts.utf8_kana - 2 * counts.utf8_bad,
+        CP932: counts.sjis_kana + min(counts.sjis_half, counts.sjis) // 4 - 2 * counts.sjis_bad,
+        EUCJP: counts.euc_kana - 2 * counts.euc_bad,
     }
     best = max(weight, key=lambda name: weight[name])
     for label in declared:
@@ -120,9 +129,9 @@ def _verified(e: Evidence, header: str, meta: str) -> str:
             return label
     if weight[best] > 0:
         return best
-    bad = {UTF8: e.utf8_bad, CP932: e.sjis_bad, EUCJP: e.euc_bad}
+    bad = {UTF8: counts.utf8_bad, CP932: counts.sjis_bad, EUCJP: counts.euc_bad}
     for label in declared:  # no kana: a declared charset stands unless its bytes are mostly bad
-        if label in bad and bad[label] * 4 > e.high:
+        if label in bad and bad[label] * 4 > counts.high:
             continue
         return label
     return min(bad, key=lambda name: bad[name])
@@ -137,6 +146,7 @@ def decode_as(body: bytes, charset: str) -> tuple[str, int]:
 
 
 def _counted(text: str, body: bytes, charset: str) -> tuple[str, int]:
+    """(text without a cut last character, its U+FFFD that the page did not bring along)."""
     repairs = text.count("\ufffd")
     if repairs and charset == UTF8:
         repairs -= body.count(b"\xef\xbf\xbd")  # replaced by somebody before us
@@ -179,14 +189,14 @@ def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
     before = charset
     for piece, (name, possible) in zip(pieces, said, strict=True):
         near = name or near
-        chosen = name or (near if near in possible else charset)
-        if chosen != before and chosen != charset:
+        own = name or (near if near in possible else charset)
+        if own != before and own != charset:
             foreign += 1
-        before = chosen
-        if chosen == charset:
+        before = own
+        if own == charset:
             continue
         parts.append(_decoded(body[done : piece.start()], charset))
-        parts.append(_decoded(piece.group(), chosen))
+        parts.append(_decoded(piece.group(), own))
         done = piece.end()
     if not foreign:
         return None
@@ -197,13 +207,13 @@ def _decode_pieces(body: bytes, charset: str) -> tuple[str, int] | None:
 
 def _reading(piece: bytes) -> tuple[str, list[str]]:
     """(the charset that a piece of a page must be in, "" where that is open; those it can be in)"""
-    e = evidence(piece)
-    kana = {UTF8: e.utf8_kana, CP932: e.sjis_kana, EUCJP: e.euc_kana}
-    if not e.utf8_bad:
+    counts = evidence(piece)
+    kana = {UTF8: counts.utf8_kana, CP932: counts.sjis_kana, EUCJP: counts.euc_kana}
+    if not counts.utf8_bad:
         # No other charset makes two such sequences by chance.
-        certain = e.high == 3 * e.utf8 and (e.utf8 > 1 or e.utf8_kana)
+        certain = counts.high == 3 * counts.utf8 and (counts.utf8 > 1 or counts.utf8_kana)
         return (UTF8 if certain else ""), list(_MIXABLE)
-    bad = {UTF8: e.utf8_bad, CP932: e.sjis_bad, EUCJP: e.euc_bad}
+    bad = {UTF8: counts.utf8_bad, CP932: counts.sjis_bad, EUCJP: counts.euc_bad}
     possible = [name for name in _MIXABLE if not bad[name]]
     best = max(possible, key=lambda name: kana[name], default="")
     if not best or not kana[best] or sum(kana[name] == kana[best] for name in possible) > 1:

@@ -2,10 +2,9 @@
 
 93 % and more of a crawl is not Japanese, and parsing is the dear part. One pass over the bytes
 counts evidence for UTF-8; where bytes contradict UTF-8, a second reads Shift_JIS and EUC-JP side by
-side; ISO-2022-JP escapes and
-numeric entities for kana (`&#x3042;`, `&#12354;`) are looked for only where their marks occur.
-Kana decide, because kanji alone may be Chinese; shares decide, because GB 2312 and KS X 1001 carry
-kana rows too and Chinese pages use の.
+side; ISO-2022-JP escapes and numeric entities for kana (`&#x3042;`, `&#12354;`) are looked for only
+where their marks occur. Kana decide, because kanji alone may be Chinese; shares decide, because GB
+2312 and KS X 1001 carry kana rows too and Chinese pages use の.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from filters.kernels.kernel import columns, inlined, kernel
 
 MIN_KANA = 8  # fewer kana than this are a name or a menu entry, no text
 # Shares of kana among all characters of that reading, below which the page is another language's.
@@ -60,21 +60,28 @@ class Evidence(NamedTuple):
     euc_pairs: int = 0
 
 
-@numba.njit(cache=True, nogil=True)
+column = columns(Evidence._fields)  # of the counts that the kernels fill
+# Bytes that only some pages have: which search is worth its time.
+ESCAPES, ENTITIES = 1, 2
+ESCAPE, DOLLAR, AMPERSAND, NUMBER_SIGN = b"\x1b$&#"
+UTF16 = 16  # zero bytes among the first 512: as text they would be control characters
+
+
+@kernel
 def _marks(data: np.ndarray) -> int:
-    """1 when `ESC $` occurs in the bytes, 2 when `&#` does, 3 for both.
+    """ESCAPES when `ESC $` occurs in the bytes, ENTITIES when `&#` does, their sum for both.
 
     Two searches by `in` cost five times this loop, which the compiler makes SIMD.
     """
     escape = np.uint8(0)
     entity = np.uint8(0)
     for i in range(data.size - 1):
-        escape |= np.uint8((data[i] == 0x1B) & (data[i + 1] == 0x24))
-        entity |= np.uint8((data[i] == 0x26) & (data[i + 1] == 0x23))
-    return int(escape) + 2 * int(entity)
+        escape |= np.uint8((data[i] == ESCAPE) & (data[i + 1] == DOLLAR))
+        entity |= np.uint8((data[i] == AMPERSAND) & (data[i + 1] == NUMBER_SIGN))
+    return ESCAPES * int(escape) + ENTITIES * int(entity)
 
 
-@numba.njit(inline="always")
+@inlined
 def _western_kana(data: np.ndarray, i: int) -> bool:
     """Is the second byte of a kana, 81 to 83, at `i` as Windows-1252 shows it, in UTF-8?"""
     if i + 1 >= data.size:
@@ -86,12 +93,12 @@ def _western_kana(data: np.ndarray, i: int) -> bool:
     return data[i] == 0xE2 and data[i + 1] == 0x80 and i + 2 < data.size and data[i + 2] == 0x9A
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """Fill out[0:4] with high, utf8, utf8_kana, utf8_bad for the bytes `data` (uint8), out[11] with
-    kana that stand there as mojibake (ã and what followed E3, or 縺 繧 繝), out[12] with pairs.
+    """Fill high, utf8, utf8_kana, utf8_bad, mojibake and utf8_pairs of `out` (int64, `column`).
 
-    `words` is the same buffer as uint64, for skipping ASCII eight bytes at a time.
+    data: uint8[n]; words: the same buffer as uint64, for skipping ASCII eight bytes at a time.
+    Mojibake are kana that stand there as ã and what followed E3, or as 縺 繧 繝.
     """
     n = data.size
     high = utf8 = kana = bad = garbled = pairs = 0
@@ -149,13 +156,18 @@ def _count_utf8(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
             bad += 1
             high += 1
             i += 1
-    out[0], out[1], out[2], out[3] = high, utf8, kana, bad
-    out[11], out[12] = garbled, pairs
+    out[column.high] = high
+    out[column.utf8] = utf8
+    out[column.utf8_kana] = kana
+    out[column.utf8_bad] = bad
+    out[column.mojibake] = garbled
+    out[column.utf8_pairs] = pairs
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """Fill out[4:11] and out[13:15] with the Shift_JIS and the EUC-JP reading, side by side."""
+    """Fill the counts of the Shift_JIS and the EUC-JP reading, side by side; `_count_utf8`'s
+    arguments."""
     n = data.size
     sjis = sjis_kana = sjis_half = sjis_bad = sjis_pairs = 0
     euc = euc_kana = euc_bad = euc_pairs = 0
@@ -203,47 +215,59 @@ def _count_legacy(data: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
                 euc_bad += 1
                 next_euc = i + 1
         i += 1
-    out[4], out[5], out[6], out[7] = sjis, sjis_kana, sjis_half, sjis_bad
-    out[8], out[9], out[10] = euc, euc_kana, euc_bad
-    out[13], out[14] = sjis_pairs, euc_pairs
+    out[column.sjis] = sjis
+    out[column.sjis_kana] = sjis_kana
+    out[column.sjis_half] = sjis_half
+    out[column.sjis_bad] = sjis_bad
+    out[column.sjis_pairs] = sjis_pairs
+    out[column.euc] = euc
+    out[column.euc_kana] = euc_kana
+    out[column.euc_bad] = euc_bad
+    out[column.euc_pairs] = euc_pairs
 
 
 def evidence(body: bytes) -> Evidence:
-    """Count the evidence in `body`."""
-    out = np.zeros(15, np.int64)
+    """Count the evidence in `body`, a page's bytes as they came; never raises."""
+    counts = np.zeros(len(Evidence._fields), np.int64)
     data = np.frombuffer(body, np.uint8)
     words = np.frombuffer(body, np.uint64, len(body) >> 3)
-    _count_utf8(data, words, out)
-    if out[3] > CLEAN_UTF8 * out[1]:
-        _count_legacy(data, words, out)
+    # UTF-8 always; the older charsets only where bytes contradict it.
+    _count_utf8(data, words, counts)
+    if counts[column.utf8_bad] > CLEAN_UTF8 * counts[column.utf8]:
+        _count_legacy(data, words, counts)
+    # Escapes and entities are looked for only where their marks occur.
     marks = _marks(data)
-    escapes = len(_ISO2022.findall(body)) if marks & 1 else 0
-    kana = cjk = 0
-    if marks & 2:
-        kana = len(_ENTITY.findall(body))
-        cjk = len(_CJK_ENTITY.findall(body)) if kana else 0
-    *counts, garbled, utf8_pairs, sjis_pairs, euc_pairs = out.tolist()
-    nuls = 512 if body[:2] in (b"\xff\xfe", b"\xfe\xff") else body.count(b"\0", 0, 512)
-    more = (escapes, kana, cjk, nuls, garbled, utf8_pairs, sjis_pairs, euc_pairs)
-    return Evidence(*counts, *more)  # type: ignore[call-arg]
+    if marks & ESCAPES:
+        counts[column.iso2022] = len(_ISO2022.findall(body))
+    if marks & ENTITIES:
+        counts[column.entities] = len(_ENTITY.findall(body))
+        if counts[column.entities]:
+            counts[column.cjk_entities] = len(_CJK_ENTITY.findall(body))
+    marked = body[:2] in (b"\xff\xfe", b"\xfe\xff")
+    counts[column.nuls] = 512 if marked else body.count(b"\0", 0, 512)
+    return Evidence(*counts.tolist())
 
 
-def is_candidate(e: Evidence) -> bool:
+def is_candidate(counts: Evidence) -> bool:
     """May the page hold Japanese text? Errs towards yes: language identification comes later."""
-    if e.iso2022 or e.nuls >= 16 or e.mojibake >= MIN_KANA:
+    if counts.iso2022 or counts.nuls >= UTF16 or counts.mojibake >= MIN_KANA:
         return True
-    if e.entities >= MIN_KANA and e.entities >= MIN_SHARE_UTF8 * e.cjk_entities:
+    if counts.entities >= MIN_KANA and counts.entities >= MIN_SHARE_UTF8 * counts.cjk_entities:
         return True
-    if e.utf8_kana >= MANY_KANA and e.utf8_bad < e.utf8:
+    # UTF-8: many kana, a passage of them, or a share that only Japanese has.
+    if counts.utf8_kana >= MANY_KANA and counts.utf8_bad < counts.utf8:
         return True
-    if _is_passage(e.utf8_kana, e.utf8_pairs):
+    if _is_passage(counts.utf8_kana, counts.utf8_pairs):
         return True
-    if e.utf8_kana >= MIN_KANA and e.utf8_bad < e.utf8:
-        return e.utf8_kana >= MIN_SHARE_UTF8 * e.utf8
-    if sjis_plausible(e) or euc_plausible(e):
+    if counts.utf8_kana >= MIN_KANA and counts.utf8_bad < counts.utf8:
+        return counts.utf8_kana >= MIN_SHARE_UTF8 * counts.utf8
+    # The older charsets, each by its own reading.
+    if sjis_plausible(counts) or euc_plausible(counts):
         return True
-    return (_is_passage(e.sjis_kana, e.sjis_pairs) and e.sjis_bad <= MAX_BAD * e.sjis) or (
-        _is_passage(e.euc_kana, e.euc_pairs) and e.euc_bad <= MAX_BAD * e.euc
+    sjis_passage = _is_passage(counts.sjis_kana, counts.sjis_pairs)
+    euc_passage = _is_passage(counts.euc_kana, counts.euc_pairs)
+    return (sjis_passage and counts.sjis_bad <= MAX_BAD * counts.sjis) or (
+        euc_passage and counts.euc_bad <= MAX_BAD * counts.euc
     )
 
 
@@ -251,27 +275,29 @@ def _is_passage(kana: int, pairs: int) -> bool:
     return kana >= PASSAGE_KANA and pairs >= PASSAGE_PAIRS
 
 
-def sjis_plausible(e: Evidence) -> bool:
+def sjis_plausible(counts: Evidence) -> bool:
     """Kana dominate the Shift_JIS reading and few bytes contradict it."""
-    total = e.sjis + e.sjis_half
+    total = counts.sjis + counts.sjis_half
+    other = max(counts.utf8_kana, counts.euc_kana)
     return (
-        e.sjis_kana + min(e.sjis_half, e.sjis) >= MIN_KANA
-        and e.sjis_kana >= MIN_SHARE_LEGACY * total
+        counts.sjis_kana + min(counts.sjis_half, counts.sjis) >= MIN_KANA
+        and counts.sjis_kana >= MIN_SHARE_LEGACY * total
         and (
-            e.sjis_bad <= MAX_BAD * total
-            or _is_mixed(e.sjis_kana, total, e.sjis_bad, max(e.utf8_kana, e.euc_kana))
+            counts.sjis_bad <= MAX_BAD * total
+            or _is_mixed(counts.sjis_kana, total, counts.sjis_bad, other)
         )
     )
 
 
-def euc_plausible(e: Evidence) -> bool:
+def euc_plausible(counts: Evidence) -> bool:
     """Kana dominate the EUC-JP reading and few bytes contradict it."""
+    other = max(counts.utf8_kana, counts.sjis_kana)
     return (
-        e.euc_kana >= MIN_KANA
-        and e.euc_kana >= MIN_SHARE_LEGACY * e.euc
+        counts.euc_kana >= MIN_KANA
+        and counts.euc_kana >= MIN_SHARE_LEGACY * counts.euc
         and (
-            e.euc_bad <= MAX_BAD * e.euc
-            or _is_mixed(e.euc_kana, e.euc, e.euc_bad, max(e.utf8_kana, e.sjis_kana))
+            counts.euc_bad <= MAX_BAD * counts.euc
+            or _is_mixed(counts.euc_kana, counts.euc, counts.euc_bad, other)
         )
     )
 

@@ -89,9 +89,15 @@ _EXACT = {label: name for name, (_, labels) in _WHATWG.items() for label in (nam
 _BARE = {label: name for name, labels in _WILD.items() for label in labels.split()}
 _MARKS = re.compile(r"[^a-z0-9]+")
 # What a slip may have started from: long labels forgive two edits, short ones a swap or one edit.
-_NEAR = (("iso2022jp", ISO2022JP, 2), ("shiftjis", CP932, 2), ("windows31j", CP932, 1),
-         ("eucjp", EUCJP, 1), ("xsjis", CP932, 1), ("sjis", CP932, 1),
-         ("utf8", UTF8, 1))  # fmt: skip
+_NEAR = (
+    ("iso2022jp", ISO2022JP, 2),
+    ("shiftjis", CP932, 2),
+    ("windows31j", CP932, 1),
+    ("eucjp", EUCJP, 1),
+    ("xsjis", CP932, 1),
+    ("sjis", CP932, 1),
+    ("utf8", UTF8, 1),
+)
 _SQUEEZED = {_MARKS.sub("", label): name for label, name in _EXACT.items()}
 # Near, but no slips of those.
 _OTHERS = frozenset(("euccn", "euctw", "utf7", "utf32", "iso2022kr", "iso2022cn"))
@@ -104,27 +110,26 @@ def whatwg_name(label: str) -> str:
     if len(label) > 4 * MAX_LABEL:
         return ""
     label = unicodedata.normalize("NFKC", label).strip(" \t\r\n\f\xa0\"'`;,.:<>/").lower()
-    found = _EXACT.get(label)
-    if found:
-        return found
+    if label in _EXACT:
+        return _EXACT[label]
     bare = _MARKS.sub("", label.removeprefix("charset="))[:MAX_LABEL]
-    found = _BARE.get(bare) or _SQUEEZED.get(bare)
-    if found or bare in _OTHERS:
-        return found or ""
+    known = _BARE.get(bare) or _SQUEEZED.get(bare)
+    if known or bare in _OTHERS:
+        return known or ""
     for wanted, name, most in _NEAR:
         if abs(len(bare) - len(wanted)) <= most and _edits(bare, wanted) <= most:
             return name
     return ""
 
 
-def _edits(a: str, b: str) -> int:
+def _edits(left: str, right: str) -> int:
     """Edits between two short words: insert, delete, replace, swap neighbours (Damerau 1964)."""
-    rows = [list(range(len(b) + 1))]
-    for i, x in enumerate(a, 1):
+    rows = [list(range(len(right) + 1))]
+    for i, c in enumerate(left, 1):
         row = [i]
-        for j, y in enumerate(b, 1):
-            best = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and y == a[i - 2]:
+        for j, d in enumerate(right, 1):
+            best = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (c != d))
+            if i > 1 and j > 1 and c == right[j - 2] and d == left[i - 2]:
                 best = min(best, rows[-2][j - 2] + 1)
             row.append(best)
         rows.append(row)

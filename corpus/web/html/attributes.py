@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html.tags import HASH_BASE, TABLE_SIZE, Tables, name_hash
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
 
 MAX_WORD = 40  # longer class words are generated names
 _BASE = np.uint32(HASH_BASE)
@@ -14,7 +15,7 @@ _ROLE = np.uint32(name_hash("role="))
 _POWERS = np.array([pow(HASH_BASE, k, 1 << 32) for k in range(MAX_WORD + 1)], dtype=np.uint32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def lookup(key: np.uint32, hashes: np.ndarray, values: np.ndarray) -> np.int32:
     """Value of a name's hash in an open-addressed table, 0 if absent."""
     slot = key & _MASK
@@ -25,21 +26,21 @@ def lookup(key: np.uint32, hashes: np.ndarray, values: np.ndarray) -> np.int32:
     return np.int32(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def span_hash(src: np.ndarray, start: int, end: int, value: np.uint32) -> np.uint32:
     """Polynomial hash of a byte span, ASCII letters lowered, continued from `value`."""
     for i in range(start, end):
         c = src[i]
-        if 65 <= c <= 90:
-            c = np.uint8(c + 32)
+        if ch.UPPER_A <= c <= ch.UPPER_Z:
+            c = np.uint8(c + ch.TO_LOWER)
         value = np.uint32(value * _BASE + np.uint32(c))
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compound(prefix: np.ndarray, n: int, hashes: np.ndarray, bits: np.ndarray) -> np.int32:
     """Bits of an unknown word that joins known ones: `mainvisual`, `globalnavi`, `entrybody2`."""
-    found = np.int32(0)
+    joined = np.int32(0)
     for k in range(3, n - 1):
         head = lookup(prefix[k], hashes, bits)
         tail_key = np.uint32(prefix[n] - np.uint32(prefix[k] * _POWERS[n - k]))
@@ -47,19 +48,19 @@ def _compound(prefix: np.ndarray, n: int, hashes: np.ndarray, bits: np.ndarray) 
         if head != 0 and tail != 0:
             return np.int32(head | tail)
         if head != 0 and k >= 4:
-            found = np.int32(found | head)
+            joined = np.int32(joined | head)
         if tail != 0 and n - k >= 4:
-            found = np.int32(found | tail)
-    return found
+            joined = np.int32(joined | tail)
+    return joined
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
     """Kinds (bits of `tags.NAV` …) of the words in a class or id value.
 
     Words end at a byte that is no ASCII letter and at camelCase boundaries.
     """
-    found = np.int32(0)
+    kinds = np.int32(0)
     prefix = np.empty(MAX_WORD + 1, dtype=np.uint32)
     i = start
     while i < end:
@@ -68,12 +69,14 @@ def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32
         lower_before = False
         while i < end and n < MAX_WORD:
             c = src[i]
-            upper = 65 <= c <= 90
-            if not upper and not 97 <= c <= 122:
+            upper = ch.UPPER_A <= c <= ch.UPPER_Z
+            if not upper and not ch.LOWER_A <= c <= ch.LOWER_Z:
                 break
             if upper and lower_before:
                 break
-            prefix[n + 1] = np.uint32(prefix[n] * _BASE + np.uint32(c + 32 if upper else c))
+            prefix[n + 1] = np.uint32(
+                prefix[n] * _BASE + np.uint32(c + ch.TO_LOWER if upper else c)
+            )
             n += 1
             lower_before = not upper
             i += 1
@@ -85,17 +88,17 @@ def word_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32
         bits = lookup(prefix[n], tables.word_hash, tables.word_bits)
         if bits == 0 and n >= 6:
             bits = _compound(prefix, n, tables.word_hash, tables.word_bits)
-        found = np.int32(found | bits)
-    return found
+        kinds = np.int32(kinds | bits)
+    return kinds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def role_bits(src: np.ndarray, start: int, end: int, tables: Tables) -> np.int32:
     """Kind of an ARIA role value."""
     return lookup(span_hash(src, start, end, _ROLE), tables.word_hash, tables.word_bits)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def contains(src: np.ndarray, start: int, end: int, needle: np.ndarray) -> bool:
     """Whether the span holds `needle` (lower-case ASCII bytes), ignoring case and white space."""
     n = len(needle)
@@ -105,10 +108,10 @@ def contains(src: np.ndarray, start: int, end: int, needle: np.ndarray) -> bool:
         while k < n and j < end:
             c = src[j]
             j += 1
-            if c <= 32:
+            if c <= ch.SPACE:
                 continue
-            if 65 <= c <= 90:
-                c = np.uint8(c + 32)
+            if ch.UPPER_A <= c <= ch.UPPER_Z:
+                c = np.uint8(c + ch.TO_LOWER)
             if c != needle[k]:
                 break
             k += 1
@@ -117,15 +120,16 @@ def contains(src: np.ndarray, start: int, end: int, needle: np.ndarray) -> bool:
     return False
 
 
-def _bytes(text: str) -> np.ndarray:
+def as_bytes(text: str) -> np.ndarray:
+    """uint8 [n]: the UTF-8 bytes of a text, as `contains` takes its needle."""
     return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
-_DISPLAY_NONE = _bytes("display:none")
-_INVISIBLE = _bytes("visibility:hidden")
+_DISPLAY_NONE = as_bytes("display:none")
+_INVISIBLE = as_bytes("visibility:hidden")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def style_hides(src: np.ndarray, start: int, end: int) -> bool:
     """Whether an inline style makes the element invisible."""
     return contains(src, start, end, _DISPLAY_NONE) or contains(src, start, end, _INVISIBLE)

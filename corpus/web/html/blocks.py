@@ -8,14 +8,20 @@ writes nothing (Japanese has no word spaces), and an indent of full-width spaces
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
 
 CJK_WEIGHT = 10  # length in tenths of a CJK character; other characters say less
 OTHER_WEIGHT = 4
+AFTER_STOP, AFTER_BRACKET = 1, 2  # values of B_LAST
+LAST_KANA = 0x30FF
+FIRST_HAN, LAST_HAN, FAR_HAN = 0x3400, 0x9FFF, 0x20000  # extension A to the basic kanji; plane 2
+YEAR, MONTH, DAY = map(ord, "年月日")
 
 # Block columns (int32). Weights in tenths of a CJK character; LINKED is the weight inside links;
-# STOPS counts 。！？!? and a full stop at a word's end; LAST is 1 after a stop, 2 after 」』）,
-# else 0; DATES counts 年月日 and colons between digits.
+# STOPS counts 。！？!? and a full stop at a word's end; LAST says what the block ends in, 0 where
+# that is no stop and no 」』）; DATES counts 年月日 and colons between digits.
 (
     B_START,
     B_END,
@@ -42,9 +48,8 @@ OTHER_WEIGHT = 4
 
 # Element columns (int32). Blocks [E_FIRST, E_END) lie inside the element. E_FLAGS holds the kinds
 # of its class, id and role; E_OVER those of its ancestors and itself; E_BAD and E_GOOD count the
-# ancestors-or-self named like boilerplate and like content; E_LANDMARK is a bit set:
-# 1 nav/aside/footer, 2 header, 4 article/main, 8 itemprop=articleBody, 16 form, 32 aria-hidden,
-# 64 main.
+# ancestors-or-self named like boilerplate and like content; E_LANDMARK holds the L_ bits of those,
+# E_OWN_LANDMARK its own.
 (
     E_TAG,
     E_PARENT,
@@ -68,7 +73,14 @@ OTHER_WEIGHT = 4
     E_WIDTH,
 ) = range(20)
 
-# Marks (int32 [k, 3]: kind, start, end): spans of the source, or for M_H1 and M_AUTHOR of the text.
+# Landmarks (bits): nav, aside or footer; header; article or main; itemprop=articleBody; form;
+# aria-hidden; main.
+(L_ASIDE, L_HEADER, L_ARTICLE, L_ARTICLE_BODY, L_FORM, L_ARIA_HIDDEN, L_MAIN) = (
+    1 << k for k in range(7)
+)
+
+# Mark columns (int32) and kinds. A mark is a span of the source, for M_H1 and M_AUTHOR of the text.
+MARK_KIND, MARK_START, MARK_END, MARK_WIDTH = range(4)
 M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR = range(7)
 
 # State of the walk and its writer (int64).
@@ -98,12 +110,12 @@ SPACE, NEWLINE = 1, 2
 BASE_MARK, OPEN_ROUND, OPEN_DOUBLE = 1, 2, 3  # pending ruby marks: ｜ （ 《
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """End the open block, if any, and forget pending white space."""
     if state[S_OPEN]:
         row = blocks[state[S_BLOCKS]]
-        while out[state[S_OUT] - 1] <= 32:
+        while out[state[S_OUT] - 1] <= ch.SPACE:
             state[S_OUT] -= 1
         row[B_END] = state[S_OUT]
         row[B_LAST] = state[S_LAST]
@@ -114,20 +126,20 @@ def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     state[S_WIDE] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_newline(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """A newline of preformatted text: no trailing blanks, at most one empty line."""
     o = state[S_OUT]
-    while out[o - 1] == 32 or out[o - 1] == 9:
+    while out[o - 1] == ch.SPACE or out[o - 1] == ch.TAB:
         o -= 1
-    if out[o - 1] != 10 or out[o - 2] != 10:
-        out[o] = 10
+    if out[o - 1] != ch.LINE_FEED or out[o - 2] != ch.LINE_FEED:
+        out[o] = ch.LINE_FEED
         o += 1
         blocks[state[S_BLOCKS], B_BREAKS] += 1
     state[S_OUT] = o
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def put_wide(out: np.ndarray, state: np.ndarray, code: int) -> None:
     """Write one character of the range U+0800 to U+FFFF."""
     o = state[S_OUT]
@@ -138,7 +150,7 @@ def put_wide(out: np.ndarray, state: np.ndarray, code: int) -> None:
     state[S_WIDE] = 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """Open a block if none is, and write the pending break, space or ruby mark."""
     if state[S_OPEN] and state[S_BREAKS] >= 2:
@@ -153,106 +165,127 @@ def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np
         row[B_LINKS] = 1 if state[S_LINK] else 0
         state[S_OPEN] = 1
     elif state[S_BREAKS] == 1:
-        out[state[S_OUT]] = 10
+        out[state[S_OUT]] = ch.LINE_FEED
         state[S_OUT] += 1
         blocks[state[S_BLOCKS], B_BREAKS] += 1
     elif state[S_SPACE] == SPACE or (state[S_SPACE] == NEWLINE and not (wide and state[S_WIDE])):
-        out[state[S_OUT]] = 32
+        out[state[S_OUT]] = ch.SPACE
         state[S_OUT] += 1
     state[S_SPACE] = 0
     state[S_BREAKS] = 0
     if state[S_PENDING]:
         pending = state[S_PENDING]
         state[S_PENDING] = 0
-        put_wide(out, state, 0xFF5C if pending == 1 else (0xFF08 if pending == 2 else 0x300A))
+        if pending == BASE_MARK:
+            put_wide(out, state, ch.WIDE_BAR)
+        else:
+            put_wide(
+                out, state, ch.WIDE_OPEN_ROUND if pending == OPEN_ROUND else ch.OPEN_DOUBLE_ANGLE
+            )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _classify(code: int, row: np.ndarray, state: np.ndarray, following: int) -> int:
     """Count a character in its block; return its weight."""
     last = 0
     weight = OTHER_WEIGHT
-    if code < 0x80:
-        if 48 <= code <= 57:
+    if code < ch.ASCII_END:
+        if ch.ZERO <= code <= ch.NINE:
             row[B_DIGITS] += 1
-        elif code == 33 or code == 63 or (code == 46 and (following <= 41 or following == 60)):
-            # a following byte of at most 41 is white space, a quote or a bracket: end of word
+        elif (
+            code == ch.EXCLAMATION
+            or code == ch.QUESTION
+            or (code == ch.FULL_STOP and (following <= ch.CLOSE_ROUND or following == ch.LESS))
+        ):
+            # a byte up to `)` is white space, a quote or a bracket: the stop ends a word
             row[B_STOPS] += 1
-            last = 1
-        elif code == 44:
+            last = AFTER_STOP
+        elif code == ch.COMMA:
             row[B_COMMAS] += 1
-        elif code == 124 or code == 62 or code == 47:
+        elif code == ch.BAR or code == ch.GREATER or code == ch.SLASH:
             row[B_BARS] += 1
-        elif code == 41:
-            last = 2
-        elif code == 58 and 48 <= following <= 57:
+        elif code == ch.CLOSE_ROUND:
+            last = AFTER_BRACKET
+        elif code == ch.COLON and ch.ZERO <= following <= ch.NINE:
             row[B_DATES] += 1
-    elif code >= 0x2E80:
+    elif code >= ch.FIRST_CJK:
         weight = CJK_WEIGHT
-        if code == 0x3002 or code == 0xFF01 or code == 0xFF1F or code == 0xFF0E:
+        if (
+            code == ch.KUTEN
+            or code == ch.WIDE_EXCLAMATION
+            or code == ch.WIDE_QUESTION
+            or code == ch.WIDE_FULL_STOP
+        ):
             row[B_STOPS] += 1
-            last = 1
-        elif code == 0x3001 or code == 0xFF0C:
+            last = AFTER_STOP
+        elif code == ch.TOTEN or code == ch.WIDE_COMMA:
             row[B_COMMAS] += 1
-        elif code == 0x30FB or code == 0xFF5C:
+        elif code == ch.NAKAGURO or code == ch.WIDE_BAR:
             row[B_BARS] += 1
-        elif 0x3041 <= code <= 0x30FF:
+        elif ch.FIRST_HIRAGANA <= code <= LAST_KANA:
             row[B_KANA] += 1
-        elif 0x3400 <= code <= 0x9FFF or code >= 0x20000:
+        elif FIRST_HAN <= code <= LAST_HAN or code >= FAR_HAN:
             row[B_HAN] += 1
-            row[B_DATES] += code == 0x5E74 or code == 0x6708 or code == 0x65E5
-        elif code == 0x300D or code == 0x300F or code == 0xFF09:
-            last = 2
-        elif 0xFF10 <= code <= 0xFF19:
+            row[B_DATES] += code == YEAR or code == MONTH or code == DAY
+        elif (
+            code == ch.CLOSE_CORNER or code == ch.CLOSE_DOUBLE_CORNER or code == ch.WIDE_CLOSE_ROUND
+        ):
+            last = AFTER_BRACKET
+        elif ch.WIDE_ZERO <= code <= ch.WIDE_NINE:
             row[B_DIGITS] += 1
-    elif code == 0xA9:
+    elif code == ch.COPYRIGHT:
         row[B_COPYRIGHT] += 1
-    elif code == 0xBB or code == 0x203A or code == 0xB7:
+    elif code == ch.RIGHT_GUILLEMET or code == ch.RIGHT_ANGLE or code == ch.MIDDLE_DOT:
         row[B_BARS] += 1
     state[S_LAST] = last
     return weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def put_text(
     src: np.ndarray, start: int, end: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray
 ) -> None:
-    """Write the serialised text `src[start:end]` (no tags; entities amp, lt, gt, nbsp, quot)."""
+    """Write the serialised text `src[start:end]` (no tags; entities amp, lt, gt, nbsp, quot).
+
+    src, out uint8; state int64 [S_WIDTH]; blocks int32 [rows, B_WIDTH], counted up as they open.
+    """
     i = start
     pre = state[S_PRE]
     while i < end:
         c = src[i]
-        if c <= 32:  # white space; other control characters are dropped
+        # White space waits until a character follows; other control characters are dropped.
+        if c <= ch.SPACE:
             i += 1
-            if pre and (c == 10 or c == 32 or c == 9):
-                if c == 10:
+            if pre and (c == ch.LINE_FEED or c == ch.SPACE or c == ch.TAB):
+                if c == ch.LINE_FEED:
                     if state[S_OPEN]:
                         _put_newline(out, state, blocks)
                 elif state[S_OPEN]:
                     out[state[S_OUT]] = c
                     state[S_OUT] += 1
-            elif c == 10 or c == 13:
+            elif c == ch.LINE_FEED or c == ch.RETURN:
                 state[S_SPACE] = NEWLINE if state[S_SPACE] != SPACE else SPACE
-            elif c == 32 or c == 9 or c == 12:
+            elif c == ch.SPACE or c == ch.TAB or c == ch.FORM_FEED:
                 if state[S_SPACE] == 0:
                     state[S_SPACE] = SPACE
             continue
+        # The next character: an entity, or one to four bytes of UTF-8.
         size = 1 if c < 0x80 else (2 if c < 0xE0 else (3 if c < 0xF0 else 4))
         if i + size > end:
             break
         code = np.int64(c)
-        if c == 38:  # &
+        if c == ch.AMPERSAND:
             j = i + 1
-            while j < end and j < i + 6 and src[j] != 59:
+            while j < end and j < i + 6 and src[j] != ch.SEMICOLON:
                 j += 1
-            if src[i + 1] == 97:
-                code = np.int64(38)
-            elif src[i + 1] == 108:
-                code = np.int64(60)
-            elif src[i + 1] == 103:
-                code = np.int64(62)
-            elif src[i + 1] == 113:
-                code = np.int64(34)
+            if src[i + 1] == ch.LOWER_A:  # &amp;
+                code = np.int64(ch.AMPERSAND)
+            elif src[i + 1] == ch.LOWER_L:  # &lt;
+                code = np.int64(ch.LESS)
+            elif src[i + 1] == ch.LOWER_G:  # &gt;
+                code = np.int64(ch.GREATER)
+            elif src[i + 1] == ch.LOWER_Q:  # &quot;
+                code = np.int64(ch.QUOTE)
             else:  # &nbsp;
                 i = j + 1
                 if state[S_SPACE] == 0 or state[S_SPACE] == NEWLINE:
@@ -261,15 +294,15 @@ def put_text(
             i = j + 1
         elif size == 1:
             i += 1
-            if c == 127:
+            if c == ch.DELETE:
                 continue
         elif size == 2:
             code = (np.int64(c & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
             i += 2
-            if code == 0xA0:
+            if code == ch.NO_BREAK_SPACE:
                 state[S_SPACE] = SPACE
                 continue
-            if code < 0xA0:
+            if code < ch.NO_BREAK_SPACE:  # C1 control characters
                 continue
         elif size == 3:
             code = (
@@ -278,22 +311,24 @@ def put_text(
                 | np.int64(src[i + 2] & 0x3F)
             )
             i += 3
-            if code == 0x3000 and (
+            if code == ch.WIDE_SPACE and (
                 not state[S_OPEN] or state[S_BREAKS] or (pre == 0 and state[S_SPACE] != 0)
             ):
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE
                 continue
-            if code == 0x200B or code == 0xFEFF:
+            if code == ch.ZERO_WIDTH_SPACE or code == ch.BYTE_ORDER_MARK:
                 continue
         else:
-            code = np.int64(0x20000)
+            code = np.int64(FAR_HAN)  # or an emoji: they weigh the same
             i += 4
-        wide = code >= 0x2E80
+        # It ends the wait of white space, and opens a block if none is open.
+        wide = code >= ch.FIRST_CJK
         if state[S_SPACE] or state[S_BREAKS] or not state[S_OPEN] or state[S_PENDING]:
             _before_character(wide, out, state, blocks)
+        # It is counted in its block, and written.
         row = blocks[state[S_BLOCKS]]
-        following = np.int64(src[i]) if i < len(src) else np.int64(32)
+        following = np.int64(src[i]) if i < len(src) else np.int64(ch.SPACE)
         weight = _classify(code, row, state, following)
         row[B_WEIGHT] += weight
         row[B_CHARS] += 1

@@ -33,8 +33,8 @@ def _plain(text: str) -> str:
 class Document:
     """One HTML page.
 
-    text uint8, blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH], marks int32 [k, 3] as in
-    `corpus.web.html.blocks`; `source` is the normalised HTML in UTF-8.
+    text uint8, blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] and marks int32
+    [k, MARK_WIDTH] as in `corpus.web.html.blocks`; `source` is the normalised HTML in UTF-8.
     """
 
     def __init__(self, html: bytes, ruby: str = "drop") -> None:
@@ -69,9 +69,9 @@ class Document:
     def _spans(self, kind: int) -> list[str]:
         """Source spans of the marks of one kind."""
         return [
-            self.source[s:e].decode("utf-8", "replace")
-            for k, s, e in self.marks.tolist()
-            if k == kind
+            self.source[start:end].decode("utf-8", "replace")
+            for mark, start, end in self.marks.tolist()
+            if mark == kind
         ]
 
     def _tags(self, kind: int) -> list[dict[str, str]]:
@@ -86,15 +86,15 @@ class Document:
 
         A `<meta charset>` is under "charset".
         """
-        found: dict[str, list[str]] = {}
+        contents: dict[str, list[str]] = {}
         for tag in self._tags(b.M_META):
             if "charset" in tag:
-                found.setdefault("charset", []).append(tag["charset"])
+                contents.setdefault("charset", []).append(tag["charset"])
             for key in ("name", "property", "itemprop", "http-equiv"):
                 if tag.get(key) and "content" in tag:
                     name = tag[key].strip().lower()
-                    found.setdefault(name, []).append(tag["content"].strip())
-        return found
+                    contents.setdefault(name, []).append(tag["content"].strip())
+        return contents
 
     @cached_property
     def links(self) -> list[tuple[str, str]]:
@@ -125,9 +125,9 @@ class Document:
     def marked_text(self, kind: int) -> list[str]:
         """Texts of the marks M_H1 or M_AUTHOR."""
         return [
-            " ".join(self.text[s:e].tobytes().decode("utf-8", "replace").split())
-            for k, s, e in self.marks.tolist()
-            if k == kind
+            " ".join(self.text[start:end].tobytes().decode("utf-8", "replace").split())
+            for mark, start, end in self.marks.tolist()
+            if mark == kind
         ]
 
 

@@ -103,13 +103,13 @@ def read_date(text: str) -> str:
         year = _ERA_START[era[1]] + (1 if era[2] == "元" else int(era[2]))
         return _valid(year, int(era[3]), int(era[4]))
     for pattern in (_ISO, _COMPACT):
-        found = pattern.search(text)
-        if found:
-            return _valid(int(found[1]), int(found[2]), int(found[3]))
-    found = _ENGLISH.search(text)
-    if found and (found[1] or found[3]):
-        month = _MONTHS.index(found[2].lower()) + 1
-        return _valid(int(found[4]), month, int(found[1] or found[3]))
+        match = pattern.search(text)
+        if match:
+            return _valid(int(match[1]), int(match[2]), int(match[3]))
+    match = _ENGLISH.search(text)
+    if match and (match[1] or match[3]):
+        month = _MONTHS.index(match[2].lower()) + 1
+        return _valid(int(match[4]), month, int(match[1] or match[3]))
     return ""
 
 
@@ -199,9 +199,9 @@ def _without_site(title: str, site: str) -> str:
     """A title without the site's name at either end."""
     if site and title != site:
         for part in (title.removesuffix(site), title.removeprefix(site)):
-            found = _SEPARATOR.search(part[::-1] if part != title else "")
-            if part != title and found and found.start() == 0:
-                title = part[: len(part) - found.end()]
+            tail = _SEPARATOR.search(part[::-1] if part != title else "")
+            if part != title and tail and tail.start() == 0:
+                title = part[: len(part) - tail.end()]
                 break
             head = _SEPARATOR.match(part) if part != title else None
             if head:

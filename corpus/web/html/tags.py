@@ -19,50 +19,10 @@ BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION = (
 )
 
 # Element ids the kernels name; every other element gets the next free number.
-NAMED = (
-    "a",
-    "br",
-    "rt",
-    "rp",
-    "ruby",
-    "meta",
-    "link",
-    "title",
-    "script",
-    "time",
-    "h1",
-    "p",
-    "body",
-    "hr",
-    "noframes",
-    "rtc",
-    "html",
-    "head",
-    "rb",
-    "img",
-)
-(
-    A,
-    BR,
-    RT,
-    RP,
-    RUBY,
-    META,
-    LINK,
-    TITLE,
-    SCRIPT,
-    TIME,
-    H1,
-    P,
-    BODY,
-    HR,
-    NOFRAMES,
-    RTC,
-    HTML,
-    HEAD,
-    RB,
-    IMG,
-) = range(1, len(NAMED) + 1)
+_NAMED = "a br rt rp ruby meta link title script time h1 p body hr noframes rtc html head rb img"
+NAMED = tuple(_NAMED.split())
+(A, BR, RT, RP, RUBY, META, LINK, TITLE, SCRIPT, TIME) = range(1, 11)
+(H1, P, BODY, HR, NOFRAMES, RTC, HTML, HEAD, RB, IMG) = range(11, len(NAMED) + 1)
 
 _KINDS: dict[int, str] = {
     BLOCK: "address article aside blockquote body center dd details dialog dir div dl dt fieldset "
@@ -86,25 +46,18 @@ _KINDS: dict[int, str] = {
 }
 
 # Kinds of class and id words (bits). Japanese sites romanise: pankuzu, honbun, kiji, oshirase.
-(
-    NAV,
-    SIDE,
-    FRAME,
-    SHARE,
-    RELATED,
-    ADVERT,
-    COMMENT,
-    BYLINE,
-    FORM,
-    CONTENT,
-    BODYTEXT,
-    WRAP,
-    HIDDEN,
-    NOTICE,
-    AUTHOR,
-    LISTING,
-    COOKIE,
-) = (1 << i for i in range(17))
+# Bit i is of kind WORD_KINDS[i]; the first 16 are features of blocks and containers.
+_WORD_KINDS = (
+    "nav side frame share related advert comment byline form content "
+    "bodytext wrap hidden notice author listing cookie"
+)
+WORD_KINDS = tuple(_WORD_KINDS.split())
+(NAV, SIDE, FRAME, SHARE, RELATED, ADVERT, COMMENT, BYLINE, FORM, CONTENT) = (
+    1 << i for i in range(10)
+)
+(BODYTEXT, WRAP, HIDDEN, NOTICE, AUTHOR, LISTING, COOKIE) = (
+    1 << i for i in range(10, len(WORD_KINDS))
+)
 BOILERPLATE = NAV | SIDE | FRAME | SHARE | RELATED | ADVERT | COMMENT | FORM | NOTICE | COOKIE
 
 WORDS: dict[int, str] = {
@@ -195,6 +148,8 @@ def name_hash(name: str) -> int:
 
 
 def open_table(entries: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(hashes uint32, values int32), TABLE_SIZE each: open addressing with linear probing, hash 0
+    for a free slot. Values of one name are or-ed. `attributes.lookup` reads it."""
     hashes = np.zeros(TABLE_SIZE, dtype=np.uint32)
     values = np.zeros(TABLE_SIZE, dtype=np.int32)
     for name, value in entries.items():

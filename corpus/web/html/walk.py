@@ -9,10 +9,9 @@ The tables it fills are described in `corpus.web.html.blocks`.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.blocks import close_block, put_text, put_wide
 from corpus.web.html.starttag import (
@@ -27,6 +26,8 @@ from corpus.web.html.starttag import (
     read_attributes,
     tag_end,
 )
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
 
 MAX_MARKS = 2048
 MAX_STRAY = 64  # open elements an end tag is compared with; lexbor's own output always fits
@@ -36,26 +37,26 @@ DROP, INLINE, KEEP = 0, 1, 2  # ruby policies
 K_NAME, K_ELEMENT, K_PROPS, K_TAG, K_LINK, K_MARK, K_WIDTH = range(7)
 # The tag functions are inlined: handing a dozen arrays to each tag cost 0.2 ms a page.
 _ZERO = np.uint32(0)
-_B = np.uint32(t.name_hash("b"))
-_STRONG = np.uint32(t.name_hash("strong"))
+_B = np.uint32(tags.name_hash("b"))
+_STRONG = np.uint32(tags.name_hash("strong"))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_mark(marks: np.ndarray, state: np.ndarray, kind: int, start: int, end: int) -> int:
     """Add a mark; returns its row, or -1 when there are MAX_MARKS."""
     row = state[b.S_MARKS]
     if row >= MAX_MARKS:
         return -1
-    marks[row, 0] = kind
-    marks[row, 1] = start
-    marks[row, 2] = end
+    marks[row, b.MARK_KIND] = kind
+    marks[row, b.MARK_START] = start
+    marks[row, b.MARK_END] = end
     state[b.S_MARKS] = row + 1
     return row
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _new_element(
-    elements: np.ndarray, tag: int, props: int, found: np.ndarray, state: np.ndarray
+    elements: np.ndarray, tag: int, props: int, said: np.ndarray, state: np.ndarray
 ) -> int:
     """Add an element from its parent's row and its own attributes; returns its row."""
     count, parent = state[b.S_COUNT], state[b.S_CURRENT]
@@ -66,7 +67,7 @@ def _new_element(
         elements[parent, b.E_LAST_CHILD] = count
         elements[parent, b.E_CHILDREN] += 1
     # words on <html> and <body> name the page's kind, not a part of it
-    flags = 0 if tag == t.BODY or tag == t.HTML else found[X_FLAGS]
+    flags = 0 if tag == tags.BODY or tag == tags.HTML else said[X_FLAGS]
     row[b.E_TAG] = tag
     row[b.E_PARENT] = parent
     row[b.E_FIRST] = state[b.S_BLOCKS]
@@ -74,14 +75,15 @@ def _new_element(
     row[b.E_DEPTH] += 1
     row[b.E_FLAGS] = flags
     row[b.E_OVER] |= flags
-    row[b.E_BAD] += (flags & t.BOILERPLATE) != 0 and (flags & (t.CONTENT | t.BODYTEXT)) == 0
-    row[b.E_GOOD] += (flags & (t.CONTENT | t.BODYTEXT)) != 0
-    row[b.E_LANDMARK] |= found[X_LANDMARK]
-    row[b.E_OWN_LANDMARK] = found[X_LANDMARK]
-    row[b.E_TABLES] += (props & t.TABLE) != 0
-    row[b.E_LISTS] += (props & t.LIST) != 0
-    row[b.E_ITEMS] += (props & (t.ITEM | t.CELL)) != 0
-    row[b.E_HEADING] |= (props & t.HEADING) != 0
+    good = (flags & (tags.CONTENT | tags.BODYTEXT)) != 0
+    row[b.E_BAD] += (flags & tags.BOILERPLATE) != 0 and not good
+    row[b.E_GOOD] += good
+    row[b.E_LANDMARK] |= said[X_LANDMARK]
+    row[b.E_OWN_LANDMARK] = said[X_LANDMARK]
+    row[b.E_TABLES] += (props & tags.TABLE) != 0
+    row[b.E_LISTS] += (props & tags.LIST) != 0
+    row[b.E_ITEMS] += (props & (tags.ITEM | tags.CELL)) != 0
+    row[b.E_HEADING] |= (props & tags.HEADING) != 0
     row[b.E_PROPS] = props
     row[b.E_LAST_CHILD] = -1
     row[b.E_CHILDREN] = 0
@@ -91,7 +93,7 @@ def _new_element(
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _close_element(
     top: np.ndarray,
     ruby: int,
@@ -103,34 +105,34 @@ def _close_element(
 ) -> None:
     """What the end of a visible element means for the text, its row and the marks."""
     props, tag, name = top[K_PROPS], top[K_TAG], top[K_NAME]
-    if props & t.BLOCK:
+    if props & tags.BLOCK:
         close_block(out, state, blocks)
-    if props & t.PRE:
+    if props & tags.PRE:
         state[b.S_PRE] -= 1
-    if tag == t.RT and ruby != DROP:
+    if tag == tags.RT and ruby != DROP:
         if state[b.S_PENDING] == ruby + 1:  # an empty reading
             state[b.S_PENDING] = 0
         elif state[b.S_OPEN]:
-            put_wide(out, state, 0xFF09 if ruby == INLINE else 0x300B)
+            put_wide(out, state, ch.WIDE_CLOSE_ROUND if ruby == INLINE else ch.CLOSE_DOUBLE_ANGLE)
             state[b.S_PENDING] = b.BASE_MARK if ruby == KEEP else 0
-    elif tag == t.RUBY:
+    elif tag == tags.RUBY:
         state[b.S_PENDING] = 0
     state[b.S_LINK] = top[K_LINK]
     if name == _B or name == _STRONG:
         state[b.S_BOLD] -= 1
     if top[K_MARK] >= 0:
-        marks[top[K_MARK], 2] = state[b.S_OUT]
+        marks[top[K_MARK], b.MARK_END] = state[b.S_OUT]
     me = top[K_ELEMENT]
     if me >= 0:
         elements[me, b.E_END] = state[b.S_BLOCKS] + state[b.S_OPEN]
         elements[me, b.E_MEDIA] = state[b.S_MEDIA] - elements[me, b.E_MEDIA]
         state[b.S_CURRENT] = elements[me, b.E_PARENT]
-        if props & t.BLOCK:
+        if props & tags.BLOCK:
             state[b.S_ELEMENT] = state[b.S_CURRENT]
             state[b.S_INLINE] = 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _end_tag(
     name: np.uint32,
     ruby: int,
@@ -157,13 +159,13 @@ def _end_tag(
     state[b.S_DEPTH] = depth
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _open_element(
     name: np.uint32,
     tag: int,
     props: int,
     ruby: int,
-    found: np.ndarray,
+    said: np.ndarray,
     top: np.ndarray,
     out: np.ndarray,
     state: np.ndarray,
@@ -172,41 +174,41 @@ def _open_element(
     marks: np.ndarray,
 ) -> None:
     """What the start of a visible element means for the text, the tables and the marks."""
-    if props & t.BLOCK:
+    if props & tags.BLOCK:
         close_block(out, state, blocks)
-    if props & t.PRE:
+    if props & tags.PRE:
         state[b.S_PRE] += 1
-    if tag == t.A and found[X_HREF]:
+    if tag == tags.A and said[X_HREF]:
         state[b.S_LINK] = 1
         if state[b.S_OPEN]:
             blocks[state[b.S_BLOCKS], b.B_LINKS] += 1
-    elif tag == t.RUBY and ruby == KEEP:
+    elif tag == tags.RUBY and ruby == KEEP:
         state[b.S_PENDING] = b.BASE_MARK
-    elif tag == t.RT:
+    elif tag == tags.RT:
         state[b.S_PENDING] = ruby + 1
     if name == _B or name == _STRONG:
         state[b.S_BOLD] += 1
-    if tag == t.H1 or found[X_AUTHOR] or found[X_FLAGS] & t.AUTHOR:
-        kind = b.M_H1 if tag == t.H1 else b.M_AUTHOR
+    if tag == tags.H1 or said[X_AUTHOR] or said[X_FLAGS] & tags.AUTHOR:
+        kind = b.M_H1 if tag == tags.H1 else b.M_AUTHOR
         top[K_MARK] = _put_mark(marks, state, kind, state[b.S_OUT], state[b.S_OUT])
-    top[K_ELEMENT] = _new_element(elements, tag, props, found, state)
-    if props & t.BLOCK:
+    top[K_ELEMENT] = _new_element(elements, tag, props, said, state)
+    if props & tags.BLOCK:
         state[b.S_ELEMENT] = top[K_ELEMENT]
         state[b.S_INLINE] = 0
-    elif found[X_FLAGS]:
-        state[b.S_INLINE] |= found[X_FLAGS]
+    elif said[X_FLAGS]:
+        state[b.S_INLINE] |= said[X_FLAGS]
         if state[b.S_OPEN]:
-            blocks[state[b.S_BLOCKS], b.B_INLINE] |= found[X_FLAGS]
+            blocks[state[b.S_BLOCKS], b.B_INLINE] |= said[X_FLAGS]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _start_tag(
     src: np.ndarray,
     i: int,
-    tables: t.Tables,
+    tables: tags.Tables,
     ruby: int,
     frames: bool,
-    found: np.ndarray,
+    said: np.ndarray,
     stack: np.ndarray,
     out: np.ndarray,
     state: np.ndarray,
@@ -218,9 +220,10 @@ def _start_tag(
 
     That is the index after the whole element for raw text (script, style, xmp …).
     """
+    # Its name and, unless what is around it is skipped, its attributes.
     n = len(src)
     start = i
-    while i < n and src[i] != 32 and src[i] != 62 and src[i] != 47:
+    while i < n and src[i] != ch.SPACE and src[i] != ch.GREATER and src[i] != ch.SLASH:
         i += 1
     name_end = i
     name = span_hash(src, start, name_end, _ZERO)
@@ -228,105 +231,113 @@ def _start_tag(
     props = tables.tag_props[tag]
     visible = state[b.S_SKIPPING] == 0
     if visible:
-        i = read_attributes(src, i, tag, name, found, tables)
+        i = read_attributes(src, i, tag, name, said, tables)
     else:
         i = tag_end(src, i)
-        found[:] = 0
-    if tag == t.META:
+        said[:] = 0
+    # What metadata and rights read later is marked, also inside skipped elements.
+    if tag == tags.META:
         _put_mark(marks, state, b.M_META, name_end, i)
-    elif tag == t.LINK or (tag == t.A and found[X_MARK]):
+    elif tag == tags.LINK or (tag == tags.A and said[X_MARK]):
         _put_mark(marks, state, b.M_LINK, name_end, i)
-    elif tag == t.TIME:
+    elif tag == tags.TIME:
         _put_mark(marks, state, b.M_TIME, name_end, i)
-    elif tag == t.TITLE:
+    elif tag == tags.TITLE:
         _put_mark(marks, state, b.M_TITLE, i, raw_end(src, i, start, name_end))
-    if props & t.VOID:
-        if visible and tag == t.BR:
+    # Elements without an end tag, and those whose content is no markup, are done with at once.
+    if props & tags.VOID:
+        if visible and tag == tags.BR:
             state[b.S_BREAKS] += 1
-        elif visible and tag == t.HR:
+        elif visible and tag == tags.HR:
             close_block(out, state, blocks)
-        elif visible and tag == t.IMG:
+        elif visible and tag == tags.IMG:
             state[b.S_MEDIA] += 1
         return i
-    if props & t.RAW and not (frames and tag == t.NOFRAMES):
+    if props & tags.RAW and not (frames and tag == tags.NOFRAMES):
         end = raw_end(src, i, start, name_end)
-        if tag == t.SCRIPT and found[X_MARK]:
+        if tag == tags.SCRIPT and said[X_MARK]:
             _put_mark(marks, state, b.M_JSONLD, i, end)
-        if props & t.PRE and visible and found[X_HIDDEN] == 0:
+        if props & tags.PRE and visible and said[X_HIDDEN] == 0:
             close_block(out, state, blocks)
             state[b.S_PRE] += 1
             put_text(src, i, end, out, state, blocks)
             close_block(out, state, blocks)
             state[b.S_PRE] -= 1
         return tag_end(src, end)
+    # Every other element stays open on the stack until its end tag.
     top = stack[state[b.S_DEPTH]]
     state[b.S_DEPTH] += 1
     top[K_NAME], top[K_PROPS], top[K_TAG] = name, props, tag
     top[K_LINK], top[K_ELEMENT], top[K_MARK] = state[b.S_LINK], -1, -1
-    if visible and tag != t.HEAD:
-        drop = tag == t.RP or (ruby == DROP and (tag == t.RT or tag == t.RTC))
-        if (props & t.SKIP or found[X_HIDDEN] or drop) and tag != t.HTML and tag != t.BODY:
+    if visible and tag != tags.HEAD:
+        drop = tag == tags.RP or (ruby == DROP and (tag == tags.RT or tag == tags.RTC))
+        if (props & tags.SKIP or said[X_HIDDEN] or drop) and tag != tags.HTML and tag != tags.BODY:
             state[b.S_SKIPPING] = state[b.S_DEPTH]  # until its own end tag
         else:
-            _open_element(name, tag, props, ruby, found, top, out, state, blocks, elements, marks)
+            _open_element(name, tag, props, ruby, said, top, out, state, blocks, elements, marks)
     return i
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _after_declaration(src: np.ndarray, i: int) -> int:
     """Index after the comment or doctype whose `!` is at `i`."""
     n = len(src)
-    if not (i + 2 < n and src[i + 1] == 45):
+    if not (i + 2 < n and src[i + 1] == ch.HYPHEN):
         return tag_end(src, i)
     i += 3
-    while i + 2 < n and not (src[i] == 45 and src[i + 1] == 45 and src[i + 2] == 62):
+    while i + 2 < n and not (
+        src[i] == ch.HYPHEN and src[i + 1] == ch.HYPHEN and src[i + 2] == ch.GREATER
+    ):
         i += 1
     return i + 3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk(
-    src: np.ndarray, tables: t.Tables, ruby: int, frames: bool
+    src: np.ndarray, tables: tags.Tables, ruby: int, frames: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Read serialised HTML `src` (uint8) under a ruby policy.
 
     Returns text (uint8), blocks (int32 [n, B_WIDTH]), elements (int32 [m, E_WIDTH]) and marks
-    (int32 [k, 3]). `frames` also reads `<noframes>`, for framesets.
+    (int32 [k, MARK_WIDTH]). `frames` also reads `<noframes>`, for framesets.
     """
     n = len(src)
-    tags = 2
+    # Room: no more blocks and elements than tags, no more text than source.
+    room = 2
     for i in range(n):
-        tags += src[i] == 60
+        room += src[i] == ch.LESS
     out = np.empty(n + 64, dtype=np.uint8)
     out[:2] = 0  # so that looking back is always possible
-    blocks = np.empty((tags + 2, b.B_WIDTH), dtype=np.int32)
-    elements = np.empty((tags, b.E_WIDTH), dtype=np.int32)
-    marks = np.empty((MAX_MARKS, 3), dtype=np.int32)
-    stack = np.empty((tags, K_WIDTH), dtype=np.int64)
-    found = np.zeros(X_WIDTH, dtype=np.int32)
+    blocks = np.empty((room + 2, b.B_WIDTH), dtype=np.int32)
+    elements = np.empty((room, b.E_WIDTH), dtype=np.int32)
+    marks = np.empty((MAX_MARKS, b.MARK_WIDTH), dtype=np.int32)
+    stack = np.empty((room, K_WIDTH), dtype=np.int64)
+    said = np.zeros(X_WIDTH, dtype=np.int32)
     state = np.zeros(b.S_WIDTH, dtype=np.int64)
     state[b.S_OUT] = 2
     state[b.S_ELEMENT] = -1
     state[b.S_CURRENT] = -1
+    # From front to back, one run of text, declaration, end tag or start tag at a time.
     i = 0
     while i < n:
-        if src[i] != 60:
+        if src[i] != ch.LESS:
             start = i
-            while i < n and src[i] != 60:
+            while i < n and src[i] != ch.LESS:
                 i += 1
             if state[b.S_SKIPPING] == 0:
                 put_text(src, start, i, out, state, blocks)
-        elif i + 1 < n and src[i + 1] == 33:
+        elif i + 1 < n and src[i + 1] == ch.EXCLAMATION:
             i = _after_declaration(src, i + 1)
-        elif i + 1 < n and src[i + 1] == 47:
+        elif i + 1 < n and src[i + 1] == ch.SLASH:
             start = i + 2
             i = tag_end(src, start)
             name = span_hash(src, start, max(start, i - 1), _ZERO)
             _end_tag(name, ruby, stack, out, state, blocks, elements, marks)
         else:
             i = _start_tag(
-                src, i + 1, tables, ruby, frames, found, stack, out, state, blocks, elements, marks
+                src, i + 1, tables, ruby, frames, said, stack, out, state, blocks, elements, marks
             )
+    # What is still open ends with the page.
     close_block(out, state, blocks)
     for depth in range(state[b.S_DEPTH]):
         if stack[depth, K_ELEMENT] >= 0:

@@ -11,108 +11,80 @@ q = p^a / (p^a + (1-p)^a): a long menu of blocks at p = 0.1 must not outweigh a 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
-from corpus.web.main_text.features import deepest, prefix_sums, readable, sentence_weights
+from corpus.web.html import tags
+from corpus.web.main_text.page import deepest, landmarks, prefix_sums, readable, sentence_weights
+from filters.kernels.kernel import columns, kernel
 
 CANDIDATES = 16  # elements kept, best EF1 first
 THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
+SHARES = (0.9, 0.7, 0.4)  # of the page's sentences, in the deepest element that holds them
+KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `waste`, not judged
+EDGE = 3  # blocks at each end of an element, and on each side of it, whose mean p is taken
 
-NAMES = (
-    *(
-        "ef1",
-        "ef2",
-        "ef4",
-        "precision",
-        "recall",
-        "rank",
-        "behind",
-        "weight",
-        "share",
-        "sentence_share",
-        "sentence_density",
-        "link_density",
-        "blocks",
-        "block_share",
-        "before",
-        "after",
-        "depth",
-        "bad",
-        "good",
-        "landmark",
-        "article",
-        "header",
-    ),
-    *(f"own{k}" for k in range(16)),
-    *(
-        "body",
-        "section",
-        "cell",
-        "item",
-        "paragraph",
-        "heading",
-        "children",
-        "siblings",
-        "of_parent",
-        "mass_of_parent",
-        "parent_bad",
-        "parent_links",
-    ),
-    *("is_best", "has_best", "in_best", "has90", "has70", "has40", "is70", "is40"),
-    *(
-        "has_h1",
-        "from_h1",
-        "first",
-        "last",
-        "outside_before",
-        "outside_after",
-        "low_inside",
-        "high_outside",
-        "largest",
-        "media",
-        "page_blocks",
-        "page_weight",
-        "page_links",
-        "page_mean",
-        "articles",
-        "is_main",
-        "in_main",
-        "page_main",
-    ),
-    *("threshold", "kept", "kept_share", "kept_mean", "kept_ef1", "kept_recall", "kept_blocks"),
+# The columns in order, each said once. How well the element fits the probable text (ef1, ef2, ef4:
+# expected F1 with p sharpened by that power; the others by 2), and how much of the page it is.
+_FIT = (
+    "ef1 ef2 ef4 precision recall rank behind weight share sentence_share sentence_density "
+    "link_density blocks block_share before after"
+)
+_TREE = "depth bad good landmark article header"
+_ELEMENT = "body section cell item paragraph heading children siblings"
+# Beside the next wider element, Readability's choice, the holders of SHARES and the heading.
+_OTHERS = (
+    "of_parent mass_of_parent parent_bad parent_links is_best has_best in_best has90 has70 has40 "
+    "is70 is40 has_h1 from_h1"
+)
+# Probabilities at its edges, what lies wrong on either side of them; the page.
+_EDGES = (
+    "first last outside_before outside_after low_inside high_outside largest media page_blocks "
+    "page_weight page_links page_mean articles is_main in_main page_main"
+)
+# What the threshold leaves: only these differ between the options of one element.
+_KEPT = "threshold kept kept_share kept_mean kept_ef1 kept_recall kept_blocks"
+NAMES: tuple[str, ...] = (
+    *_FIT.split(),
+    *_TREE.split(),
+    *(f"own_{kind}" for kind in KINDS),  # class words of the element
+    *_ELEMENT.split(),
+    *_OTHERS.split(),
+    *_EDGES.split(),
+    *_KEPT.split(),
 )
 COUNT = len(NAMES)
-SHARP_EF1 = NAMES.index("ef4")
-_OWN = COUNT - 7  # columns that do not depend on the threshold
+column = columns(NAMES)
+SHARP_EF1 = column.ef4
+_OWN = column.threshold  # columns before it do not depend on the threshold
 
 
-@njit(cache=True, nogil=True)
-def sharpened(p: np.ndarray, a: float) -> np.ndarray:
-    """q = p^a / (p^a + (1-p)^a), float64 like p."""
-    yes = p**a
-    no = (1.0 - p) ** a
+@kernel
+def sharpened(p: np.ndarray, power: float) -> np.ndarray:
+    """q = p^power / (p^power + (1-p)^power), float64 like p."""
+    yes = p**power
+    no = (1.0 - p) ** power
     return yes / (yes + no + 1e-12)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ef1(inside: np.ndarray, total: np.ndarray, first: int, end: int) -> float:
     return 2.0 * (inside[end] - inside[first]) / (total[end] - total[first] + inside[-1] + 1e-9)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mean(values: np.ndarray, start: int, end: int) -> float:
     lo, hi = max(0, start), min(len(values), end)
     return values[lo:hi].mean() if hi > lo else 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Elements by falling EF1 (int64 [k], k <= CANDIDATES); of equal ranges only the deepest."""
-    m = len(elements)
-    scores = np.full(m, -1.0)
-    for e in range(m):
+    """Elements by falling EF1 (int64 [k], k <= CANDIDATES); of equal ranges only the deepest.
+
+    mass, weights: prefix sums (float64 [n + 1]) of probable and of all weight.
+    """
+    scores = np.full(len(elements), -1.0)
+    for e in range(len(elements)):
         first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
         if end <= first:
             continue
@@ -125,8 +97,10 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
     count = 0
     out = np.empty(CANDIDATES, dtype=np.int64)
     while count < CANDIDATES:
-        best = int(np.argmax(scores)) if m else 0
-        if m == 0 or scores[best] <= 0.0:
+        if len(elements) == 0:
+            break
+        best = int(np.argmax(scores))
+        if scores[best] <= 0.0:
             break
         out[count] = best
         count += 1
@@ -134,29 +108,32 @@ def candidates(elements: np.ndarray, mass: np.ndarray, weights: np.ndarray) -> n
     return out[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def waste(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     """Blocks that never stay (bool [n]): cookie banners, and links in nav, aside and footer."""
     n = len(blocks)
     out = np.zeros(n, dtype=np.bool_)
     for i in range(n):
-        e = blocks[i, b.B_ELEMENT]
-        if e >= 0:
-            links = elements[e, b.E_LANDMARK] & 1 and (
+        owner = blocks[i, b.B_ELEMENT]
+        if owner >= 0:
+            links = elements[owner, b.E_LANDMARK] & b.L_ASIDE and (
                 5 * blocks[i, b.B_LINKED] >= 4 * blocks[i, b.B_WEIGHT]
             )
-            out[i] = links or elements[e, b.E_OVER] & t.COOKIE
+            out[i] = links or elements[owner, b.E_OVER] & tags.COOKIE
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def options(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray, dropped: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Element (int64 [k]), threshold (float64 [k]) and features (float32 [k, COUNT]) of options.
 
-    `dropped` is what `waste` returns. A threshold that keeps what a lower one keeps is left out.
+    blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH]; p float64 [n]: probability that a block
+    is content; dropped bool [n] is what `waste` returns. A threshold that keeps what a lower one
+    keeps is left out.
     """
+    # Once an element: what no threshold changes.
     chosen, own = _container_features(blocks, elements, p)
     unit = blocks[:, b.B_WEIGHT].astype(np.float64)
     weights = prefix_sums(unit)
@@ -165,8 +142,9 @@ def options(
     element = np.empty(most, dtype=np.int64)
     threshold = np.empty(most, dtype=np.float64)
     out = np.empty((most, COUNT), dtype=np.float32)
-    last = np.full(len(chosen), -1.0)
+    kept_before = np.full(len(chosen), -1.0)  # blocks that the threshold before left
     k = 0
+    # Once a threshold: prefix sums of what stays; then a row for every element it changes.
     for low in THRESHOLDS:
         stays = (p >= low) & ~dropped
         number = prefix_sums(stays)
@@ -175,133 +153,145 @@ def options(
         for c in range(len(chosen)):
             first, end = elements[chosen[c], b.E_FIRST], elements[chosen[c], b.E_END]
             count = number[end] - number[first]
-            if count == last[c]:
+            if count == kept_before[c]:
                 continue
-            last[c] = count
-            w, m = kept[end] - kept[first], mass[end] - mass[first]
-            x = out[k]
-            x[:_OWN] = own[c]
-            x[_OWN] = low
-            x[_OWN + 1] = np.log1p(w)
-            x[_OWN + 2] = w / max(weights[end] - weights[first], 1.0)
-            x[_OWN + 3] = m / max(w, 1e-9)
-            x[_OWN + 4] = 2.0 * m / (w + page + 1e-9)
-            x[_OWN + 5] = m / max(page, 1e-9)
-            x[_OWN + 6] = count / max(end - first, 1)
+            kept_before[c] = count
+            weight, probable = kept[end] - kept[first], mass[end] - mass[first]
+            row = out[k]
+            row[:_OWN] = own[c]
+            row[column.threshold] = low
+            row[column.kept] = np.log1p(weight)
+            row[column.kept_share] = weight / max(weights[end] - weights[first], 1.0)
+            row[column.kept_mean] = probable / max(weight, 1e-9)
+            row[column.kept_ef1] = 2.0 * probable / (weight + page + 1e-9)
+            row[column.kept_recall] = probable / max(page, 1e-9)
+            row[column.kept_blocks] = count / max(end - first, 1)
             element[k] = chosen[c]
             threshold[k] = low
             k += 1
     return element[:k], threshold[:k], out[:k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _container_features(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidate elements (int64 [k]) and the features that hold for every threshold."""
+    """Candidate elements (int64 [k]) and their features that hold for every threshold
+    (float32 [k, _OWN])."""
+    # Of the page, once: prefix sums, so that every total of an element is one subtraction.
     n = len(blocks)
     unit = blocks[:, b.B_WEIGHT].astype(np.float64)
     weights = prefix_sums(unit)
     linked = prefix_sums(blocks[:, b.B_LINKED])
-    sentence = sentence_weights(blocks)
-    sentences = prefix_sums(sentence)
+    sentences = prefix_sums(sentence_weights(blocks))
     mass1 = prefix_sums(unit * p)
     mass = prefix_sums(unit * sharpened(p, 2.0))
     mass4 = prefix_sums(unit * sharpened(p, 4.0))
     low = prefix_sums(unit * (p < 0.2))
     high = prefix_sums(unit * (p > 0.7))
+    total = max(weights[n], 1.0)
+    # Which elements are asked about, and the page's landmarks they are compared with.
     chosen = candidates(elements, mass, weights)
     out = np.zeros((len(chosen), _OWN), dtype=np.float32)
     best = readable(blocks, elements, weights, linked)
-    at90, at70 = deepest(elements, sentences, 0.9), deepest(elements, sentences, 0.7)
-    at40 = deepest(elements, sentences, 0.4)
-    h1, articles, mains = -1, 0, 0
-    for e in range(len(elements)):
-        mains += (elements[e, b.E_OWN_LANDMARK] & 64) != 0
-        first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
-        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and end > first:
-            h1 = first
-        articles += (elements[e, b.E_OWN_LANDMARK] & 68) == 4
-    total = max(weights[n], 1.0)
+    holders = np.empty(len(SHARES), dtype=np.int64)
+    for k in range(len(SHARES)):
+        holders[k] = deepest(elements, sentences, SHARES[k])
+    h1, articles, mains = landmarks(elements)
     top = 0.0
     for k in range(len(chosen)):
-        x = out[k]
-        row = elements[chosen[k]]
-        first, end = row[b.E_FIRST], row[b.E_END]
+        row = out[k]
+        element = elements[chosen[k]]
+        first, end = element[b.E_FIRST], element[b.E_END]
         inside = max(weights[end] - weights[first], 1.0)
-        x[0] = _ef1(mass1, weights, first, end)
-        x[1] = _ef1(mass, weights, first, end)
-        x[2] = _ef1(mass4, weights, first, end)
+        probable = mass[end] - mass[first]
+        in_sentences = sentences[end] - sentences[first]
+
+        # How well it fits the probable text, and how much of the page it is.
+        row[column.ef1] = _ef1(mass1, weights, first, end)
+        row[column.ef2] = _ef1(mass, weights, first, end)
+        row[column.ef4] = _ef1(mass4, weights, first, end)
         if k == 0:
-            top = x[1]
-        x[3] = (mass[end] - mass[first]) / inside
-        x[4] = (mass[end] - mass[first]) / max(mass[n], 1e-9)
-        x[5] = k
-        x[6] = top - x[1]
-        x[7] = np.log1p(inside)
-        x[8] = inside / total
-        x[9] = (sentences[end] - sentences[first]) / max(sentences[n], 1.0)
-        x[10] = (sentences[end] - sentences[first]) / inside
-        x[11] = (linked[end] - linked[first]) / inside
-        x[12] = np.log1p(end - first)
-        x[13] = (end - first) / n
-        x[14] = first / n
-        x[15] = (n - end) / n
-        x[16] = row[b.E_DEPTH]
-        x[17] = row[b.E_BAD]
-        x[18] = row[b.E_GOOD]
-        x[19] = row[b.E_LANDMARK] & 1
-        x[20] = (row[b.E_OWN_LANDMARK] >> 2) & 3
-        x[21] = (row[b.E_LANDMARK] >> 1) & 1
-        for j in range(16):
-            x[22 + j] = (row[b.E_FLAGS] >> j) & 1
-        props = row[b.E_PROPS]
-        x[38] = row[b.E_TAG] == t.BODY or row[b.E_TAG] == t.HTML
-        x[39] = (props & t.SECTION) != 0
-        x[40] = (props & t.CELL) != 0
-        x[41] = (props & (t.ITEM | t.LIST)) != 0
-        x[42] = row[b.E_TAG] == t.P
-        x[43] = (props & t.HEADING) != 0
-        x[44] = row[b.E_CHILDREN]
-        up = row[b.E_PARENT]
-        x[45] = elements[up, b.E_CHILDREN] if up >= 0 else 0
+            top = row[column.ef2]
+        row[column.precision] = probable / inside
+        row[column.recall] = probable / max(mass[n], 1e-9)
+        row[column.rank] = k
+        row[column.behind] = top - row[column.ef2]
+        row[column.weight] = np.log1p(inside)
+        row[column.share] = inside / total
+        row[column.sentence_share] = in_sentences / max(sentences[n], 1.0)
+        row[column.sentence_density] = in_sentences / inside
+        row[column.link_density] = (linked[end] - linked[first]) / inside
+        row[column.blocks] = np.log1p(end - first)
+        row[column.block_share] = (end - first) / n
+        row[column.before] = first / n
+        row[column.after] = (n - end) / n
+
+        # What its author says it is: place in the tree, landmarks, class words, tag.
+        own, over, props = element[b.E_OWN_LANDMARK], element[b.E_LANDMARK], element[b.E_PROPS]
+        row[column.depth] = element[b.E_DEPTH]
+        row[column.bad] = element[b.E_BAD]
+        row[column.good] = element[b.E_GOOD]
+        row[column.landmark] = (over & b.L_ASIDE) != 0
+        row[column.article] = (own // b.L_ARTICLE) & 3  # 1 article, 2 its body, 3 both
+        row[column.header] = (over & b.L_HEADER) != 0
+        for j in range(len(KINDS)):
+            row[column.own_nav + j] = (element[b.E_FLAGS] >> j) & 1
+        row[column.body] = element[b.E_TAG] == tags.BODY or element[b.E_TAG] == tags.HTML
+        row[column.section] = (props & tags.SECTION) != 0
+        row[column.cell] = (props & tags.CELL) != 0
+        row[column.item] = (props & (tags.ITEM | tags.LIST)) != 0
+        row[column.paragraph] = element[b.E_TAG] == tags.P
+        row[column.heading] = (props & tags.HEADING) != 0
+        row[column.children] = element[b.E_CHILDREN]
+
+        # Beside the next wider element: an option is wrong when that one would win as well.
+        up = element[b.E_PARENT]
+        row[column.siblings] = elements[up, b.E_CHILDREN] if up >= 0 else 0
         while up >= 0 and elements[up, b.E_FIRST] == first and elements[up, b.E_END] == end:
             up = elements[up, b.E_PARENT]
         if up >= 0:
-            f, g = elements[up, b.E_FIRST], elements[up, b.E_END]
-            x[46] = inside / max(weights[g] - weights[f], 1.0)
-            x[47] = (mass[end] - mass[first]) / max(mass[g] - mass[f], 1e-9)
-            x[48] = elements[up, b.E_BAD]
-            x[49] = (linked[g] - linked[f]) / max(weights[g] - weights[f], 1.0)
+            up_first, up_end = elements[up, b.E_FIRST], elements[up, b.E_END]
+            wider = max(weights[up_end] - weights[up_first], 1.0)
+            row[column.of_parent] = inside / wider
+            row[column.mass_of_parent] = probable / max(mass[up_end] - mass[up_first], 1e-9)
+            row[column.parent_bad] = elements[up, b.E_BAD]
+            row[column.parent_links] = (linked[up_end] - linked[up_first]) / wider
+
+        # Beside what simpler rules would take: Readability's choice, the holders, the heading.
         if best >= 0:
-            f, g = elements[best, b.E_FIRST], elements[best, b.E_END]
-            x[50] = f == first and g == end
-            x[51] = first <= f and g <= end
-            x[52] = f <= first and end <= g
-        for j in range(3):
-            mark = at90 if j == 0 else (at70 if j == 1 else at40)
-            if mark >= 0:
-                f, g = elements[mark, b.E_FIRST], elements[mark, b.E_END]
-                x[53 + j] = first <= f and g <= end
+            its_first, its_end = elements[best, b.E_FIRST], elements[best, b.E_END]
+            row[column.is_best] = its_first == first and its_end == end
+            row[column.has_best] = first <= its_first and its_end <= end
+            row[column.in_best] = its_first <= first and end <= its_end
+        for j in range(len(SHARES)):
+            if holders[j] >= 0:
+                its_first = elements[holders[j], b.E_FIRST]
+                its_end = elements[holders[j], b.E_END]
+                row[column.has90 + j] = first <= its_first and its_end <= end
                 if j > 0:
-                    x[55 + j] = f == first and g == end
+                    row[column.is70 + j - 1] = its_first == first and its_end == end
         if h1 >= 0:
-            x[58] = first <= h1 < end
-            x[59] = first - h1
-        x[60] = _mean(p, first, min(first + 3, end))
-        x[61] = _mean(p, max(end - 3, first), end)
-        x[62] = _mean(p, first - 3, first)
-        x[63] = _mean(p, end, end + 3)
-        x[64] = (low[end] - low[first]) / inside
-        x[65] = (high[n] - high[end] + high[first]) / total
-        x[66] = unit[first:end].max() / inside
-        x[67] = row[b.E_MEDIA]
-        x[68] = np.log1p(n)
-        x[69] = np.log1p(total)
-        x[70] = linked[n] / total
-        x[71] = mass[n] / total
-        x[72] = articles
-        x[73] = (row[b.E_OWN_LANDMARK] & 64) != 0
-        x[74] = (row[b.E_LANDMARK] & 64) != 0
-        x[75] = mains
+            row[column.has_h1] = first <= h1 < end
+            row[column.from_h1] = first - h1
+
+        # At its edges and beyond: probable text left outside, improbable text taken in.
+        row[column.first] = _mean(p, first, min(first + EDGE, end))
+        row[column.last] = _mean(p, max(end - EDGE, first), end)
+        row[column.outside_before] = _mean(p, first - EDGE, first)
+        row[column.outside_after] = _mean(p, end, end + EDGE)
+        row[column.low_inside] = (low[end] - low[first]) / inside
+        row[column.high_outside] = (high[n] - high[end] + high[first]) / total
+        row[column.largest] = unit[first:end].max() / inside
+        row[column.media] = element[b.E_MEDIA]
+
+        # The page, last: what is much on one page is little on another.
+        row[column.page_blocks] = np.log1p(n)
+        row[column.page_weight] = np.log1p(total)
+        row[column.page_links] = linked[n] / total
+        row[column.page_mean] = mass[n] / total
+        row[column.articles] = articles
+        row[column.is_main] = (own & b.L_MAIN) != 0
+        row[column.in_main] = (over & b.L_MAIN) != 0
+        row[column.page_main] = mains
     return chosen, out

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from corpus.web.html.document import RUBY, Document, parse
 from corpus.web.html.metadata import metadata
+from corpus.web.main_text import containers, features
 from corpus.web.main_text.forest import Forest, load_forest
 from corpus.web.main_text.lines import clean_lines
 from corpus.web.main_text.select import METHODS, choose, joined
@@ -44,7 +45,10 @@ class Page(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _forests() -> tuple[Forest, Forest]:
-    return load_forest(MODEL, "block"), load_forest(MODEL, "container")
+    return (
+        load_forest(MODEL, "block", features.NAMES),
+        load_forest(MODEL, "container", containers.NAMES),
+    )
 
 
 def main_text(document: Document) -> tuple[str, str]:
@@ -64,7 +68,4 @@ def extract(html: str | bytes | Document, url: str = "", ruby: str = "drop") -> 
         raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")
     document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
     text, method = main_text(document)
-    about = metadata(document, url)
-    return Page(
-        text, about.title, about.date, about.author, about.site, method, len(document.blocks)
-    )
+    return Page(text, *metadata(document, url), method, len(document.blocks))

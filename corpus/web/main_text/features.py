@@ -2,349 +2,240 @@
 
 No feature says which language a page is in: the training pages are news in many languages and
 Japanese documentation, so kana shares would teach "Japanese means documentation" (extraction.md).
+The shipped model stores NAMES beside its forest and is read only where they agree (forest.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
+from corpus.web.main_text.page import deepest, landmarks, prefix_sums, readable, sentence_weights
+from filters.kernels.kernel import columns, kernel
 
-WINDOWS = (1, 2, 4, 8, 16)
-SENTENCE_WEIGHT = 150  # a block of 15 CJK characters with a stop counts as sentence text
+WINDOWS = (1, 2, 4, 8, 16)  # blocks on either side whose text, links and sentences are summed
+WINDOW = ("text", "links", "sentences")
+OFFSETS = (-2, -1, 1, 2)  # neighbours that are looked at one by one
+NEIGHBOUR = ("length", "link_share", "sentence", "same_element")
+LEVELS = (1, 2, 3, 4)  # elements above the block's own, each of a wider range than the one before
+LEVEL = ("weight", "share", "links", "sentences", "blocks")
+SHARES = (0.9, 0.7, 0.4, 0.2)  # of the page's sentences, in the deepest element that holds them
+PEAK = 4  # blocks on either side of the page's densest place
+KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `containers.waste`, not judged
 
-NAMES = (
-    *(
-        "length",
-        "link_share",
-        "stops",
-        "stop_rate",
-        "comma_rate",
-        "last",
-        "digit_rate",
-        "bar_rate",
-        "breaks",
-        "bold",
-        "links",
-        "dates",
-        "copyright",
-        "pre",
-        "mean_line",
-    ),
-    *(
-        "block_place",
-        "weight_place",
-        "depth",
-        "bad",
-        "good",
-        "aside",
-        "header",
-        "article",
-        "article_body",
-        "form",
-        "aria_hidden",
-        "tables",
-        "lists",
-        "items",
-    ),
-    *(
-        "nav",
-        "side",
-        "frame",
-        "share",
-        "related",
-        "advert",
-        "comment",
-        "byline",
-        "form_word",
-        "content",
-        "body_text",
-        "wrap",
-        "hidden",
-        "notice",
-        "author",
-        "listing",
-    ),
-    *(
-        "inline_bad",
-        "inline_byline",
-        "own_bad",
-        "own_good",
-        "heading",
-        "is_p",
-        "is_li",
-        "is_cell",
-        "is_definition",
-        "is_div",
-        "siblings",
-    ),
-    *(f"{name}{size}" for size in WINDOWS for name in ("text", "links", "sentences")),
-    *(
-        f"{name}{offset}"
-        for offset in ("-2", "-1", "+1", "+2")
-        for name in ("length", "link_share", "sentence", "same_element")
-    ),
-    *(
-        f"{name}_up{level}"
-        for level in (1, 2, 3, 4)
-        for name in ("weight", "share", "links", "sentences", "blocks")
-    ),
-    *("page_blocks", "page_weight", "page_links", "page_sentences"),
-    *(
-        "in_best",
-        "best_share",
-        "in90",
-        "in70",
-        "in40",
-        "in20",
-        "share70",
-        "share40",
-        "place70",
-        "place40",
-        "after_h1",
-        "from_h1",
-        "from_peak",
-        "best_links",
-        "articles",
-        "in_main",
-        "page_main",
-        "only_article",
-    ),
+# The columns in order, each said once. `_share` names are shares of the block's or the page's
+# weight; `per_` names are stops and commas per 30, bars per 10 CJK characters.
+_ALONE = (
+    "log_weight link_share stops per_stops per_commas last digit_share per_bars breaks bold_share "
+    "links dates copyright pre mean_line block_place weight_place"
+)
+# Of its element: depth, ancestors named like boilerplate and like content, landmarks over it.
+_ELEMENT = "depth bad good aside header article article_body form aria_hidden tables lists items"
+# Class words of the inline elements in it and of its own element; what that element is.
+_OWN = (
+    "inline_bad inline_byline own_bad own_good in_heading is_p is_item is_cell is_heading "
+    "is_section siblings"
+)
+# Its page, and its place to the page's best element, first heading and densest place.
+_PAGE = (
+    "page_blocks page_weight page_links page_sentences in_best best_share in90 in70 in40 in20 "
+    "share70 share40 place70 place40 after_h1 from_h1 from_peak best_links articles in_main "
+    "page_main only_article"
+)
+NAMES: tuple[str, ...] = (
+    *_ALONE.split(),
+    *_ELEMENT.split(),
+    *(f"over_{kind}" for kind in KINDS),  # class words of its element and of those above
+    *_OWN.split(),
+    *(f"{part}_within{size}" for size in WINDOWS for part in WINDOW),
+    *(f"{part}_at{offset}" for offset in OFFSETS for part in NEIGHBOUR),
+    *(f"{part}_up{level}" for level in LEVELS for part in LEVEL),
+    *_PAGE.split(),
 )
 COUNT = len(NAMES)
+column = columns(NAMES)
+window, neighbour, above = columns(WINDOW), columns(NEIGHBOUR), columns(LEVEL)
+_WINDOWS, _NEIGHBOURS, _LEVELS = (  # where these families begin
+    NAMES.index(first) for first in ("text_within1", "length_at-2", "weight_up1")
+)
 
 
-@njit(cache=True, nogil=True)
-def sentence_weights(blocks: np.ndarray) -> np.ndarray:
-    """Weight of the blocks that read like sentences (float64 [n]), 0 for the others."""
-    n = len(blocks)
-    out = np.zeros(n, dtype=np.float64)
-    for i in range(n):
-        weight = blocks[i, b.B_WEIGHT]
-        if blocks[i, b.B_STOPS] > 0 and weight >= SENTENCE_WEIGHT:
-            if 2 * blocks[i, b.B_LINKED] < weight:
-                out[i] = weight - blocks[i, b.B_LINKED]
-    return out
+@kernel
+def _log(value: float) -> float:
+    return np.log1p(value if value > 0 else 0.0)
 
 
-@njit(cache=True, nogil=True)
-def prefix_sums(values: np.ndarray) -> np.ndarray:
-    """float64 [n + 1]: sums of the first k values."""
-    out = np.zeros(len(values) + 1, dtype=np.float64)
-    for i in range(len(values)):
-        out[i + 1] = out[i] + values[i]
-    return out
+@kernel
+def _own_features(
+    row: np.ndarray, block: np.ndarray, element: np.ndarray, parent: np.ndarray
+) -> None:
+    """Features of the block alone and of its element, into `row` (float32 [COUNT])."""
+    weight = max(block[b.B_WEIGHT], 1)
+    chars = max(block[b.B_CHARS], 1)
+    row[column.log_weight] = _log(weight)
+    row[column.link_share] = block[b.B_LINKED] / weight
+    row[column.stops] = block[b.B_STOPS]
+    row[column.per_stops] = 300.0 * block[b.B_STOPS] / weight
+    row[column.per_commas] = 300.0 * block[b.B_COMMAS] / weight
+    row[column.last] = block[b.B_LAST]
+    row[column.digit_share] = block[b.B_DIGITS] / chars
+    row[column.per_bars] = 100.0 * block[b.B_BARS] / weight
+    row[column.breaks] = block[b.B_BREAKS]
+    row[column.bold_share] = block[b.B_BOLD] / weight
+    row[column.links] = block[b.B_LINKS]
+    row[column.dates] = block[b.B_DATES]
+    row[column.copyright] = block[b.B_COPYRIGHT]
+    row[column.pre] = block[b.B_PRE]
+    row[column.mean_line] = _log(weight / (1.0 + block[b.B_BREAKS]))
 
+    row[column.depth] = element[b.E_DEPTH]
+    row[column.bad] = element[b.E_BAD]
+    row[column.good] = element[b.E_GOOD]
+    over = element[b.E_LANDMARK]
+    row[column.aside] = (over & b.L_ASIDE) != 0
+    row[column.header] = (over & b.L_HEADER) != 0
+    row[column.article] = (over & b.L_ARTICLE) != 0
+    row[column.article_body] = (over & b.L_ARTICLE_BODY) != 0
+    row[column.form] = (over & b.L_FORM) != 0
+    row[column.aria_hidden] = (over & b.L_ARIA_HIDDEN) != 0
+    row[column.tables] = element[b.E_TABLES]
+    row[column.lists] = element[b.E_LISTS]
+    row[column.items] = element[b.E_ITEMS]
+    for k in range(len(KINDS)):
+        row[column.over_nav + k] = (element[b.E_OVER] >> k) & 1
 
-@njit(cache=True, nogil=True)
-def deepest(elements: np.ndarray, sums: np.ndarray, share: float) -> int:
-    """The deepest element that holds at least `share` of the page's total; -1 if there is none."""
-    total = sums[-1]
-    found = -1
-    if total <= 0:
-        return found
-    for e in range(len(elements)):
-        if elements[e, b.E_PARENT] == found or found < 0:
-            inside = sums[elements[e, b.E_END]] - sums[elements[e, b.E_FIRST]]
-            if inside >= share * total:
-                found = e
-    return found
-
-
-@njit(cache=True, nogil=True)
-def readable(
-    blocks: np.ndarray, elements: np.ndarray, weights: np.ndarray, linked: np.ndarray
-) -> int:
-    """The element a Readability-like score prefers: paragraphs pass points up, links reduce them.
-
-    After mozilla/readability's `_grabArticle`: 1 + commas + length/100 (at most 3) to the parent,
-    half to the grandparent, a third of that to the next two.
-    """
-    scores = np.zeros(len(elements), dtype=np.float64)
-    for i in range(len(blocks)):
-        weight = blocks[i, b.B_WEIGHT]
-        if weight < SENTENCE_WEIGHT or 2 * blocks[i, b.B_LINKED] > weight:
-            continue
-        points = 1.0 + blocks[i, b.B_COMMAS] + min(weight / 500.0, 3.0)
-        e = blocks[i, b.B_ELEMENT]
-        if e >= 0 and not (elements[e, b.E_PROPS] & t.SECTION):
-            e = elements[e, b.E_PARENT]
-        divider = 1.0
-        for level in range(4):
-            if e < 0:
-                break
-            scores[e] += points / divider
-            divider = 2.0 if level == 0 else 3.0 * (level + 1)
-            e = elements[e, b.E_PARENT]
-    best, top = -1, 0.0
-    for e in range(len(elements)):
-        if scores[e] > 0:
-            first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
-            total = weights[end] - weights[first]
-            score = scores[e] * (1.0 - (linked[end] - linked[first]) / max(total, 1.0))
-            if elements[e, b.E_BAD] > 0:
-                score *= 0.5
-            if score > top:
-                best, top = e, score
-    return best
-
-
-@njit(cache=True, nogil=True)
-def _log(x: float) -> float:
-    return np.log1p(x if x > 0 else 0.0)
-
-
-@njit(cache=True, nogil=True)
-def _own(x: np.ndarray, row: np.ndarray, element: np.ndarray, parent: np.ndarray) -> int:
-    """Features of the block alone and of its element; returns how many."""
-    weight = max(row[b.B_WEIGHT], 1)
-    chars = max(row[b.B_CHARS], 1)
-    x[0] = _log(weight)
-    x[1] = row[b.B_LINKED] / weight
-    x[2] = row[b.B_STOPS]
-    x[3] = 300.0 * row[b.B_STOPS] / weight
-    x[4] = 300.0 * row[b.B_COMMAS] / weight
-    x[5] = row[b.B_LAST]
-    x[6] = row[b.B_DIGITS] / chars
-    x[7] = 100.0 * row[b.B_BARS] / weight
-    x[8] = row[b.B_BREAKS]
-    x[9] = row[b.B_BOLD] / weight
-    x[10] = row[b.B_LINKS]
-    x[11] = row[b.B_DATES]
-    x[12] = row[b.B_COPYRIGHT]
-    x[13] = row[b.B_PRE]
-    x[14] = _log(weight / (1.0 + row[b.B_BREAKS]))
-    x[17] = element[b.E_DEPTH]
-    x[18] = element[b.E_BAD]
-    x[19] = element[b.E_GOOD]
-    for k in range(6):
-        x[20 + k] = (element[b.E_LANDMARK] >> k) & 1
-    x[22], x[21] = (element[b.E_LANDMARK] >> 2) & 1, (element[b.E_LANDMARK] >> 1) & 1
-    x[26] = element[b.E_TABLES]
-    x[27] = element[b.E_LISTS]
-    x[28] = element[b.E_ITEMS]
-    for k in range(16):
-        x[29 + k] = (element[b.E_OVER] >> k) & 1
-    x[45] = (row[b.B_INLINE] & t.BOILERPLATE) != 0
-    x[46] = (row[b.B_INLINE] & t.BYLINE) != 0
-    x[47] = (element[b.E_FLAGS] & t.BOILERPLATE) != 0
-    x[48] = (element[b.E_FLAGS] & (t.CONTENT | t.BODYTEXT)) != 0
-    x[49] = element[b.E_HEADING]
+    row[column.inline_bad] = (block[b.B_INLINE] & tags.BOILERPLATE) != 0
+    row[column.inline_byline] = (block[b.B_INLINE] & tags.BYLINE) != 0
+    row[column.own_bad] = (element[b.E_FLAGS] & tags.BOILERPLATE) != 0
+    row[column.own_good] = (element[b.E_FLAGS] & (tags.CONTENT | tags.BODYTEXT)) != 0
+    row[column.in_heading] = element[b.E_HEADING]
     props = element[b.E_PROPS]
-    x[50] = element[b.E_TAG] == t.P
-    x[51] = (props & t.ITEM) != 0
-    x[52] = (props & t.CELL) != 0
-    x[53] = (props & t.HEADING) != 0
-    x[54] = (props & t.SECTION) != 0
-    x[55] = parent[b.E_CHILDREN]
-    return 56
+    row[column.is_p] = element[b.E_TAG] == tags.P
+    row[column.is_item] = (props & tags.ITEM) != 0
+    row[column.is_cell] = (props & tags.CELL) != 0
+    row[column.is_heading] = (props & tags.HEADING) != 0
+    row[column.is_section] = (props & tags.SECTION) != 0
+    row[column.siblings] = parent[b.E_CHILDREN]
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _densest(sentences: np.ndarray, n: int) -> int:
+    """The first block around which most sentence weight stands, PEAK blocks on either side."""
+    peak, height = 0, -1.0
+    for i in range(n):
+        lo, hi = max(0, i - PEAK), min(n, i + PEAK + 1)
+        if sentences[hi] - sentences[lo] > height:
+            peak, height = i, sentences[hi] - sentences[lo]
+    return peak
+
+
+@kernel
 def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
-    """Features of all blocks of a page: float32 [n, COUNT], columns in the order of NAMES."""
+    """Features of all blocks of a page: float32 [n, COUNT], columns in the order of NAMES.
+
+    blocks int32 [n, B_WIDTH] and elements int32 [m, E_WIDTH] as in `corpus.web.html.blocks`; all
+    zeros for a page without elements.
+    """
     n = len(blocks)
     out = np.zeros((n, COUNT), dtype=np.float32)
     if n == 0 or len(elements) == 0:
         return out
+    # Of the page, once: prefix sums, and the elements and places every block is compared with.
     weights = prefix_sums(blocks[:, b.B_WEIGHT])
     linked = prefix_sums(blocks[:, b.B_LINKED])
     sentence = sentence_weights(blocks)
     sentences = prefix_sums(sentence)
     total = max(weights[n], 1.0)
     best = readable(blocks, elements, weights, linked)
-    marks = np.empty(5, dtype=np.int64)
-    marks[0] = best
-    marks[1] = deepest(elements, sentences, 0.9)
-    marks[2] = deepest(elements, sentences, 0.7)
-    marks[3] = deepest(elements, sentences, 0.4)
-    marks[4] = deepest(elements, sentences, 0.2)
-    h1 = -1
-    articles, mains = 0, 0
-    for e in range(len(elements)):
-        mains += (elements[e, b.E_OWN_LANDMARK] & 64) != 0
-        first, end = elements[e, b.E_FIRST], elements[e, b.E_END]
-        if h1 < 0 and elements[e, b.E_TAG] == t.H1 and end > first:
-            h1 = first
-        articles += (elements[e, b.E_OWN_LANDMARK] & 68) == 4
-    peak, height = 0, -1.0
-    for i in range(n):
-        lo, hi = max(0, i - 4), min(n, i + 5)
-        if sentences[hi] - sentences[lo] > height:
-            peak, height = i, sentences[hi] - sentences[lo]
+    holders = np.empty(len(SHARES), dtype=np.int64)
+    for k in range(len(SHARES)):
+        holders[k] = deepest(elements, sentences, SHARES[k])
+    h1, articles, mains = landmarks(elements)
+    peak = _densest(sentences, n)
     root = elements[0]
     for i in range(n):
-        x = out[i]
-        e = blocks[i, b.B_ELEMENT]
-        element = elements[e] if e >= 0 else root
+        row = out[i]
+        owner = blocks[i, b.B_ELEMENT]
+        element = elements[owner] if owner >= 0 else root
         parent = elements[element[b.E_PARENT]] if element[b.E_PARENT] >= 0 else element
-        j = _own(x, blocks[i], element, parent)
-        x[15] = i / n
-        x[16] = weights[i] / total
-        for size in (1, 2, 4, 8, 16):
+        _own_features(row, blocks[i], element, parent)
+        row[column.block_place] = i / n
+        row[column.weight_place] = weights[i] / total
+
+        # What stands around it: articles come in runs, a lone sentence amid links is a teaser.
+        at = _WINDOWS
+        for size in WINDOWS:
             lo, hi = max(0, i - size), min(n, i + size + 1)
             around = weights[hi] - weights[lo]
             links = linked[hi] - linked[lo]
-            x[j] = _log(around - links)
-            x[j + 1] = links / max(around, 1.0)
-            x[j + 2] = (sentences[hi] - sentences[lo]) / max(around, 1.0)
-            j += 3
-        for offset in (-2, -1, 1, 2):
+            row[at + window.text] = _log(around - links)
+            row[at + window.links] = links / max(around, 1.0)
+            row[at + window.sentences] = (sentences[hi] - sentences[lo]) / max(around, 1.0)
+            at += len(WINDOW)
+
+        # The next blocks one by one: a row of the same small elements is a list or a menu.
+        at = _NEIGHBOURS
+        for offset in OFFSETS:
             k = i + offset
             if 0 <= k < n:
-                x[j] = _log(blocks[k, b.B_WEIGHT])
-                x[j + 1] = blocks[k, b.B_LINKED] / max(blocks[k, b.B_WEIGHT], 1)
-                x[j + 2] = sentence[k] > 0
+                row[at + neighbour.length] = _log(blocks[k, b.B_WEIGHT])
+                row[at + neighbour.link_share] = blocks[k, b.B_LINKED] / max(
+                    blocks[k, b.B_WEIGHT], 1
+                )
+                row[at + neighbour.sentence] = sentence[k] > 0
                 other = blocks[k, b.B_ELEMENT]
-                x[j + 3] = other == e or (
-                    e >= 0
+                row[at + neighbour.same_element] = other == owner or (
+                    owner >= 0
                     and other >= 0
                     and elements[other, b.E_PARENT] == element[b.E_PARENT]
                     and elements[other, b.E_TAG] == element[b.E_TAG]
                 )
             else:
-                x[j] = -1.0
-            j += 4
+                row[at + neighbour.length] = -1.0
+            at += len(NEIGHBOUR)
+
+        # The elements above it, wrappers of the same range counting once: how large, how linked.
+        at = _LEVELS
         up = element[b.E_PARENT]
         first, end = element[b.E_FIRST], element[b.E_END]
-        for _ in range(4):
+        for _ in LEVELS:
             while up >= 0 and elements[up, b.E_FIRST] == first and elements[up, b.E_END] == end:
                 up = elements[up, b.E_PARENT]
             if up >= 0:
                 first, end = elements[up, b.E_FIRST], elements[up, b.E_END]
             inside = weights[end] - weights[first]
-            x[j] = _log(inside)
-            x[j + 1] = inside / total
-            x[j + 2] = (linked[end] - linked[first]) / max(inside, 1.0)
-            x[j + 3] = (sentences[end] - sentences[first]) / max(inside, 1.0)
-            x[j + 4] = _log(end - first)
-            j += 5
-        x[j] = _log(n)
-        x[j + 1] = _log(weights[n])
-        x[j + 2] = linked[n] / total
-        x[j + 3] = sentences[n] / total
-        j += 4
-        for k in range(5):
-            m = marks[k]
-            inside_mark = m >= 0 and elements[m, b.E_FIRST] <= i < elements[m, b.E_END]
-            x[j if k == 0 else j + k + 1] = inside_mark
+            row[at + above.weight] = _log(inside)
+            row[at + above.share] = inside / total
+            row[at + above.links] = (linked[end] - linked[first]) / max(inside, 1.0)
+            row[at + above.sentences] = (sentences[end] - sentences[first]) / max(inside, 1.0)
+            row[at + above.blocks] = _log(end - first)
+            at += len(LEVEL)
+
+        # The page, last: what is much on one page is little on another.
+        row[column.page_blocks] = _log(n)
+        row[column.page_weight] = _log(weights[n])
+        row[column.page_links] = linked[n] / total
+        row[column.page_sentences] = sentences[n] / total
         if best >= 0:
-            f, g = elements[best, b.E_FIRST], elements[best, b.E_END]
-            x[j + 1] = (weights[g] - weights[f]) / total
-            x[j + 13] = (linked[g] - linked[f]) / max(weights[g] - weights[f], 1.0)
-        for k in range(2, 4):
-            m = marks[k]
-            if m >= 0:
-                f, g = elements[m, b.E_FIRST], elements[m, b.E_END]
-                x[j + 4 + k] = (weights[g] - weights[f]) / total
-                x[j + 6 + k] = (i - f) / max(g - f, 1)
-        x[j + 10] = i >= h1 if h1 >= 0 else -1.0
-        x[j + 11] = i - h1 if h1 >= 0 else 0
-        x[j + 12] = abs(i - peak)
-        x[j + 14] = articles
-        x[j + 15] = (element[b.E_LANDMARK] & 64) != 0
-        x[j + 16] = mains
-        x[j + 17] = articles == 1 and x[22] > 0
+            first, end = elements[best, b.E_FIRST], elements[best, b.E_END]
+            inside = weights[end] - weights[first]
+            row[column.in_best] = first <= i < end
+            row[column.best_share] = inside / total
+            row[column.best_links] = (linked[end] - linked[first]) / max(inside, 1.0)
+        for k in range(len(SHARES)):
+            holder = holders[k]
+            if holder >= 0:
+                first, end = elements[holder, b.E_FIRST], elements[holder, b.E_END]
+                row[column.in90 + k] = first <= i < end
+                if k == 1 or k == 2:
+                    row[column.share70 + k - 1] = (weights[end] - weights[first]) / total
+                    row[column.place70 + k - 1] = (i - first) / max(end - first, 1)
+        row[column.after_h1] = i >= h1 if h1 >= 0 else -1.0
+        row[column.from_h1] = i - h1 if h1 >= 0 else 0
+        row[column.from_peak] = abs(i - peak)
+        row[column.articles] = articles
+        row[column.in_main] = (element[b.E_LANDMARK] & b.L_MAIN) != 0
+        row[column.page_main] = mains
+        row[column.only_article] = articles == 1 and row[column.article] > 0
     return out

@@ -9,58 +9,65 @@ On a page with one `<main>` that holds MAIN_MASS of the probable text, the eleme
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags as t
+from corpus.web.html import tags
 from corpus.web.main_text.containers import SHARP_EF1, options, waste
 from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
+from filters.kernels import characters as ch
+from filters.kernels.kernel import kernel
 
 EF1_SHARE = 0.4
 MAIN_MASS = 0.2
 MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features would take 0.5 GB
 CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
 OUTSIDE = 10.0  # more than any score
+LIKELY = 0.5
 NONE, CONTAINER, BLOCKS, LARGEST, RULE = range(5)
 METHODS = ("none", "container", "blocks", "largest", "rule")
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple[int, int]:
     """Blocks of the page's only `<main>`, or of the whole page where that says too little."""
-    found = -1
+    main = -1
     for e in range(len(elements)):
-        if elements[e, b.E_OWN_LANDMARK] & 64:
-            if found >= 0:
+        if elements[e, b.E_OWN_LANDMARK] & b.L_MAIN:
+            if main >= 0:
                 return 0, len(blocks)
-            found = e
-    if found < 0:
+            main = e
+    if main < 0:
         return 0, len(blocks)
-    first, end = elements[found, b.E_FIRST], elements[found, b.E_END]
+    first, end = elements[main, b.E_FIRST], elements[main, b.E_END]
     mass = blocks[:, b.B_WEIGHT] * p
     if mass[first:end].sum() < MAIN_MASS * mass.sum():
         return 0, len(blocks)
     return first, end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def choose(
     blocks: np.ndarray, elements: np.ndarray, block_forest: Forest, container_forest: Forest
 ) -> tuple[np.ndarray, int]:
-    """Mask (bool [n]) of the blocks of the main text, and the method that chose them."""
+    """Mask (bool [n]) of the blocks of the main text, and the method that chose them (METHODS).
+
+    blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] as in `corpus.web.html.blocks`.
+    """
     n = len(blocks)
     keep = np.zeros(n, dtype=np.bool_)
     if n == 0 or len(elements) == 0:
         return keep, NONE
     dropped = waste(blocks, elements)
+    # A table or a dump: what is less than half links stays, outside nav, aside and footer.
     if n > MAX_BLOCKS:
         for i in range(n):
-            e = blocks[i, b.B_ELEMENT]
+            owner = blocks[i, b.B_ELEMENT]
             keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
-                e < 0 or not elements[e, b.E_LANDMARK] & 1
+                owner < 0 or not elements[owner, b.E_LANDMARK] & b.L_ASIDE
             )
         return keep & ~dropped, RULE
+    # As a rule: the option of the best score, and in it the blocks that pass its threshold.
     p = probabilities(block_features(blocks, elements), block_forest)
     element, threshold, rows = options(blocks, elements, p, dropped)
     if len(element):
@@ -76,9 +83,11 @@ def choose(
             keep[i] = p[i] >= threshold[best] and not dropped[i]
         if keep.any():
             return keep, CONTAINER
-    keep = (p >= 0.5) & ~dropped
+    # No element holds probable text: the likely blocks, wherever they stand.
+    keep = (p >= LIKELY) & ~dropped
     if keep.any():
         return keep, BLOCKS
+    # Nor is any block likely: the one with most text outside links.
     largest = 0
     for i in range(n):
         if blocks[i, b.B_WEIGHT] - blocks[i, b.B_LINKED] > (
@@ -89,38 +98,41 @@ def choose(
     return keep, LARGEST
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def joined(
     text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray
 ) -> np.ndarray:
-    """UTF-8 bytes of the kept blocks: lines, and tabs between the short cells of a table row."""
+    """UTF-8 bytes (uint8) of the kept blocks: lines, and tabs between the short cells of a row.
+
+    text uint8: the page's text, of which B_START and B_END are positions; keep bool [n].
+    """
     size = 0
     for i in range(len(blocks)):
         if keep[i]:
             size += blocks[i, b.B_END] - blocks[i, b.B_START] + 1
     out = np.empty(size, dtype=np.uint8)
-    o = 0
+    written = 0
     last = -2
     for i in range(len(blocks)):
         if not keep[i]:
             continue
-        if o:
-            e, before = blocks[i, b.B_ELEMENT], blocks[last, b.B_ELEMENT]
+        if written:
+            owner, before = blocks[i, b.B_ELEMENT], blocks[last, b.B_ELEMENT]
             same_row = (
                 last == i - 1
-                and e >= 0
+                and owner >= 0
                 and before >= 0
-                and e != before
-                and elements[e, b.E_PROPS] & t.CELL
-                and elements[before, b.E_PROPS] & t.CELL
-                and elements[e, b.E_PARENT] == elements[before, b.E_PARENT]
+                and owner != before
+                and elements[owner, b.E_PROPS] & tags.CELL
+                and elements[before, b.E_PROPS] & tags.CELL
+                and elements[owner, b.E_PARENT] == elements[before, b.E_PARENT]
                 and blocks[i, b.B_WEIGHT] <= CELL_WEIGHT
                 and blocks[last, b.B_WEIGHT] <= CELL_WEIGHT
             )
-            out[o] = 9 if same_row else 10
-            o += 1
+            out[written] = ch.TAB if same_row else ch.LINE_FEED
+            written += 1
         start, end = blocks[i, b.B_START], blocks[i, b.B_END]
-        out[o : o + end - start] = text[start:end]
-        o += end - start
+        out[written : written + end - start] = text[start:end]
+        written += end - start
         last = i
-    return out[:o]
+    return out[:written]

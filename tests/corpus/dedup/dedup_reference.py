@@ -8,7 +8,8 @@ import unicodedata
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from filters.kernels.kernel import kernel
 
 IGNORED = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 
@@ -145,7 +146,7 @@ def components(n: int, edges: list[tuple[int, int]]) -> list[int]:
     return label
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_pairs(
     order: np.ndarray, owners: np.ndarray, hashes: np.ndarray, starts: np.ndarray, least: Any
 ) -> Any:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.signatures.exact import canonical_url, url_keys
+from corpus.dedup.signatures.exact import url_keys
+from filters.urls.canonical import canonical_url
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,9 @@ def test_no_kanji_is_taken_for_markup(shared_data: Path) -> None:
         text = path.read_bytes().decode("cp932", "ignore")
         text = text.encode("iso2022_jp", "ignore").decode("iso2022_jp")
         assert encoding.decode_as(text.encode("iso2022_jp"), "iso-2022-jp") == (
-            japanese.as_windows(text), 0
-        )  # fmt: skip
+            japanese.as_windows(text),
+            0,
+        )
         seen += len(text)
     assert seen > 100_000
 

@@ -33,16 +33,20 @@ def of_page(html: str, headers: dict[str, str] | None = None) -> dict:
         ("*: noai", ["noai"]),
         ("max-snippet:20, max-image-preview:large, noarchive", ["noarchive"]),
         ("unavailable_after: 25 Jun 2010 15:00:00 PST", ["unavailable_after: 2010-06-25"]),
-        ("unavailable_after: Friday, 25-Jun-10 15:00:00 UTC, noai",
-         ["noai", "unavailable_after: 2010-06-25"]),
-        ("noai, unavailable_after: 2024-06-25T00:00:00+09:00",
-         ["noai", "unavailable_after: 2024-06-25"]),
+        (
+            "unavailable_after: Friday, 25-Jun-10 15:00:00 UTC, noai",
+            ["noai", "unavailable_after: 2010-06-25"],
+        ),
+        (
+            "noai, unavailable_after: 2024-06-25T00:00:00+09:00",
+            ["noai", "unavailable_after: 2024-06-25"],
+        ),
         ("googlebot: unavailable_after: 25 Jun 2010", ["googlebot: unavailable_after: 2010-06-25"]),
         ("unavailable_after: soon", ["unavailable_after"]),
         ("all, index, follow", []),
         ("", []),
     ],
-)  # fmt: skip
+)
 def test_x_robots_tag(header: str, robots: list[str]) -> None:
     assert rights.read({"x-robots-tag": header}, {}, (), (), "")["robots"] == robots
 
@@ -89,9 +93,11 @@ TDMREP = json.dumps(
         {"location": "/images/*.jpg$", "tdm-reservation": 1},
         {"location": "/検索", "tdm-reservation": "1", "tdm-policy": "https://a.example/p"},
         {"location": "/", "tdm-reservation": 1, "tdm-policy": "https://a.example/all"},
-        {"no": "rule"}, 5, None,
+        {"no": "rule"},
+        5,
+        None,
     ]
-).encode()  # fmt: skip
+).encode()
 
 
 def test_tdmrep_json_of_the_archive() -> None:
@@ -194,11 +200,18 @@ def test_any_json_ld_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     "phrase",
     [
-        "無断転載を禁ず", "記事の無断転載・複製を固く禁じます。", "無断での転載はご遠慮ください",
-        "禁無断転載", "Copyright © 2024 Example. All Rights Reserved.", "ALL RIGHTS RESERVED",
-        "許可なく複製・転載することを禁じます", "転載・複製を禁じます", "転載禁止", "無断複写不可",
+        "無断転載を禁ず",
+        "記事の無断転載・複製を固く禁じます。",
+        "無断での転載はご遠慮ください",
+        "禁無断転載",
+        "Copyright © 2024 Example. All Rights Reserved.",
+        "ALL RIGHTS RESERVED",
+        "許可なく複製・転載することを禁じます",
+        "転載・複製を禁じます",
+        "転載禁止",
+        "無断複写不可",
     ],
-)  # fmt: skip
+)
 def test_phrases_that_reserve_all_rights(phrase: str) -> None:
     script = "<script>" + "var x = 1;" * 2000 + "</script>"
     page = f"<p>{'本文の段落です。' * 2000}</p><footer>{phrase}</footer>{script}"
@@ -208,9 +221,12 @@ def test_phrases_that_reserve_all_rights(phrase: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "無断転載という言葉の意味を説明する。", "転載を歓迎します。", "© 2024 Example",
-        "複製の作り方", "<script>/* (c) A. All rights reserved. */</script>本文",
+        "無断転載という言葉の意味を説明する。",
+        "転載を歓迎します。",
+        "© 2024 Example",
+        "複製の作り方",
+        "<script>/* (c) A. All rights reserved. */</script>本文",
     ],
-)  # fmt: skip
+)
 def test_texts_that_reserve_nothing(text: str) -> None:
     assert not of_page(f"<p>{text}</p>")["reserved"]

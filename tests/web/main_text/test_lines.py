@@ -23,11 +23,17 @@ def test_every_string_of_a_phrase_is_boilerplate(phrase: str, data: st.DataObjec
 @pytest.mark.parametrize(
     "line",
     [
-        "© 2020 Example", "ⓒ Example", "Copyright (C) 2001-2004", "(c) 2004 Example",
-        "（ｃ）Example", "（C）Copyright Example", "Example Corp. All Rights Reserved.",
-        "当サイトの記事・画像の無断転載を禁じます。", "無断転載・複製を禁ず",
+        "© 2020 Example",
+        "ⓒ Example",
+        "Copyright (C) 2001-2004",
+        "(c) 2004 Example",
+        "（ｃ）Example",
+        "（C）Copyright Example",
+        "Example Corp. All Rights Reserved.",
+        "当サイトの記事・画像の無断転載を禁じます。",
+        "無断転載・複製を禁ず",
     ],
-)  # fmt: skip
+)
 def test_copyright_lines_go_and_sentences_about_them_stay(line: str) -> None:
     sentence = (
         f"この文書には「{line}」と書いてあり、その意味をこれから順に説明していくことにする。" * 3

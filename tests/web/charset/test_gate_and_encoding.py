@@ -73,8 +73,10 @@ def test_the_utf8_kernel_equals_its_reference(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS)
-@given(text=st.lists(st.sampled_from(KANA), min_size=20, max_size=80).map("".join),
-       latin=st.text(alphabet="abc <>/\"=\n", max_size=300))  # fmt: skip
+@given(
+    text=st.lists(st.sampled_from(KANA), min_size=20, max_size=80).map("".join),
+    latin=st.text(alphabet='abc <>/"=\n', max_size=300),
+)
 def test_twenty_kana_always_pass(codec: str, text: str, latin: str) -> None:
     body = (latin + text + latin).encode(codec)
     assert gate.is_candidate(gate.evidence(body))
@@ -178,9 +180,11 @@ def encode_ms(text: str, charset: str) -> bytes:
             cell = trail - (0x3F if trail < 0x7F else 0x40)
         if row > 94:  # IBM rows: their NEC twins in rows 89 to 92 are what EUC uses
             twin = next(
-                (a, b) for a in range(89, 93) for b in range(1, 95)
+                (a, b)
+                for a in range(89, 93)
+                for b in range(1, 95)
                 if japanese._euc_pair_as_cp932(a + 0xA0, b + 0xA0) == char
-            )  # fmt: skip
+            )
             row, cell = twin
         code = bytes([row + 0xA0, cell + 0xA0])
         out += (

@@ -112,11 +112,14 @@ def test_groups_merge_and_tokens_match_whole(
 DIFFERS = {  # Protego 0.7.0 answers each of these the other way round
     "unknown lines close no group": (
         "User-agent: CCBot\nContent-Signal: ai-train=no\nUser-agent: GPTBot\nDisallow: /",
-        "CCBot", "/", False),
+        "CCBot",
+        "/",
+        False,
+    ),
     "Claude is not ClaudeBot": ("User-agent: Claude\nDisallow: /", "ClaudeBot", "/", True),
     "version after the token": ("User-agent: CCBot/2.0\nDisallow: /", "CCBot", "/", False),
     "Shift_JIS bytes differ": ("User-agent: *\nDisallow: /%8C%9F", "CCBot", "/%8C%A0", True),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", DIFFERS)
@@ -203,11 +206,17 @@ def test_rows_join_over_units_and_the_latest_copy_wins() -> None:
         row("https://example.jp/robots.txt", "2024-05-01T00:00:00Z", b"User-agent: *\nDisallow: /"),
         row("https://example.jp/robots.txt", "2024-05-01T00:00:00.5Z", b"User-agent: *\nAllow: /"),
         row("https://example.jp/robots.txt", "20230101000000", b"User-agent: GPTBot\nDisallow: /"),
-        row("https://日本語.jp:8443/robots.txt", "2024-05-01T09:00:00+09:00",
-            b"User-agent: GPTBot\nDisallow: /x\nContent-Signal: ai-train=no"),
-        row("https://日本語.jp:8443/.well-known/ai.txt", "2024-01-01T00:00:00Z",
-            b"User-Agent: *\nDisallow: *.html\nDisallow: *.txt"),
-    ]  # fmt: skip
+        row(
+            "https://日本語.jp:8443/robots.txt",
+            "2024-05-01T09:00:00+09:00",
+            b"User-agent: GPTBot\nDisallow: /x\nContent-Signal: ai-train=no",
+        ),
+        row(
+            "https://日本語.jp:8443/.well-known/ai.txt",
+            "2024-01-01T00:00:00Z",
+            b"User-Agent: *\nDisallow: *.html\nDisallow: *.txt",
+        ),
+    ]
     table = pa.Table.from_pylist(rows, ROW)
     random.Random(1).shuffle(rows)
     for site in (Site.load(table.to_pylist()), Site.load(rows)):
@@ -257,12 +266,20 @@ def test_robots_records_of_the_sample_archive(shared_data: Path) -> None:
 
 
 LINE = st.one_of(
-    st.sampled_from([b"User-agent: *", b"User-agent: GPTBot", b"Disallow: /", b"Allow: /a",
-                     b"\xef\xbb\xbf",
-                     b"Content-Usage: /a train-ai=n", b"Content-Signal: ai-train=no",
-                     b"Disallow: /*a*b$"]),
+    st.sampled_from(
+        [
+            b"User-agent: *",
+            b"User-agent: GPTBot",
+            b"Disallow: /",
+            b"Allow: /a",
+            b"\xef\xbb\xbf",
+            b"Content-Usage: /a train-ai=n",
+            b"Content-Signal: ai-train=no",
+            b"Disallow: /*a*b$",
+        ]
+    ),
     st.binary(max_size=20),
-)  # fmt: skip
+)
 
 
 @given(st.lists(LINE, max_size=12), st.sampled_from([b"\n", b"\r", b"\r\n"]), st.text(max_size=30))
