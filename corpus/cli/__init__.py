@@ -1,0 +1,1 @@
+"""The `corpus` command: a file of verbs for each group."""

@@ -1,0 +1,1 @@
+"""Texts: which language, and normalisation that loses nothing."""

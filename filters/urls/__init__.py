@@ -1,0 +1,1 @@
+"""Block and allow lists of hosts and URLs."""

@@ -1,0 +1,1 @@
+"""Clusters on one machine, from the signatures of all documents."""

@@ -1,0 +1,1 @@
+"""Parts of documents that recur: paragraphs, long passages, items of evaluation sets."""

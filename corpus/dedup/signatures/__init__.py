@@ -1,0 +1,1 @@
+"""What two texts are compared by: normalised text, shingles, MinHash, addresses."""

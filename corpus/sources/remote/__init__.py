@@ -1,0 +1,1 @@
+"""Records of a crawl by range requests: which, and how politely."""

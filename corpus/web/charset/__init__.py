@@ -1,0 +1,1 @@
+"""From bytes to text: the Japanese gate, charsets verified and decoded, mojibake undone."""

@@ -1,0 +1,1 @@
+"""HTML as tables of blocks, elements and marks, by one native walk."""

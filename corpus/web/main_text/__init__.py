@@ -1,0 +1,1 @@
+"""The main text of a page: features, boosted trees, lines that are never text."""

@@ -1,0 +1,1 @@
+"""What pages and sites say about use: read here, decided in corpus.stages.rights."""
