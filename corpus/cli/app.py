@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Inaho: Japanese pre-training corpora from web archives and files.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     rich_markup_mode=None,
 )
 

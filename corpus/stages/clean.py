@@ -40,14 +40,15 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     A row that breaks a step is dropped alone, with the rule `error`.
     """
     outcome = Outcome([], Counter(), Counter())
+    # Footers first: a company's own address at the end of a page is no personal data to mask.
     if settings.footer:
         rows = [row for row in rows if _trim(row, ledger, outcome)]
     policy = policies(settings.personal, settings.personal_classes)
-    found = _find(rows, "text", policy), _find(rows, "title", policy)
+    in_texts, in_titles = _find(rows, "text", policy), _find(rows, "title", policy)
     nothing = {kind: None if policy[kind] == "off" else 0 for kind in KINDS}
     for i, row in enumerate(rows):
         row["personal"] = nothing
-        text, title = found[0].get(i, ()), found[1].get(i, ())
+        text, title = in_texts.get(i, ()), in_titles.get(i, ())
         if isinstance(text, Exception):
             _drop_broken(row, text, ledger, outcome)
         elif isinstance(title, Exception):
