@@ -31,7 +31,7 @@ import xxhash
 from datasketch import MinHash
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:1] = [str(ROOT), str(ROOT / "tests/dedup")]  # filters.py beside this is no package
+sys.path[:1] = [str(ROOT), str(ROOT / "tests/corpus/dedup")]  # filters.py beside this is no package
 
 from dedup_reference import all_pairs  # noqa: E402
 

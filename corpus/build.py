@@ -21,7 +21,7 @@ from corpus.errors import UsageError
 from corpus.folder import layout as paths
 from corpus.folder.commit import sha256
 from corpus.folder.folder import Folder
-from corpus.folder.schema import DOCUMENT
+from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
 from corpus.sources.inputs import local_sizes
 from corpus.sources.item import Unit
@@ -143,7 +143,8 @@ class Build:
 
     def _fingerprint(self, stage: Stage) -> str:
         """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""
-        depends: list[Any] = [__version__, pa.__version__, str(DOCUMENT), list(self.inputs)]
+        depends: list[Any] = [__version__, pa.__version__, TEXT_VERSION, str(DOCUMENT)]
+        depends.append(list(self.inputs))
         for earlier in up_to(stage.name, self.stages):
             for name in earlier.sections:
                 section, _, key = name.partition(".")

@@ -1,1 +1,1 @@
-"""Texts: which language, and normalisation that loses nothing."""
+"""Texts: which language, and normalisation in named steps."""

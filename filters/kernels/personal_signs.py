@@ -1,6 +1,6 @@
 """Where personal data can stand at all: the walk that saves the regular expressions.
 
-One pass over the code points names the few places at which a pattern of `filters.personal` can
+One pass over the code points names the few places at which a pattern of `filters.personal_rules` can
 match. A place says that the pattern may match there, its absence that it cannot.
 """
 

@@ -2,7 +2,7 @@
 
     python tests/data/make_sample.py --shared ../shared/data --debs DIR [--out tests/data]
 
-DIR holds the package files named in `sample/pages.py` and, unpacked beside them, a folder each:
+DIR holds the package files named in `maker/pages.py` and, unpacked beside them, a folder each:
 
     apt-get download libreoffice-help-ja debian-handbook
     dpkg-deb -x libreoffice-help-ja_*.deb DIR/libreoffice-help-ja      (and so on)

@@ -1,4 +1,4 @@
-"""Optimisers and schedules: AdamW for everything, or Muon for the hidden matrices.
+"""Optimisers: AdamW for everything, or Muon for the hidden matrices.
 
 State is created at once, not at the first step, so a checkpoint can be loaded into it. All of it
 is tensors keyed by parameter name: no pickled object enters or leaves a checkpoint.

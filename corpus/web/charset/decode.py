@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from corpus.web.charset import mojibake
 from corpus.web.charset.gate import MIN_KANA, UTF16, Evidence, evidence
-from corpus.web.charset.japanese import decode_eucjp, decode_iso2022jp, strict_cp932
+from corpus.web.charset.japanese import decode_eucjp, decode_iso2022jp, decode_shift_jis
 from corpus.web.charset.labels import CP932, EUCJP, ISO2022JP, PYTHON, UTF8, whatwg_name
 
 HEAD_BYTES = 8192  # browsers look at 1,024; real pages put the declaration later
@@ -157,7 +157,7 @@ def _decoded(body: bytes, charset: str) -> str:
     if charset == UTF8:
         return body.decode("utf-8", "replace")
     if charset == CP932:
-        return strict_cp932(body.decode("cp932", "replace"))
+        return decode_shift_jis(body)
     if charset == EUCJP:
         return decode_eucjp(body)
     if charset == ISO2022JP:

@@ -1,4 +1,4 @@
-"""The Japanese charsets beyond Python's codecs: eucJP-ms, ISO-2022-JP as pages have it, CP932.
+"""The Japanese charsets as browsers read them: Shift_JIS as CP932, eucJP-ms, ISO-2022-JP.
 
 Importing this module registers the error handler `inaho-eucjp-ms`, with which Python's euc_jp reads
 what Microsoft and IBM added (①㈱髙).
@@ -10,9 +10,12 @@ import codecs
 import re
 
 
-def strict_cp932(text: str) -> str:
-    """Text that Python read as cp932, as browsers read Shift_JIS: without the characters that
-    Python has for the single bytes A0 and FD to FF."""
+def decode_shift_jis(body: bytes) -> str:
+    """Text of a Shift_JIS page, which browsers read as CP932; bad spots become U+FFFD.
+
+    So do the single bytes A0 and FD to FF, for which Python's cp932 has characters.
+    """
+    text = body.decode("cp932", "replace")
     for mark in "\xa0\uf8f0\uf8f1\uf8f2\uf8f3":  # a search for one character is ten times faster
         if mark in text:
             text = text.replace(mark, "\ufffd")

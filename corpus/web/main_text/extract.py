@@ -1,8 +1,8 @@
 """Main text and metadata of a web page: `extract(html, url)`.
 
-    html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (trees, walk)
+    html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
          ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks        (select)
-         ─▶ lines without boilerplate phrases; title, date, author, site           (lines, metadata)
+         ─▶ lines without boilerplate phrases; title, date, author, site           (lines, html/metadata)
 
 Everything between lexbor and the finished text is native code. Lines repeated over the pages of a
 host are removed later, per work unit: `corpus.web.main_text.repeated.site_boilerplate`.

@@ -1,7 +1,7 @@
 """Features of a block: its own shape, its neighbourhood, its place in the tree, its page.
 
 No feature says which language a page is in: the training pages are news in many languages and
-Japanese documentation, so kana shares would teach "Japanese means documentation" (extraction.md).
+Japanese documentation, so kana shares would teach "Japanese means documentation".
 The shipped model stores NAMES beside its forest and is read only where they agree (forest.py).
 """
 
