@@ -18,6 +18,7 @@ from typing import Any
 from corpus.errors import RunError, UsageError
 from corpus.folder.layout import Layout
 from corpus.settings import Settings
+from filters.placeholders import KINDS, POLICIES
 
 # Keys of earlier versions → where they are now. Nothing reads the old ones.
 MOVED = {
@@ -96,6 +97,8 @@ def set_key(settings: Settings, section: str, key: str, value: Any, where: str) 
         named = str(error).startswith(f"{key} = ")
         name = f"{section}." if named else f"{section}.{key} = {value!r}: "
         raise UsageError(f"{name}{error}") from error
+    if (section, key) == ("clean", "personal_classes"):
+        _check_classes(value)
     return dataclasses.replace(settings, **{section: changed})
 
 
@@ -138,6 +141,18 @@ def require_build(layout: Layout) -> None:
     """UsageError when a folder is no build folder."""
     if not layout.settings.is_file():
         raise UsageError(f"{layout} is no build folder (it has no {layout.settings.name})")
+
+
+def _check_classes(policies: dict[str, str]) -> None:
+    """UsageError for a class of personal data, or a policy, that there is none of."""
+    for kind, policy in policies.items():
+        if kind not in KINDS:
+            raise UsageError(
+                f"clean.personal_classes: no class {kind!r}; there are {', '.join(KINDS)}"
+            )
+        if policy not in POLICIES:
+            known = ", ".join(POLICIES)
+            raise UsageError(f"clean.personal_classes: {kind} = {policy!r}: choose one of {known}")
 
 
 def _sections() -> list[str]:

@@ -165,7 +165,7 @@ def _settings(
     """Settings from file and flags, checked; `base` is what a folder already has."""
     from corpus import config
     from corpus.folder.signals import check_profiles
-    from corpus.stages import clean, url_lists
+    from corpus.stages import url_lists
     from corpus.stages.select import check_sources
 
     if base is None or changes.config:
@@ -184,7 +184,6 @@ def _settings(
         settings = config.set_profiles(settings, changes.profile, "--profile")
     # What names files, classes or profiles is looked at now, before hours of harvest.
     check_profiles(settings.select)
-    clean.check(settings.clean)
     if settings.input.name:  # else the harvest gives the names, and select looks at them
         check_sources(settings.select, {settings.input.name, *settings.input.sources})
     url_lists.check(settings.urls)

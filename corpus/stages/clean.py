@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from corpus.errors import UsageError
 from corpus.folder.ledger import Ledger
 from corpus.settings import CleanSettings
 from filters import footer
@@ -56,14 +55,6 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
         elif not (text or title) or _apply(row, text, title, policy, ledger, outcome):
             outcome.rows.append(row)
     return outcome
-
-
-def check(settings: CleanSettings) -> None:
-    """UsageError for a policy, or a class of personal data, that there is none of."""
-    try:
-        policies(settings.personal, settings.personal_classes)
-    except ValueError as error:
-        raise UsageError(f"clean.personal_classes: {error}") from error
 
 
 def set_text(row: Row, text: str) -> None:

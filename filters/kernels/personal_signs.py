@@ -1,7 +1,7 @@
 """Where personal data can stand at all: the walk that saves the regular expressions.
 
-One pass over the code points names the few places at which a pattern of `filters.personal_rules` can
-match. A place says that the pattern may match there, its absence that it cannot.
+One pass over the code points names the few places at which a pattern of `filters.personal_rules`
+can match. A place says that the pattern may match there, its absence that it cannot.
 """
 
 from __future__ import annotations

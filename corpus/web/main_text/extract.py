@@ -2,7 +2,8 @@
 
     html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
          ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks        (select)
-         ─▶ lines without boilerplate phrases; title, date, author, site           (lines, html/metadata)
+         ─▶ lines without boilerplate phrases                                      (lines)
+         ─▶ title, date, author, site                                              (html/metadata)
 
 Everything between lexbor and the finished text is native code. Lines repeated over the pages of a
 host are removed later, per work unit: `corpus.web.main_text.repeated.site_boilerplate`.

@@ -12,6 +12,7 @@ import pytest
 from corpus import config, settings
 from corpus.errors import UsageError
 from corpus.settings import Settings
+from filters.placeholders import POLICIES
 
 
 def test_the_page_of_settings_is_what_the_command_prints(run_corpus, repo: Path) -> None:
@@ -28,6 +29,11 @@ def test_what_it_prints_is_a_config_file_with_the_defaults(run_corpus, tmp_path:
     listed = json.loads(run_corpus("settings", "rights", "--json").stdout)
     assert listed[0]["settings"][0]["key"] == "drop_noai" and listed[0]["settings"][0]["help"]
     assert "no section 'rihgts'" in run_corpus("settings", "rihgts", check=False).stderr
+
+
+def test_policies_of_personal_data_are_those_of_the_filters() -> None:
+    (personal,) = (f for f in dataclasses.fields(settings.CleanSettings) if f.name == "personal")
+    assert personal.metadata["choices"] == POLICIES
 
 
 def test_every_setting_says_what_it_means_and_its_default_is_allowed() -> None:

@@ -118,9 +118,12 @@ def test_titles_are_masked_and_counted_too() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("clean.personal=hide", "unknown policy 'hide'; there are detect, mask, drop, off"),
-        ("clean.personal_classes=telephone=mask", "unknown kind 'telephone'; there are phone"),
-        ("clean.personal_classes=phone=blur", "unknown policy 'blur'"),
+        ("clean.personal=hide", "clean.personal = 'hide': choose one of detect, mask"),
+        ("clean.personal_classes=telephone=mask", "no class 'telephone'; there are phone"),
+        (
+            "clean.personal_classes=phone=blur",
+            "phone = 'blur': choose one of detect",
+        ),
         ("clean.footer=perhaps", "is no bool"),
         ("clean.foot=true", "did you mean footer"),
     ],

@@ -116,3 +116,20 @@ def test_books_that_do_not_balance_are_named(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="the ledger of toy does not add up: in is 3"):
         books.check(folder.layout, stage, (stage,))
     assert Job.__doc__
+
+
+def test_a_new_version_of_texts_does_everything_anew(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids name the text version, so a resumed build may not keep units of an older one."""
+    from corpus.folder import schema
+
+    folder, settings = Folder(tmp_path / "out"), config.load(None, ["select.profile=none"])
+    inputs = (str(data / "documents.csv"),)
+    run = Build(folder, settings, inputs, LocalEngine(1, quiet=True)).run
+    first = run("harvest")
+    before = folder.layout.documents(0).read_bytes()
+    monkeypatch.setattr("corpus.build.TEXT_VERSION", schema.TEXT_VERSION + 1)
+    monkeypatch.setattr(schema, "TEXT_VERSION", schema.TEXT_VERSION + 1)
+    assert run("harvest", change=True) == first
+    assert folder.layout.documents(0).read_bytes() != before
