@@ -36,20 +36,24 @@ SHOWN = 20  # rows that the text for a terminal lists
 
 def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list[Removal]:
     """The removals that flags and a list file name; UsageError when they name nothing."""
-    found = [Removal(kind, value, reason) for kind, values in named.items() for value in values]
+    named_entries = [
+        Removal(kind, value, reason) for kind, values in named.items() for value in values
+    ]
     if file is not None:
         try:
             lines = file.read_text("utf-8")
             if lines.lstrip().startswith("["):
-                found += [Removal(**entry) for entry in json.loads(lines)]
+                named_entries += [Removal(**entry) for entry in json.loads(lines)]
             else:
                 urls = [line.strip() for line in lines.splitlines() if line.strip()]
-                found += [Removal("url", url, reason) for url in urls if not url.startswith("#")]
+                named_entries += [
+                    Removal("url", url, reason) for url in urls if not url.startswith("#")
+                ]
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(f"cannot read the removal list {file}: {error}") from error
-    if not found:
+    if not named_entries:
         raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
-    return found
+    return named_entries
 
 
 def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     promoted: list[str] = []
     number = len(removals.load(folder.layout))
     if dry_run:
-        promoted = _promoted(indexes.plan_takedown(index, ids, settings))
+        promoted = _promoted(indexes.preview_takedown(index, ids, settings))
     else:
         with folder.lock():
             number = len(removals.add(folder, new))
@@ -218,16 +222,16 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
     return total
 
 
-def as_text(found: dict[str, Any]) -> str:
+def as_text(facts: dict[str, Any]) -> str:
     """The facts of a removal for a terminal."""
-    verb = "would be removed" if found["dry_run"] else "removed"
-    lines = [f"{len(found['removed']):,} documents {verb} from {found['folder']}"]
+    verb = "would be removed" if facts["dry_run"] else "removed"
+    lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
     lines += [f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
-              for row in found["removed"][:SHOWN]]  # fmt: skip
-    verb = "would be kept instead" if found["dry_run"] else "kept instead"
-    lines.append(f"{len(found['promoted']):,} copies {verb}")
-    lines += [f"  {row['id']}  {row['url'] or ''}" for row in found["promoted"][:SHOWN]]
-    if not found["removed"]:
+              for row in facts["removed"][:SHOWN]]  # fmt: skip
+    verb = "would be kept instead" if facts["dry_run"] else "kept instead"
+    lines.append(f"{len(facts['promoted']):,} copies {verb}")
+    lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
+    if not facts["removed"]:
         lines.append("Nothing there has that name; it will stay out when it comes." if not
-                     found["dry_run"] else "Nothing there has that name.")  # fmt: skip
+                     facts["dry_run"] else "Nothing there has that name.")  # fmt: skip
     return "\n".join(lines) + "\n"

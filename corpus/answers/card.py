@@ -22,7 +22,7 @@ TOP = 10  # rows of a top list
 
 def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
     """Everything the card states, as plain values (also what `corpus card --json` prints)."""
-    about: dict[str, Any] = {
+    card: dict[str, Any] = {
         "name": settings.publish.name,
         "profile": settings.select.profile,
         "profiles": settings.select.profiles,
@@ -32,12 +32,12 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "characters": funnel["publish"]["characters"],
         "bytes": funnel["publish"]["bytes"],
     }
-    if not about["documents"]:
-        return about | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
+    if not card["documents"]:
+        return card | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
     db = duckdb.connect(":memory:", config={"threads": 2})
     shards = str(layout.shard(PARQUET)).replace("'", "''")
     db.execute(f"create view corpus as select * from read_parquet('{shards}')")
-    about["lists"] = {
+    card["lists"] = {
         column: _top(db, column)
         for column in ("source", "host", "licence", "language", "charset", "charset_from")
     }
@@ -45,15 +45,15 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "select min(n_chars), quantile_disc(n_chars, 0.1), quantile_disc(n_chars, 0.5), "
         "quantile_disc(n_chars, 0.9), max(n_chars) from corpus"
     ).fetchone()
-    about["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
-    about["dates"] = {
+    card["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
+    card["dates"] = {
         year: count
         for year, count in db.execute(
             "select coalesce(nullif(regexp_extract(date, '^[0-9]{4}'), ''), 'unknown') as year, "
             "count(*) from corpus group by 1 order by 1"
         ).fetchall()
     }
-    about["captured"] = list(
+    card["captured"] = list(
         db.execute(
             "select coalesce(min(nullif(captured, '')), ''), coalesce(max(captured), '') "
             "from corpus"
@@ -66,23 +66,23 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "count(*) filter (cluster_size > 1) from corpus"
     ).fetchone()
     names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
-    about["rights"] = dict(zip(names, row or (), strict=True))
-    about["personal"] = _personal(db, settings)
-    return about
+    card["rights"] = dict(zip(names, row or (), strict=True))
+    card["personal"] = _personal(db, settings)
+    return card
 
 
 def _personal(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     """Class of personal data → {policy, documents, places} in the corpus, of classes looked for."""
-    chosen = policies(settings.clean.personal, settings.clean.personal_classes)
-    found = {}
-    for kind in (k for k in KINDS if chosen[k] != "off"):
+    policy_of = policies(settings.clean.personal, settings.clean.personal_classes)
+    counts = {}
+    for name in (name for name in KINDS if policy_of[name] != "off"):
         row = db.execute(
-            f"select count(*) filter (personal.{kind} > 0), coalesce(sum(personal.{kind}), 0) "
+            f"select count(*) filter (personal.{name} > 0), coalesce(sum(personal.{name}), 0) "
             "from corpus"
         ).fetchone()
         documents, places = row or (0, 0)
-        found[kind] = {"policy": chosen[kind], "documents": documents, "places": int(places)}
-    return found
+        counts[name] = {"policy": policy_of[name], "documents": documents, "places": int(places)}
+    return counts
 
 
 def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
@@ -108,16 +108,16 @@ TITLES = {  # list → (English, Japanese)
 }
 
 
-def markdown(about: dict[str, Any]) -> str:
+def markdown(facts: dict[str, Any]) -> str:
     """The card in English and Japanese, with the front matter that Hugging Face reads."""
     lines = [
         "---",
         "language:",
         "- ja",
-        f"pretty_name: {about['name']}",
+        f"pretty_name: {facts['name']}",
         "task_categories:",
         "- text-generation",
-        f"size_categories:\n- {_size_category(about['documents'])}",
+        f"size_categories:\n- {_size_category(facts['documents'])}",
         "configs:",
         "- config_name: default",
         "  data_files:",
@@ -129,45 +129,48 @@ def markdown(about: dict[str, Any]) -> str:
         f"    path: {LEDGER}/{PARQUET}",
         "---",
         "",
-        f"# {about['name']}",
+        f"# {facts['name']}",
         "",
         "Built by Inaho. Every figure below was measured on the files in this folder. / "
         "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
         "",
         "## Size / 規模",
         "",
-        f"- documents / 文書数: {about['documents']:,}",
-        f"- characters / 文字数: {about['characters']:,}",
-        f"- UTF-8 bytes / バイト数: {about['bytes']:,}",
-        f"- shards / シャード数: {len(about['shards'])}",
-        f"- filter profile / 選別プロファイル: {_profiles(about)}",
+        f"- documents / 文書数: {facts['documents']:,}",
+        f"- characters / 文字数: {facts['characters']:,}",
+        f"- UTF-8 bytes / バイト数: {facts['bytes']:,}",
+        f"- shards / シャード数: {len(facts['shards'])}",
+        f"- filter profile / 選別プロファイル: {_profiles(facts)}",
     ]
-    if about["lengths"]:
-        spread = ", ".join(f"{name} {value:,}" for name, value in about["lengths"].items())
+    if facts["lengths"]:
+        spread = ", ".join(f"{name} {value:,}" for name, value in facts["lengths"].items())
         lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
     lines += ["", "## What happened to the records / 処理の内訳", ""]
-    lines += funnel_table(about["funnel"])
+    lines += funnel_table(facts["funnel"])
     lines += ["", "### By source and profile / 出典・プロファイル別", ""]
     lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
     lines += [
-        f"| {_cell(source)} | `{profile}` | {n:,} | {kept:,} | {kept / n:.1%} |"
-        for source, profile, n, kept in by_source(about["funnel"])
+        f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
+        for source, profile, documents, kept in by_source(facts["funnel"])
     ]
     for name, (english, japanese) in TITLES.items():
-        if about["lists"].get(name):
+        if facts["lists"].get(name):
             lines += ["", f"## {english} / {japanese}", ""]
             lines += ["| value | documents | characters |", "|---|---:|---:|"]
-            lines += [f"| {_cell(v)} | {n:,} | {c:,} |" for v, n, c in about["lists"][name]]
-    lines += _rights_lines(about)
-    lines += _personal_lines(about)
-    if about["dates"]:
+            lines += [
+                f"| {_cell(value)} | {documents:,} | {characters:,} |"
+                for value, documents, characters in facts["lists"][name]
+            ]
+    lines += _rights_lines(facts)
+    lines += _personal_lines(facts)
+    if facts["dates"]:
         lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
-        lines += [f"| {year} | {count:,} |" for year, count in about["dates"].items()]
+        lines += [f"| {year} | {count:,} |" for year, count in facts["dates"].items()]
     lines += ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
     for field in SHARD:
         meaning = (field.metadata or {}).get(b"description", b"").decode()
-        kind = "struct" if str(field.type).startswith("struct") else str(field.type)
-        lines.append(f"| `{field.name}` | {kind} | {meaning} |")
+        data_type = "struct" if str(field.type).startswith("struct") else str(field.type)
+        lines.append(f"| `{field.name}` | {data_type} | {meaning} |")
     lines += [
         "",
         "## Why is a page in or out? / 収録・除外の理由",
@@ -180,9 +183,9 @@ def markdown(about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _profiles(about: dict[str, Any]) -> str:
-    others = [f"`{name}` ({_cell(source)})" for source, name in about["profiles"].items()]
-    return ", ".join([f"`{about['profile']}`", *others])
+def _profiles(facts: dict[str, Any]) -> str:
+    others = [f"`{name}` ({_cell(source)})" for source, name in facts["profiles"].items()]
+    return ", ".join([f"`{facts['profile']}`", *others])
 
 
 def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -193,9 +196,9 @@ def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def _personal_lines(about: dict[str, Any]) -> list[str]:
-    found = about.get("personal")
-    if not found:
+def _personal_lines(facts: dict[str, Any]) -> list[str]:
+    classes = facts.get("personal")
+    if not classes:
         return []
     return [
         "",
@@ -207,17 +210,17 @@ def _personal_lines(about: dict[str, Any]) -> list[str]:
         "| class | policy | documents | places |",
         "|---|---|---:|---:|",
         *(
-            f"| {kind} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
-            for kind, entry in found.items()
+            f"| {name} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
+            for name, entry in classes.items()
         ),
     ]
 
 
-def _rights_lines(about: dict[str, Any]) -> list[str]:
-    rights = about["rights"]
+def _rights_lines(facts: dict[str, Any]) -> list[str]:
+    rights = facts["rights"]
     if not rights:
         return []
-    dropped = about["funnel"]["harvest"]["dropped"]
+    dropped = facts["funnel"]["harvest"]["dropped"]
     return [
         "",
         "## Rights and repairs / 権利表示と修復",
@@ -253,7 +256,7 @@ def title(stage: str) -> str:
     return f"{stage} / {japanese.get(stage, stage)}"
 
 
-def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
+def croissant(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
     """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
     return {
         "@context": {
@@ -274,8 +277,8 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
             "includes": "cr:includes",
         },
         "@type": "sc:Dataset",
-        "name": about["name"],
-        "description": f"Japanese corpus of {about['documents']} documents, built by Inaho.",
+        "name": facts["name"],
+        "description": f"Japanese corpus of {facts['documents']} documents, built by Inaho.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "inLanguage": "ja",
         "distribution": [
@@ -292,7 +295,9 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
                 "@type": "cr:RecordSet",
                 "@id": "documents",
                 "name": "documents",
-                "field": [_croissant_field(name, kind) for name, kind in _flat_columns(layout)],
+                "field": [
+                    _croissant_field(name, data_type) for name, data_type in _flat_columns(layout)
+                ],
             }
         ],
     }
@@ -301,16 +306,20 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
 def _flat_columns(layout: Layout) -> list[tuple[str, str]]:
     shards = layout.shards()
     schema = pq.read_schema(shards[0]) if shards else SHARD
-    return [(f.name, str(f.type)) for f in schema if not str(f.type).startswith("struct")]
+    return [
+        (field.name, str(field.type))
+        for field in schema
+        if not str(field.type).startswith("struct")
+    ]
 
 
-def _croissant_field(name: str, kind: str) -> dict[str, Any]:
+def _croissant_field(name: str, data_type: str) -> dict[str, Any]:
     numbers = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"}
     return {
         "@type": "cr:Field",
         "@id": f"documents/{name}",
         "name": name,
-        "dataType": numbers.get(kind, "sc:Text"),
+        "dataType": numbers.get(data_type, "sc:Text"),
         "source": {"fileSet": {"@id": "shards"}, "extract": {"column": name}},
     }
 

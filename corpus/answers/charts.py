@@ -104,11 +104,11 @@ def matrix(title: str, names: Sequence[str], shares: Sequence[Sequence[float]]) 
     return sheet
 
 
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
+def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
     """Round numbers between low and high: multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / about
+    rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    step = next(power * multiple for multiple in (1, 2, 5, 10) if power * multiple >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [i * step for i in range(first, last + 1)]
 

@@ -19,14 +19,14 @@ from corpus.sources.plan import units
 from corpus.sources.table import items_of
 from corpus.stages.document import Reject, document
 
-ABOUT = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
+ORIGIN = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
          "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
 
 
 def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`."""
-    shards = _find(layout.shards(), name, [*ABOUT, "cluster", "cluster_size"])
-    documents = _find(layout.documents_files(), name, ABOUT)
+    shards = _find(layout.shards(), name, [*ORIGIN, "cluster", "cluster_size"])
+    documents = _find(layout.documents_files(), name, ORIGIN)
     ledger = _find(layout.ledgers(), name, None)
     in_corpus = {row["id"]: row for row in shards}
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
@@ -35,7 +35,11 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     answers = []
     for row in documents:
         changes = [change for change in altered if change["id"] == row["id"]]
-        sentences = [_found(row), *map(_change, changes), *scores.sentences(layout, row["id"])]
+        sentences = [
+            _origin_sentence(row),
+            *map(_change_sentence, changes),
+            *scores.sentences(layout, row["id"]),
+        ]
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"
@@ -66,7 +70,7 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
     return rows
 
 
-def _found(row: dict[str, Any]) -> str:
+def _origin_sentence(row: dict[str, Any]) -> str:
     how = {
         "bom": "by its byte order mark", "header": "as its HTTP header says",
         "meta": "as its <meta> says", "bytes": "found from its bytes", "given": "as given",
@@ -81,7 +85,7 @@ def _found(row: dict[str, Any]) -> str:
     )
 
 
-def _change(row: dict[str, Any]) -> str:
+def _change_sentence(row: dict[str, Any]) -> str:
     """What a step changed in a text that stays: a ledger row with the action alter."""
     return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
 

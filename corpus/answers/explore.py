@@ -54,14 +54,14 @@ def views(layout: Layout) -> list[dict[str, Any]]:
     """[{view, about, rows, columns: [{name, type}]}] of what the build has so far."""
     database = open_build(layout)
     answers = []
-    for name, about in VIEWS.items():
+    for name, meaning in VIEWS.items():
         if not any((layout.root / name).glob(PARQUET)):
             continue
         columns = database.execute(f"describe {name}").fetchall()
         rows = database.execute(f"select count(*) from {name}").fetchone()
         answers.append({
             "view": name,
-            "about": about,
+            "about": meaning,
             "rows": rows[0] if rows else 0,
             "columns": [{"name": column[0], "type": column[1]} for column in columns],
         })  # fmt: skip
@@ -75,6 +75,6 @@ def query(layout: Layout, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]
         result = database.execute(sql)
         names = [column[0] for column in result.description or []]
     except duckdb.Error as error:
-        words = " ".join(str(error).split())
-        raise UsageError(f"the query cannot run: {words[:300]}") from error
+        reason = " ".join(str(error).split())
+        raise UsageError(f"the query cannot run: {reason[:300]}") from error
     return names, iter(result.fetchone, None)

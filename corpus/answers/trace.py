@@ -39,9 +39,9 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
         )
     for row in answers:
         row |= _shard(layout, row["id"])
-        told = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
-        row["outcome"] = told[0]["outcome"]
-        row["sentences"] = told[0]["sentences"]
+        explained = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
+        row["outcome"] = explained[0]["outcome"]
+        row["sentences"] = explained[0]["sentences"]
         if verify:
             row["record"] = _record(row)
     return answers

@@ -106,19 +106,19 @@ def open_index(path: Path, settings: DedupSettings, generation: int = 0) -> Inde
 
     Raises UsageError if the folder holds something else or an index of other settings.
     """
-    about = {"fingerprint": fingerprint(settings), "threshold": settings.threshold}
+    made_with = {"fingerprint": fingerprint(settings), "threshold": settings.threshold}
     file = path / "index.json"
     if not file.exists():
         if path.is_dir() and any(path.iterdir()):
             raise UsageError(f"{path} is no index (no index.json): choose an empty or new folder")
-        commit_json(file, about)
+        commit_json(file, made_with)
     try:
-        found = json.loads(file.read_bytes())
+        saved = json.loads(file.read_bytes())
     except ValueError as error:
         raise UsageError(f"{file} is not readable: restore it or make a new index") from error
-    if found != about:
+    if saved != made_with:
         raise UsageError(
-            f"{path} was made with other settings ({found} against {about}): "
+            f"{path} was made with other settings ({saved} against {made_with}): "
             "use those, or make a new index"
         )
     folder = path / "segments"
@@ -143,8 +143,8 @@ def holds_crawl(index: Index, digest: str) -> bool:
 def without_crawl(index: Index, digest: str) -> Index:
     """The index as it was before the crawl of that digest, for a run that is repeated."""
     for place, segment in enumerate(index.segments):
-        about = index.path / "segments" / segment / "segment.json"
-        if about.exists() and json.loads(about.read_bytes())["digest"] == digest:
+        note = index.path / "segments" / segment / "segment.json"
+        if note.exists() and json.loads(note.read_bytes())["digest"] == digest:
             return Index(index.path, index.segments[:place], index.every)
     return index
 
@@ -171,8 +171,8 @@ def append(
         commit_parquet(
             folder / "members.parquet", MEMBERS, members.select(MEMBERS.names).cast(MEMBERS)
         )
-        about = {"digest": digest, "settings": dataclasses.asdict(settings)}
-        commit_json(folder / "segment.json", about)
+        note = {"digest": digest, "settings": dataclasses.asdict(settings)}
+        commit_json(folder / "segment.json", note)
 
 
 class _Segment:
@@ -187,8 +187,8 @@ class _Segment:
         self.folder.mkdir(parents=True)
         return self.folder
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
+    def __exit__(self, error_type: object, *_: object) -> None:
+        if error_type is None:
             last = max((int(p.name) for p in self.parent.glob("[0-9]*")), default=0)
             os.rename(self.folder, self.parent / f"{last + 1:06d}")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -205,9 +205,9 @@ def settings_of(path: Path) -> DedupSettings:
     Near the threshold the estimate decides, as an index has no texts. UsageError when it is none.
     """
     for segment in sorted((path / "segments").glob("[0-9]*"), reverse=True):
-        about = segment / "segment.json"
-        if about.exists():
-            saved = json.loads(about.read_bytes())["settings"]
+        note = segment / "segment.json"
+        if note.exists():
+            saved = json.loads(note.read_bytes())["settings"]
             lists = {k: tuple(v) for k, v in saved.items() if isinstance(v, list)}
             changed = {"verify": "none" if saved["verify"] == "none" else "estimate"}
             return DedupSettings(**{**saved, **lists, **changed, "generation": 0})
@@ -220,10 +220,10 @@ def about(path: Path) -> dict[str, Any]:
     index = open_index(path, settings_of(path))
     segments = []
     for name in index.segments:
-        one = Index(path, (name,))
-        removed = sum(pq.read_metadata(p).num_rows for p in one.takedowns())
-        about = {"generation": int(name), "documents": _size(one), "removed": removed}
-        segments.append(about)
+        segment = Index(path, (name,))
+        removed = sum(pq.read_metadata(p).num_rows for p in segment.takedowns())
+        entry = {"generation": int(name), "documents": _size(segment), "removed": removed}
+        segments.append(entry)
     return {
         "generation": index.generation,
         "documents": _size(index),
@@ -284,15 +284,15 @@ def before(index: Index) -> Before:
 def _positions(index: Index, ids: list[str]) -> dict[str, int]:
     """Positions of documents in the index, by id; the newest where an id occurs twice."""
     wanted = pa.array(ids, pa.string())
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     start = 0
     for file in index.files("signatures-*.parquet"):
         column = pq.read_table(file, columns=["id"])["id"]
         rows = np.flatnonzero(pc.is_in(column, wanted).to_numpy())
         names = column.take(pa.array(rows)).to_pylist()
-        found.update(zip(names, (rows + start).tolist(), strict=True))
+        positions.update(zip(names, (rows + start).tolist(), strict=True))
         start += len(column)
-    return found
+    return positions
 
 
 def removed_ids(index: Index) -> list[str]:
@@ -301,15 +301,15 @@ def removed_ids(index: Index) -> list[str]:
 
 
 def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
-    """Remove documents and append that to the index; returns what `plan_takedown` says."""
-    table = plan_takedown(open_index(path, settings), ids, settings)
+    """Remove documents and append that to the index; returns what `preview_takedown` says."""
+    table = preview_takedown(open_index(path, settings), ids, settings)
     if table.num_rows:
         with _Segment(path) as folder:
             commit_parquet(folder / "removed.parquet", REMOVED, table)
     return table
 
 
-def plan_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.Table:
+def preview_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.Table:
     """What removing documents does: where a kept one goes, the best remaining copy is promoted.
 
     Returns REMOVED, a row for each of `ids` that was not removed before. Raises RunError if one of

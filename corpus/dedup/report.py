@@ -64,8 +64,8 @@ def report(
     lines = _first_lines(documents, [(file, row) for *_, file, row in members])
     shown: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in largest}
     for (cluster, name, kind, value, _, _), (url, line) in zip(members, lines, strict=True):
-        about = {"id": name, "kind": kind, "similarity": value, "url": url, "line": line}
-        shown[cluster].append(about)
+        member = {"id": name, "kind": kind, "similarity": value, "url": url, "line": line}
+        shown[cluster].append(member)
     return {
         "documents": sum(kinds.values()),
         "clusters": sum(number for _, number in sizes),
@@ -87,15 +87,15 @@ def _first_lines(
     documents: list[Path], places: list[tuple[int, int]]
 ) -> list[tuple[str | None, str]]:
     """(url, first line that is not blank, cut) of documents given as (file, row)."""
-    found: dict[tuple[int, int], tuple[str | None, str]] = {}
+    first_lines: dict[tuple[int, int], tuple[str | None, str]] = {}
     for index in sorted({file for file, _ in places}):
         wanted = np.unique([row for file, row in places if file == index])
         table = take_rows(documents[index], wanted, ["url", "text"])
-        for row, about in zip(wanted.tolist(), table.to_pylist(), strict=True):
-            lines = (about["text"] or "").split("\n")
-            line = next((x.strip() for x in lines if x.strip()), "")
-            found[index, row] = (about.get("url"), line[:SHOWN_CHARS])
-    return [found[place] for place in places]
+        for row, document in zip(wanted.tolist(), table.to_pylist(), strict=True):
+            lines = (document["text"] or "").split("\n")
+            line = next((line.strip() for line in lines if line.strip()), "")
+            first_lines[index, row] = (document.get("url"), line[:SHOWN_CHARS])
+    return [first_lines[place] for place in places]
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -115,7 +115,10 @@ def as_text(facts: dict[str, Any]) -> str:
             out.append(f"    {member['kind']:<5} {number}  {member['url'] or member['id']}")
             out.append(f"                 {member['line']}")
     out += ["", "removed from → kept at"]
-    out += [f"  {number:>8,}  {a or '–'} → {b or '–'}" for a, b, number in facts["hosts"]]
+    out += [
+        f"  {number:>8,}  {source or '–'} → {target or '–'}"
+        for source, target, number in facts["hosts"]
+    ]
     return "\n".join(out) + "\n"
 
 

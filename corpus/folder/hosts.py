@@ -26,10 +26,10 @@ def harm_shares(layout: Layout, hosts: pa.Array | pa.ChunkedArray) -> pa.Array:
     0 for a document without host and for hosts of fewer than MIN_PAGES documents.
     """
     names, shares = _shares(layout, layout.documents_folder.stat().st_mtime_ns)
-    found = pc.index_in(hosts, value_set=names)
-    if isinstance(found, pa.ChunkedArray):
-        found = found.combine_chunks()
-    return pc.fill_null(shares.take(found), pa.scalar(0, pa.float32()))
+    places = pc.index_in(hosts, value_set=names)
+    if isinstance(places, pa.ChunkedArray):
+        places = places.combine_chunks()
+    return pc.fill_null(shares.take(places), pa.scalar(0, pa.float32()))
 
 
 def host_table(layout: Layout) -> pa.Table:
@@ -43,8 +43,8 @@ def host_table(layout: Layout) -> pa.Table:
             columns = file.read(columns=["host", "quality.harmful_severity"])
         severity = pc.struct_field(columns["quality"], "harmful_severity")
         strong = pc.fill_null(pc.greater_equal(severity, SEVERE), False).cast(pa.int64())
-        one = pa.chunked_array([np.ones(len(columns), np.int64)])
-        part = pa.table({"host": columns["host"], "pages": one, "flagged": strong})
+        ones = pa.chunked_array([np.ones(len(columns), np.int64)])
+        part = pa.table({"host": columns["host"], "pages": ones, "flagged": strong})
         parts.append(_added(part))
     whole = pa.concat_tables(parts) if parts else _EMPTY
     whole = _added(whole.filter(pc.not_equal(whole["host"], "")))

@@ -65,10 +65,10 @@ def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, seconds / 8))
-            now = _holder(store)
-            if not now:
+            holder = _holder(store)
+            if not holder:
                 break
-            if now != first:
+            if holder != first:
                 raise refusal
     if _holder(store) == first:  # else it was given back, or somebody else was faster
         store.delete(KEY)
@@ -96,10 +96,10 @@ def _holder(store: Store) -> dict[str, Any]:
     if data is None:
         return {}
     try:
-        found = json.loads(data)
+        holder = json.loads(data)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) and found else {"host": "unknown host"}
+        holder = None
+    return holder if isinstance(holder, dict) and holder else {"host": "unknown host"}
 
 
 def _data(ours: dict[str, Any], beat: int) -> bytes:

@@ -164,7 +164,7 @@ class Mirror:
         or downloaded under the token that the store has now. A receipt one of whose outputs came
         with other bytes than it says is dropped if `repair`, so that its unit is done anew.
         """
-        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
+        there = {key: entry for key, entry in self.store.list().items() if _is_mirrored(key)}
         known = self._known()
         local = set(self._files())
         for key in sorted(local - there.keys()):  # a build died before it had uploaded it
@@ -183,7 +183,7 @@ class Mirror:
 
     def settle(self) -> None:
         """Make the store equal to the folder: what was not committed through storage."""
-        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
+        there = {key: entry for key, entry in self.store.list().items() if _is_mirrored(key)}
         known = self._known()
         local = set(self._files())
         gone = there.keys() - local
@@ -242,8 +242,8 @@ class Mirror:
         self, key: str, entry: Entry, known: dict[str, set[tuple[int, int, str]]]
     ) -> bool:
         facts = (self.root / key).stat()
-        fact = (facts.st_size, facts.st_mtime_ns, entry.token)
-        return facts.st_size == entry.size and fact in known.get(key, ())
+        known_as = (facts.st_size, facts.st_mtime_ns, entry.token)
+        return facts.st_size == entry.size and known_as in known.get(key, ())
 
     def _compact(self, equal: dict[str, Entry]) -> None:
         """One log in place of those of dead processes. Only under the folder's lock."""
@@ -260,13 +260,13 @@ class Mirror:
 
     def _damaged(self, fresh: set[str]) -> list[tuple[str, str]]:
         """(receipt, output) where a fetched output has other bytes than the receipt says."""
-        found = []
+        damaged = []
         for path in sorted(Layout(self.root).state.rglob("[0-9]*.json")):
             for name, facts in (_read_json(path).get("outputs") or {}).items():
                 file = self.root / name
                 if name in fresh and file.exists() and sha256(file) != facts["sha256"]:
-                    found.append((path.relative_to(self.root).as_posix(), name))
-        return found
+                    damaged.append((path.relative_to(self.root).as_posix(), name))
+        return damaged
 
 
 @functools.lru_cache(maxsize=4)
@@ -286,7 +286,7 @@ def _is_mirrored(key: str) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

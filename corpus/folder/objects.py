@@ -75,12 +75,12 @@ class Store:
 
         def call() -> dict[str, Entry]:
             self.fs.invalidate_cache()
-            found = self.fs.find(self.prefix, detail=True)
+            objects = self.fs.find(self.prefix, detail=True)
             start = self.prefix.rstrip("/") + "/"
             return {
-                name.removeprefix(start): _entry(about)
-                for name, about in found.items()
-                if about["type"] == "file" and name.startswith(start)
+                name.removeprefix(start): _entry(facts)
+                for name, facts in objects.items()
+                if facts["type"] == "file" and name.startswith(start)
             }
 
         return self._again("list", "", call)
@@ -190,15 +190,15 @@ class Store:
 
 def patience() -> dict[str, Any]:
     """Attempts, time-out and first back-off (s) as the environment sets them, or UsageError."""
-    found: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S, "backoff": BACKOFF_S}
+    limits: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S, "backoff": BACKOFF_S}
     for name, variable in VARIABLES.items():
         text = os.environ.get(variable, "")
         try:
-            found[name] = type(found[name])(text or found[name])
+            limits[name] = type(limits[name])(text or limits[name])
         except ValueError as error:
             raise UsageError(f"{variable} is {text!r}: it must be a number") from error
-    found["attempts"] = max(1, found["attempts"])
-    return found
+    limits["attempts"] = max(1, limits["attempts"])
+    return limits
 
 
 def options(url: str, timeout: float) -> dict[str, Any]:
@@ -239,8 +239,8 @@ def _is_conflict(error: Exception) -> bool:
     return any(code in text for code in ("PreconditionFailed", "ConditionalRequestConflict"))
 
 
-def _entry(about: dict[str, Any]) -> Entry:
+def _entry(facts: dict[str, Any]) -> Entry:
     for name in ("ETag", "etag", "md5Hash", "content_md5", "mtime", "created", "LastModified"):
-        if about.get(name):
-            return Entry(int(about["size"] or 0), str(about[name]).strip('"'))
-    return Entry(int(about["size"] or 0), "")
+        if facts.get(name):
+            return Entry(int(facts["size"] or 0), str(facts[name]).strip('"'))
+    return Entry(int(facts["size"] or 0), "")

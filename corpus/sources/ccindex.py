@@ -152,12 +152,12 @@ def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
         yield _failed(row, "the file ends before this record")
         return
     limit = settings.harvest.max_body_mib * MIB + 4096
-    found = False
+    any_record = False
     for record in warc.read(Window.over(data), 0, 1, limit):
-        found = True
+        any_record = True
         record.offset += row.start
         yield from pages.items(row.file, [record], settings)
-    if not found:
+    if not any_record:
         yield replace(_failed(row, "no WARC record stands there"), problem="unreadable")
 
 

@@ -23,8 +23,8 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     with open_input(file) as raw:
         stream = unpacked(raw, file)
         head = stream.read(1 << 16)
-        found = decode.decode(head, "", gate.evidence(head)).charset
-        codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(found, found)
+        charset = decode.decode(head, "", gate.evidence(head)).charset
+        codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(charset, charset)
         rest = io.BufferedReader(_Joined(head, stream))
         lines = io.TextIOWrapper(rest, encoding=codec, errors="replace", newline="")
         comma = "\t" if ".tsv" in file.lower() else ","
@@ -36,7 +36,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         try:
             for row, values in enumerate(reader):
                 item = row_item(Item(file, row, 0), values, names)
-                item.charset = found
+                item.charset = charset
                 yield item
         except csv.Error as error:
             yield Item(file, row + 1, 0, problem="unreadable", detail=f"CSV: {one_line(error)}")

@@ -27,9 +27,9 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
     files: list[tuple[str, str]] = []
     for name in inputs:
         for path, from_folder in _paths(name):
-            its_kind = kind_of(path) if kind == "auto" else kind
-            if its_kind:
-                files.append((path, its_kind))
+            file_kind = kind_of(path) if kind == "auto" else kind
+            if file_kind:
+                files.append((path, file_kind))
             elif not from_folder:
                 raise UsageError(
                     f"{path}: the ending tells no format; "
@@ -38,7 +38,7 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
     if not files:
         raise UsageError(
             f"no readable files in {', '.join(inputs)}: known endings are "
-            f"{', '.join(e for source in SOURCES.values() for e in source.endings)}"
+            f"{', '.join(ending for source in SOURCES.values() for ending in source.endings)}"
         )
     doubled = len(files) - len({path for path, _ in files})
     if doubled:

@@ -78,13 +78,13 @@ class Exchange:
         """Block of each document (int64): as many blocks as key ranges."""
         return documents * self.ranges // max(1, self.starts[-1])
 
-    def edges(self, number: int, kind: str = "edges") -> Path:
+    def edges(self, number: int, subset: str = "edges") -> Path:
         """All edges of a block; kind "copies", "sure" (no text was read): some; "measured": all
         pairs whose texts were read, edges or not, with their Jaccard similarity."""
-        return self.folder / kind / f"{number:06d}.parquet"
+        return self.folder / subset / f"{number:06d}.parquet"
 
 
-def plan(
+def prepare(
     signatures: list[Path],
     folder: Path,
     ranges: int,
@@ -230,7 +230,7 @@ def verify(unit: tuple[Exchange, int]) -> None:
     table = read_group([exchange.pairs(r) for r in range(exchange.ranges)], PAIRS, number)
     every = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
     copy = table["copy"].to_numpy()
-    copies, pairs = (np.unique(every[chosen], axis=0) for chosen in (copy, ~copy))
+    copies, pairs = (np.unique(every[mask], axis=0) for mask in (copy, ~copy))
     sure, jaccard = np.ones(len(pairs), np.bool_), np.ones(len(pairs))
     if len(pairs) and settings.verify != "none":
         documents = np.unique(pairs)
@@ -246,9 +246,9 @@ def verify(unit: tuple[Exchange, int]) -> None:
     every = np.array([0, np.count_nonzero(measured)])
     write_groups(exchange.edges(number, "measured"), pa.table(columns, schema=MEASURED), every)
     write_edges(exchange.edges(number, "copies"), copies)
-    for kind, chosen in (("sure", sure), ("edges", edge)):
-        both = np.unique(np.concatenate([copies, pairs[chosen]]), axis=0)
-        write_edges(exchange.edges(number, kind), both)
+    for subset, mask in (("sure", sure), ("edges", edge)):
+        both = np.unique(np.concatenate([copies, pairs[mask]]), axis=0)
+        write_edges(exchange.edges(number, subset), both)
 
 
 def _verdicts(
@@ -273,8 +273,8 @@ def _verdicts(
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
     """Signature and text of documents (int64[m], ascending): SHIPPED."""
     starts = np.array(exchange.starts, np.int64)
-    kind = pa.binary(4 * exchange.settings.num_perm)
-    fields = {"document": pa.int64(), "signature": kind, "text": pa.large_string()}
+    signature_type = pa.binary(4 * exchange.settings.num_perm)
+    fields = {"document": pa.int64(), "signature": signature_type, "text": pa.large_string()}
     parts = [pa.schema(fields.items()).empty_table()]
     for number, path in enumerate(exchange.signatures):
         low, high = np.searchsorted(documents, starts[number : number + 2])

@@ -46,7 +46,7 @@ from corpus.settings import DedupSettings
 DOCUMENTS_PER_BLOCK = 150_000
 LEAST_BLOCKS = 4
 
-KINDS = {name: (COPIED | DERIVED)[name] for name in MEMBER_COLUMNS}
+COLUMN_TYPES = {name: (COPIED | DERIVED)[name] for name in MEMBER_COLUMNS}
 LABELS = {name: pa.int64() for name in ("label", "sure", "address")}
 OUTCOME = pa.schema(
     [
@@ -57,7 +57,7 @@ OUTCOME = pa.schema(
         ("measured", pa.bool_()),
         ("generation", pa.int32()),
         ("document", pa.int64()),
-        *(item for item in KINDS.items() if item[0] != "id"),
+        *(item for item in COLUMN_TYPES.items() if item[0] != "id"),
     ]
 )
 
@@ -82,7 +82,7 @@ def cluster(
     rows = sum(pq.read_metadata(path).num_rows for path in signatures)
     ranges = max(LEAST_BLOCKS, 1 << max(0, -(-rows // per_block) - 1).bit_length())
     _begin(scratch, signatures, settings, ranges, taken or {})
-    exchange = exchanges.plan(signatures, scratch, ranges, settings, taken)
+    exchange = exchanges.prepare(signatures, scratch, ranges, settings, taken)
     steps = _Steps(exchange, run)
     blocks = range(ranges)
     empty = steps.run(exchanges.scatter, range(len(signatures)), "keys")
@@ -95,7 +95,7 @@ def cluster(
     for label, edges in _labels(settings).items():
         steps.label(label, edges)
     steps.run(_members, blocks, "members")
-    found = steps.run(_judge, blocks, "judge")
+    tallies = steps.run(_judge, blocks, "judge")
     steps.run(_sort, blocks, "sort")
     for kind, schema, path in (
         ("duplicates", DUPLICATES, out.duplicates),
@@ -105,7 +105,7 @@ def cluster(
         write(path, schema, _even_batches(parts, schema))
     counts = {"documents": rows - sum(len(gone) for gone in (taken or {}).values())}
     for key in ("removed", "clusters", "exact", "near", "url"):
-        counts[key] = sum(each[key] for each in found)
+        counts[key] = sum(tally[key] for tally in tallies)
     shutil.rmtree(scratch)
     return counts | {"empty": sum(empty)}
 
@@ -126,8 +126,8 @@ def _begin(
     """Clear the scratch folder unless it is of the same signatures and settings."""
     files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in signatures]
     gone = {str(file): rows.tolist() for file, rows in sorted(taken.items())}
-    about = [files, dataclasses.asdict(settings), ranges, gone]
-    wanted = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    made_from = [files, dataclasses.asdict(settings), ranges, gone]
+    wanted = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     path = scratch / "made_from.json"
     if not path.exists() or json.loads(path.read_bytes()) != wanted:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -162,8 +162,8 @@ class _Steps:
 
         if not done.exists():
             files = [exchange.edges(number, edges) for number in numbers]
-            found = connected_components(files, folder, exchange.ranges, run)
-            commit_json(done, [str(path.relative_to(folder)) for path in found])
+            labelled = connected_components(files, folder, exchange.ranges, run)
+            commit_json(done, [str(path.relative_to(folder)) for path in labelled])
         sources = [folder / path for path in json.loads(done.read_bytes())]
         step = functools.partial(_place, sources=sources, label=label)
         self.run(step, numbers, f"{label} labels")
@@ -241,20 +241,20 @@ def _members(unit: tuple[Exchange, int]) -> None:
 
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
     """The columns of documents (int64[m], ascending) that judging needs."""
-    kinds = KINDS | {name: DERIVED[name] for name in ("exact", "n_normal")}
+    types = COLUMN_TYPES | {name: DERIVED[name] for name in ("exact", "n_normal")}
     if has_near(exchange.settings):
-        kinds["signature"] = pa.binary(4 * exchange.settings.num_perm)
+        types["signature"] = pa.binary(4 * exchange.settings.num_perm)
     places = {"document": pa.int64(), "file": pa.int32(), "row": pa.int32()}
-    schema = pa.schema([*places.items(), *kinds.items()])
+    schema = pa.schema([*places.items(), *types.items()])
     parts = [schema.empty_table()]
     for file, path in enumerate(exchange.signatures):
         start = exchange.starts[file]
         low, high = np.searchsorted(documents, [start, exchange.starts[file + 1]])
         chosen = documents[low:high]
         if len(chosen):
-            table = take_rows(path, chosen - start, list(kinds))
+            table = take_rows(path, chosen - start, list(types))
             at = [chosen, np.full(len(chosen), file, np.int32), (chosen - start).astype(np.int32)]
-            columns = [*map(pa.array, at), *(table[name] for name in kinds)]
+            columns = [*map(pa.array, at), *(table[name] for name in types)]
             parts.append(pa.table(columns, schema=schema))
     return pa.concat_tables(parts)
 
@@ -287,8 +287,8 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     texts = members["n_normal"].to_numpy() > 0 if settings.mode != "url" else np.zeros(n, np.bool_)
     links = Links(_by_text(exact, texts), first["address"], first["label"], pairs, jaccard)
     places = np.arange(n, dtype=np.int64)
-    chosen = members.select(["document", "file", "row", *MEMBER_COLUMNS])
-    outcome = judge(chosen, places, data, links, settings)
+    columns = members.select(["document", "file", "row", *MEMBER_COLUMNS])
+    outcome = judge(columns, places, data, links, settings)
     outcome = outcome.append_column("generation", pa.nulls(n, pa.int32()))
     outcome = outcome.select(OUTCOME.names).cast(OUTCOME)
     write_groups(_file(exchange, "judged", number), outcome, _ends(exchange, document))

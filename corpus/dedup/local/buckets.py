@@ -242,10 +242,10 @@ def link_similar(
             keys, order = ahead.result()
             if band + 1 < bands:
                 ahead = pool.submit(sorted_band, band + 1)
-            found = _link_buckets(
+            open_pairs = _link_buckets(
                 parents, members, order, keys, signatures, least, sure, settled, work
             )
-            undecided.append(np.unique(found, axis=0))
+            undecided.append(np.unique(open_pairs, axis=0))
     pairs = np.unique(np.concatenate(undecided), axis=0)
     return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
 

@@ -188,11 +188,11 @@ def _similarity(
     wanted, known = left * data.n + right, links.pairs[:, 0] * data.n + links.pairs[:, 1]
     place = np.searchsorted(known, wanted)
     place[place == len(known)] = 0
-    found = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
-    values[found] = links.jaccard[place[found]]
+    verified = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
+    values[verified] = links.jaccard[place[verified]]
     if data.indexed:  # those were decided by the estimate
-        found &= left >= data.indexed
-    return pa.array(values), exact | found
+        verified &= left >= data.indexed
+    return pa.array(values), exact | verified
 
 
 def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array:

@@ -32,12 +32,13 @@ def bounds(settings: DedupSettings) -> tuple[int, int]:
     """
     if settings.verify == "none":
         return 0, 0
-    p, t = settings.num_perm, settings.threshold
-    needed = math.ceil(round(t * p, 9))
+    size, threshold = settings.num_perm, settings.threshold
+    expected = threshold * size  # equal values of a pair that is as similar as the threshold
     if settings.verify == "estimate":
+        needed = math.ceil(round(expected, 9))
         return needed, needed
-    margin = STANDARD_ERRORS * math.sqrt(t * (1.0 - t) * p)
-    return max(1, math.ceil(t * p - margin)), min(p + 1, math.floor(t * p + margin) + 1)
+    margin = STANDARD_ERRORS * math.sqrt(threshold * (1.0 - threshold) * size)
+    return max(1, math.ceil(expected - margin)), min(size + 1, math.floor(expected + margin) + 1)
 
 
 def exact_jaccard(

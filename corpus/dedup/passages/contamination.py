@@ -221,7 +221,7 @@ def _span(
 ) -> Any:
     """The stretch with the most n-grams of the item, gaps of up to 2 n allowed."""
     best_start = best_end = start = end = np.int64(0)
-    best = found = 0
+    most_grams = grams = 0
     for i in range(size):
         gram = _lookup(hashes[i], keys, slots)
         if gram < 0:
@@ -231,12 +231,12 @@ def _span(
             own |= owners[k] == item
         if not own:
             continue
-        if found == 0 or i > end + 2 * n:
-            start, found = np.int64(i), 0
-        found += 1
+        if grams == 0 or i > end + 2 * n:
+            start, grams = np.int64(i), 0
+        grams += 1
         end = i + n
-        if found > best:
-            best, best_start, best_end = found, start, end
+        if grams > most_grams:
+            most_grams, best_start, best_end = grams, start, end
     return np.int64(best_start), np.int64(best_end)
 
 
@@ -261,15 +261,18 @@ def mark(
 
     def rows() -> Iterator[pa.RecordBatch]:
         for batch in _batches(documents, columns):
-            found = contaminated(batch["text"], items, weights, threshold)
+            hits_of_rows = contaminated(batch["text"], items, weights, threshold)
             totals["documents"] += batch.num_rows
-            totals["contaminated"] += len(found)
+            totals["contaminated"] += len(hits_of_rows)
             if rows_hit is not None:
-                rows_hit.extend(batch["row"][row].as_py() for row, _ in found)
+                rows_hit.extend(batch["row"][row].as_py() for row, _ in hits_of_rows)
             names = [n for n in columns if n in batch.schema.names and n != "text"]
-            about = batch.select(names).to_pylist() if found else []
+            columns_of_rows = batch.select(names).to_pylist() if hits_of_rows else []
             yield pa.RecordBatch.from_pylist(
-                [_ledger_row(about[row], hits, items, threshold, action) for row, hits in found],
+                [
+                    _ledger_row(columns_of_rows[row], hits, items, threshold, action)
+                    for row, hits in hits_of_rows
+                ],
                 LEDGER,
             )
 
@@ -287,12 +290,15 @@ def contaminated(
     points, starts = code_points(texts)
     hits = _mark(points, starts, tables(), items.ngram, items.keys, items.slots, items.first,
                  items.owners, items.sizes, weights, threshold)  # fmt: skip
-    found: dict[int, list[tuple[int, float, str]]] = {}
+    hits_of_row: dict[int, list[tuple[int, float, str]]] = {}
     for row, item, score, start, end in hits:
         folded, _ = normalise_points(points[starts[row] : starts[row + 1]], tables(), points[:0])
         span = "".join(map(chr, folded[start:end].tolist()))
-        found.setdefault(int(row), []).append((int(item), float(score), span))
-    return [(row, sorted(found[row], key=lambda hit: (-hit[1], hit[0]))) for row in sorted(found)]
+        hits_of_row.setdefault(int(row), []).append((int(item), float(score), span))
+    return [
+        (row, sorted(hits_of_row[row], key=lambda hit: (-hit[1], hit[0])))
+        for row in sorted(hits_of_row)
+    ]
 
 
 def _ledger_row(
@@ -305,9 +311,9 @@ def _ledger_row(
     item, score, span = hits[0]
     quoted = span if len(span) <= SHOWN else span[: SHOWN - 1] + "…"
     more = f" and {len(hits) - 1} more items" if len(hits) > 1 else ""
-    about = {"stage": "decontaminate", "rule": "contaminated", "action": action, "kept_id": None}
+    decision = {"stage": "decontaminate", "rule": "contaminated", "action": action, "kept_id": None}
     detail = f"holds test item {items.names[item]}{more}: {quoted}"
-    return {**document, **about, "value": score, "threshold": threshold, "detail": detail}
+    return {**document, **decision, "value": score, "threshold": threshold, "detail": detail}
 
 
 def _batches(

@@ -52,15 +52,15 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
 
 def files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
     """(file, its name below the path given) of evaluation sets; UsageError when there is none."""
-    found = 0
+    count = 0
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such evaluation set: {path}")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.name.removesuffix(".gz").endswith(SUFFIXES) and file.is_file():
-                found += 1
+                count += 1
                 yield file, str(file.relative_to(path)) if path.is_dir() else file.name
-    if not found:
+    if not count:
         raise UsageError(f"no {', '.join(SUFFIXES)} under {', '.join(map(str, paths))}")
 
 

@@ -183,7 +183,7 @@ class Frequent:
         1 for a paragraph that is not frequent, 0 for one without a letter or digit.
         """
         host_keys, host_counts, corpus_keys, corpus_counts = self.kinds[kind]
-        found = []
+        counts = []
         for keys, values, wanted in (
             (host_keys, host_counts, hashes ^ hosts),
             (corpus_keys, corpus_counts, hashes),
@@ -194,8 +194,8 @@ class Frequent:
                 same = keys[place] == wanted
                 out[same] = np.minimum(values[place[same]], 2**31 - 1)
             out[hashes == 0] = 0
-            found.append(out)
-        return found[0], found[1]
+            counts.append(out)
+        return counts[0], counts[1]
 
 
 def annotate(
@@ -269,8 +269,8 @@ def _host_hashes(hosts: pa.Array) -> np.ndarray:
     names = encoded.dictionary
     points, starts = code_points(names)
     hashed = [
-        murmur128(points[a:b], b - a)[0] if b > a else 0
-        for a, b in zip(starts, starts[1:], strict=False)
+        murmur128(points[start:end], end - start)[0] if end > start else 0
+        for start, end in zip(starts, starts[1:], strict=False)
     ]
     return (
         np.array(hashed, np.uint64)[encoded.indices.to_numpy()]

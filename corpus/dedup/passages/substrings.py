@@ -93,18 +93,18 @@ def _fingerprints(points: np.ndarray, starts: np.ndarray, k: Any, window: Any) -
             if i - begin >= k - 1:
                 mixed = rolling ^ (rolling >> np.uint64(31))
                 hashes[i - begin - k + 1] = mixed * np.uint64(0xBF58476D1CE4E5B9)
-        chosen = -1
+        smallest = -1
         for last in range(window - 1, count):
-            if chosen <= last - window:  # the smallest left the window: look anew
-                chosen = last - window + 1
-                for i in range(chosen + 1, last + 1):
-                    if hashes[i] <= hashes[chosen]:
-                        chosen = i
-            elif hashes[last] <= hashes[chosen]:
-                chosen = last
+            if smallest <= last - window:  # the smallest left the window: look anew
+                smallest = last - window + 1
+                for i in range(smallest + 1, last + 1):
+                    if hashes[i] <= hashes[smallest]:
+                        smallest = i
+            elif hashes[last] <= hashes[smallest]:
+                smallest = last
             elif last > window - 1:
                 continue  # chosen before
-            keys[size], places[size], owners[size] = hashes[chosen], begin + chosen, doc
+            keys[size], places[size], owners[size] = hashes[smallest], begin + smallest, doc
             size += 1
     return keys[:size], places[:size], owners[:size]
 
@@ -188,11 +188,13 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
     folded, origin, ends = _normalise_all(points, starts, tables())
     k = least // 2
     keys, places, owners = _fingerprints(folded, ends, k, least - k + 1)
-    found = _match(folded, ends, sort_buckets(keys), keys, places, owners, least)
-    found = found[np.lexsort((found[:, 3], -found[:, 2], found[:, 1], found[:, 0]))]
+    passages = _match(folded, ends, sort_buckets(keys), keys, places, owners, least)
+    passages = passages[
+        np.lexsort((passages[:, 3], -passages[:, 2], passages[:, 1], passages[:, 0]))
+    ]
     rows: list[list[int]] = []
     longest = 0
-    for document, low, high, partner in found.tolist():
+    for document, low, high, partner in passages.tolist():
         if rows and rows[-1][0] == document and low <= rows[-1][2]:
             rows[-1][2] = max(rows[-1][2], high)
             if high - low > longest:

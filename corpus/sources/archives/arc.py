@@ -84,8 +84,10 @@ def _record(archive: ArchiveIterator) -> Record | None:
     if record is None:
         return None
     headers = {name.lower(): value for name, value in record.rec_headers.headers}
-    kind = headers.get("warc-type", "")
-    if not kind or (kind == "response" and not _SCHEME.match(headers.get("warc-target-uri", ""))):
+    record_type = headers.get("warc-type", "")
+    if not record_type or (
+        record_type == "response" and not _SCHEME.match(headers.get("warc-target-uri", ""))
+    ):
         # it takes any line for a head
         raise ValueError("not the head of an ARC record")
     block = record.raw_stream.read(MAX_BLOCK)  # before the place is asked for: that reads on

@@ -135,10 +135,10 @@ class Reader:
 def _from_json(line: bytes) -> tuple[Any, ...]:
     brace = line.index(b" {")
     timestamp = line[:brace].rsplit(b" ", 1)[1].decode()
-    about = json.loads(line[brace:])
+    capture = json.loads(line[brace:])
     return _row(
-        about["url"], timestamp, about.get("status"), about.get("mime-detected", about.get("mime")),
-        about.get("languages"), about["filename"], int(about["offset"]), int(about["length"]),
+        capture["url"], timestamp, capture.get("status"), capture.get("mime-detected", capture.get("mime")),
+        capture.get("languages"), capture["filename"], int(capture["offset"]), int(capture["length"]),
     )  # fmt: skip
 
 

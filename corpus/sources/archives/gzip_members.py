@@ -77,12 +77,12 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
             position = unpack.end
             continue
         records = parse_member(feed, position, max_block)
-        found = 0
+        number = 0
         held: Record | None = None  # one behind: the last record learns whether its member broke
         for record in records:
             if held is not None:
                 yield held
-            held, found = record, found + 1
+            held, number = record, number + 1
         while unpack.next():  # the member may hold padding after its last record
             pass
         if unpack.end >= 0:
@@ -94,11 +94,11 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
             held = None
             yield Gap(position, after - position, unpack.error)
         if held is not None:
-            held.length = after - position if found == 1 else 0
+            held.length = after - position if number == 1 else 0
             held.cut = held.cut or unpack.end < 0
             yield held
         elif unpack.end >= 0 or "file ends" in unpack.error:
-            if not found and after > position:
+            if not number and after > position:
                 yield Gap(position, after - position, unpack.error or "no WARC record in member")
         position = after
         if position < end and window.read(position, 3) != GZIP_MAGIC:

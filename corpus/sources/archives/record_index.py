@@ -42,26 +42,26 @@ def cuts(file: str, proposed: list[int]) -> list[int]:
             _note(offset, proposed, named)
         if not is_remote(file):  # there a look would cost a block of 8 MiB each
             with Window(file) as window:
-                named = [[at for at in found if warc.record_at(window, at)] for found in named]
+                named = [[at for at in starts if warc.record_at(window, at)] for starts in named]
     except (OSError, EOFError, ZlibError):  # half an index, or none that can be read
         return proposed
-    moved = [found[0] if found else cut for cut, found in zip(inner, named, strict=True)]
+    moved = [starts[0] if starts else cut for cut, starts in zip(inner, named, strict=True)]
     return [proposed[0], *moved, proposed[-1]]
 
 
 def _note(offset: int, proposed: list[int], named: list[list[int]]) -> None:
     width = proposed[1] - proposed[0] or 1
-    number = min(offset // width, len(proposed) - 2)  # the cuts lie (almost) evenly
-    while number > 0 and proposed[number] > offset:
-        number -= 1
-    while number < len(proposed) - 2 and proposed[number + 1] <= offset:
-        number += 1
-    if 0 < number <= len(named) and proposed[number] <= offset < proposed[number + 1]:
-        found = named[number - 1]
-        if offset not in found:
-            found.append(offset)
-            found.sort()
-            del found[TRIED:]
+    cut = min(offset // width, len(proposed) - 2)  # the cuts lie (almost) evenly
+    while cut > 0 and proposed[cut] > offset:
+        cut -= 1
+    while cut < len(proposed) - 2 and proposed[cut + 1] <= offset:
+        cut += 1
+    if 0 < cut <= len(named) and proposed[cut] <= offset < proposed[cut + 1]:
+        smallest = named[cut - 1]
+        if offset not in smallest:
+            smallest.append(offset)
+            smallest.sort()
+            del smallest[TRIED:]
 
 
 def offsets(index: str, name: str) -> Iterator[int]:
@@ -84,8 +84,8 @@ def offsets(index: str, name: str) -> Iterator[int]:
 
 def _json_place(line: str) -> tuple[str, int] | None:
     try:
-        about = json.loads(line[line.index("{") :])
-        return str(about.get("filename", "")), int(about["offset"])
+        capture = json.loads(line[line.index("{") :])
+        return str(capture.get("filename", "")), int(capture["offset"])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         return None
 

@@ -59,8 +59,8 @@ def record_at(window: Window, offset: int) -> bool:
     if head[:3] == GZIP_MAGIC:
         return gzip_member_at(window, offset)
     if starts_zstd(head):
-        found = next(read_zstd(window, offset, offset + 1, 1 << 16), None)
-        return isinstance(found, Record) and found.offset == offset
+        record = next(read_zstd(window, offset, offset + 1, 1 << 16), None)
+        return isinstance(record, Record) and record.offset == offset
     return _headers_at(window, offset) is not None
 
 

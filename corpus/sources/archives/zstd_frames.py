@@ -33,7 +33,7 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
     position = 0
     if start:
         position = range_start(
-            start, end, lambda a, b: _next_zstd_frame(window, a, b, unpacker),
+            start, end, lambda low, high: _next_zstd_frame(window, low, high, unpacker),
             lambda at: _zstd_frame_end(window, at)[0],
         )  # fmt: skip
     while position < end:
@@ -43,17 +43,17 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
             continue
         unpack = None
         held: Record | None = None  # one behind: the last record learns whether its frame broke
-        found = 0
+        number = 0
         if after >= 0 or reason == "cut":
             unpack = _Frame(window, position, after if after >= 0 else window.size, unpacker)
             for record in parse_member(Feed(unpack), position, max_block):
                 if held is not None:
                     yield held
-                held, found = record, found + 1
+                held, number = record, number + 1
             while unpack.next():  # to its checksum
                 pass
             reason = unpack.error or reason
-        if unpack is None or unpack.error or (after < 0 and not found):
+        if unpack is None or unpack.error or (after < 0 and not number):
             after = _next_zstd_frame(window, position + 1, window.size, unpacker)
             yield Gap(position, after - position, f"zstd frame is damaged ({reason})")
         elif held is None:
@@ -61,7 +61,7 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
         else:
             held.cut = held.cut or after < 0
             after = window.size if after < 0 else after
-            held.length = after - position if found == 1 else 0
+            held.length = after - position if number == 1 else 0
             yield held
         position = after
 
@@ -139,10 +139,10 @@ def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
         if len(block) < 3:
             return -1, "cut"
         word = block[0] | block[1] << 8 | block[2] << 16
-        last, kind, length = word & 1, word >> 1 & 3, word >> 3
-        if kind == 3:
+        last, block_type, length = word & 1, word >> 1 & 3, word >> 3
+        if block_type == 3:
             return -1, "reserved block type"
-        at += 3 + (1 if kind == 1 else length)
+        at += 3 + (1 if block_type == 1 else length)
         if at > window.size:
             return -1, "cut"
         if last:

@@ -291,8 +291,8 @@ def _words(error: BaseException) -> str:
         (ReadTimeoutError, "no answer in time"),
         (SSLError, "no trusted TLS connection"),
     )
-    for kind, words in known:
-        if isinstance(error, kind):
+    for cause, words in known:
+        if isinstance(error, cause):
             return words
     if isinstance(error, HTTPError | OSError):
         return f"the connection broke ({type(error).__name__})"

@@ -43,27 +43,27 @@ def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
     shutil.rmtree(selection.parent, ignore_errors=True)
     spill = selection.parent / "spill"
     spill.mkdir(parents=True)
-    about = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
+    counts = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
     options: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY,
                                "temp_directory": str(spill)}  # fmt: skip
     try:
         with duckdb.connect(config=options) as database:
             database.execute("SET TimeZone = 'UTC'")
-            tables = _tables(database, indexes, wanted, spill, about)
+            tables = _tables(database, indexes, wanted, spill, counts)
             rows = database.sql(_query(tables, wanted)).to_arrow_reader(ROWS_PER_GROUP)
-            batches = _evenly(_without_repeats(rows, about), ROWS_PER_GROUP)
-            _, about["records"] = folder.commit_parquet(selection, SCHEMA, batches)
+            batches = _evenly(_without_repeats(rows, counts), ROWS_PER_GROUP)
+            _, counts["records"] = folder.commit_parquet(selection, SCHEMA, batches)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         words = " ".join(str(error).split())[:200]
         raise RunError(f"the index cannot be queried: {words}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
-    folder.commit_json(selection.with_suffix(".json"), about)
-    return about["records"]
+    folder.commit_json(selection.with_suffix(".json"), counts)
+    return counts["records"]
 
 
 def _tables(
-    database: Any, indexes: list[str], wanted: CcindexSettings, spill: Path, about: dict[str, int]
+    database: Any, indexes: list[str], wanted: CcindexSettings, spill: Path, counts: dict[str, int]
 ) -> list[str]:
     """SQL table expressions over the index files; CDX files become Parquet in `spill` first."""
     parquet: list[str] = []
@@ -85,7 +85,7 @@ def _tables(
                 f"{path} tells no languages: take all with --set ccindex.languages= "
                 "and let harvest find the Japanese pages"
             )
-        about["index_lines_unreadable"] += reader.unreadable
+        counts["index_lines_unreadable"] += reader.unreadable
         tables.append(_parquet(database, str(file), -1))
     if not tables:
         raise UsageError(f"no index files in {', '.join(indexes)[:200]}")
@@ -151,30 +151,30 @@ def _query(tables: list[str], wanted: CcindexSettings) -> str:
 
 
 def _filters(wanted: CcindexSettings) -> list[str]:
-    found = []
+    conditions = []
     if wanted.languages:
         codes = [code for code in wanted.languages if code != cdx.UNKNOWN]
         tests = [f"list_has_any(string_split(content_languages, ','), {_sql(codes)})"]
         if cdx.UNKNOWN in wanted.languages:
             tests.append("content_languages IS NULL OR content_languages = ''")
-        found.append(f"({' OR '.join(tests)})")
+        conditions.append(f"({' OR '.join(tests)})")
     if wanted.hosts:
         tests = []
         for host in map(_ascii_host, wanted.hosts):
             tests += [f"url_host_name = {_sql(host)}", f"suffix(url_host_name, {_sql('.' + host)})"]
-        found.append(f"({' OR '.join(tests)})")
+        conditions.append(f"({' OR '.join(tests)})")
     if wanted.since:
-        found.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {_sql(wanted.since)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {_sql(wanted.since)}")
     if wanted.until:
-        found.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {_sql(wanted.until)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {_sql(wanted.until)}")
     if wanted.status:
         codes = [str(int(code)) for code in wanted.status]
-        found.append(f"TRY_CAST(fetch_status AS INTEGER) IN ({', '.join(codes)})")
+        conditions.append(f"TRY_CAST(fetch_status AS INTEGER) IN ({', '.join(codes)})")
     if wanted.mimes:
         # What was never detected may be a page: harvest looks at its bytes.
         mimes = ", ".join(map(_sql, wanted.mimes))
-        found.append(f"(content_mime_detected IN ({mimes}) OR content_mime_detected IS NULL)")
-    return found
+        conditions.append(f"(content_mime_detected IN ({mimes}) OR content_mime_detected IS NULL)")
+    return conditions
 
 
 def _sql(value: str | list[str]) -> str:
@@ -192,7 +192,9 @@ def _ascii_host(host: str) -> str:
         raise UsageError(f"ccindex.hosts: {host!r} is no host name") from error
 
 
-def _without_repeats(rows: pa.RecordBatchReader, about: dict[str, int]) -> Iterator[pa.RecordBatch]:
+def _without_repeats(
+    rows: pa.RecordBatchReader, counts: dict[str, int]
+) -> Iterator[pa.RecordBatch]:
     """The sorted rows, each place once: two indexes may name the same record."""
     last: tuple[Any, Any] = (None, None)
     for batch in rows:
@@ -200,10 +202,12 @@ def _without_repeats(rows: pa.RecordBatchReader, about: dict[str, int]) -> Itera
         before = [pa.concat_arrays([pa.array([value], column.type), column[:-1]])
                   for value, column in zip(last, (file, start), strict=True)]  # fmt: skip
         same = pc.and_(pc.equal(file, before[0]), pc.equal(start, before[1])).fill_null(False)
-        about["repeated"] += pc.sum(same).as_py() or 0
+        counts["repeated"] += pc.sum(same).as_py() or 0
         last = (file[-1].as_py(), start[-1].as_py())
         kept = batch.filter(pc.invert(same))
-        columns = [c.cast(f.type) for c, f in zip(kept.columns, SCHEMA, strict=True)]
+        columns = [
+            column.cast(field.type) for column, field in zip(kept.columns, SCHEMA, strict=True)
+        ]
         yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 

@@ -56,13 +56,13 @@ def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, An
 def _instant(text: str) -> str:
     try:
         if re.fullmatch(r"[0-9]{14}", text):
-            found = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            moment = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         else:
-            found = datetime.fromisoformat(text)
-            found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return ""
-    return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ class Site:
         tdm = self._files.get((parts.origin, "tdm"))
         if robots is None and ai is None and tdm is None:
             return None
-        policies = [self._policy(found[1]) for found in (robots, ai) if found]
+        policies = [self._policy(copy[1]) for copy in (robots, ai) if copy]
         refused = {agent for policy in policies for agent in policy.disallowed(url)}
         usage: dict[str, bool] = {}
         for policy in policies:
-            for label, yes in policy.usage(url).items():
-                usage[label] = usage.get(label, True) and yes
+            for label, allowed in policy.usage(url).items():
+                usage[label] = usage.get(label, True) and allowed
         reserved, policy_url = self._reservation(tdm[1], parts.path) if tdm else (None, "")
         if reserved is not None:
             usage["tdm"] = usage.get("tdm", True) and not reserved
@@ -165,11 +165,11 @@ def tdm_rules(body: bytes) -> list[Reservation]:
     """(path pattern, reserved, policy) of the rules of a tdmrep.json, in their order; what is no
     rule is left out. W3C TDMRep community report 2024, section 6.1; any bytes are accepted."""
     try:
-        found = json.loads(body.decode("utf-8-sig", "replace"))
+        listed = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         return []
     rules: list[Reservation] = []
-    for entry in found[:MAX_RULES] if isinstance(found, list) else [found]:
+    for entry in listed[:MAX_RULES] if isinstance(listed, list) else [listed]:
         if not isinstance(entry, dict) or not isinstance(entry.get("location"), str):
             continue
         claim, policy = entry.get("tdm-reservation"), entry.get("tdm-policy")
