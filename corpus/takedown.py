@@ -125,8 +125,10 @@ def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -
 def _dropped(layout: Layout) -> pa.Table:
     """id, file and row of the documents that dedup dropped."""
     schema = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
-    parts = [pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
-             for path in layout.duplicates_files()]  # fmt: skip
+    parts = [
+        pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
+        for path in layout.duplicates_files()
+    ]
     return pa.concat_tables([schema.empty_table(), *parts])
 
 
@@ -226,12 +228,17 @@ def as_text(facts: dict[str, Any]) -> str:
     """The facts of a removal for a terminal."""
     verb = "would be removed" if facts["dry_run"] else "removed"
     lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
-    lines += [f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
-              for row in facts["removed"][:SHOWN]]  # fmt: skip
+    lines += [
+        f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
+        for row in facts["removed"][:SHOWN]
+    ]
     verb = "would be kept instead" if facts["dry_run"] else "kept instead"
     lines.append(f"{len(facts['promoted']):,} copies {verb}")
     lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
     if not facts["removed"]:
-        lines.append("Nothing there has that name; it will stay out when it comes." if not
-                     facts["dry_run"] else "Nothing there has that name.")  # fmt: skip
+        lines.append(
+            "Nothing there has that name; it will stay out when it comes."
+            if not facts["dry_run"]
+            else "Nothing there has that name."
+        )
     return "\n".join(lines) + "\n"

@@ -325,11 +325,10 @@ def _croissant_field(name: str, data_type: str) -> dict[str, Any]:
 
 
 def _size_category(documents: int) -> str:
-    for limit, name in (
-        (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
-        (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"),
-    ):  # fmt: skip
-        if documents < limit:
+    """The classes of Hugging Face's `size_categories`; above 10**9 by powers of ten."""
+    names = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+    for power, name in enumerate(names, 3):
+        if documents < 10**power:
             return name
     return "n>1T" if documents >= 10**12 else "1B<n<10B" if documents < 10**10 else "10B<n<100B"
 

@@ -64,8 +64,9 @@ def bars(title: str, legend: Sequence[str], rows: Sequence[tuple[str, Sequence[f
     width, thick, top = 420.0, 11.0, 74.0
     group = thick * len(legend) + 8
     most = max((value for _, values in rows for value in values), default=0) or 1
-    sheet = Drawing(max(left + width + 100, 30 + _width(title, 15)), top + group * len(rows) + 16,
-                    title)  # fmt: skip
+    sheet = Drawing(
+        max(left + width + 100, 30 + _width(title, 15)), top + group * len(rows) + 16, title
+    )
     sheet.items.append(Label(16, 28, title, size=15))
     x = 16.0
     for i, name in enumerate(legend):

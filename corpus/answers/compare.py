@@ -182,9 +182,16 @@ def _borders(
         for document in tables.at_bounds(profile, decisions, i, values, SPARE * samples):
             bound, threshold, side, row, value = document
             yield {
-                "profile": profile.name, "rule": rule.name, "signal": rule.signal, "bound": bound,
-                "threshold": threshold, "side": side, "value": value, "file": index, "row": row,
-            }  # fmt: skip
+                "profile": profile.name,
+                "rule": rule.name,
+                "signal": rule.signal,
+                "bound": bound,
+                "threshold": threshold,
+                "side": side,
+                "value": value,
+                "file": index,
+                "row": row,
+            }
 
 
 def _nearest(rows: list[dict[str, Any]], row: dict[str, Any], samples: int) -> list[dict[str, Any]]:

@@ -45,10 +45,15 @@ def text(comparison: dict[str, Any]) -> str:
     if pairs:
         rows = [["a", "b", "both keep", "only a", "only b", "neither", "agree", "kappa"]]
         rows += [
-            [row["a"], row["b"], *(f"{row[column]:,}" for column in ("both", "only_a", "only_b", "neither")),
-             f"{row['agreement']:.1%}", f"{row['kappa']:.2f}"]
+            [
+                row["a"],
+                row["b"],
+                *(f"{row[column]:,}" for column in ("both", "only_a", "only_b", "neither")),
+                f"{row['agreement']:.1%}",
+                f"{row['kappa']:.2f}",
+            ]
             for row in pairs
-        ]  # fmt: skip
+        ]
         parts.append(_aligned(rows, left=2))
     parts += [_rules_text(comparison, name) for name in comparison["rules"]]
     parts.append(
@@ -69,8 +74,9 @@ def _rules_text(comparison: dict[str, Any], name: str) -> str:
             below.setdefault(row["rule"], []).append(line)
     taking = [row for row in comparison["rules"][name] if row["alone"]]
     for row in taking:
-        rows.append([row["rule"], *(f"{row[key]:,}" for key in ("alone", "first", "last")),
-                     row["bounds"]])  # fmt: skip
+        rows.append(
+            [row["rule"], *(f"{row[key]:,}" for key in ("alone", "first", "last")), row["bounds"]]
+        )
     if not taking:
         return f"{name}: no rule takes a document"
     head, *lines = _aligned(rows, wide=True).split("\n")
@@ -89,13 +95,21 @@ def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
         where = f"source {group}: " if "source" in own[0] else ""
         table = [[signal, "at least", "share", "characters", "at most", "share", "characters"]]
         table += [
-            [f"{row['threshold']:.6g}",
-             f"{row['at_least']:,}", f"{row['at_least'] / n:.1%}", f"{row['at_least_chars']:,}",
-             f"{row['at_most']:,}", f"{row['at_most'] / n:.1%}", f"{row['at_most_chars']:,}"]
+            [
+                f"{row['threshold']:.6g}",
+                f"{row['at_least']:,}",
+                f"{row['at_least'] / n:.1%}",
+                f"{row['at_least_chars']:,}",
+                f"{row['at_most']:,}",
+                f"{row['at_most'] / n:.1%}",
+                f"{row['at_most_chars']:,}",
+            ]
             for row in own
-        ]  # fmt: skip
-        parts.append(f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
-                     + _aligned(table, left=0))  # fmt: skip
+        ]
+        parts.append(
+            f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
+            + _aligned(table, left=0)
+        )
     return "\n\n".join(parts)
 
 
@@ -135,10 +149,17 @@ def save(folder: Path, write: Write, comparison: dict[str, Any]) -> list[str]:
     """Tables and plots of `compare`, written into `folder`; the names of the files."""
     rules = [{"profile": name} | row for name, rows in comparison["rules"].items() for row in rows]
     files = _save_tables(
-        folder, write, "compare", comparison,
-        {"matrix": comparison["matrix"], "rules": rules, "borders": comparison["borders"],
-         "sources": comparison["sources"]},
-    )  # fmt: skip
+        folder,
+        write,
+        "compare",
+        comparison,
+        {
+            "matrix": comparison["matrix"],
+            "rules": rules,
+            "borders": comparison["borders"],
+            "sources": comparison["sources"],
+        },
+    )
     names = list(comparison["kept"])
     n, chars = max(comparison["documents"], 1), max(comparison["characters"], 1)
     agreement = {(row["a"], row["b"]): row["agreement"] for row in comparison["matrix"]}
@@ -147,11 +168,15 @@ def save(folder: Path, write: Write, comparison: dict[str, Any]) -> list[str]:
         for name, k in comparison["kept"].items()
     ]
     drawings = {
-        "kept": charts.bars("Kept by each profile, % / プロファイル別の採用率",
-                            ("documents / 文書", "characters / 文字"), kept),
-        "agreement": charts.matrix("Same decision / 判定の一致率", names,
-                                   [[agreement[a, b] for b in names] for a in names]),
-    }  # fmt: skip
+        "kept": charts.bars(
+            "Kept by each profile, % / プロファイル別の採用率",
+            ("documents / 文書", "characters / 文字"),
+            kept,
+        ),
+        "agreement": charts.matrix(
+            "Same decision / 判定の一致率", names, [[agreement[a, b] for b in names] for a in names]
+        ),
+    }
     for name, rows in comparison["rules"].items():
         taken = [(r["rule"], (r["alone"], r["first"], r["last"])) for r in rows if r["alone"]]
         title = f"{name}: documents each rule takes / 各規則が除外する文書数"

@@ -19,8 +19,10 @@ from corpus.sources.plan import units
 from corpus.sources.table import items_of
 from corpus.stages.document import Reject, document
 
-ORIGIN = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
-         "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
+ORIGIN = [
+    *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
+    *("charset_from", "repairs", "source_file", "source_offset", "source_length"),
+]
 
 
 def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
@@ -47,16 +49,28 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
         elif row["id"] in in_corpus:
             outcome = "kept"
             sentences += _why_kept(layout, in_corpus[row["id"]])
-        answers.append({"outcome": outcome, **row, "sentences": sentences,
-                        "ledger": dropped.get(row["id"]), "altered": changes})  # fmt: skip
+        answers.append(
+            {
+                "outcome": outcome,
+                **row,
+                "sentences": sentences,
+                "ledger": dropped.get(row["id"]),
+                "altered": changes,
+            }
+        )
     known = {row["id"] for row in documents}
     for row in ledger:
         if row["id"] not in known:
             place = f"{row['source_file']} at offset {row['source_offset']}"
             answers.append(
-                {"outcome": "dropped", "id": row["id"], "url": row["url"], "ledger": row,
-                 "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)]}
-            )  # fmt: skip
+                {
+                    "outcome": "dropped",
+                    "id": row["id"],
+                    "url": row["url"],
+                    "ledger": row,
+                    "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)],
+                }
+            )
     return answers or _search_input(layout, name)
 
 
@@ -72,10 +86,13 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
 
 def _origin_sentence(row: dict[str, Any]) -> str:
     how = {
-        "bom": "by its byte order mark", "header": "as its HTTP header says",
-        "meta": "as its <meta> says", "bytes": "found from its bytes", "given": "as given",
+        "bom": "by its byte order mark",
+        "header": "as its HTTP header says",
+        "meta": "as its <meta> says",
+        "bytes": "found from its bytes",
+        "given": "as given",
         "mojibake": "mojibake undone",
-    }.get(row["charset_from"], row["charset_from"])  # fmt: skip
+    }.get(row["charset_from"], row["charset_from"])
     repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
     return (
         f"{row['url'] or row['id']} stands in {row['source_file']} at offset "

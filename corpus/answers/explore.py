@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from corpus import config
-from corpus.errors import UsageError
+from corpus.errors import UsageError, one_line
 from corpus.folder.layout import (
     DOCUMENTS,
     DUPLICATES,
@@ -59,12 +59,14 @@ def views(layout: Layout) -> list[dict[str, Any]]:
             continue
         columns = database.execute(f"describe {name}").fetchall()
         rows = database.execute(f"select count(*) from {name}").fetchone()
-        answers.append({
-            "view": name,
-            "about": meaning,
-            "rows": rows[0] if rows else 0,
-            "columns": [{"name": column[0], "type": column[1]} for column in columns],
-        })  # fmt: skip
+        answers.append(
+            {
+                "view": name,
+                "about": meaning,
+                "rows": rows[0] if rows else 0,
+                "columns": [{"name": column[0], "type": column[1]} for column in columns],
+            }
+        )
     return answers
 
 
@@ -75,6 +77,5 @@ def query(layout: Layout, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]
         result = database.execute(sql)
         names = [column[0] for column in result.description or []]
     except duckdb.Error as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"the query cannot run: {reason[:300]}") from error
+        raise UsageError(f"the query cannot run: {one_line(error, 300)}") from error
     return names, iter(result.fetchone, None)

@@ -61,8 +61,9 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
             wanted = pc.field("id") == ids[int(number)].as_py()
     elif number.isdigit() and left:
         at = pc.field("source_offset") == int(number)
-        wanted |= at & ((pc.field("source_file") == left)
-                        | pc.ends_with(pc.field("source_file"), f"/{left}"))  # fmt: skip
+        wanted |= at & (
+            (pc.field("source_file") == left) | pc.ends_with(pc.field("source_file"), f"/{left}")
+        )
     return [
         {**row, "documents": str(path.relative_to(layout.root))}
         for path in layout.documents_files()

@@ -18,8 +18,9 @@ from corpus.errors import RunError, UsageError
 if TYPE_CHECKING:
     from corpus.folder.folder import Folder
 
-app = typer.Typer(help="Quality classifiers: train your own, score documents, measure.",
-                  no_args_is_help=True)  # fmt: skip
+app = typer.Typer(
+    help="Quality classifiers: train your own, score documents, measure.", no_args_is_help=True
+)
 Positive = Annotated[
     list[str],
     typer.Option("--positive", "-p", help="Folder or file of good texts; as often as needed."),
@@ -173,10 +174,14 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
     if as_json:
         print_json(summary)
         return
-    print(f"score.{name}: {len(values_of_all):,} documents, mean {summary['mean']:.3f}, "
-          f"{summary['at_least_half']:,} at .5 or more")  # fmt: skip
-    print(f"Next: corpus sweep {folder} --signal score.{name} --from 0 --to 1, or name it in a "
-          f"profile's rule and run corpus select {folder} --profile FILE.toml")  # fmt: skip
+    print(
+        f"score.{name}: {len(values_of_all):,} documents, mean {summary['mean']:.3f}, "
+        f"{summary['at_least_half']:,} at .5 or more"
+    )
+    print(
+        f"Next: corpus sweep {folder} --signal score.{name} --from 0 --to 1, or name it in a "
+        f"profile's rule and run corpus select {folder} --profile FILE.toml"
+    )
 
 
 def _score_files(target: str, classifier: Any, out: Path | None, column: str) -> None:
@@ -319,5 +324,7 @@ def _print_report(report: dict[str, Any]) -> None:
 def _print_sources(title: str, rows: list[dict[str, Any]]) -> None:
     print(f"  {title:30} kind      texts  median  right at .5")
     for row in rows:
-        print(f"  {row['source'][-30:]:30} {row['kind']}  {row['documents']:5,}  "
-              f"{row['median']:6.3f}  {row['right']:.3f}")  # fmt: skip
+        print(
+            f"  {row['source'][-30:]:30} {row['kind']}  {row['documents']:5,}  "
+            f"{row['median']:6.3f}  {row['right']:.3f}"
+        )

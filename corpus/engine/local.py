@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from corpus.engine.units import ATTEMPTS, Failure, collect, one_line, report
+from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
 from corpus.errors import RunError
 
 
@@ -61,7 +61,7 @@ class LocalEngine:
                 try:
                     result = function(unit)
                 except Exception as error:
-                    result = Failure(unit, one_line(error), traceback.format_exc())
+                    result = Failure(unit, failure_text(error), traceback.format_exc())
                     if isinstance(error, RunError):
                         break
                     report(self.console, unit, result.error, attempt + 1 < ATTEMPTS)
@@ -133,7 +133,7 @@ def _work(function: Callable[[Any], Any], pipe: Connection, parent: int) -> None
         try:
             result = function(unit)
         except Exception as error:
-            result = Failure(unit, one_line(error), traceback.format_exc())
+            result = Failure(unit, failure_text(error), traceback.format_exc())
         try:
             pipe.send(result)
         except (BrokenPipeError, OSError):

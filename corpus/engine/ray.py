@@ -31,7 +31,7 @@ from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
 from corpus.engine.ray_pool import POLL_SECONDS, WAIT_SECONDS, Hand, Pool, lost_text
-from corpus.engine.units import ATTEMPTS, Failure, collect, one_line, report
+from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
 from corpus.errors import RunError
 
 LOSSES = 4  # lost workers a unit survives: most are the fault of a node, not of the unit
@@ -134,7 +134,7 @@ class RayEngine:
         try:
             return ray.get(call)
         except RayTaskError as error:  # outside the unit: it cannot be unpickled, for example
-            text = one_line(error.cause or error)[:300]
+            text = failure_text(error.cause or error)[:300]
             return Failure(unit, f"{text} (on {hand.host})", str(error))
         except RayError as error:
             self.pool.dismiss(hand)

@@ -21,8 +21,8 @@ import ray
 from ray.exceptions import RayError
 from rich.console import Console
 
-from corpus.engine.units import Failure, one_line
-from corpus.errors import RunError, UsageError
+from corpus.engine.units import Failure, failure_text
+from corpus.errors import RunError, UsageError, one_line
 
 BAD_STARTS = 8  # workers in a row that could not start: something is wrong with the installation
 POLL_SECONDS = 0.5
@@ -58,7 +58,7 @@ class Worker:
         try:
             return self.function[1](unit)
         except Exception as error:
-            text = f"{one_line(error)} (on {socket.gethostname()})"
+            text = f"{failure_text(error)} (on {socket.gethostname()})"
             return Failure(unit, text, traceback.format_exc())
 
 
@@ -110,8 +110,11 @@ class Pool:
 
     def _connect(self, address: str, workers: int, namespace: str) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no report to anybody
-        options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False,
-                                   "logging_level": "ERROR"}  # fmt: skip
+        options: dict[str, Any] = {
+            "namespace": namespace,
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
         where = address or os.environ.get("RAY_ADDRESS", "")
         if not where:
             cores = workers or len(os.sched_getaffinity(0))
@@ -121,7 +124,7 @@ class Pool:
             context = ray.init(where or "local", **options)
         except Exception as error:
             raise UsageError(
-                f"no Ray cluster at {where or 'this machine'}: {one_line(error)[:300]}; "
+                f"no Ray cluster at {where or 'this machine'}: {failure_text(error)[:300]}; "
                 "start one with `ray start --head`, or leave --ray-address away; "
                 "if it has a token, set RAY_AUTH_MODE=token"
             ) from error
@@ -163,10 +166,17 @@ class Pool:
         while len(self.hands) < min(wanted, self.size):
             self.hired += 1
             options = {"memory": self.memory} if self.memory else {}
-            actor: Any = ray.remote(Worker).options(
-                name=f"worker {os.getpid()}-{self.hired}",
-                num_cpus=self.cpus, max_restarts=0, scheduling_strategy="SPREAD", **options,
-            ).remote(os.getcwd(), self.shared)  # fmt: skip
+            actor: Any = (
+                ray.remote(Worker)
+                .options(
+                    name=f"worker {os.getpid()}-{self.hired}",
+                    num_cpus=self.cpus,
+                    max_restarts=0,
+                    scheduling_strategy="SPREAD",
+                    **options,
+                )
+                .remote(os.getcwd(), self.shared)
+            )
             self.hands.append(Hand(actor, actor.start.options(name="start").remote()))
 
     def started(self, hand: Hand) -> None:
@@ -220,7 +230,7 @@ def _reach(address: str) -> None:
 
 def lost_text(error: BaseException) -> str:
     """Ray's reason in a few words; its message is a page."""
-    text = " ".join(str(error).split())
+    text = one_line(error, None)
     for words, reason in (
         ("node has died", "its node died"),
         ("out of memory", "out of memory"),

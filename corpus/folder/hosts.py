@@ -54,8 +54,13 @@ def host_table(layout: Layout) -> pa.Table:
     )
 
 
-_EMPTY = pa.table({"host": pa.array([], pa.string()), "pages": pa.array([], pa.int64()),
-                   "flagged": pa.array([], pa.int64())})  # fmt: skip
+_EMPTY = pa.table(
+    {
+        "host": pa.array([], pa.string()),
+        "pages": pa.array([], pa.int64()),
+        "flagged": pa.array([], pa.int64()),
+    }
+)
 
 
 def _added(table: pa.Table) -> pa.Table:

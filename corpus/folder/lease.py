@@ -60,8 +60,11 @@ def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
         if _lives(first):
             raise refusal
     elif first:
-        print(f"{store.url} is held by {first.get('host')}: looking for {seconds:.0f} s whether "
-              "that build is alive", file=sys.stderr)  # fmt: skip
+        print(
+            f"{store.url} is held by {first.get('host')}: looking for {seconds:.0f} s whether "
+            "that build is alive",
+            file=sys.stderr,
+        )
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, seconds / 8))
@@ -77,9 +80,12 @@ def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
 
 
 def _renew(
-    store: Store, ours: dict[str, Any], stop: threading.Event, lost: Callable[[], None],
+    store: Store,
+    ours: dict[str, Any],
+    stop: threading.Event,
+    lost: Callable[[], None],
     seconds: float,
-) -> None:  # fmt: skip
+) -> None:
     beat = 0
     while not stop.wait(seconds / 4):
         beat += 1

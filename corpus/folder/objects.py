@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 
 T = TypeVar("T")
 ATTEMPTS = 7
@@ -51,9 +51,12 @@ class Store:
     """The objects below `url`; keys are relative to it. RunError after the last attempt."""
 
     def __init__(
-        self, url: str, attempts: int = ATTEMPTS, timeout: float = TIMEOUT_S,
+        self,
+        url: str,
+        attempts: int = ATTEMPTS,
+        timeout: float = TIMEOUT_S,
         backoff: float = BACKOFF_S,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.url = url.rstrip("/")
         self.attempts = attempts
         self.backoff = backoff
@@ -176,8 +179,8 @@ class Store:
             except FileNotFoundError as error:
                 raise Refused(f"cannot {verb} {where}: no such bucket or object") from error
             except PermissionError as error:
-                text = " ".join(str(error).split())[:160]
-                raise Refused(f"cannot {verb} {where}: access denied ({text})") from error
+                reason = one_line(error)
+                raise Refused(f"cannot {verb} {where}: access denied ({reason})") from error
             except Exception as error:  # of fsspec's many back ends
                 reason = words(error)
                 if is_lasting(error):
@@ -226,7 +229,7 @@ def words(error: Exception) -> str:
     }
     name = type(error).__name__
     text = getattr(error, "strerror", None) or str(error)
-    return known.get(name) or " ".join(f"{name}: {text}".split())[:120]
+    return known.get(name) or one_line(f"{name}: {text}", 120)
 
 
 def _is_s3(url: str) -> bool:

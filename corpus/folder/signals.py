@@ -34,9 +34,12 @@ PERSONAL = "personal_"
 
 
 def signals_of(
-    layout: Layout, index: int, names: Iterable[str], lists: str = "",
+    layout: Layout,
+    index: int,
+    names: Iterable[str],
+    lists: str = "",
     rows: np.ndarray | None = None,
-) -> dict[str, pa.Array]:  # fmt: skip
+) -> dict[str, pa.Array]:
     """The signals `names` of documents file `index`, of all rows or of `rows` (ascending).
 
     lists: the folder of `[select] word_lists`. UsageError for a signal that the file lacks.
@@ -46,9 +49,10 @@ def signals_of(
     lazy = frozenset(g for n in wanted if (g := signals.GROUP_OF.get(n)) and _lazy(n))
     kept = (*OWN, CLUSTER, HOST_HARM)  # what the build folder has, so that no text is read
     extra = [
-        n for n in wanted
+        n
+        for n in wanted
         if n in signals.EXTRA_SIGNALS and n not in kept and not n.startswith(PERSONAL)
-    ]  # fmt: skip
+    ]
     out = _read(
         path, [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))], rows
     )

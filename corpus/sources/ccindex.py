@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.settings import MIB, Settings
@@ -111,8 +111,8 @@ def _rows(unit: Unit, base: str) -> list[_Row]:
     try:
         table = _slice(path, unit.start, unit.end)
     except (OSError, pa.ArrowInvalid) as error:
-        words = " ".join(str(error).split())[:160]
-        raise RunError(f"{path} is not readable, remove state/plan.json: {words}") from error
+        reason = one_line(error)
+        raise RunError(f"{path} is not readable, remove state/plan.json: {reason}") from error
     columns = (table[name].to_pylist() for name in selection.SCHEMA.names)
     return [_row(base, *values) for values in zip(*columns, strict=True)]
 
@@ -163,9 +163,13 @@ def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
 
 def _failed(row: _Row, reason: str) -> Item:
     return Item(
-        row.file, row.start, max(0, row.stop - row.start), url=row.url,
-        problem="fetch_failed", detail=reason,
-    )  # fmt: skip
+        row.file,
+        row.start,
+        max(0, row.stop - row.start),
+        url=row.url,
+        problem="fetch_failed",
+        detail=reason,
+    )
 
 
 SOURCE = Source("ccindex", (), read, plan=plan)  # no ending: it fetches, so it must be asked for

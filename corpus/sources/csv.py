@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
+from corpus.errors import one_line
 from corpus.settings import Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import missing_column, one_line, row_item, unpacked
+from corpus.sources.rows import missing_column, row_item, unpacked
 from corpus.sources.source import Source
 from corpus.web.charset import decode, gate
 

@@ -47,9 +47,13 @@ def items(
     for record in records:
         if isinstance(record, warc.Gap):
             yield Item(
-                file, record.offset, record.length, problem="unreadable",
-                detail=record.reason, value=float(record.length),
-            )  # fmt: skip
+                file,
+                record.offset,
+                record.length,
+                problem="unreadable",
+                detail=record.reason,
+                value=float(record.length),
+            )
         else:
             yield _item(file, record, settings)
 
@@ -63,10 +67,13 @@ def _any_record(window: Window) -> bool:
 def _item(file: str, record: warc.Record, settings: Settings) -> Item:
     headers = record.headers
     item = Item(
-        file, record.offset, record.length, record.part,
+        file,
+        record.offset,
+        record.length,
+        record.part,
         url=headers.get("warc-target-uri", "").strip("<> "),
         captured=headers.get("warc-date", ""),
-    )  # fmt: skip
+    )
     record_type = record.type
     if record_type == "response":
         _response(item, record, settings)

@@ -112,14 +112,10 @@ def japanese_spaces(text: str) -> str:
     return _SPACED_KANJI.sub("", _AFTER_MARK.sub("", text))
 
 
+_FUNCTIONS = (newlines, controls, nfc, halfwidth_kana, fullwidth_ascii, punctuation, spaces)
 STEPS: dict[str, Callable[[str], str]] = dict(
-    zip(
-        NORMALIZE_STEPS,
-        (newlines, controls, nfc, halfwidth_kana, fullwidth_ascii, punctuation, spaces,
-         japanese_spaces),
-        strict=True,
-    )
-)  # fmt: skip
+    zip(NORMALIZE_STEPS, (*_FUNCTIONS, japanese_spaces), strict=True)
+)
 
 
 # What `_needed` finds, a bit each.

@@ -281,9 +281,14 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     if has_near(settings):
         signatures = fixed_rows(members["signature"], np.uint32)
     data = Signatures(
-        [], [], np.array([0, n], np.int64), exact, np.empty(0, np.uint64), np.empty(0, np.int32),
+        [],
+        [],
+        np.array([0, n], np.int64),
+        exact,
+        np.empty(0, np.uint64),
+        np.empty(0, np.int32),
         signatures,
-    )  # fmt: skip
+    )
     texts = members["n_normal"].to_numpy() > 0 if settings.mode != "url" else np.zeros(n, np.bool_)
     links = Links(_by_text(exact, texts), first["address"], first["label"], pairs, jaccard)
     places = np.arange(n, dtype=np.int64)

@@ -288,8 +288,19 @@ def contaminated(
     The span is quoted from the normalised text.
     """
     points, starts = code_points(texts)
-    hits = _mark(points, starts, tables(), items.ngram, items.keys, items.slots, items.first,
-                 items.owners, items.sizes, weights, threshold)  # fmt: skip
+    hits = _mark(
+        points,
+        starts,
+        tables(),
+        items.ngram,
+        items.keys,
+        items.slots,
+        items.first,
+        items.owners,
+        items.sizes,
+        weights,
+        threshold,
+    )
     hits_of_row: dict[int, list[tuple[int, float, str]]] = {}
     for row, item, score, start, end in hits:
         folded, _ = normalise_points(points[starts[row] : starts[row + 1]], tables(), points[:0])

@@ -99,8 +99,9 @@ def _json_lines(text: str) -> Iterator[tuple[str, str]]:
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
     """(place, text) of the items of a record and of the records within."""
     if isinstance(value, dict):
-        fields = [(f"{place}.{k}" if place else str(k), v) for k, v in value.items()
-                  if k not in SKIPPED]  # fmt: skip
+        fields = [
+            (f"{place}.{k}" if place else str(k), v) for k, v in value.items() if k not in SKIPPED
+        ]
     elif isinstance(value, list | tuple):
         fields = [(f"{place}[{i}]", v) for i, v in enumerate(value)]
     else:

@@ -199,9 +199,11 @@ class Frequent:
 
 
 def annotate(
-    documents: Path | Iterable[pa.RecordBatch], frequent: Path, out: Path,
+    documents: Path | Iterable[pa.RecordBatch],
+    frequent: Path,
+    out: Path,
     write: CommitParquet = commit_parquet,
-) -> dict[str, int]:  # fmt: skip
+) -> dict[str, int]:
     """Write the counts of every paragraph of a documents file (ANNOTATED: a row per document).
 
     The lists have an entry per line of the text; `row` is the batches' column of that name, or

@@ -16,6 +16,7 @@ from typing import IO
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
+from corpus.errors import one_line
 from corpus.sources.archives.records import Gap, Record, content_length
 from corpus.sources.archives.warc import GZIP_MAGIC
 from corpus.sources.archives.window import Window
@@ -59,7 +60,7 @@ def read(file: str) -> Iterator[Record | Gap]:
                     behind = max(behind + 1, record.offset + record.length)
                 return
             except _BROKEN as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error, 200)
             stream.seek(behind)
             if behind > start and _HEAD.match(stream.read(4096)):
                 start = behind  # records without a line end between them

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from zlib_ng import gzip_ng
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 from corpus.sources.archives.gzip_members import ZlibError
 from corpus.sources.inputs import open_input
 
@@ -88,9 +88,7 @@ class Reader:
                 else:
                     yield from _lines(stream)
         except (OSError, EOFError, ZlibError) as error:
-            raise RunError(
-                f"{self.path} cannot be read to its end: {' '.join(str(error).split())[:160]}"
-            ) from error
+            raise RunError(f"{self.path} cannot be read to its end: {one_line(error)}") from error
 
     def _row(self, line: bytes) -> tuple[Any, ...] | None:
         line = line.rstrip(b"\r\n")
@@ -127,9 +125,15 @@ class Reader:
             raise ValueError
         named = dict(zip(self._letters, fields, strict=True))
         return _row(
-            named["a"], named["b"], named["s"], named["m"], None,
-            named["g"], int(named["V"]), int(named["S"]),
-        )  # fmt: skip
+            named["a"],
+            named["b"],
+            named["s"],
+            named["m"],
+            None,
+            named["g"],
+            int(named["V"]),
+            int(named["S"]),
+        )
 
 
 def _from_json(line: bytes) -> tuple[Any, ...]:
@@ -137,15 +141,27 @@ def _from_json(line: bytes) -> tuple[Any, ...]:
     timestamp = line[:brace].rsplit(b" ", 1)[1].decode()
     capture = json.loads(line[brace:])
     return _row(
-        capture["url"], timestamp, capture.get("status"), capture.get("mime-detected", capture.get("mime")),
-        capture.get("languages"), capture["filename"], int(capture["offset"]), int(capture["length"]),
-    )  # fmt: skip
+        capture["url"],
+        timestamp,
+        capture.get("status"),
+        capture.get("mime-detected", capture.get("mime")),
+        capture.get("languages"),
+        capture["filename"],
+        int(capture["offset"]),
+        int(capture["length"]),
+    )
 
 
 def _row(
-    url: str, timestamp: str, status: Any, mime: Any, languages: Any,
-    filename: str, offset: int, length: int,
-) -> tuple[Any, ...]:  # fmt: skip
+    url: str,
+    timestamp: str,
+    status: Any,
+    mime: Any,
+    languages: Any,
+    filename: str,
+    offset: int,
+    length: int,
+) -> tuple[Any, ...]:
     if not (len(timestamp) == 14 and timestamp.isascii() and timestamp.isdigit()):
         raise ValueError
     if not (abs(offset) < 1 << 63 and abs(length) < 1 << 63):

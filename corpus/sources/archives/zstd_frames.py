@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import zstandard
 
+from corpus.errors import one_line
 from corpus.sources.archives.boundaries import range_start
 from corpus.sources.archives.records import Feed, Gap, Record, parse_member, u32
 from corpus.sources.archives.window import Window
@@ -33,9 +34,11 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
     position = 0
     if start:
         position = range_start(
-            start, end, lambda low, high: _next_zstd_frame(window, low, high, unpacker),
+            start,
+            end,
+            lambda low, high: _next_zstd_frame(window, low, high, unpacker),
             lambda at: _zstd_frame_end(window, at)[0],
-        )  # fmt: skip
+        )
     while position < end:
         after, reason = _zstd_frame_end(window, position)
         if reason == "skippable":
@@ -89,7 +92,7 @@ class _Frame:
         try:
             return self._reader.read1(PIECE)
         except (zstandard.ZstdError, MemoryError) as error:
-            self.error = " ".join(str(error).split())[:80]
+            self.error = one_line(error, 80)
             return b""
 
 

@@ -175,9 +175,13 @@ class _Fetcher:
         }
         try:
             response = self._pool(url).request(
-                "GET", url, headers=headers, preload_content=False, retries=NO_RETRY,
+                "GET",
+                url,
+                headers=headers,
+                preload_content=False,
+                retries=NO_RETRY,
                 timeout=urllib3.Timeout(connect=min(wait, 20.0), read=wait),
-            )  # fmt: skip
+            )
         except (HTTPError, ValueError, OSError) as error:
             raise FetchError(_words(error), isinstance(error, ValueError)) from error
         try:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
 from corpus.folder.folder import Folder
 from corpus.settings import CcindexSettings
@@ -27,9 +27,13 @@ from corpus.sources.inputs import is_remote, open_input
 
 COLUMNS = ("url", "warc_filename", "warc_record_offset", "warc_record_length")
 SCHEMA = pa.schema(
-    [("url", pa.string()), ("warc_filename", pa.string()), ("offset", pa.int64()),
-     ("length", pa.int64())]
-)  # fmt: skip
+    [
+        ("url", pa.string()),
+        ("warc_filename", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+    ]
+)
 MEMORY = "2GB"  # of DuckDB; what does not fit spills beside the selection
 THREADS = 4
 
@@ -44,8 +48,11 @@ def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
     spill = selection.parent / "spill"
     spill.mkdir(parents=True)
     counts = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
-    options: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY,
-                               "temp_directory": str(spill)}  # fmt: skip
+    options: dict[str, Any] = {
+        "threads": THREADS,
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill),
+    }
     try:
         with duckdb.connect(config=options) as database:
             database.execute("SET TimeZone = 'UTC'")
@@ -54,8 +61,7 @@ def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
             batches = _evenly(_without_repeats(rows, counts), ROWS_PER_GROUP)
             _, counts["records"] = folder.commit_parquet(selection, SCHEMA, batches)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        words = " ".join(str(error).split())[:200]
-        raise RunError(f"the index cannot be queried: {words}") from error
+        raise RunError(f"the index cannot be queried: {one_line(error, 200)}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
     folder.commit_json(selection.with_suffix(".json"), counts)
@@ -199,8 +205,10 @@ def _without_repeats(
     last: tuple[Any, Any] = (None, None)
     for batch in rows:
         file, start = batch.column(1), batch.column(2)
-        before = [pa.concat_arrays([pa.array([value], column.type), column[:-1]])
-                  for value, column in zip(last, (file, start), strict=True)]  # fmt: skip
+        before = [
+            pa.concat_arrays([pa.array([value], column.type), column[:-1]])
+            for value, column in zip(last, (file, start), strict=True)
+        ]
         same = pc.and_(pc.equal(file, before[0]), pc.equal(start, before[1])).fill_null(False)
         counts["repeated"] += pc.sum(same).as_py() or 0
         last = (file[-1].as_py(), start[-1].as_py())

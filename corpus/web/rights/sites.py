@@ -29,9 +29,11 @@ ROW = pa.schema(
     ]
 )
 _NAMES = {
-    "/robots.txt": "robots", "/ai.txt": "ai", "/.well-known/ai.txt": "ai",
+    "/robots.txt": "robots",
+    "/ai.txt": "ai",
+    "/.well-known/ai.txt": "ai",
     "/.well-known/tdmrep.json": "tdm",
-}  # fmt: skip
+}
 FILES = ("/robots.txt", "/ai.txt", "/.well-known/tdmrep.json")  # how their addresses end
 MAX_RULES = 10_000  # of a tdmrep.json
 
