@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus.folder.layout import LEDGER, PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
+from corpus.folder.sql import quoted
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 from filters.personal import KINDS, policies
@@ -35,8 +36,8 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     if not card["documents"]:
         return card | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
     db = duckdb.connect(":memory:", config={"threads": 2})
-    shards = str(layout.shard(PARQUET)).replace("'", "''")
-    db.execute(f"create view corpus as select * from read_parquet('{shards}')")
+    shards = quoted(layout.shard(PARQUET))
+    db.execute(f"create view corpus as select * from read_parquet({shards})")
     card["lists"] = {
         column: _top(db, column)
         for column in ("source", "host", "licence", "language", "charset", "charset_from")

@@ -18,6 +18,7 @@ from corpus.folder.layout import (
     SHARDS,
     Layout,
 )
+from corpus.folder.sql import quoted
 
 # A view for each of these folders → what a row is
 VIEWS = {
@@ -43,9 +44,9 @@ def open_build(layout: Layout) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
     for name in VIEWS:
         if any((layout.root / name).glob(PARQUET)):
-            files = str(layout.root / name / PARQUET).replace("'", "''")
+            files = quoted(layout.root / name / PARQUET)
             database.execute(
-                f"create view {name} as select * from read_parquet('{files}', union_by_name=true)"
+                f"create view {name} as select * from read_parquet({files}, union_by_name=true)"
             )
     return database
 

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from corpus.dedup.local.load import take_rows
+from corpus.folder.sql import quoted
 
 SHOWN_CHARS = 120  # of a document's first line
 BINS = 20  # of the similarity histogram
@@ -31,9 +32,9 @@ def report(
     database: Any = duckdb.connect(config={"threads": 1})
     with database:
         load = "CREATE VIEW {} AS SELECT * FROM read_parquet({})"
-        database.execute(load.format("d", _names(duplicates)))
+        database.execute(load.format("d", quoted(duplicates)))
         if signatures:
-            database.execute(load.format("s", _names(signatures)))
+            database.execute(load.format("s", quoted(signatures)))
         rows = database.execute("SELECT kind, count(*) FROM d GROUP BY kind ORDER BY kind")
         kinds = dict(rows.fetchall())
         sizes = database.execute(
@@ -76,11 +77,6 @@ def report(
         "largest": [{"cluster": n, "size": size, "members": shown[n]} for n, size in largest],
         "hosts": [list(row) for row in hosts],
     }
-
-
-def _names(paths: list[Path]) -> str:
-    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"[{quoted}]"
 
 
 def _first_lines(

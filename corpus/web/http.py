@@ -29,7 +29,6 @@ WARC-Refers-To WARC-Refers-To-Target-URI WARC-Refers-To-Date WARC-Profile WARC-P
 WARC-Cipher-Suite"""
 _LOWER = {n: n.lower() for name in _USUAL.split() for n in (name, name.lower())}  # saves a third
 
-
 ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
 
 

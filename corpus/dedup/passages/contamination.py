@@ -13,19 +13,18 @@ Three steps, the first and the last a unit per documents file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from corpus.dedup.passages.batches import Documents, batches_of
 from corpus.dedup.passages.evalsets import read_items
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
-from corpus.errors import RunError
-from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
+from corpus.folder.commit import CommitParquet, commit_parquet
 from corpus.folder.schema import LEDGER
 from filters.kernels.kernel import kernel
 
@@ -100,6 +99,7 @@ def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     sizes = np.array([len(hashes) for hashes in per_item], np.int32)
     every = np.concatenate([*per_item, np.empty(0, np.uint64)])
     hashes, gram = np.unique(every, return_inverse=True)
+    # Which items hold a gram, as one array with offsets: most grams are of a single item.
     order = np.argsort(gram, kind="stable")
     owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
     first = np.concatenate([[0], np.cumsum(np.bincount(gram, minlength=len(hashes)))])
@@ -133,14 +133,14 @@ def _count(
                 df[gram] += 1
 
 
-def count(documents: Path | Iterable[pa.RecordBatch], items: Items) -> tuple[int, np.ndarray]:
+def count(documents: Documents, items: Items) -> tuple[int, np.ndarray]:
     """(number of documents, df int64[grams]): how many documents of a file hold each n-gram.
 
     documents: the file, or batches with the column text.
     """
     df = np.zeros(len(items.first) - 1, np.int64)
     total = 0
-    for batch in _batches(documents, ["text"]):
+    for batch in batches_of(documents, ["text"]):
         points, starts = code_points(batch["text"])
         _count(points, starts, tables(), items.ngram, items.keys, items.slots, df)
         total += batch.num_rows
@@ -241,7 +241,7 @@ def _span(
 
 
 def mark(
-    documents: Path | Iterable[pa.RecordBatch],
+    documents: Documents,
     out: Path,
     items: Items,
     weights: np.ndarray,
@@ -260,7 +260,7 @@ def mark(
     columns = ["id", "url", "source_file", "source_offset", "text"]
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in _batches(documents, columns):
+        for batch in batches_of(documents, columns):
             hits_of_rows = contaminated(batch["text"], items, weights, threshold)
             totals["documents"] += batch.num_rows
             totals["contaminated"] += len(hits_of_rows)
@@ -325,17 +325,3 @@ def _ledger_row(
     decision = {"stage": "decontaminate", "rule": "contaminated", "action": action, "kept_id": None}
     detail = f"holds test item {items.names[item]}{more}: {quoted}"
     return {**document, **decision, "value": score, "threshold": threshold, "detail": detail}
-
-
-def _batches(
-    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    if not isinstance(documents, Path):
-        yield from documents
-        return
-    with pq.ParquetFile(documents) as file:
-        names = file.schema_arrow.names
-        if "text" not in names:
-            raise RunError(f"{documents} has no column text: it is no documents file")
-        wanted = [name for name in columns if name in names]
-        yield from file.iter_batches(ROWS_PER_GROUP, columns=wanted)

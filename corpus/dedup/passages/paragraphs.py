@@ -12,7 +12,7 @@ A rule then decides: `drop` removes paragraphs of frequent counts, `weights` giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.dedup.passages.batches import Documents, batches_of
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
-from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit, commit_parquet
 from filters.buffers import Texts
 from filters.kernels.kernel import kernel
@@ -89,7 +89,7 @@ def hash_paragraphs(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return documents, exact, near
 
 
-def count(documents: Path | Iterable[pa.RecordBatch], out: Path) -> dict[str, int]:
+def count(documents: Documents, out: Path) -> dict[str, int]:
     """Write the paragraph counts (COUNTS) of one documents file; return {documents, paragraphs}.
 
     documents: the file, or batches with the columns text and host.
@@ -97,7 +97,7 @@ def count(documents: Path | Iterable[pa.RecordBatch], out: Path) -> dict[str, in
     hosts: dict[str, int] = {"": 0}
     parts: dict[int, list[np.ndarray]] = {EXACT: [], NEAR: []}
     totals = {"documents": 0, "paragraphs": 0}
-    for batch in _batches(documents, ["text", "host"]):
+    for batch in batches_of(documents, ["text", "host"]):
         number = np.array([hosts.setdefault(h, len(hosts)) for h in _hosts(batch)], np.uint64)
         document, exact, near = hash_paragraphs(batch["text"])
         totals["documents"] += batch.num_rows
@@ -199,7 +199,7 @@ class Frequent:
 
 
 def annotate(
-    documents: Path | Iterable[pa.RecordBatch],
+    documents: Documents,
     frequent: Path,
     out: Path,
     write: CommitParquet = commit_parquet,
@@ -214,7 +214,7 @@ def annotate(
     totals = {"documents": 0, "paragraphs": 0, "frequent": 0}
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in _batches(documents, ["text", "host"]):
+        for batch in batches_of(documents, ["text", "host"]):
             n = batch.num_rows
             document, *hashes = hash_paragraphs(batch["text"])
             hosts = _host_hashes(pa.array(_hosts(batch), pa.string()))[document]
@@ -265,37 +265,16 @@ def document_weights(texts: Texts, counts: pa.ListArray, least: int) -> np.ndarr
 
 def _host_hashes(hosts: pa.Array) -> np.ndarray:
     """A 64-bit hash (uint64[n]) of each host; 0 for none."""
-    if isinstance(hosts, pa.ChunkedArray):
-        hosts = hosts.combine_chunks()
     encoded = pc.dictionary_encode(hosts)
-    names = encoded.dictionary
-    points, starts = code_points(names)
+    points, starts = code_points(encoded.dictionary)
     hashed = [
         murmur128(points[start:end], end - start)[0] if end > start else 0
         for start, end in zip(starts, starts[1:], strict=False)
     ]
-    return (
-        np.array(hashed, np.uint64)[encoded.indices.to_numpy()]
-        if len(hosts)
-        else np.empty(0, np.uint64)
-    )
+    return np.array(hashed, np.uint64)[encoded.indices.to_numpy()]
 
 
 def _hosts(batch: pa.RecordBatch) -> list[str]:
     if "host" not in batch.schema.names:
         return [""] * batch.num_rows
     return [host or "" for host in batch["host"].to_pylist()]
-
-
-def _batches(
-    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    if not isinstance(documents, Path):
-        yield from documents
-        return
-    with pq.ParquetFile(documents) as file:
-        names = file.schema_arrow.names
-        if "text" not in names:
-            raise RunError(f"{documents} has no column text: it is no documents file")
-        wanted = [name for name in columns if name in names]
-        yield from file.iter_batches(ROWS_PER_GROUP, columns=wanted)

@@ -20,7 +20,7 @@ from corpus.errors import one_line
 from corpus.sources.archives.records import Gap, Record, content_length
 from corpus.sources.archives.warc import GZIP_MAGIC
 from corpus.sources.archives.window import Window
-from corpus.sources.inputs import open_input
+from corpus.sources.inputs import open_buffered
 
 MAX_BLOCK = 8 << 20
 SEARCHED = 1 << 20
@@ -45,8 +45,7 @@ def looks_like_arc(window: Window) -> bool:
 
 def read(file: str) -> Iterator[Record | Gap]:
     """Records of an ARC file, and a gap for what lies between the readable ones."""
-    with open_input(file) as raw:
-        stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
+    with open_buffered(file) as stream:
         stream.seek(0, io.SEEK_END)
         size = stream.tell()
         start = 0

@@ -11,7 +11,7 @@ Plain or gzip (also many members, as Common Crawl's `cdx-00000.gz`).
 
 from __future__ import annotations
 
-import io
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ import pyarrow as pa
 from zlib_ng import gzip_ng
 
 from corpus.errors import RunError, UsageError, one_line
-from corpus.sources.archives.gzip_members import ZlibError
-from corpus.sources.inputs import open_input
+from corpus.sources.inputs import open_buffered
+from corpus.web.http import ZlibError
 
 SCHEMA = pa.schema(
     [
@@ -42,6 +42,15 @@ UNKNOWN = "unknown"  # among languages: pages for which the index notes none
 NUTCHWAX = "NbamskrMSVg"
 MAX_LINE = 1 << 16
 BATCH_ROWS = 1 << 15
+
+
+@contextlib.contextmanager
+def open_index(path: str) -> Iterator[IO[bytes]]:
+    """The lines of an index file as a stream, unpacked if its first bytes are those of gzip."""
+    with open_buffered(path) as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        yield gzip_ng.open(stream, "rb") if packed else stream
 
 
 class Reader:
@@ -79,14 +88,8 @@ class Reader:
 
     def _read_lines(self) -> Iterator[bytes]:
         try:
-            with open_input(self.path) as raw:
-                stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
-                magic = stream.read(2)
-                stream.seek(0)
-                if magic == b"\x1f\x8b":
-                    yield from _lines(gzip_ng.open(stream, "rb"))
-                else:
-                    yield from _lines(stream)
+            with open_index(self.path) as stream:
+                yield from _lines(stream)
         except (OSError, EOFError, ZlibError) as error:
             raise RunError(f"{self.path} cannot be read to its end: {one_line(error)}") from error
 

@@ -17,13 +17,13 @@ from corpus.sources.archives.records import (
     parse_member,
 )
 from corpus.sources.archives.window import Window
+from corpus.web.http import ZlibError
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 PROBE_BYTES = 1 << 12
 FEXTRA = 4  # flag of a header with a field of up to 64 KiB
 FIRST_READ = 1 << 14  # most members are smaller: one read, one inflate
 NEXT_READ = 1 << 16
-ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
 
 
 class _Unpacker:

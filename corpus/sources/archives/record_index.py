@@ -9,19 +9,17 @@ record.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
 
 import fsspec
-from zlib_ng import gzip_ng
 
 from corpus.sources.archives import warc
-from corpus.sources.archives.cdx import MAX_LINE, NUTCHWAX
-from corpus.sources.archives.gzip_members import ZlibError
+from corpus.sources.archives.cdx import MAX_LINE, NUTCHWAX, open_index
 from corpus.sources.archives.window import Window
-from corpus.sources.inputs import input_size, is_remote, open_input
+from corpus.sources.inputs import input_size, is_remote
+from corpus.web.http import ZlibError
 
 ENDINGS = (".cdxj", ".cdxj.gz", ".cdx", ".cdx.gz")
 PACKED = re.compile(r"\.(warc|wet)(\.gz|\.zst)?$", re.I)
@@ -67,11 +65,7 @@ def _note(offset: int, proposed: list[int], named: list[list[int]]) -> None:
 def offsets(index: str, name: str) -> Iterator[int]:
     """Offsets the index gives for the archive `name`; lines it cannot use are passed over."""
     letters = NUTCHWAX
-    with open_input(index) as raw:
-        stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        lines = gzip_ng.open(stream, "rb") if packed else stream
+    with open_index(index) as lines:
         while line := lines.readline(MAX_LINE):
             text = line.decode("utf-8", "replace").strip()
             if text.startswith("CDX "):

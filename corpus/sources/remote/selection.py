@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from corpus.errors import RunError, UsageError, one_line
 from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
 from corpus.folder.folder import Folder
+from corpus.folder.sql import quoted
 from corpus.settings import CcindexSettings
 from corpus.sources.archives import cdx
 from corpus.sources.inputs import is_remote, open_input
@@ -101,7 +102,7 @@ def _tables(
 def _parquet(database: Any, path: str, number: int) -> str:
     """A table expression: DuckDB reads local files itself, others through Arrow and fsspec."""
     if not is_remote(path):
-        return f"read_parquet({_sql(path.removeprefix('file://'))}, hive_partitioning=false)"
+        return f"read_parquet({quoted(path.removeprefix('file://'))}, hive_partitioning=false)"
     fs, key = fsspec.core.url_to_fs(path)
     from pyarrow import dataset  # here: it brings pandas where that is installed
 
@@ -160,33 +161,30 @@ def _filters(wanted: CcindexSettings) -> list[str]:
     conditions = []
     if wanted.languages:
         codes = [code for code in wanted.languages if code != cdx.UNKNOWN]
-        tests = [f"list_has_any(string_split(content_languages, ','), {_sql(codes)})"]
+        tests = [f"list_has_any(string_split(content_languages, ','), {quoted(codes)})"]
         if cdx.UNKNOWN in wanted.languages:
             tests.append("content_languages IS NULL OR content_languages = ''")
         conditions.append(f"({' OR '.join(tests)})")
     if wanted.hosts:
         tests = []
         for host in map(_ascii_host, wanted.hosts):
-            tests += [f"url_host_name = {_sql(host)}", f"suffix(url_host_name, {_sql('.' + host)})"]
+            tests += [
+                f"url_host_name = {quoted(host)}",
+                f"suffix(url_host_name, {quoted('.' + host)})",
+            ]
         conditions.append(f"({' OR '.join(tests)})")
     if wanted.since:
-        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {_sql(wanted.since)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {quoted(wanted.since)}")
     if wanted.until:
-        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {_sql(wanted.until)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {quoted(wanted.until)}")
     if wanted.status:
         codes = [str(int(code)) for code in wanted.status]
         conditions.append(f"TRY_CAST(fetch_status AS INTEGER) IN ({', '.join(codes)})")
     if wanted.mimes:
         # What was never detected may be a page: harvest looks at its bytes.
-        mimes = ", ".join(map(_sql, wanted.mimes))
+        mimes = ", ".join(map(quoted, wanted.mimes))
         conditions.append(f"(content_mime_detected IN ({mimes}) OR content_mime_detected IS NULL)")
     return conditions
-
-
-def _sql(value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_sql, value)) + "]::VARCHAR[]"
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _ascii_host(host: str) -> str:
