@@ -78,6 +78,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     Raises RunError when the server fails for more than `fetch.max_failed` of them, or has none of
     many: the unit is then not done, and the next run tries it again.
     """
+    # Answers come back in the order of the rows, so each is handed on as it arrives.
     rows = _rows(unit, settings.ccindex.base)
     failed = lost = streak = 0
     places = [(r.file, r.start, r.stop) for r in rows if not r.problem]
@@ -88,6 +89,8 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             streak = 0
             yield from _items(row, answer, settings)
             continue
+        # A lost record is an item; but a server in trouble must not pass for a small crawl. The
+        # streak counts requests, not their records: one request may ask for hundreds.
         yield _failed(row, answer.reason)
         failed += 1
         if not answer.final:
@@ -107,6 +110,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
 
 
 def _rows(unit: Unit, base: str) -> list[_Row]:
+    """The unit's rows of the selection, with full addresses; RunError when it cannot be read."""
     path = Path(unit.state)
     try:
         table = _slice(path, unit.start, unit.end)
@@ -133,6 +137,7 @@ def _slice(path: Path, start: int, end: int) -> pa.Table:
 
 
 def _row(base: str, url: str | None, name: str | None, start: int | None, size: int | None) -> _Row:
+    """A row of the selection; an index is a stranger's file, so a place is checked before use."""
     url, name, size = url or "", name or "", size or 0
     start = -1 if start is None else start
     file = f"{base.rstrip('/')}/{name}" if base else name

@@ -23,6 +23,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     csv.field_size_limit(min(sys.maxsize, 1 << 31))
     with open_input(file) as raw:
         stream = unpacked(raw, file)
+        # The charset by the first 64 KiB, which are then read once more in front of the rest.
         head = stream.read(1 << 16)
         charset = decode.decode(head, "", gate.evidence(head)).charset
         codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(charset, charset)

@@ -32,6 +32,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         ]
         if names.text_column not in columns:
             raise missing_column(file, names.text_column, table.schema_arrow.names)
+        # Group by group: a damaged one costs its rows from the damage on, the others are read.
         end = table.num_row_groups if unit.end < 0 else unit.end
         row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
         for group in range(unit.start, end):

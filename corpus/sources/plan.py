@@ -47,6 +47,10 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
 
 
 def _paths(name: str) -> Iterator[tuple[str, bool]]:
+    """(file, whether it stands in a folder that was named) of an input: file, folder, glob, @list.
+
+    In a folder files of unknown endings are passed over; a file that is named must be known.
+    """
     if name.startswith("@"):
         try:
             with open(name[1:], encoding="utf-8") as listing:
@@ -76,6 +80,7 @@ def _paths(name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
+    """Files below a folder, hidden ones left out, in the order of names on every file system."""
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
@@ -84,6 +89,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _remote_paths(name: str) -> list[str]:
+    """Files of a folder or glob in a store, sorted; any other address stands for itself."""
     try:
         fs, path = fsspec.core.url_to_fs(name)
         if glob.has_magic(name):

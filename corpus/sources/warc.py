@@ -65,6 +65,7 @@ def _any_record(window: Window) -> bool:
 
 
 def _item(file: str, record: warc.Record, settings: Settings) -> Item:
+    """The item of a record, by its WARC-Type."""
     headers = record.headers
     item = Item(
         file,
@@ -95,6 +96,7 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
 
 
 def _response(item: Item, record: warc.Record, settings: Settings) -> None:
+    """Take the HTTP message of a response: a page, a rights file of its site, or why neither."""
     if not item.url[:6].lower().startswith(("http:", "https:")) and ":" in item.url:
         item.skip = f"{item.url.partition(':')[0].lower()[:20]} response"
         return

@@ -60,6 +60,7 @@ def read(file: str) -> Iterator[Record | Gap]:
                 return
             except _BROKEN as error:
                 reason = one_line(error, 200)
+            # Go on behind the last good record, or at the next line that looks like a head.
             stream.seek(behind)
             if behind > start and _HEAD.match(stream.read(4096)):
                 start = behind  # records without a line end between them

@@ -28,6 +28,7 @@ TRIED = 4  # offsets the index names behind a cut, before that cut is left where
 
 def cuts(file: str, proposed: list[int]) -> list[int]:
     """The cuts between units, ascending, each where a record starts if an index beside says so."""
+    # The first index that is there; without inner cuts there is nothing to move.
     names = [file + ending for ending in ENDINGS]
     names += [PACKED.sub("", file) + ending for ending in ENDINGS]
     index = next((name for name in names if _exists(name)), "")
@@ -48,6 +49,7 @@ def cuts(file: str, proposed: list[int]) -> list[int]:
 
 
 def _note(offset: int, proposed: list[int], named: list[list[int]]) -> None:
+    """Keep an offset with the cut before it, if it is among the TRIED smallest of that cut."""
     width = proposed[1] - proposed[0] or 1
     cut = min(offset // width, len(proposed) - 2)  # the cuts lie (almost) evenly
     while cut > 0 and proposed[cut] > offset:

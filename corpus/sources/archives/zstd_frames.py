@@ -8,6 +8,7 @@ headers, so a worker can start anywhere and a frame of any size is unpacked piec
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, cast
 
 import zstandard
@@ -30,22 +31,21 @@ def starts_zstd(head: bytes) -> bool:
 
 
 def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
+    """Records and gaps of the zstd frames that start in bytes [start, end)."""
     unpacker = _unpacker(window)
     position = 0
     if start:
-        position = range_start(
-            start,
-            end,
-            lambda low, high: _next_zstd_frame(window, low, high, unpacker),
-            lambda at: _zstd_frame_end(window, at)[0],
-        )
+        find = partial(_next_zstd_frame, window, unpacker=unpacker)
+        position = range_start(start, end, find, lambda at: _zstd_frame_end(window, at)[0])
     while position < end:
         after, reason = _zstd_frame_end(window, position)
         if reason == "skippable":
             position = after
             continue
+        # Its records, the last held back until it is known whether the frame broke. A frame cut by
+        # the end of the file is read as far as it goes.
         unpack = None
-        held: Record | None = None  # one behind: the last record learns whether its frame broke
+        held: Record | None = None
         number = 0
         if after >= 0 or reason == "cut":
             unpack = _Frame(window, position, after if after >= 0 else window.size, unpacker)
@@ -56,6 +56,7 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
             while unpack.next():  # to its checksum
                 pass
             reason = unpack.error or reason
+        # A damaged frame costs the bytes up to the next one that begins with a WARC record.
         if unpack is None or unpack.error or (after < 0 and not number):
             after = _next_zstd_frame(window, position + 1, window.size, unpacker)
             yield Gap(position, after - position, f"zstd frame is damaged ({reason})")
@@ -125,6 +126,7 @@ def _unpacker(window: Window) -> zstandard.ZstdDecompressor:
 
 def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
     """Offset behind the frame at `position` by walking its block headers, or (-1, reason)."""
+    # Frame header: magic, descriptor, window, dictionary id, content size (RFC 8878, 3.1.1.1).
     head = window.read(position, 18)
     if len(head) < 5:
         return -1, "cut"
@@ -137,6 +139,7 @@ def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
     single = descriptor >> 5 & 1
     size = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
     at = position + 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + size
+    # Block headers of 3 bytes: last, type, length; an RLE block (type 1) holds a single byte.
     while True:
         block = window.read(at, 3)
         if len(block) < 3:
@@ -148,7 +151,7 @@ def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
         at += 3 + (1 if block_type == 1 else length)
         if at > window.size:
             return -1, "cut"
-        if last:
+        if last:  # then a checksum of 4 bytes, if the descriptor says so
             at += 4 if descriptor >> 2 & 1 else 0
             return (at, "") if at <= window.size else (-1, "cut")
 

@@ -54,6 +54,7 @@ def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
         "memory_limit": MEMORY,
         "temp_directory": str(spill),
     }
+    # Sorted by DuckDB, which spills beside the selection, then thinned out and cut as a stream.
     try:
         with duckdb.connect(config=options) as database:
             database.execute("SET TimeZone = 'UTC'")
@@ -73,6 +74,7 @@ def _tables(
     database: Any, indexes: list[str], wanted: CcindexSettings, spill: Path, counts: dict[str, int]
 ) -> list[str]:
     """SQL table expressions over the index files; CDX files become Parquet in `spill` first."""
+    # Told apart by their first bytes: names of index files follow no rule.
     parquet: list[str] = []
     others: list[str] = []
     for path in indexes:
@@ -83,6 +85,7 @@ def _tables(
     tables = [_parquet(database, path, number) for number, path in enumerate(parquet)]
     for path in parquet:
         _check_columns(path, wanted)
+    # CDX lines become Parquet with the columns of Common Crawl, so that one query serves both.
     for number, path in enumerate(others):
         reader = cdx.Reader(path, wanted.languages)
         file = spill / f"{number:05d}.parquet"
@@ -158,6 +161,7 @@ def _query(tables: list[str], wanted: CcindexSettings) -> str:
 
 
 def _filters(wanted: CcindexSettings) -> list[str]:
+    """A condition for each setting that selects; all must hold."""
     conditions = []
     if wanted.languages:
         codes = [code for code in wanted.languages if code != cdx.UNKNOWN]
@@ -200,6 +204,7 @@ def _without_repeats(
     rows: pa.RecordBatchReader, counts: dict[str, int]
 ) -> Iterator[pa.RecordBatch]:
     """The sorted rows, each place once: two indexes may name the same record."""
+    # A row is a repetition if its place is that of the row before it, also across two batches.
     last: tuple[Any, Any] = (None, None)
     for batch in rows:
         file, start = batch.column(1), batch.column(2)
