@@ -90,6 +90,7 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             last = done[-1] if done else STAGES[0].name
             Build(folder, settings, inputs, engine).run(last, change=True)
             left = _dropped(layout)
+    # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
     return {
@@ -154,6 +155,7 @@ def _before_removal(layout: Layout, table: pa.Table, by: list[Removal]) -> list[
 def _rows(
     files: list[Path], columns: list[str], wanted: pc.Expression
 ) -> dict[str, dict[str, Any]]:
+    """id → the named columns, of all rows of the files that are wanted."""
     rows = []
     for path in files:
         rows += pq.read_table(path, columns=columns, filters=wanted).to_pylist()
@@ -161,6 +163,7 @@ def _rows(
 
 
 def _with_urls(documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
+    """[{id, url}] of documents given by `file` and `row`, in the order of the input."""
     named = []
     for index in pc.unique(table["file"]).to_pylist():
         rows = table.filter(pc.equal(table["file"], index))["row"].to_numpy()
@@ -177,6 +180,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     files = index.files("signatures-*.parquet")
     table, which = removals.find(files, new)
     _refuse_unknown_ids(folder, new, files)
+    # What each of them was to the index: kept, or a copy of something kept.
     members = indexes.membership(index)
     copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())
     ids = list(dict.fromkeys(table["id"].to_pylist()))
@@ -186,6 +190,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     for name in ids:
         was = "a copy of a kept one" if name in copies else "kept"
         removed.append({"id": name, "url": urls[name], "by": by[name], "was": was})
+    # The list first: a build that starts meanwhile obeys it, whatever the index still holds.
     promoted: list[str] = []
     number = len(removals.load(folder.layout))
     if dry_run:
@@ -204,6 +209,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
 
 
 def _promoted(table: pa.Table) -> list[str]:
+    """Ids of the copies that are kept instead, from rows of REMOVED."""
     return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
 
 
@@ -236,9 +242,6 @@ def as_text(facts: dict[str, Any]) -> str:
     lines.append(f"{len(facts['promoted']):,} copies {verb}")
     lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
     if not facts["removed"]:
-        lines.append(
-            "Nothing there has that name; it will stay out when it comes."
-            if not facts["dry_run"]
-            else "Nothing there has that name."
-        )
+        later = "." if facts["dry_run"] else "; it will stay out when it comes."
+        lines.append(f"Nothing there has that name{later}")
     return "\n".join(lines) + "\n"

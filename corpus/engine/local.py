@@ -56,6 +56,7 @@ class LocalEngine:
     def _inline(
         self, function: Callable[[Any], Any], units: Sequence[Any]
     ) -> Iterator[tuple[Any, Any]]:
+        """In this process: no worker has to start, which takes seconds, and a debugger can follow."""
         for unit in units:
             for attempt in range(ATTEMPTS):
                 try:
@@ -72,12 +73,14 @@ class LocalEngine:
     def _processes(
         self, function: Callable[[Any], Any], units: Sequence[Any]
     ) -> Iterator[tuple[Any, Any]]:
+        """On worker processes, each a fresh interpreter: no thread or lock is inherited."""
         queue = deque(range(len(units)))
         attempts = [0] * len(units)
         workers = [self._start(function) for _ in range(min(self.workers, len(units)))]
         open_units = len(units)
         try:
             while open_units:
+                # One unit a worker: nothing queues up behind a slow one.
                 for worker in workers:
                     if worker.index < 0 and queue:
                         worker.index = queue.popleft()
@@ -87,6 +90,7 @@ class LocalEngine:
                 for worker in [w for w in busy if w.pipe in ready]:
                     index, unit = worker.index, units[worker.index]
                     attempts[index] += 1
+                    # A pipe that ends is a dead worker: say how it died, and start another.
                     try:
                         result = worker.pipe.recv()
                     except (EOFError, OSError):

@@ -109,6 +109,7 @@ class Pool:
         return max(1, self.room)
 
     def _connect(self, address: str, workers: int, namespace: str) -> None:
+        """Join the cluster, or start one here; UsageError when it does not answer."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no report to anybody
         options: dict[str, Any] = {
             "namespace": namespace,
@@ -166,20 +167,18 @@ class Pool:
         while len(self.hands) < min(wanted, self.size):
             self.hired += 1
             options = {"memory": self.memory} if self.memory else {}
-            actor: Any = (
-                ray.remote(Worker)
-                .options(
-                    name=f"worker {os.getpid()}-{self.hired}",
-                    num_cpus=self.cpus,
-                    max_restarts=0,
-                    scheduling_strategy="SPREAD",
-                    **options,
-                )
-                .remote(os.getcwd(), self.shared)
+            worker: Any = ray.remote(Worker).options(
+                name=f"worker {os.getpid()}-{self.hired}",
+                num_cpus=self.cpus,
+                max_restarts=0,
+                scheduling_strategy="SPREAD",
+                **options,
             )
+            actor = worker.remote(os.getcwd(), self.shared)
             self.hands.append(Hand(actor, actor.start.options(name="start").remote()))
 
     def started(self, hand: Hand) -> None:
+        """Take note of a worker that started, or not; RunError if none of BAD_STARTS could."""
         try:
             hand.host, hand.node, problem = ray.get(hand.starting)
         except RayError as error:
@@ -194,6 +193,7 @@ class Pool:
             raise RunError(problem)
 
     def dismiss(self, hand: Hand) -> None:
+        """End a worker, dead or alive."""
         with contextlib.suppress(RayError, ValueError):
             ray.kill(hand.actor)
         if hand in self.hands:
@@ -206,9 +206,11 @@ class Pool:
         ray.shutdown()
 
     def say(self, text: str) -> None:
+        """A line for the user, as it is."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def complain_if_idle(self) -> None:
+        """Say every WAIT_SECONDS what is missing while no worker could be started."""
         now = time.monotonic()
         if any(not hand.starting for hand in self.hands):
             self._worked = now

@@ -37,6 +37,7 @@ def host_table(layout: Layout) -> pa.Table:
 
     Ordered by falling share, then by host; `share` counts every host, however small.
     """
+    # Added up file by file and then once more: a host has one row a file in memory, not one a page.
     parts = []
     for path in layout.documents_files():
         with pq.ParquetFile(path) as file:
@@ -54,13 +55,9 @@ def host_table(layout: Layout) -> pa.Table:
     )
 
 
-_EMPTY = pa.table(
-    {
-        "host": pa.array([], pa.string()),
-        "pages": pa.array([], pa.int64()),
-        "flagged": pa.array([], pa.int64()),
-    }
-)
+_EMPTY = pa.schema(
+    [("host", pa.string()), ("pages", pa.int64()), ("flagged", pa.int64())]
+).empty_table()
 
 
 def _added(table: pa.Table) -> pa.Table:

@@ -161,6 +161,7 @@ class Store:
         return f"{self.prefix.rstrip('/')}/{key}"
 
     def _look(self, key: str) -> Entry | None:
+        """What the store says of an object now, past fsspec's cache."""
         self.fs.invalidate_cache(self._name(key))
         try:
             return _entry(self.fs.info(self._name(key)))
@@ -168,6 +169,10 @@ class Store:
             return None
 
     def _again(self, verb: str, key: str, call: Callable[[], T]) -> T:
+        """`call`, tried up to `attempts` times; Refused at once for what no attempt will change.
+
+        The pause doubles and has jitter: workers that failed together do not come back together.
+        """
         where = f"{self.url}/{key}" if key else self.url
         reason = ""
         for attempt in range(self.attempts):
@@ -243,6 +248,7 @@ def _is_conflict(error: Exception) -> bool:
 
 
 def _entry(facts: dict[str, Any]) -> Entry:
+    """The entry of fsspec's facts; back ends call the token by many names."""
     for name in ("ETag", "etag", "md5Hash", "content_md5", "mtime", "created", "LastModified"):
         if facts.get(name):
             return Entry(int(facts["size"] or 0), str(facts[name]).strip('"'))

@@ -242,7 +242,7 @@ def _members(unit: tuple[Exchange, int]) -> None:
     order = np.argsort(label, kind="stable")
     ends = _ends(exchange, label[order])
     write_groups(_file(exchange, "members", number), table.take(pa.array(order)), ends)
-    # Measured pairs go where their first document went; a pair outside any cluster is no edge.
+    # Measured pairs go where their first document went; a pair outside any cluster tells nothing.
     pairs = pq.read_table(exchange.edges(number, "measured"))
     left = pairs["a"].to_numpy()
     place = np.minimum(np.searchsorted(documents, left), max(0, len(documents) - 1))
