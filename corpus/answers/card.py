@@ -22,7 +22,12 @@ TOP = 10  # rows of a top list
 
 
 def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
-    """Everything the card states, as plain values (also what `corpus card --json` prints)."""
+    """Everything the card states, as plain values (also what `corpus card --json` prints).
+
+    funnel: of `corpus.stages.books`. Keys: name, profile, profiles, funnel, shards, documents,
+    characters, bytes; lists: column → [value, documents, characters]; lengths in code points;
+    dates: year → documents; captured: [first, last]; rights and personal: counts of documents.
+    """
     card: dict[str, Any] = {
         "name": settings.publish.name,
         "profile": settings.select.profile,
@@ -35,6 +40,7 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     }
     if not card["documents"]:
         return card | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
+    # From here on by queries over the shards: a corpus of any size, in bounded memory.
     db = duckdb.connect(":memory:", config={"threads": 2})
     shards = quoted(layout.shard(PARQUET))
     db.execute(f"create view corpus as select * from read_parquet({shards})")
@@ -47,6 +53,7 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "quantile_disc(n_chars, 0.9), max(n_chars) from corpus"
     ).fetchone()
     card["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
+    # Dates: of publication by year as pages state them, of capture the first and the last.
     card["dates"] = {
         year: count
         for year, count in db.execute(
@@ -61,6 +68,7 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         ).fetchone()
         or ()
     )
+    # Rights and repairs: how many documents carry each sign.
     row = db.execute(
         "select count(*) filter (rights.reserved), count(*) filter (len(rights.robots) > 0), "
         "count(*) filter (rights.licence_url <> ''), count(*) filter (repairs > 0), "
@@ -111,7 +119,57 @@ TITLES = {  # list → (English, Japanese)
 
 def markdown(facts: dict[str, Any]) -> str:
     """The card in English and Japanese, with the front matter that Hugging Face reads."""
-    lines = [
+    lines = _front_matter(facts)
+    lines += [
+        f"# {facts['name']}",
+        "",
+        "Built by Inaho. Every figure below was measured on the files in this folder. / "
+        "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
+        "",
+        "## Size / 規模",
+        "",
+        f"- documents / 文書数: {facts['documents']:,}",
+        f"- characters / 文字数: {facts['characters']:,}",
+        f"- UTF-8 bytes / バイト数: {facts['bytes']:,}",
+        f"- shards / シャード数: {len(facts['shards'])}",
+        f"- filter profile / 選別プロファイル: {_profiles(facts)}",
+    ]
+    if facts["lengths"]:
+        spread = ", ".join(f"{name} {value:,}" for name, value in facts["lengths"].items())
+        lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
+    # How it came about, what it is made of, what holds of its documents, what the columns mean.
+    lines += ["", "## What happened to the records / 処理の内訳", ""]
+    lines += funnel_table(facts["funnel"])
+    lines += _source_lines(facts)
+    for name, (english, japanese) in TITLES.items():
+        if facts["lists"].get(name):
+            lines += ["", f"## {english} / {japanese}", ""]
+            lines += ["| value | documents | characters |", "|---|---:|---:|"]
+            lines += [
+                f"| {_cell(value)} | {documents:,} | {characters:,} |"
+                for value, documents, characters in facts["lists"][name]
+            ]
+    lines += _rights_lines(facts)
+    lines += _personal_lines(facts)
+    if facts["dates"]:
+        lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
+        lines += [f"| {year} | {count:,} |" for year, count in facts["dates"].items()]
+    lines += _column_lines()
+    lines += [
+        "",
+        "## Why is a page in or out? / 収録・除外の理由",
+        "",
+        "`corpus explain DIR URL` answers for every record. `ledger/` holds a row for everything "
+        "that was dropped. / `corpus explain DIR URL` で理由を確認できます。除外した文書はすべて "
+        "`ledger/` に記録しています。",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _front_matter(facts: dict[str, Any]) -> list[str]:
+    """The YAML by which `datasets.load_dataset` finds shards and ledger."""
+    return [
         "---",
         "language:",
         "- ja",
@@ -130,58 +188,25 @@ def markdown(facts: dict[str, Any]) -> str:
         f"    path: {LEDGER}/{PARQUET}",
         "---",
         "",
-        f"# {facts['name']}",
-        "",
-        "Built by Inaho. Every figure below was measured on the files in this folder. / "
-        "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
-        "",
-        "## Size / 規模",
-        "",
-        f"- documents / 文書数: {facts['documents']:,}",
-        f"- characters / 文字数: {facts['characters']:,}",
-        f"- UTF-8 bytes / バイト数: {facts['bytes']:,}",
-        f"- shards / シャード数: {len(facts['shards'])}",
-        f"- filter profile / 選別プロファイル: {_profiles(facts)}",
     ]
-    if facts["lengths"]:
-        spread = ", ".join(f"{name} {value:,}" for name, value in facts["lengths"].items())
-        lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
-    lines += ["", "## What happened to the records / 処理の内訳", ""]
-    lines += funnel_table(facts["funnel"])
-    lines += ["", "### By source and profile / 出典・プロファイル別", ""]
+
+
+def _source_lines(facts: dict[str, Any]) -> list[str]:
+    lines = ["", "### By source and profile / 出典・プロファイル別", ""]
     lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
-    lines += [
+    return lines + [
         f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
         for source, profile, documents, kept in by_source(facts["funnel"])
     ]
-    for name, (english, japanese) in TITLES.items():
-        if facts["lists"].get(name):
-            lines += ["", f"## {english} / {japanese}", ""]
-            lines += ["| value | documents | characters |", "|---|---:|---:|"]
-            lines += [
-                f"| {_cell(value)} | {documents:,} | {characters:,} |"
-                for value, documents, characters in facts["lists"][name]
-            ]
-    lines += _rights_lines(facts)
-    lines += _personal_lines(facts)
-    if facts["dates"]:
-        lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
-        lines += [f"| {year} | {count:,} |" for year, count in facts["dates"].items()]
-    lines += ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
+
+
+def _column_lines() -> list[str]:
+    lines = ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
     for field in SHARD:
         meaning = (field.metadata or {}).get(b"description", b"").decode()
         data_type = "struct" if str(field.type).startswith("struct") else str(field.type)
         lines.append(f"| `{field.name}` | {data_type} | {meaning} |")
-    lines += [
-        "",
-        "## Why is a page in or out? / 収録・除外の理由",
-        "",
-        "`corpus explain DIR URL` answers for every record. `ledger/` holds a row for everything "
-        "that was dropped. / `corpus explain DIR URL` で理由を確認できます。除外した文書はすべて "
-        "`ledger/` に記録しています。",
-        "",
-    ]
-    return "\n".join(lines)
+    return lines
 
 
 def _profiles(facts: dict[str, Any]) -> str:
@@ -245,8 +270,8 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
         lines.append(f"| {title(stage)} | {entry['in']:,} | {entry['out']:,} | {share} |")
     lines += ["", "| stage | reason | records |", "|---|---|---:|"]
     for stage, entry in funnel.items():
-        for group, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
-            for reason, count in entry.get(group, {}).items():
+        for fate, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
+            for reason, count in entry.get(fate, {}).items():
                 lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
     return lines
 

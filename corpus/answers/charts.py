@@ -35,6 +35,7 @@ def lines(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> D
     def at(x: float, y: float) -> tuple[float, float]:
         return left + width * (x - low) / (high - low), top + height * (1 - y)
 
+    # Grid and axes first, so that the lines lie over them.
     sheet.items.append(Label(left, 28, title, size=15))
     for step in range(0, 101, 20):
         y = at(low, step / 100)[1]
@@ -46,6 +47,7 @@ def lines(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> D
         sheet.items.append(Label(x, top + height + 18, f"{tick:,.6g}", "middle"))
     sheet.items.append(Label(left + width / 2, top + height + 42, x_label, "middle"))
     sheet.items.append(Label(18, top + height / 2, y_label, "middle", turned=True))
+    # Each line and, right of the plot, its entry in the legend.
     for i, s in enumerate(series):
         colour = COLOURS[s.colour % len(COLOURS)]
         points = tuple(at(x, y) for x, y in zip(s.xs, s.ys, strict=True))
@@ -74,6 +76,7 @@ def bars(title: str, legend: Sequence[str], rows: Sequence[tuple[str, Sequence[f
         sheet.items.append(Label(x + 18, 54, name))
         x += 40 + _width(name, 12)
     sheet.width = max(sheet.width, x)
+    # A group of bars for each row, its name left, the numbers behind the bars.
     for row, (name, values) in enumerate(rows):
         y = top + group * row
         sheet.items.append(Label(left - 8, y + (group - 8) / 2 + 4, name, "end"))

@@ -57,6 +57,7 @@ def compare(
     rules: dict[str, list[dict[str, Any]]] = {}
     borders: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     lengths, sources = [], []
+    # A file at a time: signals as columns, each profile's decisions, and the rows near a bound.
     for index in documents_of(layout):
         names = ["n_chars", *(rule.signal for profile in profiles for rule in profile.rules)]
         columns = signals_of(layout, index, names, lists)
@@ -69,6 +70,7 @@ def compare(
             for row in _borders(profile, decisions, columns, index, samples):
                 key = (row["profile"], row["rule"], row["bound"], row["side"])
                 borders[key] = _nearest(borders.get(key, []), row, samples)
+    # Then over all documents; texts are read for the rows that are shown.
     kept = {name: np.concatenate(parts) for name, parts in keeps.items()}
     n_chars = np.concatenate(lengths)
     return {
@@ -92,14 +94,14 @@ def sweep(
 
     by: "" for all documents together, or "source": rows of each source, named in `source`.
     """
-    known = [*SIGNALS, *EXTRA_SIGNALS]
     if signal_of(signal) is None:
-        near = difflib.get_close_matches(signal, known, 1, 0.5)
+        near = difflib.get_close_matches(signal, [*SIGNALS, *EXTRA_SIGNALS], 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
         raise UsageError(f"unknown signal {signal!r}: {hint}")
     if by not in ("", "source"):
         raise UsageError(f"--by {by}: choose source")
     check_words(Profile("sweep", (Rule(signal, signal),)), lists)
+    # (values, lengths) of each group, file by file; then a table over the whole group.
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for index in documents_of(layout):
         columns = signals_of(layout, index, ["n_chars", signal], lists)
@@ -179,19 +181,11 @@ def _borders(
 ) -> Iterator[dict[str, Any]]:
     for i, rule in enumerate(profile.rules):
         values = columns[rule.signal].to_numpy(zero_copy_only=False)
-        for document in tables.at_bounds(profile, decisions, i, values, SPARE * samples):
-            bound, threshold, side, row, value = document
-            yield {
-                "profile": profile.name,
-                "rule": rule.name,
-                "signal": rule.signal,
-                "bound": bound,
-                "threshold": threshold,
-                "side": side,
-                "value": value,
-                "file": index,
-                "row": row,
-            }
+        names = ("bound", "threshold", "side", "row", "value")
+        for near in tables.at_bounds(profile, decisions, i, values, SPARE * samples):
+            row = dict(zip(names, near, strict=True))
+            place = {"profile": profile.name, "rule": rule.name, "signal": rule.signal}
+            yield place | row | {"file": index}
 
 
 def _nearest(rows: list[dict[str, Any]], row: dict[str, Any], samples: int) -> list[dict[str, Any]]:

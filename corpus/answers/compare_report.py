@@ -39,21 +39,15 @@ def text(comparison: dict[str, Any]) -> str:
             shares = [f"{row[name] / row['documents']:.1%}" for name in comparison["kept"]]
             rows.append([str(row["source"]), f"{row['documents']:,}", *shares])
         parts.append(_aligned(rows))
-    pairs = [row for row in comparison["matrix"] if row["a"] != row["b"]]
-    listed = list(comparison["kept"])
-    pairs = [row for row in pairs if listed.index(row["a"]) < listed.index(row["b"])]
+    # Each pair of profiles once, in the order they were named.
+    order = {name: place for place, name in enumerate(comparison["kept"])}
+    pairs = [row for row in comparison["matrix"] if order[row["a"]] < order[row["b"]]]
     if pairs:
         rows = [["a", "b", "both keep", "only a", "only b", "neither", "agree", "kappa"]]
-        rows += [
-            [
-                row["a"],
-                row["b"],
-                *(f"{row[column]:,}" for column in ("both", "only_a", "only_b", "neither")),
-                f"{row['agreement']:.1%}",
-                f"{row['kappa']:.2f}",
-            ]
-            for row in pairs
-        ]
+        for row in pairs:
+            counts = [f"{row[key]:,}" for key in ("both", "only_a", "only_b", "neither")]
+            shares = [f"{row['agreement']:.1%}", f"{row['kappa']:.2f}"]
+            rows.append([row["a"], row["b"], *counts, *shares])
         parts.append(_aligned(rows, left=2))
     parts += [_rules_text(comparison, name) for name in comparison["rules"]]
     parts.append(
@@ -94,22 +88,14 @@ def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
         n = max(own[0]["documents"], 1)
         where = f"source {group}: " if "source" in own[0] else ""
         table = [[signal, "at least", "share", "characters", "at most", "share", "characters"]]
-        table += [
-            [
-                f"{row['threshold']:.6g}",
-                f"{row['at_least']:,}",
-                f"{row['at_least'] / n:.1%}",
-                f"{row['at_least_chars']:,}",
-                f"{row['at_most']:,}",
-                f"{row['at_most'] / n:.1%}",
-                f"{row['at_most_chars']:,}",
-            ]
-            for row in own
-        ]
-        parts.append(
-            f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
-            + _aligned(table, left=0)
-        )
+        for row in own:
+            cells = [f"{row['threshold']:.6g}"]
+            for side in ("at_least", "at_most"):
+                documents, size = row[side], row[f"{side}_chars"]
+                cells += [f"{documents:,}", f"{documents / n:.1%}", f"{size:,}"]
+            table.append(cells)
+        title = f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
+        parts.append(title + _aligned(table, left=0))
     return "\n\n".join(parts)
 
 
@@ -148,18 +134,10 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 def save(folder: Path, write: Write, comparison: dict[str, Any]) -> list[str]:
     """Tables and plots of `compare`, written into `folder`; the names of the files."""
     rules = [{"profile": name} | row for name, rows in comparison["rules"].items() for row in rows]
-    files = _save_tables(
-        folder,
-        write,
-        "compare",
-        comparison,
-        {
-            "matrix": comparison["matrix"],
-            "rules": rules,
-            "borders": comparison["borders"],
-            "sources": comparison["sources"],
-        },
-    )
+    # Tables first, then a drawing of what was kept, of who agrees, and of each profile's rules.
+    tables = comparison | {"rules": rules}
+    csvs = {name: tables[name] for name in ("matrix", "rules", "borders", "sources")}
+    files = _save_tables(folder, write, "compare", comparison, csvs)
     names = list(comparison["kept"])
     n, chars = max(comparison["documents"], 1), max(comparison["characters"], 1)
     agreement = {(row["a"], row["b"]): row["agreement"] for row in comparison["matrix"]}
@@ -167,15 +145,14 @@ def save(folder: Path, write: Write, comparison: dict[str, Any]) -> list[str]:
         (name, (100 * k["documents"] / n, 100 * k["characters"] / chars))
         for name, k in comparison["kept"].items()
     ]
+    title, legend = (
+        "Kept by each profile, % / プロファイル別の採用率",
+        ("documents / 文書", "characters / 文字"),
+    )
+    cells = [[agreement[row, column] for column in names] for row in names]
     drawings = {
-        "kept": charts.bars(
-            "Kept by each profile, % / プロファイル別の採用率",
-            ("documents / 文書", "characters / 文字"),
-            kept,
-        ),
-        "agreement": charts.matrix(
-            "Same decision / 判定の一致率", names, [[agreement[a, b] for b in names] for a in names]
-        ),
+        "kept": charts.bars(title, legend, kept),
+        "agreement": charts.matrix("Same decision / 判定の一致率", names, cells),
     }
     for name, rows in comparison["rules"].items():
         taken = [(r["rule"], (r["alone"], r["first"], r["last"])) for r in rows if r["alone"]]
@@ -190,6 +167,8 @@ def save_sweep(folder: Path, write: Write, signal: str, rows: list[dict[str, Any
     """Table and plot of `sweep`, written into `folder`; the names of the files."""
     name = f"sweep-{_file(signal)}"
     files = _save_tables(folder, write, name, rows, {name: rows})
+    # A line for documents and one for characters; with several sources only one side of the
+    # threshold, or the drawing has four lines a source.
     series = []
     groups = list(dict.fromkeys(row.get("source", "") for row in rows))
     for i, group in enumerate(groups):

@@ -27,6 +27,7 @@ ORIGIN = [
 
 def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`."""
+    # What the folder holds of that name: published, read, dropped or altered.
     shards = _find(layout.shards(), name, [*ORIGIN, "cluster", "cluster_size"])
     documents = _find(layout.documents_files(), name, ORIGIN)
     ledger = _find(layout.ledgers(), name, None)
@@ -34,6 +35,7 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
     ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
     dropped = {row["id"]: row for row in ledger}
+    # Documents: where each came from, what was changed, then its fate.
     answers = []
     for row in documents:
         changes = [change for change in altered if change["id"] == row["id"]]
@@ -58,6 +60,7 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
                 "altered": changes,
             }
         )
+    # Records that never became a document stand in the ledger alone.
     known = {row["id"] for row in documents}
     for row in ledger:
         if row["id"] not in known:
@@ -71,6 +74,7 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
                     "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)],
                 }
             )
+    # Only counted, as most records of a crawl are: then the input itself is asked.
     return answers or _search_input(layout, name)
 
 
@@ -85,6 +89,7 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
 
 
 def _origin_sentence(row: dict[str, Any]) -> str:
+    """Where a document stands in the input, how it was decoded, and what came of it."""
     how = {
         "bom": "by its byte order mark",
         "header": "as its HTTP header says",
@@ -108,6 +113,7 @@ def _change_sentence(row: dict[str, Any]) -> str:
 
 
 def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """Sentences on a published row: the profile it passed, and the copies it stands for."""
     select = config.of_folder(layout)[0].select
     profile = select.profile_of(row["source"])
     own = f", which decides on the source {row['source']}," if select.profiles else ""
@@ -122,6 +128,7 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
 
 
 def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """A sentence on a ledger row: skipped, a duplicate of a kept copy, or the rule that took it."""
     stage, rule = row["stage"], row["rule"]
     if row["action"] == "skip":
         detail = f" ({row['detail']})" if row["detail"] else ""
@@ -165,6 +172,7 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
 
 
 def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reject]]:
+    """The records of that URL or id with what harvest makes of them, under the build's settings."""
     settings, inputs = config.of_folder(layout)
     if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
         again = ccindex.find(layout, name)

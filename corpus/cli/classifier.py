@@ -72,6 +72,7 @@ def train(
             raise UsageError(str(error)) from error
         except OSError as error:
             raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    # Cross-validated figures only: of texts that the model has seen all look well.
     if as_json:
         print_json(model.facts)
         return
@@ -145,6 +146,7 @@ def score(
 
 
 def _is_build(target: str) -> bool:
+    """Whether the target is a build folder, by its settings file."""
     from corpus.folder.layout import Layout
 
     return Layout(Path(target)).settings.is_file()
@@ -157,25 +159,26 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
 
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} names no scores: lower-case letters, digits, - and _ (--name)")
+    # File by file, each committed before the next, so that a run that was stopped goes on.
     files = []
     with _progress() as note:
-        for path, values in scores.score_build(folder, name, classifier):
+        for path, of_file in scores.score_build(folder, name, classifier):
             note(f"{path.name}")
-            files.append(values)
-    values_of_all = pa.chunked_array(files, pa.float32()).to_numpy()
-    if not len(values_of_all):
+            files.append(of_file)
+    values = pa.chunked_array(files, pa.float32()).to_numpy()
+    if not len(values):
         raise UsageError(f"{folder} holds no documents: run `corpus harvest` first")
     summary = {
         "signal": f"score.{name}",
-        "documents": len(values_of_all),
-        "mean": round(float(values_of_all.mean()), 4),
-        "at_least_half": int((values_of_all >= 0.5).sum()),
+        "documents": len(values),
+        "mean": round(float(values.mean()), 4),
+        "at_least_half": int((values >= 0.5).sum()),
     }
     if as_json:
         print_json(summary)
         return
     print(
-        f"score.{name}: {len(values_of_all):,} documents, mean {summary['mean']:.3f}, "
+        f"score.{name}: {len(values):,} documents, mean {summary['mean']:.3f}, "
         f"{summary['at_least_half']:,} at .5 or more"
     )
     print(
@@ -212,6 +215,7 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
 def _scored(
     target: str, classifier: Any, column: str, note: Any
 ) -> Iterator[tuple[str, int, str, float]]:
+    """(file, offset, url, score) of every document, scored BATCH at a time."""
     import pyarrow as pa
 
     batch: list[tuple[Any, str]] = []
@@ -284,6 +288,7 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
 
 
 def _load(model: str) -> Any:
+    """The classifier of a path or name; UsageError when it is none."""
     from filters.quality import ClassifierError, load
 
     try:

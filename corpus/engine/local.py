@@ -56,7 +56,7 @@ class LocalEngine:
     def _inline(
         self, function: Callable[[Any], Any], units: Sequence[Any]
     ) -> Iterator[tuple[Any, Any]]:
-        """In this process: no worker has to start, which takes seconds, and a debugger can follow."""
+        """In this process: no worker has to start (seconds), and a debugger can follow."""
         for unit in units:
             for attempt in range(ATTEMPTS):
                 try:

@@ -62,6 +62,7 @@ def collect(
                 failures.append(result)
             else:
                 yield unit, result
+    # Failures last: one bad unit does not keep the others from being done.
     if failures:
         first = failures[0]
         more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""

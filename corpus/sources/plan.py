@@ -24,6 +24,7 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
         raise UsageError(f"unknown source kind {kind!r}: choose auto, {', '.join(SOURCES)}")
     if not inputs:
         raise UsageError("no input: name at least one file, folder, glob or @list.txt")
+    # In the order given, folders walked by name: the position in the plan names a unit's outputs.
     files: list[tuple[str, str]] = []
     for name in inputs:
         for path, from_folder in _paths(name):
@@ -40,6 +41,7 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
             f"no readable files in {', '.join(inputs)}: known endings are "
             f"{', '.join(ending for source in SOURCES.values() for ending in source.endings)}"
         )
+    # A file read twice gives two documents of one id.
     doubled = len(files) - len({path for path, _ in files})
     if doubled:
         raise UsageError(f"{doubled} input files are named twice: name each file once")

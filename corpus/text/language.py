@@ -40,6 +40,7 @@ _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 @functools.cache
 def _model() -> Any:
+    """lid.176, read once a process; `.f` is the C++ object under the wrapper."""
     import fasttext
 
     return fasttext.load_model(str(model_path())).f
@@ -64,6 +65,7 @@ def sample(text: str) -> str:
 
 
 def _cut(text: str) -> str:
+    """Head, middle and tail of a long text, joined by spaces; a short one as it is."""
     if len(text) <= SAMPLE_PARTS * PART_CHARS:
         return text
     step = (len(text) - PART_CHARS) // (SAMPLE_PARTS - 1)
@@ -116,6 +118,7 @@ def _units(data: np.ndarray) -> tuple[int, int]:
 def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
     """Fill script uint8[lines] (JAPANESE …) and chars int32[lines] (code points) for the lines of
     UTF-8 text: a line is Japanese by the rule of KANA_DECIDES, else in the script of most units."""
+    # One pass: units are counted by script, and a line feed, or the end, decides on its line.
     line = 0
     kana = han = hangul = latin = other = count = 0
     in_word = False
@@ -205,6 +208,7 @@ def identify(text: str) -> Language:
 
 
 def _decide(line: str, kana_share: float) -> tuple[str, float]:
+    """(code, score) of a sample by the model's three best answers and the share of kana."""
     scores = {
         label.removeprefix("__label__"): min(1.0, float(score))
         for score, label in _model().predict(line + "\n", 3, 0.0, "replace")
@@ -224,10 +228,13 @@ def _shares(text: str) -> dict[str, float]:
     count = text.count("\n") + 1
     script, chars = np.empty(count, np.uint8), np.empty(count, np.int32)
     _scripts(data, script, chars)
+    # Short lines of kanji go with the kana: headings and names of a Japanese text.
     sums = np.bincount(script, weights=chars, minlength=7)
     home = JAPANESE if sums[JAPANESE] else HAN
     script[script == SHORT_HAN] = home
     sums[home] += sums[SHORT_HAN]
+    # The model is asked about samples of each other script, whose characters are shared out by the
+    # answers; scripts with little text are left out.
     total = {"ja": float(sums[JAPANESE])} if sums[JAPANESE] else {}
     least = max(ASKED_CHARS, ASKED_SHARE * float(sums[JAPANESE:].sum()))
     lines: list[str] = []

@@ -52,24 +52,29 @@ _RUN = re.compile("  +")
 
 
 def newlines(text: str) -> str:
+    """Line ends of every kind become LF."""
     if any(mark in text for mark in "\r\x0b\x0c\x85\u2028\u2029"):
         return _NEWLINES.sub("\n", text)
     return text
 
 
 def controls(text: str) -> str:
+    """Without characters that no reader sees (see the table above)."""
     return _CONTROLS.sub("", text)
 
 
 def nfc(text: str) -> str:
+    """Canonical composition; most texts are composed already."""
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def halfwidth_kana(text: str) -> str:
+    """Runs of half-width kana as full-width ones: with their voicing marks, so by runs."""
     return _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
 
 
 def fullwidth_ascii(text: str) -> str:
+    """Full-width letters and digits become ASCII; punctuation stays."""
     return _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
 
 
@@ -88,6 +93,7 @@ def punctuation(text: str) -> str:
 
 
 def spaces(text: str) -> str:
+    """One blank between words, none at the ends of lines, no blank lines."""
     for blank in _RARE_BLANKS:
         if blank in text:
             text = text.replace(blank, " ")
@@ -138,6 +144,7 @@ def _needed(data: np.ndarray) -> int:
     i = 0
     n = data.size
     while i < n:
+        # ASCII is nearly all that matters for blanks and line ends.
         lead = data[i]
         if lead < 0x80:
             if lead == 0x20 or lead == 0x0A:
@@ -155,6 +162,8 @@ def _needed(data: np.ndarray) -> int:
         size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
         if i + size > n:
             return 31
+        # Else by lead byte: C2 holds C1 controls and NBSP; E2 spaces and marks; E3 the full-width
+        # space; EF full- and half-width forms; EE, ED A0–, F3– private use and surrogates.
         second = data[i + 1]
         wide = False
         if lead == 0xC2:

@@ -79,6 +79,7 @@ def _lookup(hash_: Any, keys: np.ndarray, slots: np.ndarray) -> Any:
 
 @kernel
 def _fill(hashes: np.ndarray, keys: np.ndarray, slots: np.ndarray) -> None:
+    """Enter gram g under hashes[g] into the open hash table of `keys` and `slots`."""
     mask = len(keys) - 1
     for gram in range(len(hashes)):
         at = np.int64(hashes[gram] >> np.uint64(20)) & mask
@@ -91,6 +92,7 @@ def _fill(hashes: np.ndarray, keys: np.ndarray, slots: np.ndarray) -> None:
 def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     """Read evaluation sets and cut them into n-grams. UsageError for what cannot be read."""
     names, texts, folded = read_items(paths)
+    # The distinct grams of each item, then all of them numbered by hash.
     per_item = []
     for text in folded:
         points = np.array([ord(c) for c in text], np.uint32)
@@ -103,6 +105,7 @@ def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     order = np.argsort(gram, kind="stable")
     owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
     first = np.concatenate([[0], np.cumsum(np.bincount(gram, minlength=len(hashes)))])
+    # A table at most a quarter full: a look-up that fails, as most do, ends after a step or two.
     room = 1 << max(4, int(4 * len(hashes)).bit_length())
     keys, slots = np.zeros(room, np.uint64), np.zeros(room, np.int32)
     _fill(hashes, keys, slots)
@@ -119,6 +122,7 @@ def _count(
     slots: np.ndarray,
     df: np.ndarray,
 ) -> None:
+    """Add to df (int64[grams]) the number of these documents that hold each gram."""
     last = np.full(len(df), -1, np.int64)  # document that counted this gram last
     scratch = np.empty(1024, np.uint32)
     hashes = np.empty(1024, np.uint64)
@@ -186,6 +190,7 @@ def _mark(
         if length > len(hashes):
             hashes = np.empty(2 * length, np.uint64)
         size = gram_hashes(scratch, length, n, hashes)
+        # Every gram counts once a document and adds its weight to all items that have it.
         seen = 0
         for i in range(size):
             gram = _lookup(hashes[i], keys, slots)
@@ -198,6 +203,7 @@ def _mark(
                     touched[seen] = item
                     seen += 1
                 scores[item] += weights[gram]
+        # Only the items touched are scored, and set back for the next document.
         for k in range(seen):
             item = touched[k]
             score = scores[item] / sizes[item]
@@ -222,6 +228,7 @@ def _span(
     """The stretch with the most n-grams of the item, gaps of up to 2 n allowed."""
     best_start = best_end = start = end = np.int64(0)
     most_grams = grams = 0
+    # A gap ends a stretch; the longest so far is remembered whenever the current one outgrows it.
     for i in range(size):
         gram = _lookup(hashes[i], keys, slots)
         if gram < 0:
@@ -266,6 +273,7 @@ def mark(
             totals["contaminated"] += len(hits_of_rows)
             if rows_hit is not None:
                 rows_hit.extend(batch["row"][row].as_py() for row, _ in hits_of_rows)
+            # The other columns become Python values only where something was found, which is rare.
             names = [n for n in columns if n in batch.schema.names and n != "text"]
             columns_of_rows = batch.select(names).to_pylist() if hits_of_rows else []
             yield pa.RecordBatch.from_pylist(
@@ -302,6 +310,7 @@ def contaminated(
         threshold,
     )
     hits_of_row: dict[int, list[tuple[int, float, str]]] = {}
+    # The kernel gives places in the normalised text: it is made again for the few rows hit.
     for row, item, score, start, end in hits:
         folded, _ = normalise_points(points[starts[row] : starts[row + 1]], tables(), points[:0])
         span = "".join(map(chr, folded[start:end].tolist()))
@@ -319,6 +328,7 @@ def _ledger_row(
     threshold: float,
     action: str,
 ) -> dict[str, Any]:
+    """The row of a document, by the item that scores highest; the others are counted."""
     item, score, span = hits[0]
     quoted = span if len(span) <= SHOWN else span[: SHOWN - 1] + "…"
     more = f" and {len(hits) - 1} more items" if len(hits) > 1 else ""

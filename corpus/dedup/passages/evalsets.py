@@ -40,11 +40,12 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
         for place, text in _strings(file):
             names.append(f"{label}#{place}")
             texts.append(text)
+    # Compared as the documents will be; equal and short ones go (see the head of this file).
     folded = normalise(pa.array(texts, pa.large_string())).to_pylist()
     seen: dict[str, int] = {}
     for i, text in enumerate(folded):
-        name = not any("ぁ" <= c <= "ゖ" for c in text)
-        if len(text) >= (MIN_CHARS_OF_NAMES if name else MIN_CHARS):
+        is_name = not any("ぁ" <= char <= "ゖ" for char in text)
+        if len(text) >= (MIN_CHARS_OF_NAMES if is_name else MIN_CHARS):
             seen.setdefault(text, i)
     kept = list(seen.values())
     return [names[i] for i in kept], [texts[i] for i in kept], [folded[i] for i in kept]

@@ -94,6 +94,7 @@ def count(documents: Documents, out: Path) -> dict[str, int]:
 
     documents: the file, or batches with the columns text and host.
     """
+    # Per batch: (hash, host number) of every paragraph, each once a document.
     hosts: dict[str, int] = {"": 0}
     parts: dict[int, list[np.ndarray]] = {EXACT: [], NEAR: []}
     totals = {"documents": 0, "paragraphs": 0}
@@ -106,15 +107,16 @@ def count(documents: Documents, out: Path) -> dict[str, int]:
             pairs = np.stack([hashes, document.astype(np.uint64)], axis=1)[hashes != 0]
             pairs = np.unique(pairs, axis=0)  # a document counts once
             parts[kind].append(np.stack([pairs[:, 0], number[pairs[:, 1].astype(int)]], axis=1))
+    # Over the file: how many documents of a host have the paragraph.
     names = pa.array(list(hosts), pa.string())
-    tables_ = []
+    parts_of_table = []
     for kind, pieces in parts.items():
         every = np.concatenate([*pieces, np.empty((0, 2), np.uint64)])
         pairs, counts = np.unique(every, axis=0, return_counts=True)
         host = names.take(pa.array(pairs[:, 1].astype(np.int64)))
         columns = [np.full(len(pairs), kind, np.uint8), pairs[:, 0], host, counts]
-        tables_.append(pa.table([pa.array(c) for c in columns], COUNTS))
-    table = pa.concat_tables(tables_).combine_chunks()
+        parts_of_table.append(pa.table([pa.array(c) for c in columns], COUNTS))
+    table = pa.concat_tables(parts_of_table).combine_chunks()
     commit_parquet(out, COUNTS, iter(table.to_batches(max_chunksize=ROWS_PER_GROUP)))
     return totals
 
@@ -145,6 +147,7 @@ def merge(counts: list[Path], out: Path, least: int = 2, memory: str = "4GB") ->
         parameters = {"files": files, "least": least}
         reader = database.sql(query, params=parameters).to_arrow_reader(ROWS_PER_GROUP)
 
+        # The answer goes from DuckDB to the file batch by batch: it may be larger than memory.
         def write(file: Any) -> None:
             nonlocal rows
             with pq.ParquetWriter(file, FREQUENT, compression="zstd") as writer:
@@ -168,6 +171,7 @@ class Frequent:
             part = table.filter(pc.equal(table["kind"], pa.scalar(kind, pa.uint8())))
             hosts = _host_hashes(part["host"].combine_chunks())
             hashes = part["hash"].to_numpy()
+            # Sorted by hash and host in one key: a look-up is a binary search over all paragraphs.
             keys = hashes ^ hosts
             order = np.argsort(keys, kind="stable")
             first = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] ^ np.uint64(1)) != 0)
@@ -218,6 +222,7 @@ def annotate(
             n = batch.num_rows
             document, *hashes = hash_paragraphs(batch["text"])
             hosts = _host_hashes(pa.array(_hosts(batch), pa.string()))[document]
+            # A list a document, as Arrow wants it: offsets into the paragraphs of the batch.
             ends = np.concatenate([[0], np.cumsum(np.bincount(document, minlength=n))])
             offsets = pa.array(ends.astype(np.int32))
             lists = [c for k in (EXACT, NEAR) for c in known.counts(k, hashes[k], hosts)]

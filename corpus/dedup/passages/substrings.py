@@ -90,6 +90,7 @@ def _fingerprints(points: np.ndarray, starts: np.ndarray, k: Any, window: Any) -
             rolling = rolling * MULTIPLIER + np.uint64(points[i] + 1)
             if i - begin >= k:
                 rolling -= np.uint64(points[i - k] + 1) * power
+            # Mixed before they are compared: the order of rolling hashes favours some characters.
             if i - begin >= k - 1:
                 mixed = rolling ^ (rolling >> np.uint64(31))
                 hashes[i - begin - k + 1] = mixed * np.uint64(0xBF58476D1CE4E5B9)
@@ -184,6 +185,7 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
     """
     if least < 2:
         raise ValueError("a repeated passage has at least 2 characters")
+    # k and window add up to least + 1: the longest k-grams with which no passage is missed.
     points, starts = code_points(texts)
     folded, origin, ends = _normalise_all(points, starts, tables())
     k = least // 2
@@ -192,6 +194,7 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
     passages = passages[
         np.lexsort((passages[:, 3], -passages[:, 2], passages[:, 1], passages[:, 0]))
     ]
+    # By document and start, so that passages that overlap stand next to each other.
     rows: list[list[int]] = []
     longest = 0
     for document, low, high, partner in passages.tolist():
@@ -202,6 +205,7 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
         else:
             rows.append([document, low, high, partner])
             longest = high - low
+    # From normalised characters back to those of the text.
     merged = np.array(rows, np.int64).reshape(-1, 4)
     base = starts[merged[:, 0]]
     merged[:, 1] = origin[merged[:, 1]] - base

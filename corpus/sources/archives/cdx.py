@@ -140,6 +140,7 @@ class Reader:
 
 
 def _from_json(line: bytes) -> tuple[Any, ...]:
+    """A row of SCHEMA from a CDXJ line; KeyError and ValueError for what is none."""
     brace = line.index(b" {")
     timestamp = line[:brace].rsplit(b" ", 1)[1].decode()
     capture = json.loads(line[brace:])
@@ -165,6 +166,7 @@ def _row(
     offset: int,
     length: int,
 ) -> tuple[Any, ...]:
+    """A row of SCHEMA from the fields as the index writes them; ValueError for what is none."""
     if not (len(timestamp) == 14 and timestamp.isascii() and timestamp.isdigit()):
         raise ValueError
     if not (abs(offset) < 1 << 63 and abs(length) < 1 << 63):
@@ -186,6 +188,7 @@ def _row(
 
 
 def _text(value: Any) -> str:
+    """As a string that is UTF-8: JSON may hold lone surrogates."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -141,6 +141,7 @@ def _directives(agent: str, value: str) -> Iterator[str]:
     """Directives of one header or <meta>. An agent holds until the next one is named (Google's
     rule), but noai and noimageai are only its own when they stand right behind it: two headers
     arrive here as one line, and an opt-out must not be lost to the robot of another line."""
+    # Dates first: they hold commas and colons, which separate everything else.
     value, whose = value.lower()[:2000], agent
     if "unavailable_after" in value:
         for until in _UNTIL.finditer(value):
@@ -217,6 +218,7 @@ def _jsonld_licence(block: str) -> str:
     except (ValueError, RecursionError):
         match = _JSON_LICENCE.search(text.replace("\\/", "/"))
         return match[1] if match else ""
+    # Breadth first through lists and graphs, 1,000 nodes at most: a page may be made to exhaust us.
     for item in waiting:
         if isinstance(item, list):
             waiting += item[:50]

@@ -52,6 +52,7 @@ class Group:
     usage: tuple[tuple[Pattern, dict[str, bool]], ...]
 
     def allows(self, path: bytes) -> bool:
+        """Whether the path may be fetched: the longest matching rule decides, none allows."""
         return next((allowed for allowed, rule in self.access if rule.matches(path)), True)
 
     def preferences(self, path: bytes) -> dict[str, bool]:
@@ -128,6 +129,7 @@ class Policy:
 
 def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
     """The rules of a robots.txt or ai.txt for these agents. Any bytes are accepted."""
+    # Lines in order: agents open a group, rules fill it; groups of one agent are merged (RFC 9309).
     wanted = {_token(agent) for agent in agents} | {"*"}
     access: dict[str, dict[tuple[bytes, bool], None]] = {}
     usage: dict[str, list[tuple[bytes, dict[str, bool]]]] = {}
@@ -153,6 +155,7 @@ def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
         open_group = False
         for token in current if value else ():
             access[token][(_pattern(value), key == "allow")] = None
+    # Agents with equal rules share one group: a list of 30 crawlers is answered once.
     patterns: dict[bytes, Pattern] = {}
     merged: dict[Any, Group] = {}
     groups = {}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -36,6 +36,8 @@ _NAMES = {
 }
 FILES = ("/robots.txt", "/ai.txt", "/.well-known/tdmrep.json")  # how their addresses end
 MAX_RULES = 10_000  # of a tdmrep.json
+PARSED_KEPT = 1000  # files
+T = TypeVar("T")
 
 
 def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, Any] | None:
@@ -56,6 +58,7 @@ def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, An
 
 
 def _instant(text: str) -> str:
+    """UTC, ISO 8601 with microseconds, so that instants compare as texts; "" when it is none."""
     try:
         if re.fullmatch(r"[0-9]{14}", text):
             moment = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
@@ -118,6 +121,7 @@ class Site:
         tdm = self._files.get((parts.origin, "tdm"))
         if robots is None and ai is None and tdm is None:
             return None
+        # Any file that refuses decides: robots.txt and ai.txt are two ways to say one thing.
         policies = [self._policy(copy[1]) for copy in (robots, ai) if copy]
         refused = {agent for policy in policies for agent in policy.disallowed(url)}
         usage: dict[str, bool] = {}
@@ -139,25 +143,26 @@ class Site:
         )
 
     def _policy(self, body: bytes) -> Policy:
-        """Parsed when needed, the last 1,000 kept: many hosts share one file, few are in use."""
-        policy = self._parsed.pop(body, None) or parse(body, self._agents)
-        self._parsed[body] = policy
-        if len(self._parsed) > 1000:
-            self._parsed.popitem(last=False)
-        return policy
+        """Parsed when needed: many hosts share one file, and few are in use at a time."""
+        return _cached(self._parsed, body, lambda: parse(body, self._agents))
 
     def _reservation(self, body: bytes, path: bytes) -> tuple[bool | None, str]:
         """(reserved, policy) of the first rule of a tdmrep.json that matches the path."""
-        rules = self._reservations.pop(body, None)
-        if rules is None:
-            rules = tdm_rules(body)
-        self._reservations[body] = rules
-        if len(self._reservations) > 1000:
-            self._reservations.popitem(last=False)
+        rules = _cached(self._reservations, body, lambda: tdm_rules(body))
         return next(
             ((reserved, policy) for rule, reserved, policy in rules if rule.matches(path or b"/")),
             (None, ""),
         )
+
+
+def _cached(cache: OrderedDict[bytes, T], body: bytes, read: Callable[[], T]) -> T:
+    """`read()` of a file's bytes; the last PARSED_KEPT are kept, the one used now as the newest."""
+    if body not in cache:
+        cache[body] = read()
+        if len(cache) > PARSED_KEPT:
+            cache.popitem(last=False)
+    cache.move_to_end(body)
+    return cache[body]
 
 
 Reservation = tuple[Pattern, bool, str]
