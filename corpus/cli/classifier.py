@@ -159,7 +159,7 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
 
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} names no scores: lower-case letters, digits, - and _ (--name)")
-    # File by file, each committed before the next, so that a run that was stopped goes on.
+    # Stored file by file on the way; of the texts only their scores are kept for the summary.
     files = []
     with _progress() as note:
         for path, of_file in scores.score_build(folder, name, classifier):
