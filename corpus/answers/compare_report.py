@@ -23,15 +23,8 @@ def text(comparison: dict[str, Any]) -> str:
     rows = [["profile", "kept", "share", "characters", "share"]]
     for name, kept in comparison["kept"].items():
         documents, size = kept["documents"], kept["characters"]
-        rows.append(
-            [
-                name,
-                f"{documents:,}",
-                f"{documents / all_documents:.1%}",
-                f"{size:,}",
-                f"{size / all_chars:.1%}",
-            ]
-        )
+        shares = [f"{documents / all_documents:.1%}", f"{size / all_chars:.1%}"]
+        rows.append([name, f"{documents:,}", shares[0], f"{size:,}", shares[1]])
     parts.append(_aligned(rows))
     if len(comparison["sources"]) > 1:
         rows = [["kept of source", "documents", *comparison["kept"]]]

@@ -296,19 +296,8 @@ def contaminated(
     The span is quoted from the normalised text.
     """
     points, starts = code_points(texts)
-    hits = _mark(
-        points,
-        starts,
-        tables(),
-        items.ngram,
-        items.keys,
-        items.slots,
-        items.first,
-        items.owners,
-        items.sizes,
-        weights,
-        threshold,
-    )
+    table = (items.ngram, items.keys, items.slots, items.first, items.owners, items.sizes)
+    hits = _mark(points, starts, tables(), *table, weights, threshold)
     hits_of_row: dict[int, list[tuple[int, float, str]]] = {}
     # The kernel gives places in the normalised text: it is made again for the few rows hit.
     for row, item, score, start, end in hits:

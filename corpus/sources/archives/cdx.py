@@ -127,16 +127,8 @@ class Reader:
         if len(fields) != len(self._letters):
             raise ValueError
         named = dict(zip(self._letters, fields, strict=True))
-        return _row(
-            named["a"],
-            named["b"],
-            named["s"],
-            named["m"],
-            None,
-            named["g"],
-            int(named["V"]),
-            int(named["S"]),
-        )
+        url, timestamp, status, mime, filename, *place = (named[letter] for letter in "absmgVS")
+        return _row(url, timestamp, status, mime, None, filename, *map(int, place))
 
 
 def _from_json(line: bytes) -> tuple[Any, ...]:
@@ -144,16 +136,10 @@ def _from_json(line: bytes) -> tuple[Any, ...]:
     brace = line.index(b" {")
     timestamp = line[:brace].rsplit(b" ", 1)[1].decode()
     capture = json.loads(line[brace:])
-    return _row(
-        capture["url"],
-        timestamp,
-        capture.get("status"),
-        capture.get("mime-detected", capture.get("mime")),
-        capture.get("languages"),
-        capture["filename"],
-        int(capture["offset"]),
-        int(capture["length"]),
-    )
+    mime = capture.get("mime-detected", capture.get("mime"))
+    place = capture["filename"], int(capture["offset"]), int(capture["length"])
+    status, languages = capture.get("status"), capture.get("languages")
+    return _row(capture["url"], timestamp, status, mime, languages, *place)
 
 
 def _row(
