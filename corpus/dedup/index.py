@@ -184,8 +184,8 @@ class _Segment:
     """A folder that becomes the next segment when all went well."""
 
     def __init__(self, index: Path) -> None:
-        self.parent = index / "segments"
-        self.folder = self.parent / f".tmp{os.getpid()}"
+        self.index = index
+        self.folder = index / "segments" / f".tmp{os.getpid()}"
 
     def __enter__(self) -> Path:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -194,7 +194,7 @@ class _Segment:
 
     def __exit__(self, error_type: object, *_: object) -> None:
         if error_type is None:
-            os.rename(self.folder, self.parent / f"{generation_of(self.parent.parent) + 1:06d}")
+            os.rename(self.folder, self.folder.with_name(f"{generation_of(self.index) + 1:06d}"))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

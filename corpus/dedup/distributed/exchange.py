@@ -93,7 +93,7 @@ def prepare(
 ) -> Exchange:
     """The exchange of these signatures files by `ranges` key ranges (a power of two).
 
-    Raises RunError if a file was signed under other settings.
+    Raises RunError if a file was signed under other settings, ValueError for other `ranges`.
     """
     if ranges < 1 or ranges & (ranges - 1):
         raise ValueError("the number of key ranges must be a power of two")

@@ -229,7 +229,7 @@ def _labelled(exchange: Exchange, label: str, number: int) -> tuple[np.ndarray, 
 def _members(unit: tuple[Exchange, int]) -> None:
     """Send a block's members of clusters, and its measured pairs, to the blocks of the clusters."""
     exchange, number = unit
-    # Members: every document with a label, by the stricter kinds of link its own where it has none.
+    # Members: every document with a label. By stricter links it may have none: then its own number.
     documents, label = _labelled(exchange, "label", number)
     table = _rows(exchange, documents)
     for name, labels in (("label", label), ("sure", None), ("address", None)):
@@ -301,7 +301,7 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     columns = members.select(["document", "file", "row", *MEMBER_COLUMNS])
     outcome = judge(columns, places, data, links, settings)
     outcome = outcome.append_column("generation", pa.nulls(n, pa.int32()))
-    # By document again, so that the rows of the build come out in its order.
+    # A row group per block of documents: `_sort` gathers those of its block from all files.
     outcome = outcome.select(OUTCOME.names).cast(OUTCOME)
     write_groups(_file(exchange, "judged", number), outcome, _ends(exchange, document))
     return tally(outcome)

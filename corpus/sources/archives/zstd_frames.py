@@ -126,7 +126,7 @@ def _unpacker(window: Window) -> zstandard.ZstdDecompressor:
 
 def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
     """Offset behind the frame at `position` by walking its block headers, or (-1, reason)."""
-    # Frame header: magic, descriptor, window, dictionary id, content size (RFC 8878, 3.1.1.1).
+    # Frame header: magic, descriptor, window, dictionary id, size (RFC 8878, section 3.1.1).
     head = window.read(position, 18)
     if len(head) < 5:
         return -1, "cut"
