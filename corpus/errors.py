@@ -9,3 +9,11 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """The command was right but the run failed (exit status 1): unreadable input, a full disk."""
+
+
+def one_line(error: object, limit: int | None = 160) -> str:
+    """What a library says of an error, in one line of at most `limit` characters (None: all).
+
+    Short enough for a row of the ledger; a traceback or a page of advice stays out of messages.
+    """
+    return " ".join(str(error).split())[:limit]

@@ -36,20 +36,24 @@ SHOWN = 20  # rows that the text for a terminal lists
 
 def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list[Removal]:
     """The removals that flags and a list file name; UsageError when they name nothing."""
-    found = [Removal(kind, value, reason) for kind, values in named.items() for value in values]
+    named_entries = [
+        Removal(kind, value, reason) for kind, values in named.items() for value in values
+    ]
     if file is not None:
         try:
             lines = file.read_text("utf-8")
             if lines.lstrip().startswith("["):
-                found += [Removal(**entry) for entry in json.loads(lines)]
+                named_entries += [Removal(**entry) for entry in json.loads(lines)]
             else:
                 urls = [line.strip() for line in lines.splitlines() if line.strip()]
-                found += [Removal("url", url, reason) for url in urls if not url.startswith("#")]
+                named_entries += [
+                    Removal("url", url, reason) for url in urls if not url.startswith("#")
+                ]
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(f"cannot read the removal list {file}: {error}") from error
-    if not found:
+    if not named_entries:
         raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
-    return found
+    return named_entries
 
 
 def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             last = done[-1] if done else STAGES[0].name
             Build(folder, settings, inputs, engine).run(last, change=True)
             left = _dropped(layout)
+    # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
     return {
@@ -121,8 +126,10 @@ def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -
 def _dropped(layout: Layout) -> pa.Table:
     """id, file and row of the documents that dedup dropped."""
     schema = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
-    parts = [pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
-             for path in layout.duplicates_files()]  # fmt: skip
+    parts = [
+        pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
+        for path in layout.duplicates_files()
+    ]
     return pa.concat_tables([schema.empty_table(), *parts])
 
 
@@ -148,6 +155,7 @@ def _before_removal(layout: Layout, table: pa.Table, by: list[Removal]) -> list[
 def _rows(
     files: list[Path], columns: list[str], wanted: pc.Expression
 ) -> dict[str, dict[str, Any]]:
+    """id → the named columns, of all rows of the files that are wanted."""
     rows = []
     for path in files:
         rows += pq.read_table(path, columns=columns, filters=wanted).to_pylist()
@@ -155,6 +163,7 @@ def _rows(
 
 
 def _with_urls(documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
+    """[{id, url}] of documents given by `file` and `row`, in the order of the input."""
     named = []
     for index in pc.unique(table["file"]).to_pylist():
         rows = table.filter(pc.equal(table["file"], index))["row"].to_numpy()
@@ -171,6 +180,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     files = index.files("signatures-*.parquet")
     table, which = removals.find(files, new)
     _refuse_unknown_ids(folder, new, files)
+    # What each of them was to the index: kept, or a copy of something kept.
     members = indexes.membership(index)
     copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())
     ids = list(dict.fromkeys(table["id"].to_pylist()))
@@ -180,10 +190,11 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     for name in ids:
         was = "a copy of a kept one" if name in copies else "kept"
         removed.append({"id": name, "url": urls[name], "by": by[name], "was": was})
+    # The list first: a build that starts meanwhile obeys it, whatever the index still holds.
     promoted: list[str] = []
     number = len(removals.load(folder.layout))
     if dry_run:
-        promoted = _promoted(indexes.plan_takedown(index, ids, settings))
+        promoted = _promoted(indexes.preview_takedown(index, ids, settings))
     else:
         with folder.lock():
             number = len(removals.add(folder, new))
@@ -198,6 +209,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
 
 
 def _promoted(table: pa.Table) -> list[str]:
+    """Ids of the copies that are kept instead, from rows of REMOVED."""
     return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
 
 
@@ -218,16 +230,18 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
     return total
 
 
-def as_text(found: dict[str, Any]) -> str:
+def as_text(facts: dict[str, Any]) -> str:
     """The facts of a removal for a terminal."""
-    verb = "would be removed" if found["dry_run"] else "removed"
-    lines = [f"{len(found['removed']):,} documents {verb} from {found['folder']}"]
-    lines += [f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
-              for row in found["removed"][:SHOWN]]  # fmt: skip
-    verb = "would be kept instead" if found["dry_run"] else "kept instead"
-    lines.append(f"{len(found['promoted']):,} copies {verb}")
-    lines += [f"  {row['id']}  {row['url'] or ''}" for row in found["promoted"][:SHOWN]]
-    if not found["removed"]:
-        lines.append("Nothing there has that name; it will stay out when it comes." if not
-                     found["dry_run"] else "Nothing there has that name.")  # fmt: skip
+    verb = "would be removed" if facts["dry_run"] else "removed"
+    lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
+    lines += [
+        f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
+        for row in facts["removed"][:SHOWN]
+    ]
+    verb = "would be kept instead" if facts["dry_run"] else "kept instead"
+    lines.append(f"{len(facts['promoted']):,} copies {verb}")
+    lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
+    if not facts["removed"]:
+        later = "." if facts["dry_run"] else "; it will stay out when it comes."
+        lines.append(f"Nothing there has that name{later}")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from corpus.folder.layout import LEDGER, PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
+from corpus.folder.sql import quoted
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 from filters.personal import KINDS, policies
@@ -21,8 +22,13 @@ TOP = 10  # rows of a top list
 
 
 def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[str, Any]:
-    """Everything the card states, as plain values (also what `corpus card --json` prints)."""
-    about: dict[str, Any] = {
+    """Everything the card states, as plain values (also what `corpus card --json` prints).
+
+    funnel: of `corpus.stages.books`. Keys: name, profile, profiles, funnel, shards, documents,
+    characters, bytes; lists: column → [value, documents, characters]; lengths in code points;
+    dates: year → documents; captured: [first, last]; rights and personal: counts of documents.
+    """
+    card: dict[str, Any] = {
         "name": settings.publish.name,
         "profile": settings.select.profile,
         "profiles": settings.select.profiles,
@@ -32,12 +38,13 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "characters": funnel["publish"]["characters"],
         "bytes": funnel["publish"]["bytes"],
     }
-    if not about["documents"]:
-        return about | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
+    if not card["documents"]:
+        return card | {"lists": {}, "lengths": {}, "dates": {}, "rights": {}}
+    # From here on by queries over the shards: a corpus of any size, in bounded memory.
     db = duckdb.connect(":memory:", config={"threads": 2})
-    shards = str(layout.shard(PARQUET)).replace("'", "''")
-    db.execute(f"create view corpus as select * from read_parquet('{shards}')")
-    about["lists"] = {
+    shards = quoted(layout.shard(PARQUET))
+    db.execute(f"create view corpus as select * from read_parquet({shards})")
+    card["lists"] = {
         column: _top(db, column)
         for column in ("source", "host", "licence", "language", "charset", "charset_from")
     }
@@ -45,44 +52,46 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
         "select min(n_chars), quantile_disc(n_chars, 0.1), quantile_disc(n_chars, 0.5), "
         "quantile_disc(n_chars, 0.9), max(n_chars) from corpus"
     ).fetchone()
-    about["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
-    about["dates"] = {
+    card["lengths"] = dict(zip(("min", "p10", "median", "p90", "max"), row or (), strict=True))
+    # Dates: of publication by year as pages state them, of capture the first and the last.
+    card["dates"] = {
         year: count
         for year, count in db.execute(
             "select coalesce(nullif(regexp_extract(date, '^[0-9]{4}'), ''), 'unknown') as year, "
             "count(*) from corpus group by 1 order by 1"
         ).fetchall()
     }
-    about["captured"] = list(
+    card["captured"] = list(
         db.execute(
             "select coalesce(min(nullif(captured, '')), ''), coalesce(max(captured), '') "
             "from corpus"
         ).fetchone()
         or ()
     )
+    # Rights and repairs: how many documents carry each sign.
     row = db.execute(
         "select count(*) filter (rights.reserved), count(*) filter (len(rights.robots) > 0), "
         "count(*) filter (rights.licence_url <> ''), count(*) filter (repairs > 0), "
         "count(*) filter (cluster_size > 1) from corpus"
     ).fetchone()
     names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
-    about["rights"] = dict(zip(names, row or (), strict=True))
-    about["personal"] = _personal(db, settings)
-    return about
+    card["rights"] = dict(zip(names, row or (), strict=True))
+    card["personal"] = _personal(db, settings)
+    return card
 
 
 def _personal(db: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     """Class of personal data → {policy, documents, places} in the corpus, of classes looked for."""
-    chosen = policies(settings.clean.personal, settings.clean.personal_classes)
-    found = {}
-    for kind in (k for k in KINDS if chosen[k] != "off"):
+    policy_of = policies(settings.clean.personal, settings.clean.personal_classes)
+    counts = {}
+    for name in (name for name in KINDS if policy_of[name] != "off"):
         row = db.execute(
-            f"select count(*) filter (personal.{kind} > 0), coalesce(sum(personal.{kind}), 0) "
+            f"select count(*) filter (personal.{name} > 0), coalesce(sum(personal.{name}), 0) "
             "from corpus"
         ).fetchone()
         documents, places = row or (0, 0)
-        found[kind] = {"policy": chosen[kind], "documents": documents, "places": int(places)}
-    return found
+        counts[name] = {"policy": policy_of[name], "documents": documents, "places": int(places)}
+    return counts
 
 
 def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
@@ -108,66 +117,44 @@ TITLES = {  # list → (English, Japanese)
 }
 
 
-def markdown(about: dict[str, Any]) -> str:
+def markdown(facts: dict[str, Any]) -> str:
     """The card in English and Japanese, with the front matter that Hugging Face reads."""
-    lines = [
-        "---",
-        "language:",
-        "- ja",
-        f"pretty_name: {about['name']}",
-        "task_categories:",
-        "- text-generation",
-        f"size_categories:\n- {_size_category(about['documents'])}",
-        "configs:",
-        "- config_name: default",
-        "  data_files:",
-        "  - split: train",
-        f"    path: {SHARDS}/{PARQUET}",
-        "- config_name: ledger",
-        "  data_files:",
-        "  - split: train",
-        f"    path: {LEDGER}/{PARQUET}",
-        "---",
-        "",
-        f"# {about['name']}",
+    lines = _front_matter(facts)
+    lines += [
+        f"# {facts['name']}",
         "",
         "Built by Inaho. Every figure below was measured on the files in this folder. / "
         "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
         "",
         "## Size / 規模",
         "",
-        f"- documents / 文書数: {about['documents']:,}",
-        f"- characters / 文字数: {about['characters']:,}",
-        f"- UTF-8 bytes / バイト数: {about['bytes']:,}",
-        f"- shards / シャード数: {len(about['shards'])}",
-        f"- filter profile / 選別プロファイル: {_profiles(about)}",
+        f"- documents / 文書数: {facts['documents']:,}",
+        f"- characters / 文字数: {facts['characters']:,}",
+        f"- UTF-8 bytes / バイト数: {facts['bytes']:,}",
+        f"- shards / シャード数: {len(facts['shards'])}",
+        f"- filter profile / 選別プロファイル: {_profiles(facts)}",
     ]
-    if about["lengths"]:
-        spread = ", ".join(f"{name} {value:,}" for name, value in about["lengths"].items())
+    if facts["lengths"]:
+        spread = ", ".join(f"{name} {value:,}" for name, value in facts["lengths"].items())
         lines.append(f"- characters per document / 1文書あたりの文字数: {spread}")
+    # How it came about, what it is made of, what holds of its documents, what the columns mean.
     lines += ["", "## What happened to the records / 処理の内訳", ""]
-    lines += funnel_table(about["funnel"])
-    lines += ["", "### By source and profile / 出典・プロファイル別", ""]
-    lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
-    lines += [
-        f"| {_cell(source)} | `{profile}` | {n:,} | {kept:,} | {kept / n:.1%} |"
-        for source, profile, n, kept in by_source(about["funnel"])
-    ]
+    lines += funnel_table(facts["funnel"])
+    lines += _source_lines(facts)
     for name, (english, japanese) in TITLES.items():
-        if about["lists"].get(name):
+        if facts["lists"].get(name):
             lines += ["", f"## {english} / {japanese}", ""]
             lines += ["| value | documents | characters |", "|---|---:|---:|"]
-            lines += [f"| {_cell(v)} | {n:,} | {c:,} |" for v, n, c in about["lists"][name]]
-    lines += _rights_lines(about)
-    lines += _personal_lines(about)
-    if about["dates"]:
+            lines += [
+                f"| {_cell(value)} | {documents:,} | {characters:,} |"
+                for value, documents, characters in facts["lists"][name]
+            ]
+    lines += _rights_lines(facts)
+    lines += _personal_lines(facts)
+    if facts["dates"]:
         lines += ["", "## Year of publication / 公開年", "", "| year | documents |", "|---|---:|"]
-        lines += [f"| {year} | {count:,} |" for year, count in about["dates"].items()]
-    lines += ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
-    for field in SHARD:
-        meaning = (field.metadata or {}).get(b"description", b"").decode()
-        kind = "struct" if str(field.type).startswith("struct") else str(field.type)
-        lines.append(f"| `{field.name}` | {kind} | {meaning} |")
+        lines += [f"| {year} | {count:,} |" for year, count in facts["dates"].items()]
+    lines += _column_lines()
     lines += [
         "",
         "## Why is a page in or out? / 収録・除外の理由",
@@ -180,9 +167,51 @@ def markdown(about: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _profiles(about: dict[str, Any]) -> str:
-    others = [f"`{name}` ({_cell(source)})" for source, name in about["profiles"].items()]
-    return ", ".join([f"`{about['profile']}`", *others])
+def _front_matter(facts: dict[str, Any]) -> list[str]:
+    """The YAML by which `datasets.load_dataset` finds shards and ledger."""
+    return [
+        "---",
+        "language:",
+        "- ja",
+        f"pretty_name: {facts['name']}",
+        "task_categories:",
+        "- text-generation",
+        f"size_categories:\n- {_size_category(facts['documents'])}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        f"    path: {SHARDS}/{PARQUET}",
+        "- config_name: ledger",
+        "  data_files:",
+        "  - split: train",
+        f"    path: {LEDGER}/{PARQUET}",
+        "---",
+        "",
+    ]
+
+
+def _source_lines(facts: dict[str, Any]) -> list[str]:
+    lines = ["", "### By source and profile / 出典・プロファイル別", ""]
+    lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
+    return lines + [
+        f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
+        for source, profile, documents, kept in by_source(facts["funnel"])
+    ]
+
+
+def _column_lines() -> list[str]:
+    lines = ["", "## Columns / 列", "", "| column | type | meaning |", "|---|---|---|"]
+    for field in SHARD:
+        meaning = (field.metadata or {}).get(b"description", b"").decode()
+        data_type = "struct" if str(field.type).startswith("struct") else str(field.type)
+        lines.append(f"| `{field.name}` | {data_type} | {meaning} |")
+    return lines
+
+
+def _profiles(facts: dict[str, Any]) -> str:
+    others = [f"`{name}` ({_cell(source)})" for source, name in facts["profiles"].items()]
+    return ", ".join([f"`{facts['profile']}`", *others])
 
 
 def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -193,9 +222,9 @@ def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def _personal_lines(about: dict[str, Any]) -> list[str]:
-    found = about.get("personal")
-    if not found:
+def _personal_lines(facts: dict[str, Any]) -> list[str]:
+    classes = facts.get("personal")
+    if not classes:
         return []
     return [
         "",
@@ -207,17 +236,17 @@ def _personal_lines(about: dict[str, Any]) -> list[str]:
         "| class | policy | documents | places |",
         "|---|---|---:|---:|",
         *(
-            f"| {kind} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
-            for kind, entry in found.items()
+            f"| {name} | {entry['policy']} | {entry['documents']:,} | {entry['places']:,} |"
+            for name, entry in classes.items()
         ),
     ]
 
 
-def _rights_lines(about: dict[str, Any]) -> list[str]:
-    rights = about["rights"]
+def _rights_lines(facts: dict[str, Any]) -> list[str]:
+    rights = facts["rights"]
     if not rights:
         return []
-    dropped = about["funnel"]["harvest"]["dropped"]
+    dropped = facts["funnel"]["harvest"]["dropped"]
     return [
         "",
         "## Rights and repairs / 権利表示と修復",
@@ -241,8 +270,8 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
         lines.append(f"| {title(stage)} | {entry['in']:,} | {entry['out']:,} | {share} |")
     lines += ["", "| stage | reason | records |", "|---|---|---:|"]
     for stage, entry in funnel.items():
-        for group, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
-            for reason, count in entry.get(group, {}).items():
+        for fate, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
+            for reason, count in entry.get(fate, {}).items():
                 lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
     return lines
 
@@ -253,7 +282,7 @@ def title(stage: str) -> str:
     return f"{stage} / {japanese.get(stage, stage)}"
 
 
-def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
+def croissant(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
     """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
     return {
         "@context": {
@@ -274,8 +303,8 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
             "includes": "cr:includes",
         },
         "@type": "sc:Dataset",
-        "name": about["name"],
-        "description": f"Japanese corpus of {about['documents']} documents, built by Inaho.",
+        "name": facts["name"],
+        "description": f"Japanese corpus of {facts['documents']} documents, built by Inaho.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "inLanguage": "ja",
         "distribution": [
@@ -292,7 +321,9 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
                 "@type": "cr:RecordSet",
                 "@id": "documents",
                 "name": "documents",
-                "field": [_croissant_field(name, kind) for name, kind in _flat_columns(layout)],
+                "field": [
+                    _croissant_field(name, data_type) for name, data_type in _flat_columns(layout)
+                ],
             }
         ],
     }
@@ -301,26 +332,29 @@ def croissant(layout: Layout, about: dict[str, Any]) -> dict[str, Any]:
 def _flat_columns(layout: Layout) -> list[tuple[str, str]]:
     shards = layout.shards()
     schema = pq.read_schema(shards[0]) if shards else SHARD
-    return [(f.name, str(f.type)) for f in schema if not str(f.type).startswith("struct")]
+    return [
+        (field.name, str(field.type))
+        for field in schema
+        if not str(field.type).startswith("struct")
+    ]
 
 
-def _croissant_field(name: str, kind: str) -> dict[str, Any]:
+def _croissant_field(name: str, data_type: str) -> dict[str, Any]:
     numbers = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"}
     return {
         "@type": "cr:Field",
         "@id": f"documents/{name}",
         "name": name,
-        "dataType": numbers.get(kind, "sc:Text"),
+        "dataType": numbers.get(data_type, "sc:Text"),
         "source": {"fileSet": {"@id": "shards"}, "extract": {"column": name}},
     }
 
 
 def _size_category(documents: int) -> str:
-    for limit, name in (
-        (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
-        (10**7, "1M<n<10M"), (10**8, "10M<n<100M"), (10**9, "100M<n<1B"),
-    ):  # fmt: skip
-        if documents < limit:
+    """The classes of Hugging Face's `size_categories`; above 10**9 by powers of ten."""
+    names = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+    for power, name in enumerate(names, 3):
+        if documents < 10**power:
             return name
     return "n>1T" if documents >= 10**12 else "1B<n<10B" if documents < 10**10 else "10B<n<100B"
 

@@ -35,6 +35,7 @@ def lines(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> D
     def at(x: float, y: float) -> tuple[float, float]:
         return left + width * (x - low) / (high - low), top + height * (1 - y)
 
+    # Grid and axes first, so that the lines lie over them.
     sheet.items.append(Label(left, 28, title, size=15))
     for step in range(0, 101, 20):
         y = at(low, step / 100)[1]
@@ -46,6 +47,7 @@ def lines(title: str, x_label: str, y_label: str, series: Sequence[Series]) -> D
         sheet.items.append(Label(x, top + height + 18, f"{tick:,.6g}", "middle"))
     sheet.items.append(Label(left + width / 2, top + height + 42, x_label, "middle"))
     sheet.items.append(Label(18, top + height / 2, y_label, "middle", turned=True))
+    # Each line and, right of the plot, its entry in the legend.
     for i, s in enumerate(series):
         colour = COLOURS[s.colour % len(COLOURS)]
         points = tuple(at(x, y) for x, y in zip(s.xs, s.ys, strict=True))
@@ -64,8 +66,9 @@ def bars(title: str, legend: Sequence[str], rows: Sequence[tuple[str, Sequence[f
     width, thick, top = 420.0, 11.0, 74.0
     group = thick * len(legend) + 8
     most = max((value for _, values in rows for value in values), default=0) or 1
-    sheet = Drawing(max(left + width + 100, 30 + _width(title, 15)), top + group * len(rows) + 16,
-                    title)  # fmt: skip
+    sheet = Drawing(
+        max(left + width + 100, 30 + _width(title, 15)), top + group * len(rows) + 16, title
+    )
     sheet.items.append(Label(16, 28, title, size=15))
     x = 16.0
     for i, name in enumerate(legend):
@@ -73,6 +76,7 @@ def bars(title: str, legend: Sequence[str], rows: Sequence[tuple[str, Sequence[f
         sheet.items.append(Label(x + 18, 54, name))
         x += 40 + _width(name, 12)
     sheet.width = max(sheet.width, x)
+    # A group of bars for each row, its name left, the numbers behind the bars.
     for row, (name, values) in enumerate(rows):
         y = top + group * row
         sheet.items.append(Label(left - 8, y + (group - 8) / 2 + 4, name, "end"))
@@ -104,11 +108,11 @@ def matrix(title: str, names: Sequence[str], shares: Sequence[Sequence[float]]) 
     return sheet
 
 
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
+def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
     """Round numbers between low and high: multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / about
+    rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
+    step = next(power * multiple for multiple in (1, 2, 5, 10) if power * multiple >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [i * step for i in range(first, last + 1)]
 

@@ -31,18 +31,18 @@ SPARE = 4  # times as many candidates as samples: copies of one text are shown o
 
 def profiles_of(texts: list[str], lists: str = "") -> list[Profile]:
     """The profiles of names and paths, under names that differ; UsageError for an unusable one."""
-    found: dict[str, Profile] = {}
+    profiles: dict[str, Profile] = {}
     for text in dict.fromkeys(filter(None, (text.strip() for text in texts))):
         try:
             profile = load(text)
         except ProfileError as error:
             raise UsageError(str(error)) from error
         check_words(profile, lists)
-        name = text if profile.name in found else profile.name  # web and my/web.toml
-        found[name] = dataclasses.replace(profile, name=name)
-    if not found:
+        name = text if profile.name in profiles else profile.name  # web and my/web.toml
+        profiles[name] = dataclasses.replace(profile, name=name)
+    if not profiles:
         raise UsageError("no profile to compare: name some, as in --profiles web,technical")
-    return list(found.values())
+    return list(profiles.values())
 
 
 def compare(
@@ -53,22 +53,24 @@ def compare(
     Returns {documents, characters, kept: profile → {documents, characters}, sources: rows, matrix:
     rows, rules: profile → rows, borders: rows}; see filters/compare.py for the columns.
     """
-    keeps: dict[str, list[np.ndarray]] = {p.name: [] for p in profiles}
+    keeps: dict[str, list[np.ndarray]] = {profile.name: [] for profile in profiles}
     rules: dict[str, list[dict[str, Any]]] = {}
     borders: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     lengths, sources = [], []
+    # A file at a time: signals as columns, each profile's decisions, and the rows near a bound.
     for index in documents_of(layout):
-        names = ["n_chars", *(rule.signal for p in profiles for rule in p.rules)]
+        names = ["n_chars", *(rule.signal for profile in profiles for rule in profile.rules)]
         columns = signals_of(layout, index, names, lists)
         lengths.append(columns["n_chars"].to_numpy().astype(np.int64))
         sources.append(pq.read_table(layout.documents(index), columns=["source"])["source"])
-        for p in profiles:
-            decisions = p.decide(_rows(columns), columns)
-            keeps[p.name].append(decisions.keep)
-            _add(rules, p, decisions, lengths[-1])
-            for row in _borders(p, decisions, columns, index, samples):
+        for profile in profiles:
+            decisions = profile.decide(_rows(columns), columns)
+            keeps[profile.name].append(decisions.keep)
+            _add(rules, profile, decisions, lengths[-1])
+            for row in _borders(profile, decisions, columns, index, samples):
                 key = (row["profile"], row["rule"], row["bound"], row["side"])
                 borders[key] = _nearest(borders.get(key, []), row, samples)
+    # Then over all documents; texts are read for the rows that are shown.
     kept = {name: np.concatenate(parts) for name, parts in keeps.items()}
     n_chars = np.concatenate(lengths)
     return {
@@ -92,14 +94,14 @@ def sweep(
 
     by: "" for all documents together, or "source": rows of each source, named in `source`.
     """
-    known = [*SIGNALS, *EXTRA_SIGNALS]
     if signal_of(signal) is None:
-        near = difflib.get_close_matches(signal, known, 1, 0.5)
+        near = difflib.get_close_matches(signal, [*SIGNALS, *EXTRA_SIGNALS], 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
         raise UsageError(f"unknown signal {signal!r}: {hint}")
     if by not in ("", "source"):
         raise UsageError(f"--by {by}: choose source")
     check_words(Profile("sweep", (Rule(signal, signal),)), lists)
+    # (values, lengths) of each group, file by file; then a table over the whole group.
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for index in documents_of(layout):
         columns = signals_of(layout, index, ["n_chars", signal], lists)
@@ -145,11 +147,14 @@ def _groups(layout: Layout, index: int, rows: int, by: str) -> Iterator[tuple[st
 
 
 def _add(
-    rules: dict[str, list[dict[str, Any]]], p: Profile, decisions: Decisions, n_chars: np.ndarray
+    rules: dict[str, list[dict[str, Any]]],
+    profile: Profile,
+    decisions: Decisions,
+    n_chars: np.ndarray,
 ) -> None:
     """Add the rule table of one file to those before it."""
-    rows = tables.rule_table(p, decisions, n_chars).to_pylist()
-    before = rules.setdefault(p.name, [])
+    rows = tables.rule_table(profile, decisions, n_chars).to_pylist()
+    before = rules.setdefault(profile.name, [])
     if not before:
         before += rows
         return
@@ -172,16 +177,15 @@ def _by_source(sources: pa.ChunkedArray, kept: dict[str, np.ndarray]) -> list[di
 
 
 def _borders(
-    p: Profile, decisions: Decisions, columns: dict[str, pa.Array], index: int, samples: int
+    profile: Profile, decisions: Decisions, columns: dict[str, pa.Array], index: int, samples: int
 ) -> Iterator[dict[str, Any]]:
-    for i, rule in enumerate(p.rules):
+    for i, rule in enumerate(profile.rules):
         values = columns[rule.signal].to_numpy(zero_copy_only=False)
-        for found in tables.at_bounds(p, decisions, i, values, SPARE * samples):
-            bound, threshold, side, row, value = found
-            yield {
-                "profile": p.name, "rule": rule.name, "signal": rule.signal, "bound": bound,
-                "threshold": threshold, "side": side, "value": value, "file": index, "row": row,
-            }  # fmt: skip
+        names = ("bound", "threshold", "side", "row", "value")
+        for near in tables.at_bounds(profile, decisions, i, values, SPARE * samples):
+            row = dict(zip(names, near, strict=True))
+            place = {"profile": profile.name, "rule": rule.name, "signal": rule.signal}
+            yield place | row | {"file": index}
 
 
 def _nearest(rows: list[dict[str, Any]], row: dict[str, Any], samples: int) -> list[dict[str, Any]]:
@@ -194,26 +198,26 @@ def _with_texts(layout: Layout, rows: list[dict[str, Any]], samples: int) -> lis
     wanted: dict[int, set[int]] = {}
     for row in rows:
         wanted.setdefault(row["file"], set()).add(row["row"])
-    texts = {file: _texts(layout.documents(file), at) for file, at in wanted.items()}
+    texts = {file: _texts(layout.documents(file), numbers) for file, numbers in wanted.items()}
     seen: dict[tuple[str, ...], set[str]] = {}
     out = []
     for row in rows:
-        file, at = row.pop("file"), row.pop("row")
-        about = texts[file][at]
+        file, number = row.pop("file"), row.pop("row")
+        document = texts[file][number]
         shown = seen.setdefault(tuple(row[k] for k in ("profile", "rule", "bound", "side")), set())
-        if about["start"] not in shown and len(shown) < samples:
-            shown.add(about["start"])
-            out.append(row | about)
+        if document["start"] not in shown and len(shown) < samples:
+            shown.add(document["start"])
+            out.append(row | document)
     return out
 
 
 def _texts(path: Path, rows: set[int]) -> dict[int, dict[str, str]]:
     """row → {id, url, start}; only the row groups that hold them are read."""
-    found = {}
+    documents = {}
     wanted = np.array(sorted(rows), np.int64)
     with pq.ParquetFile(path) as file:
         for table, low, high in picked_rows(file, wanted, ["id", "url", "text"]):
-            for row, about in zip(wanted[low:high].tolist(), table.to_pylist(), strict=True):
-                start = " ".join((about["text"] or "")[: 2 * START].split())[:START]
-                found[row] = {"id": about["id"], "url": about["url"], "start": start}
-    return found
+            for row, values in zip(wanted[low:high].tolist(), table.to_pylist(), strict=True):
+                start = " ".join((values["text"] or "")[: 2 * START].split())[:START]
+                documents[row] = {"id": values["id"], "url": values["url"], "start": start}
+    return documents

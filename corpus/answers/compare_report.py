@@ -16,35 +16,33 @@ from corpus.answers.spreadsheet import write_csv
 Write = Callable[[Path, bytes], str]  # commits a file, in a build folder or elsewhere
 
 
-def text(found: dict[str, Any]) -> str:
+def text(comparison: dict[str, Any]) -> str:
     """The answer of `compare` for a terminal."""
-    n, chars = max(found["documents"], 1), max(found["characters"], 1)
-    parts = [f"{found['documents']:,} documents before dedup and selection"]
+    all_documents, all_chars = max(comparison["documents"], 1), max(comparison["characters"], 1)
+    parts = [f"{comparison['documents']:,} documents before dedup and selection"]
     rows = [["profile", "kept", "share", "characters", "share"]]
-    for name, kept in found["kept"].items():
+    for name, kept in comparison["kept"].items():
         documents, size = kept["documents"], kept["characters"]
-        rows.append(
-            [name, f"{documents:,}", f"{documents / n:.1%}", f"{size:,}", f"{size / chars:.1%}"]
-        )
+        shares = [f"{documents / all_documents:.1%}", f"{size / all_chars:.1%}"]
+        rows.append([name, f"{documents:,}", shares[0], f"{size:,}", shares[1]])
     parts.append(_aligned(rows))
-    if len(found["sources"]) > 1:
-        rows = [["kept of source", "documents", *found["kept"]]]
-        for row in found["sources"]:
-            shares = [f"{row[name] / row['documents']:.1%}" for name in found["kept"]]
+    if len(comparison["sources"]) > 1:
+        rows = [["kept of source", "documents", *comparison["kept"]]]
+        for row in comparison["sources"]:
+            shares = [f"{row[name] / row['documents']:.1%}" for name in comparison["kept"]]
             rows.append([str(row["source"]), f"{row['documents']:,}", *shares])
         parts.append(_aligned(rows))
-    pairs = [row for row in found["matrix"] if row["a"] != row["b"]]
-    listed = list(found["kept"])
-    pairs = [row for row in pairs if listed.index(row["a"]) < listed.index(row["b"])]
+    # Each pair of profiles once, in the order they were named.
+    order = {name: place for place, name in enumerate(comparison["kept"])}
+    pairs = [row for row in comparison["matrix"] if order[row["a"]] < order[row["b"]]]
     if pairs:
         rows = [["a", "b", "both keep", "only a", "only b", "neither", "agree", "kappa"]]
-        rows += [
-            [row["a"], row["b"], *(f"{row[k]:,}" for k in ("both", "only_a", "only_b", "neither")),
-             f"{row['agreement']:.1%}", f"{row['kappa']:.2f}"]
-            for row in pairs
-        ]  # fmt: skip
+        for row in pairs:
+            counts = [f"{row[key]:,}" for key in ("both", "only_a", "only_b", "neither")]
+            shares = [f"{row['agreement']:.1%}", f"{row['kappa']:.2f}"]
+            rows.append([row["a"], row["b"], *counts, *shares])
         parts.append(_aligned(rows, left=2))
-    parts += [_rules_text(found, name) for name in found["rules"]]
+    parts += [_rules_text(comparison, name) for name in comparison["rules"]]
     parts.append(
         "alone: taken if it were the only rule; first: it is the reason given; last: only it takes "
         "them,\nwithout the rule they would be kept. Kept and dropped: the documents nearest to a "
@@ -53,18 +51,19 @@ def text(found: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _rules_text(found: dict[str, Any], name: str) -> str:
+def _rules_text(comparison: dict[str, Any], name: str) -> str:
     """The rules of a profile that take anything, each with the documents at its border."""
     rows = [[name, "alone", "first", "last", "bounds"]]
     below: dict[str, list[str]] = {}
-    for row in found["borders"]:
+    for row in comparison["borders"]:
         if row["profile"] == name:
             line = f"    {row['side']:7} {row['value']:<10.6g} {row['id']}  {row['start'][:48]}"
             below.setdefault(row["rule"], []).append(line)
-    taking = [row for row in found["rules"][name] if row["alone"]]
+    taking = [row for row in comparison["rules"][name] if row["alone"]]
     for row in taking:
-        rows.append([row["rule"], *(f"{row[k]:,}" for k in ("alone", "first", "last")),
-                     row["bounds"]])  # fmt: skip
+        rows.append(
+            [row["rule"], *(f"{row[key]:,}" for key in ("alone", "first", "last")), row["bounds"]]
+        )
     if not taking:
         return f"{name}: no rule takes a document"
     head, *lines = _aligned(rows, wide=True).split("\n")
@@ -82,14 +81,14 @@ def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
         n = max(own[0]["documents"], 1)
         where = f"source {group}: " if "source" in own[0] else ""
         table = [[signal, "at least", "share", "characters", "at most", "share", "characters"]]
-        table += [
-            [f"{row['threshold']:.6g}",
-             f"{row['at_least']:,}", f"{row['at_least'] / n:.1%}", f"{row['at_least_chars']:,}",
-             f"{row['at_most']:,}", f"{row['at_most'] / n:.1%}", f"{row['at_most_chars']:,}"]
-            for row in own
-        ]  # fmt: skip
-        parts.append(f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
-                     + _aligned(table, left=0))  # fmt: skip
+        for row in own:
+            cells = [f"{row['threshold']:.6g}"]
+            for side in ("at_least", "at_most"):
+                documents, size = row[side], row[f"{side}_chars"]
+                cells += [f"{documents:,}", f"{documents / n:.1%}", f"{size:,}"]
+            table.append(cells)
+        title = f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
+        parts.append(title + _aligned(table, left=0))
     return "\n\n".join(parts)
 
 
@@ -125,28 +124,30 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def save(folder: Path, write: Write, found: dict[str, Any]) -> list[str]:
+def save(folder: Path, write: Write, comparison: dict[str, Any]) -> list[str]:
     """Tables and plots of `compare`, written into `folder`; the names of the files."""
-    rules = [{"profile": name} | row for name, rows in found["rules"].items() for row in rows]
-    files = _save_tables(
-        folder, write, "compare", found,
-        {"matrix": found["matrix"], "rules": rules, "borders": found["borders"],
-         "sources": found["sources"]},
-    )  # fmt: skip
-    names = list(found["kept"])
-    n, chars = max(found["documents"], 1), max(found["characters"], 1)
-    agreement = {(row["a"], row["b"]): row["agreement"] for row in found["matrix"]}
+    rules = [{"profile": name} | row for name, rows in comparison["rules"].items() for row in rows]
+    # Tables first, then a drawing of what was kept, of who agrees, and of each profile's rules.
+    tables = comparison | {"rules": rules}
+    csvs = {name: tables[name] for name in ("matrix", "rules", "borders", "sources")}
+    files = _save_tables(folder, write, "compare", comparison, csvs)
+    names = list(comparison["kept"])
+    n, chars = max(comparison["documents"], 1), max(comparison["characters"], 1)
+    agreement = {(row["a"], row["b"]): row["agreement"] for row in comparison["matrix"]}
     kept = [
         (name, (100 * k["documents"] / n, 100 * k["characters"] / chars))
-        for name, k in found["kept"].items()
+        for name, k in comparison["kept"].items()
     ]
+    title, legend = (
+        "Kept by each profile, % / プロファイル別の採用率",
+        ("documents / 文書", "characters / 文字"),
+    )
+    cells = [[agreement[row, column] for column in names] for row in names]
     drawings = {
-        "kept": charts.bars("Kept by each profile, % / プロファイル別の採用率",
-                            ("documents / 文書", "characters / 文字"), kept),
-        "agreement": charts.matrix("Same decision / 判定の一致率", names,
-                                   [[agreement[a, b] for b in names] for a in names]),
-    }  # fmt: skip
-    for name, rows in found["rules"].items():
+        "kept": charts.bars(title, legend, kept),
+        "agreement": charts.matrix("Same decision / 判定の一致率", names, cells),
+    }
+    for name, rows in comparison["rules"].items():
         taken = [(r["rule"], (r["alone"], r["first"], r["last"])) for r in rows if r["alone"]]
         title = f"{name}: documents each rule takes / 各規則が除外する文書数"
         drawings[f"rules-{_file(name)}"] = charts.bars(
@@ -159,6 +160,8 @@ def save_sweep(folder: Path, write: Write, signal: str, rows: list[dict[str, Any
     """Table and plot of `sweep`, written into `folder`; the names of the files."""
     name = f"sweep-{_file(signal)}"
     files = _save_tables(folder, write, name, rows, {name: rows})
+    # A line for documents and one for characters; with several sources only one side of the
+    # threshold, or the drawing has four lines a source.
     series = []
     groups = list(dict.fromkeys(row.get("source", "") for row in rows))
     for i, group in enumerate(groups):

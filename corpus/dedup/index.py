@@ -106,25 +106,29 @@ def open_index(path: Path, settings: DedupSettings, generation: int = 0) -> Inde
 
     Raises UsageError if the folder holds something else or an index of other settings.
     """
-    about = {"fingerprint": fingerprint(settings), "threshold": settings.threshold}
+    made_with = {"fingerprint": fingerprint(settings), "threshold": settings.threshold}
     file = path / "index.json"
     if not file.exists():
         if path.is_dir() and any(path.iterdir()):
             raise UsageError(f"{path} is no index (no index.json): choose an empty or new folder")
-        commit_json(file, about)
+        commit_json(file, made_with)
     try:
-        found = json.loads(file.read_bytes())
+        saved = json.loads(file.read_bytes())
     except ValueError as error:
         raise UsageError(f"{file} is not readable: restore it or make a new index") from error
-    if found != about:
+    if saved != made_with:
         raise UsageError(
-            f"{path} was made with other settings ({found} against {about}): "
+            f"{path} was made with other settings ({saved} against {made_with}): "
             "use those, or make a new index"
         )
-    folder = path / "segments"
-    names = sorted(p.name for p in folder.glob("[0-9]*")) if folder.is_dir() else []
-    first = [name for name in names if not generation or int(name) <= generation]
-    return Index(path, tuple(first), tuple(names))
+    names = _segments(path)
+    upto = [name for name in names if not generation or int(name) <= generation]
+    return Index(path, tuple(upto), names)
+
+
+def _segments(path: Path) -> tuple[str, ...]:
+    """Names of all segments of the index at `path`, oldest first."""
+    return tuple(sorted(folder.name for folder in (path / "segments").glob("[0-9]*")))
 
 
 def crawl_digest(signatures: list[Path]) -> str:
@@ -143,8 +147,8 @@ def holds_crawl(index: Index, digest: str) -> bool:
 def without_crawl(index: Index, digest: str) -> Index:
     """The index as it was before the crawl of that digest, for a run that is repeated."""
     for place, segment in enumerate(index.segments):
-        about = index.path / "segments" / segment / "segment.json"
-        if about.exists() and json.loads(about.read_bytes())["digest"] == digest:
+        note = index.path / "segments" / segment / "segment.json"
+        if note.exists() and json.loads(note.read_bytes())["digest"] == digest:
             return Index(index.path, index.segments[:place], index.every)
     return index
 
@@ -157,11 +161,12 @@ def append(
     outcome: corpus.dedup.local.outcome.decide's table over the index and the crawl. Does nothing if
     the crawl is in the index already.
     """
-    current = tuple(sorted(p.name for p in (index.path / "segments").glob("[0-9]*")))
+    current = _segments(index.path)
     if holds_crawl(Index(index.path, current), digest):
         return
     if index.segments != current:  # its positions and clusters would be wrong
         raise RunError(f"{index.path} has grown meanwhile: compare with its newest state again")
+    # Only clusters with a document of this crawl changed; the segments before hold the others.
     new = pc.unique(outcome.filter(pc.greater_equal(outcome["file"], 0))["cluster"])
     touched = outcome.filter(pc.is_in(outcome["cluster"], new))
     members = touched.append_column("kept", pc.equal(touched["kind"], "kept"))
@@ -171,32 +176,31 @@ def append(
         commit_parquet(
             folder / "members.parquet", MEMBERS, members.select(MEMBERS.names).cast(MEMBERS)
         )
-        about = {"digest": digest, "settings": dataclasses.asdict(settings)}
-        commit_json(folder / "segment.json", about)
+        note = {"digest": digest, "settings": dataclasses.asdict(settings)}
+        commit_json(folder / "segment.json", note)
 
 
 class _Segment:
     """A folder that becomes the next segment when all went well."""
 
     def __init__(self, index: Path) -> None:
-        self.parent = index / "segments"
-        self.folder = self.parent / f".tmp{os.getpid()}"
+        self.index = index
+        self.folder = index / "segments" / f".tmp{os.getpid()}"
 
     def __enter__(self) -> Path:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         return self.folder
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            last = max((int(p.name) for p in self.parent.glob("[0-9]*")), default=0)
-            os.rename(self.folder, self.parent / f"{last + 1:06d}")
+    def __exit__(self, error_type: object, *_: object) -> None:
+        if error_type is None:
+            os.rename(self.folder, self.folder.with_name(f"{generation_of(self.index) + 1:06d}"))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def generation_of(path: Path) -> int:
     """Number of the newest segment of the index at `path`; 0 when there is none."""
-    return max((int(p.name) for p in (path / "segments").glob("[0-9]*")), default=0)
+    return max(map(int, _segments(path)), default=0)
 
 
 def settings_of(path: Path) -> DedupSettings:
@@ -204,10 +208,10 @@ def settings_of(path: Path) -> DedupSettings:
 
     Near the threshold the estimate decides, as an index has no texts. UsageError when it is none.
     """
-    for segment in sorted((path / "segments").glob("[0-9]*"), reverse=True):
-        about = segment / "segment.json"
-        if about.exists():
-            saved = json.loads(about.read_bytes())["settings"]
+    for segment in reversed(_segments(path)):
+        note = path / "segments" / segment / "segment.json"
+        if note.exists():
+            saved = json.loads(note.read_bytes())["settings"]
             lists = {k: tuple(v) for k, v in saved.items() if isinstance(v, list)}
             changed = {"verify": "none" if saved["verify"] == "none" else "estimate"}
             return DedupSettings(**{**saved, **lists, **changed, "generation": 0})
@@ -220,10 +224,10 @@ def about(path: Path) -> dict[str, Any]:
     index = open_index(path, settings_of(path))
     segments = []
     for name in index.segments:
-        one = Index(path, (name,))
-        removed = sum(pq.read_metadata(p).num_rows for p in one.takedowns())
-        about = {"generation": int(name), "documents": _size(one), "removed": removed}
-        segments.append(about)
+        segment = Index(path, (name,))
+        removed = sum(pq.read_metadata(p).num_rows for p in segment.takedowns())
+        entry = {"generation": int(name), "documents": _size(segment), "removed": removed}
+        segments.append(entry)
     return {
         "generation": index.generation,
         "documents": _size(index),
@@ -235,6 +239,7 @@ def about(path: Path) -> dict[str, Any]:
 
 
 def _link(path: Path, target: Path) -> None:
+    """The file under a second name: 600 bytes a document are not written twice."""
     try:
         os.link(path, target)
     except OSError:  # another file system, or one without hard links
@@ -243,11 +248,13 @@ def _link(path: Path, target: Path) -> None:
 
 def membership(index: Index) -> pa.Table:
     """The newest row of every document of a cluster (MEMBERS), taken-down documents left out."""
-    parts = [pq.read_table(path) for path in index.files("members.parquet")]
-    table = pa.concat_tables(parts) if parts else MEMBERS.empty_table()
+    # The newest row of a document: the last of it, in the order of segments.
+    table = _read(index.files("members.parquet"), MEMBERS)
     documents = table["document"].to_numpy()
     _, last = np.unique(documents[::-1], return_index=True)
     table = table.take(pa.array(len(documents) - 1 - last))
+    # Takedowns overrule every segment: their documents go, and what they promoted is kept, if its
+    # segment is among those compared with.
     takedowns = _takedowns(index)
     gone = takedowns["document"].combine_chunks()
     table = table.filter(pc.invert(pc.is_in(table["document"], gone)))
@@ -258,9 +265,14 @@ def membership(index: Index) -> pa.Table:
 
 
 def _takedowns(index: Index) -> pa.Table:
-    parts = [pq.read_table(path) for path in index.takedowns()]
-    table = pa.concat_tables(parts) if parts else REMOVED.empty_table()
+    """Rows of REMOVED about documents of the segments, oldest takedown first."""
+    table = _read(index.takedowns(), REMOVED)
     return table.filter(pc.less(table["document"], _size(index)))
+
+
+def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
+    parts = [pq.read_table(path) for path in paths]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
 def _size(index: Index) -> int:
@@ -272,6 +284,7 @@ def before(index: Index) -> Before:
     """What the index says about its documents, for clustering a new crawl with them."""
     table = membership(index)
     documents = table["document"].to_numpy()
+    # A cluster of k documents as k - 1 links between neighbours: as good for a union-find as all.
     labels = pc.dictionary_encode(table["cluster"].combine_chunks()).indices.to_numpy()
     order = np.lexsort((documents, labels))
     same = np.flatnonzero(np.diff(labels[order]) == 0)
@@ -284,15 +297,15 @@ def before(index: Index) -> Before:
 def _positions(index: Index, ids: list[str]) -> dict[str, int]:
     """Positions of documents in the index, by id; the newest where an id occurs twice."""
     wanted = pa.array(ids, pa.string())
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     start = 0
     for file in index.files("signatures-*.parquet"):
         column = pq.read_table(file, columns=["id"])["id"]
         rows = np.flatnonzero(pc.is_in(column, wanted).to_numpy())
         names = column.take(pa.array(rows)).to_pylist()
-        found.update(zip(names, (rows + start).tolist(), strict=True))
+        positions.update(zip(names, (rows + start).tolist(), strict=True))
         start += len(column)
-    return found
+    return positions
 
 
 def removed_ids(index: Index) -> list[str]:
@@ -301,26 +314,28 @@ def removed_ids(index: Index) -> list[str]:
 
 
 def take_down(path: Path, ids: list[str], settings: DedupSettings) -> pa.Table:
-    """Remove documents and append that to the index; returns what `plan_takedown` says."""
-    table = plan_takedown(open_index(path, settings), ids, settings)
+    """Remove documents and append that to the index; returns what `preview_takedown` says."""
+    table = preview_takedown(open_index(path, settings), ids, settings)
     if table.num_rows:
         with _Segment(path) as folder:
             commit_parquet(folder / "removed.parquet", REMOVED, table)
     return table
 
 
-def plan_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.Table:
+def preview_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.Table:
     """What removing documents does: where a kept one goes, the best remaining copy is promoted.
 
     Returns REMOVED, a row for each of `ids` that was not removed before. Raises RunError if one of
     the ids is not in the index.
     """
+    # Who goes: an id that was taken down before stays so, and says nothing new.
     gone = set(_takedowns(index)["id"].to_pylist())
     wanted = [name for name in dict.fromkeys(ids) if name not in gone]
     places = _positions(index, wanted)
     missing = [name for name in wanted if name not in places]
     if missing:
         raise RunError(f"{index.path} holds no document {missing[0]} ({len(missing)} unknown ids)")
+    # Which clusters lose a member, and who is left in them.
     members = membership(index)
     removed = pc.is_in(members["document"], pa.array(list(places.values()), pa.int64()))
     pairs = members.filter(removed).select(["document", "cluster"]).to_pylist()
@@ -328,6 +343,7 @@ def plan_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.T
     left = members.filter(pc.invert(removed))
     touched = pa.array(sorted(set(clusters.values())), pa.string())
     left = left.filter(pc.is_in(left["cluster"], touched))
+    # A cluster that still has a kept copy needs no heir; the others get the best by the policy.
     served = set(left.filter(left["kept"])["cluster"].to_pylist())
     heirs: dict[str, dict[str, Any]] = {}
     for row in left.take(pa.array(_by_policy(left, settings))).to_pylist():
@@ -342,6 +358,7 @@ def plan_takedown(index: Index, ids: list[str], settings: DedupSettings) -> pa.T
 
 
 def _by_policy(members: pa.Table, settings: DedupSettings) -> np.ndarray:
+    """Rows (int64[n]) of the members, the best copy of each cluster first."""
     labels = pc.dictionary_encode(members["cluster"].combine_chunks()).indices.cast(pa.int64())
     standing = pa.array(np.full(len(members), NEW, np.int8))
     ranked = members.append_column("label", labels).append_column("standing", standing)

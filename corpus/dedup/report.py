@@ -12,9 +12,30 @@ import duckdb
 import numpy as np
 
 from corpus.dedup.local.load import take_rows
+from corpus.folder.sql import quoted
 
 SHOWN_CHARS = 120  # of a document's first line
 BINS = 20  # of the similarity histogram
+
+# d: all duplicates files, s: all signatures files
+_KINDS = "SELECT kind, count(*) FROM d GROUP BY kind ORDER BY kind"
+_SIZES = "SELECT cluster_size, count(DISTINCT cluster) FROM d GROUP BY 1 ORDER BY 1"
+_SIMILARITY = (
+    f"SELECT floor(similarity * {BINS} + 1e-6) / {BINS} AS low, count(*) FROM d "
+    "WHERE kind <> 'kept' AND similarity IS NOT NULL GROUP BY 1 ORDER BY 1"
+)
+_HOSTS = (
+    "SELECT coalesce(r.host, ''), coalesce(k.host, ''), count(*) FROM d "
+    "JOIN s AS r ON r.id = d.id LEFT JOIN s AS k ON k.id = d.kept_id "
+    "WHERE d.kind <> 'kept' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?"
+)
+_LARGEST = "SELECT cluster, max(cluster_size) FROM d GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+_MEMBERS = (
+    "SELECT cluster, id, kind, similarity, file, row FROM d WHERE cluster IN "
+    "(SELECT unnest(?::VARCHAR[])) QUALIFY row_number() OVER "
+    "(PARTITION BY cluster ORDER BY (kind = 'kept') DESC, similarity DESC, id) <= ? "
+    "ORDER BY cluster, (kind = 'kept') DESC, similarity DESC, id"
+)
 
 
 def report(
@@ -30,42 +51,23 @@ def report(
     """
     database: Any = duckdb.connect(config={"threads": 1})
     with database:
-        load = "CREATE VIEW {} AS SELECT * FROM read_parquet({})"
-        database.execute(load.format("d", _names(duplicates)))
-        if signatures:
-            database.execute(load.format("s", _names(signatures)))
-        rows = database.execute("SELECT kind, count(*) FROM d GROUP BY kind ORDER BY kind")
-        kinds = dict(rows.fetchall())
-        sizes = database.execute(
-            "SELECT cluster_size, count(DISTINCT cluster) FROM d GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-        similarity = database.execute(
-            f"SELECT floor(similarity * {BINS} + 1e-6) / {BINS} AS low, count(*) FROM d "
-            "WHERE kind <> 'kept' AND similarity IS NOT NULL GROUP BY 1 ORDER BY 1"
-        ).fetchall()
+        database.execute(f"CREATE VIEW d AS SELECT * FROM read_parquet({quoted(duplicates)})")
+        kinds = dict(database.execute(_KINDS).fetchall())
+        sizes = database.execute(_SIZES).fetchall()
+        similarity = database.execute(_SIMILARITY).fetchall()
+        # Hosts stand in the signatures, which a build without dedup does not have.
         hosts = []
         if signatures:
-            hosts = database.execute(
-                "SELECT coalesce(r.host, ''), coalesce(k.host, ''), count(*) FROM d "
-                "JOIN s AS r ON r.id = d.id LEFT JOIN s AS k ON k.id = d.kept_id "
-                "WHERE d.kind <> 'kept' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT ?",
-                [top * top],
-            ).fetchall()
-        largest = database.execute(
-            "SELECT cluster, max(cluster_size) FROM d GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?", [top]
-        ).fetchall()
-        members = database.execute(
-            "SELECT cluster, id, kind, similarity, file, row FROM d WHERE cluster IN "
-            "(SELECT unnest(?::VARCHAR[])) QUALIFY row_number() OVER "
-            "(PARTITION BY cluster ORDER BY (kind = 'kept') DESC, similarity DESC, id) <= ? "
-            "ORDER BY cluster, (kind = 'kept') DESC, similarity DESC, id",
-            [[name for name, _ in largest], top],
-        ).fetchall()
+            database.execute(f"CREATE VIEW s AS SELECT * FROM read_parquet({quoted(signatures)})")
+            hosts = database.execute(_HOSTS, [top * top]).fetchall()
+        largest = database.execute(_LARGEST, [top]).fetchall()
+        members = database.execute(_MEMBERS, [[name for name, _ in largest], top]).fetchall()
+    # Texts only of the members shown: `top` squared at most.
     lines = _first_lines(documents, [(file, row) for *_, file, row in members])
     shown: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in largest}
     for (cluster, name, kind, value, _, _), (url, line) in zip(members, lines, strict=True):
-        about = {"id": name, "kind": kind, "similarity": value, "url": url, "line": line}
-        shown[cluster].append(about)
+        member = {"id": name, "kind": kind, "similarity": value, "url": url, "line": line}
+        shown[cluster].append(member)
     return {
         "documents": sum(kinds.values()),
         "clusters": sum(number for _, number in sizes),
@@ -78,24 +80,19 @@ def report(
     }
 
 
-def _names(paths: list[Path]) -> str:
-    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"[{quoted}]"
-
-
 def _first_lines(
     documents: list[Path], places: list[tuple[int, int]]
 ) -> list[tuple[str | None, str]]:
     """(url, first line that is not blank, cut) of documents given as (file, row)."""
-    found: dict[tuple[int, int], tuple[str | None, str]] = {}
+    first_lines: dict[tuple[int, int], tuple[str | None, str]] = {}
     for index in sorted({file for file, _ in places}):
         wanted = np.unique([row for file, row in places if file == index])
         table = take_rows(documents[index], wanted, ["url", "text"])
-        for row, about in zip(wanted.tolist(), table.to_pylist(), strict=True):
-            lines = (about["text"] or "").split("\n")
-            line = next((x.strip() for x in lines if x.strip()), "")
-            found[index, row] = (about.get("url"), line[:SHOWN_CHARS])
-    return [found[place] for place in places]
+        for row, document in zip(wanted.tolist(), table.to_pylist(), strict=True):
+            lines = (document["text"] or "").split("\n")
+            line = next((line.strip() for line in lines if line.strip()), "")
+            first_lines[index, row] = (document.get("url"), line[:SHOWN_CHARS])
+    return [first_lines[place] for place in places]
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -115,7 +112,10 @@ def as_text(facts: dict[str, Any]) -> str:
             out.append(f"    {member['kind']:<5} {number}  {member['url'] or member['id']}")
             out.append(f"                 {member['line']}")
     out += ["", "removed from → kept at"]
-    out += [f"  {number:>8,}  {a or '–'} → {b or '–'}" for a, b, number in facts["hosts"]]
+    out += [
+        f"  {number:>8,}  {source or '–'} → {target or '–'}"
+        for source, target, number in facts["hosts"]
+    ]
     return "\n".join(out) + "\n"
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from corpus.engine.units import ATTEMPTS, Failure, collect, one_line, report
+from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
 from corpus.errors import RunError
 
 
@@ -56,12 +56,13 @@ class LocalEngine:
     def _inline(
         self, function: Callable[[Any], Any], units: Sequence[Any]
     ) -> Iterator[tuple[Any, Any]]:
+        """In this process: no worker has to start (seconds), and a debugger can follow."""
         for unit in units:
             for attempt in range(ATTEMPTS):
                 try:
                     result = function(unit)
                 except Exception as error:
-                    result = Failure(unit, one_line(error), traceback.format_exc())
+                    result = Failure(unit, failure_text(error), traceback.format_exc())
                     if isinstance(error, RunError):
                         break
                     report(self.console, unit, result.error, attempt + 1 < ATTEMPTS)
@@ -72,12 +73,14 @@ class LocalEngine:
     def _processes(
         self, function: Callable[[Any], Any], units: Sequence[Any]
     ) -> Iterator[tuple[Any, Any]]:
+        """On worker processes, each a fresh interpreter: no thread or lock is inherited."""
         queue = deque(range(len(units)))
         attempts = [0] * len(units)
         workers = [self._start(function) for _ in range(min(self.workers, len(units)))]
         open_units = len(units)
         try:
             while open_units:
+                # One unit a worker: nothing queues up behind a slow one.
                 for worker in workers:
                     if worker.index < 0 and queue:
                         worker.index = queue.popleft()
@@ -87,6 +90,7 @@ class LocalEngine:
                 for worker in [w for w in busy if w.pipe in ready]:
                     index, unit = worker.index, units[worker.index]
                     attempts[index] += 1
+                    # A pipe that ends is a dead worker: say how it died, and start another.
                     try:
                         result = worker.pipe.recv()
                     except (EOFError, OSError):
@@ -133,7 +137,7 @@ def _work(function: Callable[[Any], Any], pipe: Connection, parent: int) -> None
         try:
             result = function(unit)
         except Exception as error:
-            result = Failure(unit, one_line(error), traceback.format_exc())
+            result = Failure(unit, failure_text(error), traceback.format_exc())
         try:
             pipe.send(result)
         except (BrokenPipeError, OSError):

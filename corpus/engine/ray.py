@@ -31,7 +31,7 @@ from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
 from corpus.engine.ray_pool import POLL_SECONDS, WAIT_SECONDS, Hand, Pool, lost_text
-from corpus.engine.units import ATTEMPTS, Failure, collect, one_line, report
+from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
 from corpus.errors import RunError
 
 LOSSES = 4  # lost workers a unit survives: most are the fault of a node, not of the unit
@@ -94,11 +94,17 @@ class RayEngine:
     def _run(
         self, function: Callable[[Any], Any], units: Sequence[Any], label: str
     ) -> Iterator[tuple[Any, Any]]:
+        """The results as they come; Failures among them.
+
+        The function travels once a stage, by reference: as an argument it would travel with each
+        unit.
+        """
         stage = _Stage(units)
         reference = [ray.put(function)]
         killed: list[Any] = []
         try:
             while stage.open:
+                # Give every idle worker a unit, or a second copy of one that takes too long.
                 self.pool.hire(len(stage.open))
                 for hand in [h for h in self.pool.hands if not h.starting and h.call is None]:
                     index = stage.next() if stage.queue else self._straggler(stage, hand)
@@ -107,6 +113,8 @@ class RayEngine:
                     name = f"{label} {units[index]}"[:200]
                     hand.call = hand.actor.run.options(name=name).remote(reference, units[index])
                     hand.index, hand.since = index, time.monotonic()
+                # Wait for any start or result, half a second at most: nodes and stragglers are then
+                # looked at again.
                 waiting = {h.starting or h.call: h for h in self.pool.hands if h.starting or h.call}
                 ready = ray.wait(list(waiting), timeout=POLL_SECONDS)[0] if waiting else []
                 self.pool.complain_if_idle()
@@ -114,6 +122,7 @@ class RayEngine:
                     if hand.starting:
                         self.pool.started(hand)
                         continue
+                    # The first result of a unit counts; workers with another copy of it are ended.
                     index, result = hand.index, self._result(hand, units[hand.index])
                     if index not in stage.open or not self._final(stage, index, result):
                         continue
@@ -134,7 +143,7 @@ class RayEngine:
         try:
             return ray.get(call)
         except RayTaskError as error:  # outside the unit: it cannot be unpickled, for example
-            text = one_line(error.cause or error)[:300]
+            text = failure_text(error.cause or error)[:300]
             return Failure(unit, f"{text} (on {hand.host})", str(error))
         except RayError as error:
             self.pool.dismiss(hand)
@@ -196,11 +205,13 @@ class _Stage:
         self.seconds: list[float] = []
 
     def next(self) -> int:
+        """The index of the unit that has waited longest; its clock starts."""
         index = self.queue.popleft()
         self.started[index] = time.monotonic()
         return index
 
     def done(self, index: int) -> None:
+        """A unit is finished: note how long it took."""
         self.open.discard(index)
         self.seconds.append(time.monotonic() - self.started[index])
 

@@ -21,8 +21,8 @@ import ray
 from ray.exceptions import RayError
 from rich.console import Console
 
-from corpus.engine.units import Failure, one_line
-from corpus.errors import RunError, UsageError
+from corpus.engine.units import Failure, failure_text
+from corpus.errors import RunError, UsageError, one_line
 
 BAD_STARTS = 8  # workers in a row that could not start: something is wrong with the installation
 POLL_SECONDS = 0.5
@@ -58,7 +58,7 @@ class Worker:
         try:
             return self.function[1](unit)
         except Exception as error:
-            text = f"{one_line(error)} (on {socket.gethostname()})"
+            text = f"{failure_text(error)} (on {socket.gethostname()})"
             return Failure(unit, text, traceback.format_exc())
 
 
@@ -109,9 +109,13 @@ class Pool:
         return max(1, self.room)
 
     def _connect(self, address: str, workers: int, namespace: str) -> None:
+        """Join the cluster, or start one here; UsageError when it does not answer."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no report to anybody
-        options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False,
-                                   "logging_level": "ERROR"}  # fmt: skip
+        options: dict[str, Any] = {
+            "namespace": namespace,
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
         where = address or os.environ.get("RAY_ADDRESS", "")
         if not where:
             cores = workers or len(os.sched_getaffinity(0))
@@ -121,7 +125,7 @@ class Pool:
             context = ray.init(where or "local", **options)
         except Exception as error:
             raise UsageError(
-                f"no Ray cluster at {where or 'this machine'}: {one_line(error)[:300]}; "
+                f"no Ray cluster at {where or 'this machine'}: {failure_text(error)[:300]}; "
                 "start one with `ray start --head`, or leave --ray-address away; "
                 "if it has a token, set RAY_AUTH_MODE=token"
             ) from error
@@ -163,13 +167,18 @@ class Pool:
         while len(self.hands) < min(wanted, self.size):
             self.hired += 1
             options = {"memory": self.memory} if self.memory else {}
-            actor: Any = ray.remote(Worker).options(
+            worker: Any = ray.remote(Worker).options(
                 name=f"worker {os.getpid()}-{self.hired}",
-                num_cpus=self.cpus, max_restarts=0, scheduling_strategy="SPREAD", **options,
-            ).remote(os.getcwd(), self.shared)  # fmt: skip
+                num_cpus=self.cpus,
+                max_restarts=0,
+                scheduling_strategy="SPREAD",
+                **options,
+            )
+            actor = worker.remote(os.getcwd(), self.shared)
             self.hands.append(Hand(actor, actor.start.options(name="start").remote()))
 
     def started(self, hand: Hand) -> None:
+        """Take note of a worker that started, or not; RunError if none of BAD_STARTS could."""
         try:
             hand.host, hand.node, problem = ray.get(hand.starting)
         except RayError as error:
@@ -184,6 +193,7 @@ class Pool:
             raise RunError(problem)
 
     def dismiss(self, hand: Hand) -> None:
+        """End a worker, dead or alive."""
         with contextlib.suppress(RayError, ValueError):
             ray.kill(hand.actor)
         if hand in self.hands:
@@ -196,9 +206,11 @@ class Pool:
         ray.shutdown()
 
     def say(self, text: str) -> None:
+        """A line for the user, as it is."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def complain_if_idle(self) -> None:
+        """Say every WAIT_SECONDS what is missing while no worker could be started."""
         now = time.monotonic()
         if any(not hand.starting for hand in self.hands):
             self._worked = now
@@ -220,7 +232,7 @@ def _reach(address: str) -> None:
 
 def lost_text(error: BaseException) -> str:
     """Ray's reason in a few words; its message is a page."""
-    text = " ".join(str(error).split())
+    text = one_line(error, None)
     for words, reason in (
         ("node has died", "its node died"),
         ("out of memory", "out of memory"),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from corpus.errors import RunError
+from corpus.errors import RunError, one_line
 
 ATTEMPTS = 2
 
@@ -62,6 +62,7 @@ def collect(
                 failures.append(result)
             else:
                 yield unit, result
+    # Failures last: one bad unit does not keep the others from being done.
     if failures:
         first = failures[0]
         more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
@@ -81,8 +82,8 @@ def report(console: Console, unit: Any, error: str, again: bool) -> None:
     )
 
 
-def one_line(error: BaseException) -> str:
+def failure_text(error: BaseException) -> str:
     """The error in one line; its class too, unless it was written for users."""
-    text = " ".join(str(error).split())
+    text = one_line(error, None)
     name = type(error).__name__
     return text if isinstance(error, RunError) else f"{name}: {text}" if text else name

@@ -26,10 +26,10 @@ def harm_shares(layout: Layout, hosts: pa.Array | pa.ChunkedArray) -> pa.Array:
     0 for a document without host and for hosts of fewer than MIN_PAGES documents.
     """
     names, shares = _shares(layout, layout.documents_folder.stat().st_mtime_ns)
-    found = pc.index_in(hosts, value_set=names)
-    if isinstance(found, pa.ChunkedArray):
-        found = found.combine_chunks()
-    return pc.fill_null(shares.take(found), pa.scalar(0, pa.float32()))
+    places = pc.index_in(hosts, value_set=names)
+    if isinstance(places, pa.ChunkedArray):
+        places = places.combine_chunks()
+    return pc.fill_null(shares.take(places), pa.scalar(0, pa.float32()))
 
 
 def host_table(layout: Layout) -> pa.Table:
@@ -37,14 +37,15 @@ def host_table(layout: Layout) -> pa.Table:
 
     Ordered by falling share, then by host; `share` counts every host, however small.
     """
+    # Added up file by file and then once more: a host has one row a file in memory, not one a page.
     parts = []
     for path in layout.documents_files():
         with pq.ParquetFile(path) as file:
             columns = file.read(columns=["host", "quality.harmful_severity"])
         severity = pc.struct_field(columns["quality"], "harmful_severity")
         strong = pc.fill_null(pc.greater_equal(severity, SEVERE), False).cast(pa.int64())
-        one = pa.chunked_array([np.ones(len(columns), np.int64)])
-        part = pa.table({"host": columns["host"], "pages": one, "flagged": strong})
+        ones = pa.chunked_array([np.ones(len(columns), np.int64)])
+        part = pa.table({"host": columns["host"], "pages": ones, "flagged": strong})
         parts.append(_added(part))
     whole = pa.concat_tables(parts) if parts else _EMPTY
     whole = _added(whole.filter(pc.not_equal(whole["host"], "")))
@@ -54,8 +55,9 @@ def host_table(layout: Layout) -> pa.Table:
     )
 
 
-_EMPTY = pa.table({"host": pa.array([], pa.string()), "pages": pa.array([], pa.int64()),
-                   "flagged": pa.array([], pa.int64())})  # fmt: skip
+_EMPTY = pa.schema(
+    [("host", pa.string()), ("pages", pa.int64()), ("flagged", pa.int64())]
+).empty_table()
 
 
 def _added(table: pa.Table) -> pa.Table:

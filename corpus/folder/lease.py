@@ -33,6 +33,7 @@ def held(store: Store, lost: Callable[[], None], seconds: float = LEASE_S) -> It
 
     `lost` is called, from another thread, if somebody else took the lease over.
     """
+    # Two builds may start together: the store's conditional write decides, not what we read.
     ours = _self()
     if not store.create(KEY, _data(ours, 0)):
         _take_over(store, ours, seconds)
@@ -51,6 +52,8 @@ def held(store: Store, lost: Callable[[], None], seconds: float = LEASE_S) -> It
 
 def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
     """Wait until the holder is known to be dead, then hold the lease; UsageError if it lives."""
+    # A holder on this machine is looked up by its process; of another one only time tells: it
+    # writes the lock every quarter of a lease, so a lock unchanged for a whole one has no holder.
     first = _holder(store)
     refusal = UsageError(
         f"another build is writing to {store.url} ({first.get('host', 'unknown host')}, process "
@@ -60,15 +63,18 @@ def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
         if _lives(first):
             raise refusal
     elif first:
-        print(f"{store.url} is held by {first.get('host')}: looking for {seconds:.0f} s whether "
-              "that build is alive", file=sys.stderr)  # fmt: skip
+        print(
+            f"{store.url} is held by {first.get('host')}: looking for {seconds:.0f} s whether "
+            "that build is alive",
+            file=sys.stderr,
+        )
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(min(1.0, seconds / 8))
-            now = _holder(store)
-            if not now:
+            holder = _holder(store)
+            if not holder:
                 break
-            if now != first:
+            if holder != first:
                 raise refusal
     if _holder(store) == first:  # else it was given back, or somebody else was faster
         store.delete(KEY)
@@ -77,9 +83,13 @@ def _take_over(store: Store, ours: dict[str, Any], seconds: float) -> None:
 
 
 def _renew(
-    store: Store, ours: dict[str, Any], stop: threading.Event, lost: Callable[[], None],
+    store: Store,
+    ours: dict[str, Any],
+    stop: threading.Event,
+    lost: Callable[[], None],
     seconds: float,
-) -> None:  # fmt: skip
+) -> None:
+    """Say every quarter of the lease that the holder lives, until it stops or is robbed."""
     beat = 0
     while not stop.wait(seconds / 4):
         beat += 1
@@ -96,10 +106,10 @@ def _holder(store: Store) -> dict[str, Any]:
     if data is None:
         return {}
     try:
-        found = json.loads(data)
+        holder = json.loads(data)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) and found else {"host": "unknown host"}
+        holder = None
+    return holder if isinstance(holder, dict) and holder else {"host": "unknown host"}
 
 
 def _data(ours: dict[str, Any], beat: int) -> bytes:
@@ -118,6 +128,7 @@ def _self() -> dict[str, Any]:
 
 
 def _machine() -> str:
+    """This boot of this machine, and its process namespace: containers count processes apart."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"
@@ -135,5 +146,6 @@ def _started(process: int) -> str:
 
 
 def _lives(holder: dict[str, Any]) -> bool:
+    """Whether the holding process runs; its start time tells it from a later one of that number."""
     started = _started(int(holder.get("process") or 0))
     return bool(started) and started == holder.get("started")

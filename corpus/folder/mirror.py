@@ -39,7 +39,9 @@ from corpus.folder.objects import Entry, Refused, Store, patience
 HOME = ".mirror"
 MARK = "remote.json"
 LOST = "lost"
-THREADS = 8
+THREADS = 8  # up- and downloads at once
+
+Known = dict[str, set[tuple[int, int, str]]]  # key → (bytes, time of change in ns, token)
 
 
 def working_folder(url: str, work: str = "") -> Path:
@@ -59,6 +61,7 @@ def attach(url: str, work: str = "") -> Mirror:
     """
     if any(sign in url for sign in "*?[]"):
         raise UsageError(f"{url} holds *, ? or brackets: name one folder")
+    # Never mix two builds: a folder is ours if it is empty or says that it mirrors this address.
     facts = {"url": url.rstrip("/")} | patience()
     root = working_folder(url, work).absolute()
     mark = root / HOME / MARK
@@ -73,6 +76,7 @@ def attach(url: str, work: str = "") -> Mirror:
         mark.write_text(json.dumps(facts))
     except OSError as error:
         raise UsageError(f"cannot work in {root}: {error.strerror or error}") from error
+    # Only under the folder's lock: what another build of this machine writes is not to be undone.
     mirror = Mirror(root, **facts)
     with open(lock, "a") as file:
         try:
@@ -114,10 +118,12 @@ class Mirror:
 
     @property
     def store(self) -> Store:
+        """The store, with the connections of this process."""
         return _store(self.url, self.attempts, self.timeout, self.backoff, os.getpid())
 
     @property
     def home(self) -> Path:
+        """The folder of the mark and the logs."""
         return self.root / HOME
 
     @contextlib.contextmanager
@@ -129,6 +135,7 @@ class Mirror:
                 stack.enter_context(lease.held(self.store, lost.touch))
             except Refused as error:
                 raise UsageError(str(error)) from error
+            # Now nobody else writes: start equal to the store, end with the store equal to here.
             lost.unlink(missing_ok=True)
             self.pull(repair=True)
             yield
@@ -153,6 +160,7 @@ class Mirror:
         self._note(key, data, self.store.put(data, key))
 
     def drop(self, keys: Iterable[str]) -> None:
+        """Delete objects from the store, whether they are there or not."""
         with ThreadPoolExecutor(THREADS) as threads:
             for _ in threads.map(self.store.delete, keys):
                 pass
@@ -164,13 +172,13 @@ class Mirror:
         or downloaded under the token that the store has now. A receipt one of whose outputs came
         with other bytes than it says is dropped if `repair`, so that its unit is done anew.
         """
-        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
-        known = self._known()
-        local = set(self._files())
+        # What is only here was never committed; what is known to be equal is not fetched again.
+        there, known, local = self._compare()
         for key in sorted(local - there.keys()):  # a build died before it had uploaded it
             (self.root / key).unlink(missing_ok=True)
         equal = {key for key in local & there.keys() if self._is_equal(key, there[key], known)}
         self._compact({key: there[key] for key in equal})
+        # Eight at once; each gets its name when it is whole and on disk.
         fresh = sorted(there.keys() - equal)
         with ThreadPoolExecutor(THREADS) as threads:
             for _ in threads.map(self._fetch, fresh, [there[key] for key in fresh]):
@@ -181,11 +189,16 @@ class Mirror:
                 self.drop([receipt])
                 (self.root / receipt).unlink(missing_ok=True)
 
+    def _compare(self) -> tuple[dict[str, Entry], Known, set[str]]:
+        """(objects of the store by key, what is known of them, files of the folder)."""
+        there = {key: entry for key, entry in self.store.list().items() if _is_mirrored(key)}
+        return there, self._known(), set(self._files())
+
     def settle(self) -> None:
         """Make the store equal to the folder: what was not committed through storage."""
-        there = {key: e for key, e in self.store.list().items() if _is_mirrored(key)}
-        known = self._known()
-        local = set(self._files())
+        # Receipts go first and come last: a kill between leaves outputs without a receipt, which
+        # are made anew, and never a receipt without its outputs.
+        there, known, local = self._compare()
         gone = there.keys() - local
         self.drop(filter(is_receipt, gone))
         self.drop(itertools.filterfalse(is_receipt, gone))
@@ -209,6 +222,7 @@ class Mirror:
         self._note(key, path, entry)
 
     def _files(self) -> Iterator[str]:
+        """Keys of the files here that the store is to hold as well."""
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
@@ -227,8 +241,9 @@ class Mirror:
         finally:
             os.close(descriptor)
 
-    def _known(self) -> dict[str, set[tuple[int, int, str]]]:
-        known: dict[str, set[tuple[int, int, str]]] = {}
+    def _known(self) -> Known:
+        """Key → states of the file that were equal to an object, from the logs of all processes."""
+        known: Known = {}
         for log in self.home.glob("*.log"):
             for line in log.read_bytes().splitlines():
                 try:
@@ -238,16 +253,14 @@ class Mirror:
                 known.setdefault(key, set()).add((size, time, token))
         return known
 
-    def _is_equal(
-        self, key: str, entry: Entry, known: dict[str, set[tuple[int, int, str]]]
-    ) -> bool:
+    def _is_equal(self, key: str, entry: Entry, known: Known) -> bool:
         facts = (self.root / key).stat()
-        fact = (facts.st_size, facts.st_mtime_ns, entry.token)
-        return facts.st_size == entry.size and fact in known.get(key, ())
+        state = (facts.st_size, facts.st_mtime_ns, entry.token)
+        return facts.st_size == entry.size and state in known.get(key, ())
 
     def _compact(self, equal: dict[str, Entry]) -> None:
         """One log in place of those of dead processes. Only under the folder's lock."""
-        old = list(self.home.glob("*.log"))
+        old = list(self.home.glob("*.log"))  # before the new one gets its name, which is *.log
         lines = []
         for key, entry in sorted(equal.items()):
             facts = (self.root / key).stat()
@@ -260,13 +273,13 @@ class Mirror:
 
     def _damaged(self, fresh: set[str]) -> list[tuple[str, str]]:
         """(receipt, output) where a fetched output has other bytes than the receipt says."""
-        found = []
+        damaged = []
         for path in sorted(Layout(self.root).state.rglob("[0-9]*.json")):
             for name, facts in (_read_json(path).get("outputs") or {}).items():
                 file = self.root / name
                 if name in fresh and file.exists() and sha256(file) != facts["sha256"]:
-                    found.append((path.relative_to(self.root).as_posix(), name))
-        return found
+                    damaged.append((path.relative_to(self.root).as_posix(), name))
+        return damaged
 
 
 @functools.lru_cache(maxsize=4)
@@ -286,7 +299,7 @@ def _is_mirrored(key: str) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

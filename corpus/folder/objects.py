@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 
 T = TypeVar("T")
 ATTEMPTS = 7
@@ -51,9 +51,12 @@ class Store:
     """The objects below `url`; keys are relative to it. RunError after the last attempt."""
 
     def __init__(
-        self, url: str, attempts: int = ATTEMPTS, timeout: float = TIMEOUT_S,
+        self,
+        url: str,
+        attempts: int = ATTEMPTS,
+        timeout: float = TIMEOUT_S,
         backoff: float = BACKOFF_S,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.url = url.rstrip("/")
         self.attempts = attempts
         self.backoff = backoff
@@ -75,12 +78,12 @@ class Store:
 
         def call() -> dict[str, Entry]:
             self.fs.invalidate_cache()
-            found = self.fs.find(self.prefix, detail=True)
+            objects = self.fs.find(self.prefix, detail=True)
             start = self.prefix.rstrip("/") + "/"
             return {
-                name.removeprefix(start): _entry(about)
-                for name, about in found.items()
-                if about["type"] == "file" and name.startswith(start)
+                name.removeprefix(start): _entry(facts)
+                for name, facts in objects.items()
+                if facts["type"] == "file" and name.startswith(start)
             }
 
         return self._again("list", "", call)
@@ -158,6 +161,7 @@ class Store:
         return f"{self.prefix.rstrip('/')}/{key}"
 
     def _look(self, key: str) -> Entry | None:
+        """What the store says of an object now, past fsspec's cache."""
         self.fs.invalidate_cache(self._name(key))
         try:
             return _entry(self.fs.info(self._name(key)))
@@ -165,6 +169,10 @@ class Store:
             return None
 
     def _again(self, verb: str, key: str, call: Callable[[], T]) -> T:
+        """`call`, tried up to `attempts` times; Refused at once for what no attempt will change.
+
+        The pause doubles and has jitter: workers that failed together do not come back together.
+        """
         where = f"{self.url}/{key}" if key else self.url
         reason = ""
         for attempt in range(self.attempts):
@@ -176,8 +184,8 @@ class Store:
             except FileNotFoundError as error:
                 raise Refused(f"cannot {verb} {where}: no such bucket or object") from error
             except PermissionError as error:
-                text = " ".join(str(error).split())[:160]
-                raise Refused(f"cannot {verb} {where}: access denied ({text})") from error
+                reason = one_line(error)
+                raise Refused(f"cannot {verb} {where}: access denied ({reason})") from error
             except Exception as error:  # of fsspec's many back ends
                 reason = words(error)
                 if is_lasting(error):
@@ -190,15 +198,15 @@ class Store:
 
 def patience() -> dict[str, Any]:
     """Attempts, time-out and first back-off (s) as the environment sets them, or UsageError."""
-    found: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S, "backoff": BACKOFF_S}
+    limits: dict[str, Any] = {"attempts": ATTEMPTS, "timeout": TIMEOUT_S, "backoff": BACKOFF_S}
     for name, variable in VARIABLES.items():
         text = os.environ.get(variable, "")
         try:
-            found[name] = type(found[name])(text or found[name])
+            limits[name] = type(limits[name])(text or limits[name])
         except ValueError as error:
             raise UsageError(f"{variable} is {text!r}: it must be a number") from error
-    found["attempts"] = max(1, found["attempts"])
-    return found
+    limits["attempts"] = max(1, limits["attempts"])
+    return limits
 
 
 def options(url: str, timeout: float) -> dict[str, Any]:
@@ -226,7 +234,7 @@ def words(error: Exception) -> str:
     }
     name = type(error).__name__
     text = getattr(error, "strerror", None) or str(error)
-    return known.get(name) or " ".join(f"{name}: {text}".split())[:120]
+    return known.get(name) or one_line(f"{name}: {text}", 120)
 
 
 def _is_s3(url: str) -> bool:
@@ -239,8 +247,9 @@ def _is_conflict(error: Exception) -> bool:
     return any(code in text for code in ("PreconditionFailed", "ConditionalRequestConflict"))
 
 
-def _entry(about: dict[str, Any]) -> Entry:
+def _entry(facts: dict[str, Any]) -> Entry:
+    """The entry of fsspec's facts; back ends call the token by many names."""
     for name in ("ETag", "etag", "md5Hash", "content_md5", "mtime", "created", "LastModified"):
-        if about.get(name):
-            return Entry(int(about["size"] or 0), str(about[name]).strip('"'))
-    return Entry(int(about["size"] or 0), "")
+        if facts.get(name):
+            return Entry(int(facts["size"] or 0), str(facts[name]).strip('"'))
+    return Entry(int(facts["size"] or 0), "")

@@ -18,8 +18,8 @@ from filters.signals import QUALITY_TYPE
 TEXT_VERSION = 2
 
 
-def _field(name: str, kind: pa.DataType, about: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"description": about})
+def _field(name: str, data_type: pa.DataType, meaning: str) -> pa.Field:
+    return pa.field(name, data_type, metadata={"description": meaning})
 
 
 RIGHTS_TYPE = pa.struct(

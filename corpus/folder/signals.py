@@ -34,24 +34,29 @@ PERSONAL = "personal_"
 
 
 def signals_of(
-    layout: Layout, index: int, names: Iterable[str], lists: str = "",
+    layout: Layout,
+    index: int,
+    names: Iterable[str],
+    lists: str = "",
     rows: np.ndarray | None = None,
-) -> dict[str, pa.Array]:  # fmt: skip
+) -> dict[str, pa.Array]:
     """The signals `names` of documents file `index`, of all rows or of `rows` (ascending).
 
     lists: the folder of `[select] word_lists`. UsageError for a signal that the file lacks.
     """
     wanted = list(dict.fromkeys(names))
     path = layout.documents(index)
-    lazy = frozenset(g for n in wanted if (g := signals.GROUP_OF.get(n)) and _lazy(n))
-    kept = (*OWN, CLUSTER, HOST_HARM)  # what the build folder has, so that no text is read
+    # Stored with the documents: the usual case, and no text is read.
+    stored = [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))]
+    out = _read(path, stored, rows)
+    # Measured from the texts: lazy groups, and words of lists that harvest did not have.
+    lazy = frozenset(group for n in wanted if (group := signals.GROUP_OF.get(n)) and _lazy(n))
+    folder_has = (*OWN, CLUSTER, HOST_HARM)
     extra = [
-        n for n in wanted
-        if n in signals.EXTRA_SIGNALS and n not in kept and not n.startswith(PERSONAL)
-    ]  # fmt: skip
-    out = _read(
-        path, [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))], rows
-    )
+        n
+        for n in wanted
+        if n in signals.EXTRA_SIGNALS and n not in folder_has and not n.startswith(PERSONAL)
+    ]
     if lazy or extra:
         texts = as_array(pq.read_table(path, columns=["text"])["text"])
         if rows is not None:
@@ -59,6 +64,7 @@ def signals_of(
         fresh = signals.measure(texts, lazy) if lazy else None
         out |= {n: fresh.field(n) for n in wanted if fresh is not None and _lazy(n)}
         out |= measure_extra(extra, texts, _folder(lists))
+    # What other files of the folder say of these documents: hosts, personal data, dedup, scores.
     if HOST_HARM in wanted:
         hosts = pq.read_table(path, columns=["host"])["host"]
         out[HOST_HARM] = _rows(harm_shares(layout, hosts), rows)
@@ -89,6 +95,7 @@ def _personal(counts: pa.StructArray) -> dict[str, pa.Array]:
 
 
 def _lazy(name: str) -> bool:
+    """Whether the signal is of a group that harvest does not measure."""
     return name in signals.GROUP_OF and signals.GROUPS[signals.GROUP_OF[name]].lazy
 
 
@@ -130,6 +137,7 @@ def duplicates_of(
         at = part["row"].to_numpy()
         removed[at] = pc.not_equal(part["kind"], "kept").to_numpy()
         size[at] = part["cluster_size"].to_numpy()
+        # `cluster` is the own id, or the name in this file: one take from both in a row.
         choice = np.arange(len(ids))
         choice[at] = len(ids) + np.arange(len(at))
         cluster = pa.concat_arrays([cluster, as_array(part["cluster"])]).take(pa.array(choice))

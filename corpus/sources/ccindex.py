@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.settings import MIB, Settings
@@ -78,6 +78,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     Raises RunError when the server fails for more than `fetch.max_failed` of them, or has none of
     many: the unit is then not done, and the next run tries it again.
     """
+    # Answers come back in the order of the rows, so each is handed on as it arrives.
     rows = _rows(unit, settings.ccindex.base)
     failed = lost = streak = 0
     places = [(r.file, r.start, r.stop) for r in rows if not r.problem]
@@ -88,6 +89,8 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             streak = 0
             yield from _items(row, answer, settings)
             continue
+        # A lost record is an item; but a server in trouble must not pass for a small crawl. The
+        # streak counts requests, not their records: one request may ask for hundreds.
         yield _failed(row, answer.reason)
         failed += 1
         if not answer.final:
@@ -107,12 +110,13 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
 
 
 def _rows(unit: Unit, base: str) -> list[_Row]:
+    """The unit's rows of the selection, with full addresses; RunError when it cannot be read."""
     path = Path(unit.state)
     try:
         table = _slice(path, unit.start, unit.end)
     except (OSError, pa.ArrowInvalid) as error:
-        words = " ".join(str(error).split())[:160]
-        raise RunError(f"{path} is not readable, remove state/plan.json: {words}") from error
+        reason = one_line(error)
+        raise RunError(f"{path} is not readable, remove state/plan.json: {reason}") from error
     columns = (table[name].to_pylist() for name in selection.SCHEMA.names)
     return [_row(base, *values) for values in zip(*columns, strict=True)]
 
@@ -133,6 +137,7 @@ def _slice(path: Path, start: int, end: int) -> pa.Table:
 
 
 def _row(base: str, url: str | None, name: str | None, start: int | None, size: int | None) -> _Row:
+    """A row of the selection; an index is a stranger's file, so a place is checked before use."""
     url, name, size = url or "", name or "", size or 0
     start = -1 if start is None else start
     file = f"{base.rstrip('/')}/{name}" if base else name
@@ -152,20 +157,24 @@ def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
         yield _failed(row, "the file ends before this record")
         return
     limit = settings.harvest.max_body_mib * MIB + 4096
-    found = False
+    any_record = False
     for record in warc.read(Window.over(data), 0, 1, limit):
-        found = True
+        any_record = True
         record.offset += row.start
         yield from pages.items(row.file, [record], settings)
-    if not found:
+    if not any_record:
         yield replace(_failed(row, "no WARC record stands there"), problem="unreadable")
 
 
 def _failed(row: _Row, reason: str) -> Item:
     return Item(
-        row.file, row.start, max(0, row.stop - row.start), url=row.url,
-        problem="fetch_failed", detail=reason,
-    )  # fmt: skip
+        row.file,
+        row.start,
+        max(0, row.stop - row.start),
+        url=row.url,
+        problem="fetch_failed",
+        detail=reason,
+    )
 
 
 SOURCE = Source("ccindex", (), read, plan=plan)  # no ending: it fetches, so it must be asked for

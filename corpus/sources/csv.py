@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
+from corpus.errors import one_line
 from corpus.settings import Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import missing_column, one_line, row_item, unpacked
+from corpus.sources.rows import missing_column, row_item, unpacked
 from corpus.sources.source import Source
 from corpus.web.charset import decode, gate
 
@@ -22,9 +23,10 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     csv.field_size_limit(min(sys.maxsize, 1 << 31))
     with open_input(file) as raw:
         stream = unpacked(raw, file)
+        # The charset by the first 64 KiB, which are then read once more in front of the rest.
         head = stream.read(1 << 16)
-        found = decode.decode(head, "", gate.evidence(head)).charset
-        codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(found, found)
+        charset = decode.decode(head, "", gate.evidence(head)).charset
+        codec = {"shift_jis": "cp932", "utf-8": "utf-8-sig"}.get(charset, charset)
         rest = io.BufferedReader(_Joined(head, stream))
         lines = io.TextIOWrapper(rest, encoding=codec, errors="replace", newline="")
         comma = "\t" if ".tsv" in file.lower() else ","
@@ -36,7 +38,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         try:
             for row, values in enumerate(reader):
                 item = row_item(Item(file, row, 0), values, names)
-                item.charset = found
+                item.charset = charset
                 yield item
         except csv.Error as error:
             yield Item(file, row + 1, 0, problem="unreadable", detail=f"CSV: {one_line(error)}")

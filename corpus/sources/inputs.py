@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 import fsspec
@@ -20,6 +22,13 @@ def open_input(path: str) -> IO[bytes]:
         stream: IO[bytes] = fsspec.open(path, "rb").open()
         return stream
     return open(path.removeprefix("file://"), "rb")
+
+
+@contextlib.contextmanager
+def open_buffered(path: str) -> Iterator[IO[bytes]]:
+    """The input as a stream with `readline`, also where fsspec gives a raw one."""
+    with open_input(path) as stream:
+        yield io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
 
 
 def input_size(path: str) -> int:

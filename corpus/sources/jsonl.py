@@ -23,9 +23,10 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     file = unit.files[0]
     with open_input(file) as raw:
         stream = unpacked(raw, file)
+        # A line belongs to the unit in which it starts: go to the first line start at or behind.
         position = unit.start
         if position:
-            stream.seek(position - 1)  # a line belongs to the unit in which it starts
+            stream.seek(position - 1)
             position += len(stream.readline()) - 1
         while unit.end < 0 or position < unit.end:
             try:

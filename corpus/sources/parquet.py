@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError
+from corpus.errors import RunError, one_line
 from corpus.settings import Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import missing_column, one_line, row_item
+from corpus.sources.rows import missing_column, row_item
 from corpus.sources.source import Source
 
 ROWS = 1024  # of a batch
@@ -26,11 +26,13 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         except (pa.ArrowInvalid, OSError) as error:
             raise RunError(f"{file} is not readable Parquet: {one_line(error)}") from error
         columns = [
-            n for n in (names.text_column, names.url_column, names.title_column, names.date_column)
+            n
+            for n in (names.text_column, names.url_column, names.title_column, names.date_column)
             if n in table.schema_arrow.names
-        ]  # fmt: skip
+        ]
         if names.text_column not in columns:
             raise missing_column(file, names.text_column, table.schema_arrow.names)
+        # Group by group: a damaged one costs its rows from the damage on, the others are read.
         end = table.num_row_groups if unit.end < 0 else unit.end
         row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
         for group in range(unit.start, end):
@@ -43,9 +45,13 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
                         done += 1
             except (pa.ArrowInvalid, OSError) as error:
                 yield Item(
-                    file, row + done, 0, problem="unreadable", value=float(count - done),
+                    file,
+                    row + done,
+                    0,
+                    problem="unreadable",
+                    value=float(count - done),
                     detail=f"row group {group}, {count - done} rows lost: {one_line(error)}",
-                )  # fmt: skip
+                )
             row += count
 
 

@@ -24,12 +24,13 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
         raise UsageError(f"unknown source kind {kind!r}: choose auto, {', '.join(SOURCES)}")
     if not inputs:
         raise UsageError("no input: name at least one file, folder, glob or @list.txt")
+    # In the order given, folders walked by name: the position in the plan names a unit's outputs.
     files: list[tuple[str, str]] = []
     for name in inputs:
         for path, from_folder in _paths(name):
-            its_kind = kind_of(path) if kind == "auto" else kind
-            if its_kind:
-                files.append((path, its_kind))
+            file_kind = kind_of(path) if kind == "auto" else kind
+            if file_kind:
+                files.append((path, file_kind))
             elif not from_folder:
                 raise UsageError(
                     f"{path}: the ending tells no format; "
@@ -38,8 +39,9 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
     if not files:
         raise UsageError(
             f"no readable files in {', '.join(inputs)}: known endings are "
-            f"{', '.join(e for source in SOURCES.values() for e in source.endings)}"
+            f"{', '.join(ending for source in SOURCES.values() for ending in source.endings)}"
         )
+    # A file read twice gives two documents of one id.
     doubled = len(files) - len({path for path, _ in files})
     if doubled:
         raise UsageError(f"{doubled} input files are named twice: name each file once")
@@ -47,6 +49,10 @@ def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
 
 
 def _paths(name: str) -> Iterator[tuple[str, bool]]:
+    """(file, whether it stands in a folder that was named) of an input: file, folder, glob, @list.
+
+    In a folder files of unknown endings are passed over; a file that is named must be known.
+    """
     if name.startswith("@"):
         try:
             with open(name[1:], encoding="utf-8") as listing:
@@ -76,6 +82,7 @@ def _paths(name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
+    """Files below a folder, hidden ones left out, in the order of names on every file system."""
     for base, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
@@ -84,6 +91,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _remote_paths(name: str) -> list[str]:
+    """Files of a folder or glob in a store, sorted; any other address stands for itself."""
     try:
         fs, path = fsspec.core.url_to_fs(name)
         if glob.has_magic(name):

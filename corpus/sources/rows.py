@@ -52,8 +52,3 @@ def unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
         return io.BufferedReader(reader, 1 << 20)
     return stream
-
-
-def one_line(error: BaseException) -> str:
-    """What a library says of an error, short enough for a ledger row."""
-    return " ".join(str(error).split())[:160]

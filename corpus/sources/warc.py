@@ -47,9 +47,13 @@ def items(
     for record in records:
         if isinstance(record, warc.Gap):
             yield Item(
-                file, record.offset, record.length, problem="unreadable",
-                detail=record.reason, value=float(record.length),
-            )  # fmt: skip
+                file,
+                record.offset,
+                record.length,
+                problem="unreadable",
+                detail=record.reason,
+                value=float(record.length),
+            )
         else:
             yield _item(file, record, settings)
 
@@ -61,22 +65,26 @@ def _any_record(window: Window) -> bool:
 
 
 def _item(file: str, record: warc.Record, settings: Settings) -> Item:
+    """The item of a record, by its WARC-Type."""
     headers = record.headers
     item = Item(
-        file, record.offset, record.length, record.part,
+        file,
+        record.offset,
+        record.length,
+        record.part,
         url=headers.get("warc-target-uri", "").strip("<> "),
         captured=headers.get("warc-date", ""),
-    )  # fmt: skip
-    kind = record.type
-    if kind == "response":
+    )
+    record_type = record.type
+    if record_type == "response":
         _response(item, record, settings)
-    elif kind == "conversion":
+    elif record_type == "conversion":
         _text(item, record)
-    elif kind == "resource":
+    elif record_type == "resource":
         _page(item, record.block, {"content-type": headers.get("content-type", "")})
     else:
-        item.skip = f"{kind or 'untyped'} record"
-        if kind == "revisit":  # no body of its own: say where the original stands
+        item.skip = f"{record_type or 'untyped'} record"
+        if record_type == "revisit":  # no body of its own: say where the original stands
             original = headers.get("warc-refers-to-target-uri", "") or item.url
             when = headers.get("warc-refers-to-date", "")
             item.detail = f"same body as {original} of {when or 'an earlier capture'}"
@@ -88,6 +96,7 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
 
 
 def _response(item: Item, record: warc.Record, settings: Settings) -> None:
+    """Take the HTTP message of a response: a page, a rights file of its site, or why neither."""
     if not item.url[:6].lower().startswith(("http:", "https:")) and ":" in item.url:
         item.skip = f"{item.url.partition(':')[0].lower()[:20]} response"
         return
@@ -114,19 +123,25 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
 def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
     """Take the body as a page or a plain text, or say why it is neither."""
     declared = headers.get("content-type", "").lower()
-    kind = declared.partition(";")[0].strip()
+    media_type = declared.partition(";")[0].strip()
     head = body[:HEAD_SEARCHED].lstrip()
-    if "," in kind:  # the field came twice: a page if one of them says so and the body, too
-        kinds = [name.partition(";")[0].strip() for name in declared.split(",")]
-        pages = [name for name in kinds if name in PAGE_TYPES]
-        kind = pages[0] if pages and (len({*kinds}) == 1 or _looks_like_html(head)) else kind
+    if "," in media_type:  # the field came twice: a page if one of them says so and the body, too
+        media_types = [name.partition(";")[0].strip() for name in declared.split(",")]
+        pages = [name for name in media_types if name in PAGE_TYPES]
+        media_type = (
+            pages[0]
+            if pages and (len({*media_types}) == 1 or _looks_like_html(head))
+            else media_type
+        )
     if not head:
         item.skip = "empty body"
-    elif kind not in PAGE_TYPES and not (kind in VAGUE_TYPES and _looks_like_html(head)):
-        item.skip = f"type {kind[:60] or 'undeclared'}"
-    elif kind in ("application/xml", "text/xml") and not _looks_like_html(head):
-        item.skip = f"type {kind}"
-    elif kind == "text/plain" and not _looks_like_html(head):
+    elif media_type not in PAGE_TYPES and not (
+        media_type in VAGUE_TYPES and _looks_like_html(head)
+    ):
+        item.skip = f"type {media_type[:60] or 'undeclared'}"
+    elif media_type in ("application/xml", "text/xml") and not _looks_like_html(head):
+        item.skip = f"type {media_type}"
+    elif media_type == "text/plain" and not _looks_like_html(head):
         item.plain, item.headers = body, headers
     else:
         item.html, item.headers = body, headers

@@ -14,24 +14,22 @@ from corpus.sources.source import Source
 def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A page per file."""
     for item, body in _whole_files(unit, settings):
-        if not body.strip():
-            item.skip = "empty body"
-        else:
-            item.html = body
+        item.html = body
         yield item
 
 
 def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A document per file, in any Japanese charset."""
     for item, body in _whole_files(unit, settings):
-        if not body.strip():
-            item.skip = "empty body"
-        else:
-            item.plain = body
+        item.plain = body
         yield item
 
 
-def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes]]:
+def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
+    """(item, its first `harvest.max_body_mib` MiB) of every file; a blank one: None, and a skip.
+
+    Raises RunError for a file that cannot be read.
+    """
     limit = settings.harvest.max_body_mib * MIB
     for file in unit.files:
         try:
@@ -39,7 +37,9 @@ def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes]]
                 body = stream.read(limit)
         except OSError as error:
             raise RunError(f"cannot read {file}: {error.strerror or error}") from error
-        yield Item(file, 0, len(body), url=file if "://" in file else f"file:{file}"), body
+        item = Item(file, 0, len(body), url=file if "://" in file else f"file:{file}")
+        item.skip = "" if body.strip() else "empty body"
+        yield item, body if body.strip() else None
 
 
 HTML = Source("html", (".html", ".htm", ".xhtml", ".shtml"), read_html, bundled=True)

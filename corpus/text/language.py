@@ -40,6 +40,7 @@ _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 @functools.cache
 def _model() -> Any:
+    """lid.176, read once a process; `.f` is the C++ object under the wrapper."""
     import fasttext
 
     return fasttext.load_model(str(model_path())).f
@@ -64,6 +65,7 @@ def sample(text: str) -> str:
 
 
 def _cut(text: str) -> str:
+    """Head, middle and tail of a long text, joined by spaces; a short one as it is."""
     if len(text) <= SAMPLE_PARTS * PART_CHARS:
         return text
     step = (len(text) - PART_CHARS) // (SAMPLE_PARTS - 1)
@@ -77,25 +79,27 @@ def _units(data: np.ndarray) -> tuple[int, int]:
     latin = False
     i = 0
     while i < data.size:
-        b = data[i]
-        if b < 0x80:
-            letter = 0x41 <= b <= 0x5A or 0x61 <= b <= 0x7A
+        lead = data[i]
+        if lead < 0x80:
+            letter = 0x41 <= lead <= 0x5A or 0x61 <= lead <= 0x7A
             units += 1 if letter and not latin else 0
             latin = letter
             i += 1
             continue
-        size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
         if i + size > data.size:
             break
         if size == 2:  # U+0080 to U+07FF: Latin letters with marks belong to a word
-            code = np.int64(b & 0x1F) << 6 | (data[i + 1] & 0x3F)
+            code = np.int64(lead & 0x1F) << 6 | (data[i + 1] & 0x3F)
             accented = 0xC0 <= code <= 0x24F and code != 0xD7 and code != 0xF7
             if code >= 0x250 or (accented and not latin):
                 units += 1
             latin = accented
         elif size == 3:
             code = (
-                np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F)
+                np.int64(lead & 0x0F) << 12
+                | np.int64(data[i + 1] & 0x3F) << 6
+                | (data[i + 2] & 0x3F)
             )
             latin = False
             if 0x3041 <= code <= 0x30FC and code != 0x30FB and not 0x3097 <= code <= 0x30A0:
@@ -105,7 +109,7 @@ def _units(data: np.ndarray) -> tuple[int, int]:
                 units += 1
         else:
             latin = False
-            units += 1 if b == 0xF0 and data[i + 1] >= 0xA0 else 0  # CJK extensions, no emoji
+            units += 1 if lead == 0xF0 and data[i + 1] >= 0xA0 else 0  # CJK extensions, no emoji
         i += size
     return kana, units
 
@@ -114,13 +118,14 @@ def _units(data: np.ndarray) -> tuple[int, int]:
 def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
     """Fill script uint8[lines] (JAPANESE …) and chars int32[lines] (code points) for the lines of
     UTF-8 text: a line is Japanese by the rule of KANA_DECIDES, else in the script of most units."""
+    # One pass: units are counted by script, and a line feed, or the end, decides on its line.
     line = 0
     kana = han = hangul = latin = other = count = 0
     in_word = False
     i = 0
     while i <= data.size:
-        b = data[i] if i < data.size else np.uint8(10)
-        if b == 10:
+        lead = data[i] if i < data.size else np.uint8(10)
+        if lead == 10:
             units = kana + han + hangul + latin + other
             if units == 0:
                 script[line] = NONE
@@ -139,18 +144,18 @@ def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
             i += 1
             continue
         count += 1
-        if b < 0x80:
-            letter = 0x41 <= b <= 0x5A or 0x61 <= b <= 0x7A
+        if lead < 0x80:
+            letter = 0x41 <= lead <= 0x5A or 0x61 <= lead <= 0x7A
             latin += 1 if letter and not in_word else 0
             in_word = bool(letter)
             i += 1
             continue
-        size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
         if i + size > data.size:
             i = data.size
             continue
         if size == 2:
-            code = np.int64(b & 0x1F) << 6 | (data[i + 1] & 0x3F)
+            code = np.int64(lead & 0x1F) << 6 | (data[i + 1] & 0x3F)
             if code >= 0x250:
                 other += 1
                 in_word = False
@@ -159,7 +164,9 @@ def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
                 in_word = True
         elif size == 3:
             code = (
-                np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F)
+                np.int64(lead & 0x0F) << 12
+                | np.int64(data[i + 1] & 0x3F) << 6
+                | (data[i + 2] & 0x3F)
             )
             in_word = False
             if 0x3041 <= code <= 0x30FC and code != 0x30FB and not 0x3097 <= code <= 0x30A0:
@@ -172,7 +179,7 @@ def _scripts(data: np.ndarray, script: np.ndarray, chars: np.ndarray) -> None:
                 other += 1
         else:
             in_word = False
-            han += 1 if b == 0xF0 and data[i + 1] >= 0xA0 else 0
+            han += 1 if lead == 0xF0 and data[i + 1] >= 0xA0 else 0
         i += size
 
 
@@ -201,6 +208,7 @@ def identify(text: str) -> Language:
 
 
 def _decide(line: str, kana_share: float) -> tuple[str, float]:
+    """(code, score) of a sample by the model's three best answers and the share of kana."""
     scores = {
         label.removeprefix("__label__"): min(1.0, float(score))
         for score, label in _model().predict(line + "\n", 3, 0.0, "replace")
@@ -220,32 +228,35 @@ def _shares(text: str) -> dict[str, float]:
     count = text.count("\n") + 1
     script, chars = np.empty(count, np.uint8), np.empty(count, np.int32)
     _scripts(data, script, chars)
+    # Short lines of kanji go with the kana: headings and names of a Japanese text.
     sums = np.bincount(script, weights=chars, minlength=7)
     home = JAPANESE if sums[JAPANESE] else HAN
     script[script == SHORT_HAN] = home
     sums[home] += sums[SHORT_HAN]
+    # The model is asked about samples of each other script, whose characters are shared out by the
+    # answers; scripts with little text are left out.
     total = {"ja": float(sums[JAPANESE])} if sums[JAPANESE] else {}
     least = max(ASKED_CHARS, ASKED_SHARE * float(sums[JAPANESE:].sum()))
     lines: list[str] = []
-    for kind in (HAN, HANGUL, LATIN, OTHER):
-        if sums[kind] < least:
+    for asked_script in (HAN, HANGUL, LATIN, OTHER):
+        if sums[asked_script] < least:
             continue
         lines = lines or text.split("\n")
-        found = _asked(lines, np.flatnonzero(script == kind).tolist())
-        asked = sum(size for _, size in found)
-        for code, size in found:
-            total[code] = total.get(code, 0.0) + float(sums[kind]) * size / asked
+        answers = _asked(lines, np.flatnonzero(script == asked_script).tolist())
+        asked = sum(size for _, size in answers)
+        for code, size in answers:
+            total[code] = total.get(code, 0.0) + float(sums[asked_script]) * size / asked
     whole = sum(total.values())
     ranked = sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
     return {code: round(share / whole, 3) for code, share in ranked}
 
 
-def _asked(lines: list[str], chosen: list[int]) -> list[tuple[str, int]]:
+def _asked(lines: list[str], numbers: list[int]) -> list[tuple[str, int]]:
     """(code, characters) of some runs of the chosen lines: neighbours belong together, a line in
     another script often ends a language. Short runs are left out where there are others."""
     runs: list[str] = []
     last = -2
-    for i in chosen:
+    for i in numbers:
         if i == last + 1 and len(runs[-1]) < RUN_CHARS:
             runs[-1] += "\n" + lines[i]
         else:
@@ -258,9 +269,9 @@ def _asked(lines: list[str], chosen: list[int]) -> list[tuple[str, int]]:
         for i in range(1, ASKED_PARTS, 2):
             places[i] -= (places[i] + places[i - 1] + 1) % 2
         runs = [runs[place] for place in places]
-    found = []
+    answers = []
     for run in runs:
         answer = _model().predict(sample(run[:RUN_HEAD]) + "\n", 1, 0.0, "replace")
         if answer:
-            found.append((answer[0][1].removeprefix("__label__"), len(run)))
-    return found or [("und", 1)]
+            answers.append((answer[0][1].removeprefix("__label__"), len(run)))
+    return answers or [("und", 1)]

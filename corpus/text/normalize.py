@@ -52,24 +52,29 @@ _RUN = re.compile("  +")
 
 
 def newlines(text: str) -> str:
+    """Line ends of every kind become LF."""
     if any(mark in text for mark in "\r\x0b\x0c\x85\u2028\u2029"):
         return _NEWLINES.sub("\n", text)
     return text
 
 
 def controls(text: str) -> str:
+    """Without characters that no reader sees (see the table above)."""
     return _CONTROLS.sub("", text)
 
 
 def nfc(text: str) -> str:
+    """Canonical composition; most texts are composed already."""
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def halfwidth_kana(text: str) -> str:
+    """Runs of half-width kana as full-width ones: with their voicing marks, so by runs."""
     return _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
 
 
 def fullwidth_ascii(text: str) -> str:
+    """Full-width letters and digits become ASCII; punctuation stays."""
     return _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
 
 
@@ -88,6 +93,7 @@ def punctuation(text: str) -> str:
 
 
 def spaces(text: str) -> str:
+    """One blank between words, none at the ends of lines, no blank lines."""
     for blank in _RARE_BLANKS:
         if blank in text:
             text = text.replace(blank, " ")
@@ -112,14 +118,10 @@ def japanese_spaces(text: str) -> str:
     return _SPACED_KANJI.sub("", _AFTER_MARK.sub("", text))
 
 
+_FUNCTIONS = (newlines, controls, nfc, halfwidth_kana, fullwidth_ascii, punctuation, spaces)
 STEPS: dict[str, Callable[[str], str]] = dict(
-    zip(
-        NORMALIZE_STEPS,
-        (newlines, controls, nfc, halfwidth_kana, fullwidth_ascii, punctuation, spaces,
-         japanese_spaces),
-        strict=True,
-    )
-)  # fmt: skip
+    zip(NORMALIZE_STEPS, (*_FUNCTIONS, japanese_spaces), strict=True)
+)
 
 
 # What `_needed` finds, a bit each.
@@ -137,73 +139,76 @@ _WHEN = {
 @kernel
 def _needed(data: np.ndarray) -> int:
     """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those."""
-    found = 0
+    needs = 0
     blank = True  # the last character was one, or a line begins
     i = 0
     n = data.size
     while i < n:
-        b = data[i]
-        if b < 0x80:
-            if b == 0x20 or b == 0x0A:
-                found |= _HAS_BLANK if blank else 0
+        # ASCII is nearly all that matters for blanks and line ends.
+        lead = data[i]
+        if lead < 0x80:
+            if lead == 0x20 or lead == 0x0A:
+                needs |= _HAS_BLANK if blank else 0
                 blank = True
             else:
                 blank = False
-                if b < 0x20:
-                    ends = b == 0x0B or b == 0x0C or b == 0x0D
-                    found |= _HAS_BLANK if b == 0x09 else _HAS_NEWLINE if ends else _HAS_CONTROL
-                elif b == 0x7F:
-                    found |= _HAS_CONTROL
+                if lead < 0x20:
+                    ends = lead == 0x0B or lead == 0x0C or lead == 0x0D
+                    needs |= _HAS_BLANK if lead == 0x09 else _HAS_NEWLINE if ends else _HAS_CONTROL
+                elif lead == 0x7F:
+                    needs |= _HAS_CONTROL
             i += 1
             continue
-        size = 2 if b < 0xE0 else 3 if b < 0xF0 else 4
+        size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
         if i + size > n:
             return 31
-        c = data[i + 1]
+        # Else by lead byte: C2 holds C1 controls and NBSP; E2 spaces and marks; E3 the full-width
+        # space; EF full- and half-width forms; EE, ED A0–, F3– private use and surrogates.
+        second = data[i + 1]
         wide = False
-        if b == 0xC2:
-            if c == 0x85:
-                found |= _HAS_NEWLINE
-            elif c == 0xA0:
-                found |= _HAS_BLANK
-            elif c < 0xA0 or c == 0xAD:
-                found |= _HAS_CONTROL
-        elif b == 0xE2:
-            d = data[i + 2]
-            if c == 0x80:
-                if d == 0xA8 or d == 0xA9:
-                    found |= _HAS_NEWLINE
-                elif d <= 0x8A or d == 0xAF:
-                    found |= _HAS_BLANK
-                elif d <= 0x8F or 0xAA <= d <= 0xAE:
-                    found |= _HAS_CONTROL
-            elif c == 0x81 and d >= 0x9F:
-                found |= _HAS_BLANK | _HAS_CONTROL
-        elif b == 0xE3:
-            wide = c == 0x80 and data[i + 2] == 0x80
+        if lead == 0xC2:
+            if second == 0x85:
+                needs |= _HAS_NEWLINE
+            elif second == 0xA0:
+                needs |= _HAS_BLANK
+            elif second < 0xA0 or second == 0xAD:
+                needs |= _HAS_CONTROL
+        elif lead == 0xE2:
+            third = data[i + 2]
+            if second == 0x80:
+                if third == 0xA8 or third == 0xA9:
+                    needs |= _HAS_NEWLINE
+                elif third <= 0x8A or third == 0xAF:
+                    needs |= _HAS_BLANK
+                elif third <= 0x8F or 0xAA <= third <= 0xAE:
+                    needs |= _HAS_CONTROL
+            elif second == 0x81 and third >= 0x9F:
+                needs |= _HAS_BLANK | _HAS_CONTROL
+        elif lead == 0xE3:
+            wide = second == 0x80 and data[i + 2] == 0x80
             if wide and blank:
-                found |= _HAS_BLANK
-        elif b == 0xEF:
-            d = data[i + 2]
-            if c == 0xBC:
-                found |= _HAS_FULL if 0x90 <= d <= 0x99 or 0xA1 <= d <= 0xBA else 0
-            elif c == 0xBD:
-                found |= _HAS_FULL if d <= 0x9A else _HAS_HALF if d >= 0xA1 else 0
-            elif c == 0xBE:
-                found |= _HAS_HALF if d <= 0x9F else 0
-            elif c < 0xA4 or c == 0xB7 or c == 0xBB or c == 0xBF:
-                found |= _HAS_CONTROL
-        elif b == 0xEE or (b == 0xED and c >= 0xA0) or b >= 0xF3:
-            found |= _HAS_CONTROL
+                needs |= _HAS_BLANK
+        elif lead == 0xEF:
+            third = data[i + 2]
+            if second == 0xBC:
+                needs |= _HAS_FULL if 0x90 <= third <= 0x99 or 0xA1 <= third <= 0xBA else 0
+            elif second == 0xBD:
+                needs |= _HAS_FULL if third <= 0x9A else _HAS_HALF if third >= 0xA1 else 0
+            elif second == 0xBE:
+                needs |= _HAS_HALF if third <= 0x9F else 0
+            elif second < 0xA4 or second == 0xB7 or second == 0xBB or second == 0xBF:
+                needs |= _HAS_CONTROL
+        elif lead == 0xEE or (lead == 0xED and second >= 0xA0) or lead >= 0xF3:
+            needs |= _HAS_CONTROL
         blank = wide
         i += size
-    return found | (_HAS_BLANK if blank and n else 0)
+    return needs | (_HAS_BLANK if blank and n else 0)
 
 
 def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> str:
     """Apply the named steps in the order of STEPS."""
-    found = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
+    needs = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
     for name, step in STEPS.items():
-        if name in steps and (name not in _WHEN or found & _WHEN[name]):
+        if name in steps and (name not in _WHEN or needs & _WHEN[name]):
             text = step(text)
     return text

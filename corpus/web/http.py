@@ -29,7 +29,6 @@ WARC-Refers-To WARC-Refers-To-Target-URI WARC-Refers-To-Date WARC-Profile WARC-P
 WARC-Cipher-Suite"""
 _LOWER = {n: n.lower() for name in _USUAL.split() for n in (name, name.lower())}  # saves a third
 
-
 ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
 
 
@@ -50,6 +49,7 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
     `max_body` is in bytes after decoding; a coding that expands by more than `max_ratio` beyond
     that limit is reported as a bomb.
     """
+    # Head: up to a blank line, or all of it where servers forgot that.
     match = _STATUS.match(message)
     if match is None:
         return None
@@ -62,6 +62,7 @@ def parse(message: bytes, max_body: int, max_ratio: int) -> Response | None:
         stop, gap = min(len(message), MAX_HEAD), 0
     headers = fields(message[:stop].decode("latin-1"), join=True)
     body = message[stop + gap :]
+    # Body: chunks first, then the codings from the last applied to the first.
     cut, problem = False, ""
     transfer = headers.get("transfer-encoding", "")
     codings = f"{headers.get('content-encoding', '')},{transfer}".lower()
@@ -107,6 +108,7 @@ def dechunk(body: bytes) -> tuple[bytes, bool]:
     """Undo chunked coding; (body, ended early). A body that is not chunked comes back as it is."""
     parts: list[bytes] = []
     position = 0
+    # Where no chunk size stands, what follows is kept as it is and the body counts as cut.
     while True:
         match = _CHUNK.match(body, position)
         if match is None:
@@ -173,6 +175,7 @@ def _inflate(body: bytes, window_bits: int, limit: int) -> tuple[bytes | None, b
 
 
 def _brotli(body: bytes, limit: int) -> tuple[bytes | None, bool]:
+    """As `_inflate`; fewer than 64 bytes before an error may be chance, as brotli has no magic."""
     stream = brotli.Decompressor()
     plain = b""
     data = body

@@ -77,6 +77,7 @@ def gather(unit: tuple[list[Path], int, Path, bool]) -> int:
     table = read_group(files, EDGES, partition)
     edges = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
     edges = np.unique(edges, axis=0)
+    # By node and then neighbour: a node's smallest neighbour is the first of its run.
     node, other = edges[:, 0], edges[:, 1]
     first = np.flatnonzero(np.diff(node, prepend=-1) != 0)
     smallest = np.empty(0, np.int64)
@@ -114,13 +115,14 @@ def connected_components(edges: list[Path], folder: Path, partitions: int, run: 
             large = star == "large"
             stage = folder / f"{number:02d}-{star}"
             sent = [stage / "sent" / f"{n:06d}.parquet" for n in range(len(files))]
+            # list(): an engine's map is lazy, and gather needs every file of scatter.
             list(
                 run(scatter, [(*pair, partitions, large) for pair in zip(files, sent, strict=True)])
             )
             files = [stage / "edges" / f"{p:05d}.parquet" for p in range(partitions)]
             units = [(sent, p, files[p], large) for p in range(partitions)]
             total = sum(run(gather, units)) % 2**64
-        if total == before:
+        if total == before:  # the edges of a round later are the same: all are stars
             return files
         before = total
     raise AssertionError("connected components did not converge")

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from corpus.dedup.distributed.components import EDGES, write_edges
 from corpus.dedup.distributed.groups import read_group, write_groups
 from corpus.dedup.local.buckets import WINDOW
-from corpus.dedup.local.load import take_rows
+from corpus.dedup.local.load import by_file, take_rows
 from corpus.dedup.local.verify import bounds, open_texts
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import DOCUMENTS, check, has_near, has_url
@@ -78,20 +78,23 @@ class Exchange:
         """Block of each document (int64): as many blocks as key ranges."""
         return documents * self.ranges // max(1, self.starts[-1])
 
-    def edges(self, number: int, kind: str = "edges") -> Path:
+    def edges(self, number: int, subset: str = "edges") -> Path:
         """All edges of a block; kind "copies", "sure" (no text was read): some; "measured": all
         pairs whose texts were read, edges or not, with their Jaccard similarity."""
-        return self.folder / kind / f"{number:06d}.parquet"
+        return self.folder / subset / f"{number:06d}.parquet"
 
 
-def plan(
+def prepare(
     signatures: list[Path],
     folder: Path,
     ranges: int,
     settings: DedupSettings,
     taken: dict[int, np.ndarray] | None = None,
 ) -> Exchange:
-    """The exchange of these files."""
+    """The exchange of these signatures files by `ranges` key ranges (a power of two).
+
+    Raises RunError if a file was signed under other settings, ValueError for other `ranges`.
+    """
     if ranges < 1 or ranges & (ranges - 1):
         raise ValueError("the number of key ranges must be a power of two")
     starts = [0]
@@ -112,14 +115,16 @@ def scatter(unit: tuple[Exchange, int]) -> int:
     near = has_near(settings)
     columns = ["exact", "n_normal", "url_key"] + (["signature"] if near else [])
     table = pq.read_table(exchange.signatures[number], columns=columns)
-    part = np.ones(len(table), np.bool_)
-    part[exchange.taken.get(number, np.empty(0, np.int64))] = False
+    # What was taken down sends no key, so nothing can be kept in its favour.
+    present = np.ones(len(table), np.bool_)
+    present[exchange.taken.get(number, np.empty(0, np.int64))] = False
     full = table["n_normal"].to_numpy() > 0
-    usable = np.flatnonzero(full & part)
+    usable = np.flatnonzero(full & present)
     exact = fixed_rows(table["exact"], np.uint64)
+    # The keys of all bands: near copies, then equal texts, then equal addresses (see KEYS).
     keys, rows = [], []
-    bands, width = banding(settings) if near else (0, 0)
     if near:
+        bands, width = banding(settings)
         signatures = fixed_rows(table["signature"], np.uint32)[usable]
         keys += [band_keys(signatures, band, width) for band in range(bands)]
         rows += [usable] * bands
@@ -128,22 +133,23 @@ def scatter(unit: tuple[Exchange, int]) -> int:
     rows.append(texts)
     if has_url(settings):
         addresses = table["url_key"].to_numpy()
-        rows.append(np.flatnonzero((addresses != 0) & part))
+        rows.append(np.flatnonzero((addresses != 0) & present))
         keys.append(addresses[rows[-1]])
+    # Sorted by range: a unit of `candidates` then reads one row group of every file.
     key = np.concatenate(keys)
-    band = np.repeat(np.arange(len(keys), dtype=np.uint16), [len(each) for each in keys])
+    band = np.repeat(np.arange(len(keys), dtype=np.uint16), [len(of_band) for of_band in keys])
     row = np.concatenate(rows)
     content, document = exact[row, 0], row + exchange.starts[number]
     order = np.lexsort((content, key, band, _range(key, exchange.ranges)))
     places = _range(key[order], exchange.ranges)
     ends = np.searchsorted(places, np.arange(exchange.ranges + 1))
-
-    columns = [pa.array(c[order]) for c in (band, key, content, document)]
+    columns = [pa.array(column[order]) for column in (band, key, content, document)]
     write_groups(exchange.keys(number), pa.table(columns, schema=KEYS), ends, "none")
-    return int(np.count_nonzero(~full & part))
+    return int(np.count_nonzero(~full & present))
 
 
 def _range(keys: np.ndarray, ranges: int) -> np.ndarray:
+    """Key range of each key (int64[n]): its top bits."""
     bits = ranges.bit_length() - 1
     return (keys >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(keys), int)
 
@@ -152,7 +158,11 @@ def _range(keys: np.ndarray, ranges: int) -> np.ndarray:
 def _pairs(
     band: np.ndarray, key: np.ndarray, document: np.ndarray, chain: Any, exact_band: Any
 ) -> Any:
-    """Pairs to compare (int64[m, 2], a < b), of rows sorted by band, key and content."""
+    """Pairs to compare (int64[m, 2], a < b), of rows sorted by band, key and content.
+
+    A bucket is a run of equal (band, key). chain: every candidate is an edge (verify = "none"), so
+    each row is paired with the one before it alone; the band of exact copies always is.
+    """
     out = np.empty((1024, 2), np.int64)
     size = 0
     start = 0
@@ -187,21 +197,25 @@ def candidates(unit: tuple[Exchange, int]) -> None:
     table = read_group(files, KEYS, number)
     band, key, content, document = (table[name].to_numpy() for name in KEYS.names)
     order = np.lexsort((document, content, key, band))
-    band, key, content, document = (c[order] for c in (band, key, content, document))
+    band, key, content, document = (column[order] for column in (band, key, content, document))
+    # Exact copies and equal addresses are edges at once; only the others are compared.
     exact_band = banding(exchange.settings)[0] if has_near(exchange.settings) else 0
     same = band >= exact_band
     copies = _pairs(band[same], key[same], document[same], True, exact_band)
-    alone = ~same  # of equal texts the first stands for all
+    # Of equal texts in a bucket the first stands for all: a text on 1,000 pages is compared once.
+    alone = ~same
     alone[1:] &= (band[1:] != band[:-1]) | (key[1:] != key[:-1]) | (content[1:] != content[:-1])
     chain = exchange.settings.verify == "none"
     pairs = _pairs(band[alone], key[alone], document[alone], chain, exact_band)
     both = np.concatenate([copies, pairs])
     copy = np.arange(len(both)) < len(copies)
+    # Written twice: to the block of the first document, which verifies the pair, and to that of
+    # the second, which ships its signature and text.
     for side, path in ((0, exchange.pairs(number)), (1, exchange.partners(number))):
         owner = exchange.block(both[:, side])
         order = np.lexsort((both[:, 1], both[:, 0], owner))
         ends = np.searchsorted(owner[order], np.arange(exchange.ranges + 1))
-        columns = [pa.array(c[order]) for c in (both[:, 0], both[:, 1], copy)]
+        columns = [pa.array(column[order]) for column in (*both.T, copy)]
         write_groups(path, pa.table(columns, schema=PAIRS), ends, "none")
 
 
@@ -214,6 +228,7 @@ def ship(unit: tuple[Exchange, int]) -> None:
     files = [exchange.partners(r) for r in range(exchange.ranges)]
     table = read_group(files, PAIRS, number)
     table = table.filter(pc.invert(table["copy"]))
+    # A receiver gets each document once, however many pairs it has there; its own it reads itself.
     receiver = exchange.block(table["a"].to_numpy())
     wanted = np.unique(np.stack([receiver, table["b"].to_numpy()], axis=1), axis=0)
     wanted = wanted[wanted[:, 0] != number]
@@ -230,9 +245,11 @@ def verify(unit: tuple[Exchange, int]) -> None:
     table = read_group([exchange.pairs(r) for r in range(exchange.ranges)], PAIRS, number)
     every = np.stack([table["a"].to_numpy(), table["b"].to_numpy()], axis=1)
     copy = table["copy"].to_numpy()
-    copies, pairs = (np.unique(every[chosen], axis=0) for chosen in (copy, ~copy))
+    # A pair may have met in several bands and ranges.
+    copies, pairs = (np.unique(every[mask], axis=0) for mask in (copy, ~copy))
     sure, jaccard = np.ones(len(pairs), np.bool_), np.ones(len(pairs))
     if len(pairs) and settings.verify != "none":
+        # Signatures and texts: of this block from its files, of the others as they were shipped.
         documents = np.unique(pairs)
         rows = _rows(exchange, documents[exchange.block(documents) == number])
         files = [exchange.shipped(r) for r in range(exchange.ranges) if r != number]
@@ -241,14 +258,15 @@ def verify(unit: tuple[Exchange, int]) -> None:
         assert (rows["document"].to_numpy() == documents).all()
         sure, jaccard = _verdicts(rows, np.searchsorted(documents, pairs), settings)
     edge = sure | (jaccard >= settings.threshold)
+    # The measured similarities go into the rows of duplicates, which then need no text.
     measured = ~sure & ~np.isnan(jaccard)
-    columns = [pa.array(c[measured]) for c in (pairs[:, 0], pairs[:, 1], jaccard)]
-    every = np.array([0, np.count_nonzero(measured)])
-    write_groups(exchange.edges(number, "measured"), pa.table(columns, schema=MEASURED), every)
+    columns = [pa.array(column[measured]) for column in (*pairs.T, jaccard)]
+    ends = np.array([0, np.count_nonzero(measured)])
+    write_groups(exchange.edges(number, "measured"), pa.table(columns, schema=MEASURED), ends)
     write_edges(exchange.edges(number, "copies"), copies)
-    for kind, chosen in (("sure", sure), ("edges", edge)):
-        both = np.unique(np.concatenate([copies, pairs[chosen]]), axis=0)
-        write_edges(exchange.edges(number, kind), both)
+    for subset, mask in (("sure", sure), ("edges", edge)):
+        both = np.unique(np.concatenate([copies, pairs[mask]]), axis=0)
+        write_edges(exchange.edges(number, subset), both)
 
 
 def _verdicts(
@@ -256,6 +274,7 @@ def _verdicts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of pairs (int64[m, 2], of rows): bool[m] sure to be edges by the signatures; float64[m]
     Jaccard similarity by the texts, NaN where the signatures decide."""
+    # Signatures decide all but the pairs within three standard errors of the threshold.
     signatures = fixed_rows(rows["signature"], np.uint32)
     least, sure = bounds(settings)
     similarity = pair_similarity(signatures, pairs[:, 0], pairs[:, 1])
@@ -272,18 +291,14 @@ def _verdicts(
 
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
     """Signature and text of documents (int64[m], ascending): SHIPPED."""
-    starts = np.array(exchange.starts, np.int64)
-    kind = pa.binary(4 * exchange.settings.num_perm)
-    fields = {"document": pa.int64(), "signature": kind, "text": pa.large_string()}
+    signature_type = pa.binary(4 * exchange.settings.num_perm)
+    fields = {"document": pa.int64(), "signature": signature_type, "text": pa.large_string()}
     parts = [pa.schema(fields.items()).empty_table()]
-    for number, path in enumerate(exchange.signatures):
-        low, high = np.searchsorted(documents, starts[number : number + 2])
-        chosen = documents[low:high]
-        if len(chosen):
-            signed = take_rows(path, chosen - starts[number], ["signature"])
-            name = pq.read_schema(path).metadata.get(DOCUMENTS, b"")
-            source = path.parent / name.decode("utf-8", "surrogateescape")
-            texts = open_texts(source, chosen - starts[number])
-            columns = [pa.array(chosen), signed["signature"], texts.cast(pa.large_string())]
-            parts.append(pa.table(columns, names=list(fields)))
+    for file, inside, rows in by_file(exchange.starts, documents):
+        path = exchange.signatures[file]
+        signed = take_rows(path, rows, ["signature"])
+        name = pq.read_schema(path).metadata.get(DOCUMENTS, b"")
+        texts = open_texts(path.parent / name.decode("utf-8", "surrogateescape"), rows)
+        columns = [pa.array(inside), signed["signature"], texts.cast(pa.large_string())]
+        parts.append(pa.table(columns, names=list(fields)))
     return pa.concat_tables(parts)

@@ -33,8 +33,15 @@ from corpus.dedup.distributed import exchange as exchanges
 from corpus.dedup.distributed.components import EDGES, connected_components, read_edges
 from corpus.dedup.distributed.exchange import MEASURED, Exchange
 from corpus.dedup.distributed.groups import read_group, write_groups
-from corpus.dedup.local.load import Signatures, take_rows
-from corpus.dedup.local.outcome import MEMBER_COLUMNS, Links, duplicates_table, judge, ledger_table
+from corpus.dedup.local.load import Signatures, by_file, take_rows
+from corpus.dedup.local.outcome import (
+    MEMBER_COLUMNS,
+    Links,
+    duplicates_table,
+    judge,
+    ledger_table,
+    tally,
+)
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import COPIED, DERIVED, has_near, has_url
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_json, commit_parquet
@@ -46,7 +53,7 @@ from corpus.settings import DedupSettings
 DOCUMENTS_PER_BLOCK = 150_000
 LEAST_BLOCKS = 4
 
-KINDS = {name: (COPIED | DERIVED)[name] for name in MEMBER_COLUMNS}
+COLUMN_TYPES = {name: (COPIED | DERIVED)[name] for name in MEMBER_COLUMNS}
 LABELS = {name: pa.int64() for name in ("label", "sure", "address")}
 OUTCOME = pa.schema(
     [
@@ -57,7 +64,7 @@ OUTCOME = pa.schema(
         ("measured", pa.bool_()),
         ("generation", pa.int32()),
         ("document", pa.int64()),
-        *(item for item in KINDS.items() if item[0] != "id"),
+        *(item for item in COLUMN_TYPES.items() if item[0] != "id"),
     ]
 )
 
@@ -79,10 +86,13 @@ def cluster(
 
     `scratch` holds the steps: a call that was killed goes on there, and one that ends removes it.
     """
+    # As many key ranges and blocks as keep a unit at DOCUMENTS_PER_BLOCK; a power of two, since a
+    # range is the top bits of a key.
     rows = sum(pq.read_metadata(path).num_rows for path in signatures)
     ranges = max(LEAST_BLOCKS, 1 << max(0, -(-rows // per_block) - 1).bit_length())
     _begin(scratch, signatures, settings, ranges, taken or {})
-    exchange = exchanges.plan(signatures, scratch, ranges, settings, taken)
+    exchange = exchanges.prepare(signatures, scratch, ranges, settings, taken)
+    # From signatures to edges: each step waits for all files of the one before it.
     steps = _Steps(exchange, run)
     blocks = range(ranges)
     empty = steps.run(exchanges.scatter, range(len(signatures)), "keys")
@@ -92,20 +102,23 @@ def cluster(
         (exchanges.verify, "verify"),
     ):
         steps.run(step, blocks, name)
+    # From edges to clusters, and every cluster to one block, where it is judged whole.
     for label, edges in _labels(settings).items():
         steps.label(label, edges)
     steps.run(_members, blocks, "members")
-    found = steps.run(_judge, blocks, "judge")
+    tallies = steps.run(_judge, blocks, "judge")
     steps.run(_sort, blocks, "sort")
-    for kind, schema, path in (
+    # The driver writes the two outputs alone: blocks are runs of documents, so they only follow
+    # each other, in the row groups that one machine would have made.
+    for name, schema, path in (
         ("duplicates", DUPLICATES, out.duplicates),
         ("ledger", LEDGER, out.dedup_ledger),
     ):
-        parts = [_file(exchange, kind, number) for number in blocks]
+        parts = [_file(exchange, name, number) for number in blocks]
         write(path, schema, _even_batches(parts, schema))
     counts = {"documents": rows - sum(len(gone) for gone in (taken or {}).values())}
     for key in ("removed", "clusters", "exact", "near", "url"):
-        counts[key] = sum(each[key] for each in found)
+        counts[key] = sum(of_block[key] for of_block in tallies)
     shutil.rmtree(scratch)
     return counts | {"empty": sum(empty)}
 
@@ -126,8 +139,8 @@ def _begin(
     """Clear the scratch folder unless it is of the same signatures and settings."""
     files = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in signatures]
     gone = {str(file): rows.tolist() for file, rows in sorted(taken.items())}
-    about = [files, dataclasses.asdict(settings), ranges, gone]
-    wanted = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    made_from = [files, dataclasses.asdict(settings), ranges, gone]
+    wanted = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     path = scratch / "made_from.json"
     if not path.exists() or json.loads(path.read_bytes()) != wanted:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -162,8 +175,8 @@ class _Steps:
 
         if not done.exists():
             files = [exchange.edges(number, edges) for number in numbers]
-            found = connected_components(files, folder, exchange.ranges, run)
-            commit_json(done, [str(path.relative_to(folder)) for path in found])
+            placed = connected_components(files, folder, exchange.ranges, run)
+            commit_json(done, [str(path.relative_to(folder)) for path in placed])
         sources = [folder / path for path in json.loads(done.read_bytes())]
         step = functools.partial(_place, sources=sources, label=label)
         self.run(step, numbers, f"{label} labels")
@@ -216,6 +229,7 @@ def _labelled(exchange: Exchange, label: str, number: int) -> tuple[np.ndarray, 
 def _members(unit: tuple[Exchange, int]) -> None:
     """Send a block's members of clusters, and its measured pairs, to the blocks of the clusters."""
     exchange, number = unit
+    # Members: every document with a label. By stricter links it may have none: then its own number.
     documents, label = _labelled(exchange, "label", number)
     table = _rows(exchange, documents)
     for name, labels in (("label", label), ("sure", None), ("address", None)):
@@ -228,6 +242,7 @@ def _members(unit: tuple[Exchange, int]) -> None:
     order = np.argsort(label, kind="stable")
     ends = _ends(exchange, label[order])
     write_groups(_file(exchange, "members", number), table.take(pa.array(order)), ends)
+    # Measured pairs go where their first document went; a pair outside any cluster tells nothing.
     pairs = pq.read_table(exchange.edges(number, "measured"))
     left = pairs["a"].to_numpy()
     place = np.minimum(np.searchsorted(documents, left), max(0, len(documents) - 1))
@@ -241,21 +256,17 @@ def _members(unit: tuple[Exchange, int]) -> None:
 
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
     """The columns of documents (int64[m], ascending) that judging needs."""
-    kinds = KINDS | {name: DERIVED[name] for name in ("exact", "n_normal")}
+    types = COLUMN_TYPES | {name: DERIVED[name] for name in ("exact", "n_normal")}
     if has_near(exchange.settings):
-        kinds["signature"] = pa.binary(4 * exchange.settings.num_perm)
+        types["signature"] = pa.binary(4 * exchange.settings.num_perm)
     places = {"document": pa.int64(), "file": pa.int32(), "row": pa.int32()}
-    schema = pa.schema([*places.items(), *kinds.items()])
+    schema = pa.schema([*places.items(), *types.items()])
     parts = [schema.empty_table()]
-    for file, path in enumerate(exchange.signatures):
-        start = exchange.starts[file]
-        low, high = np.searchsorted(documents, [start, exchange.starts[file + 1]])
-        chosen = documents[low:high]
-        if len(chosen):
-            table = take_rows(path, chosen - start, list(kinds))
-            at = [chosen, np.full(len(chosen), file, np.int32), (chosen - start).astype(np.int32)]
-            columns = [*map(pa.array, at), *(table[name] for name in kinds)]
-            parts.append(pa.table(columns, schema=schema))
+    for file, inside, rows in by_file(exchange.starts, documents):
+        table = take_rows(exchange.signatures[file], rows, list(types))
+        at = [inside, np.full(len(rows), file, np.int32), rows.astype(np.int32)]
+        columns = [*map(pa.array, at), *(table[name] for name in types)]
+        parts.append(pa.table(columns, schema=schema))
     return pa.concat_tables(parts)
 
 
@@ -273,6 +284,8 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     members = _gathered(exchange, "members", number)
     document = members["document"].to_numpy()
     n = len(members)
+    # Labels are documents anywhere in the input; within the block they become row numbers, which
+    # is what `judge` takes, as if these clusters were the whole input.
     first = {name: np.searchsorted(document, members[name].to_numpy()) for name in LABELS}
     exact = fixed_rows(members["exact"], np.uint64)
     files = [_file(exchange, "pairs-placed", block) for block in range(exchange.ranges)]
@@ -280,29 +293,23 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     signatures = np.empty((0, settings.num_perm), np.uint32)
     if has_near(settings):
         signatures = fixed_rows(members["signature"], np.uint32)
-    data = Signatures(
-        [], [], np.array([0, n], np.int64), exact, np.empty(0, np.uint64), np.empty(0, np.int32),
-        signatures,
-    )  # fmt: skip
+    no_keys, no_lengths = np.empty(0, np.uint64), np.empty(0, np.int32)  # not asked for again
+    data = Signatures([], [], np.array([0, n], np.int64), exact, no_keys, no_lengths, signatures)
     texts = members["n_normal"].to_numpy() > 0 if settings.mode != "url" else np.zeros(n, np.bool_)
     links = Links(_by_text(exact, texts), first["address"], first["label"], pairs, jaccard)
     places = np.arange(n, dtype=np.int64)
-    chosen = members.select(["document", "file", "row", *MEMBER_COLUMNS])
-    outcome = judge(chosen, places, data, links, settings)
+    columns = members.select(["document", "file", "row", *MEMBER_COLUMNS])
+    outcome = judge(columns, places, data, links, settings)
     outcome = outcome.append_column("generation", pa.nulls(n, pa.int32()))
+    # A row group per block of documents: `_sort` gathers those of its block from all files.
     outcome = outcome.select(OUTCOME.names).cast(OUTCOME)
     write_groups(_file(exchange, "judged", number), outcome, _ends(exchange, document))
-    kinds = {row["values"]: row["counts"] for row in pc.value_counts(outcome["kind"]).to_pylist()}
-    return {
-        "removed": n - kinds.get("kept", 0),
-        "clusters": len(outcome["cluster"].unique()),
-        **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
-    }
+    return tally(outcome)
 
 
-def _by_text(exact: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _by_text(exact: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """The first row of equal text, for every row (int64[n]); its own where texts do not count."""
-    out, rows = np.arange(len(exact)), np.flatnonzero(counts)
+    out, rows = np.arange(len(exact)), np.flatnonzero(usable)
     if len(rows):
         both = exact[rows]
         _, first, group = np.unique(both, axis=0, return_index=True, return_inverse=True)
@@ -328,12 +335,12 @@ def _sort(unit: tuple[Exchange, int]) -> None:
     table = _gathered(exchange, "judged", number)
     slices = [table.slice(at, ROWS_PER_GROUP) for at in range(0, len(table), ROWS_PER_GROUP)]
     rows = (duplicates_table(part).cast(DUPLICATES).to_batches() for part in slices)
-    commit_parquet(
-        _file(exchange, "duplicates", number), DUPLICATES, (b for part in rows for b in part)
-    )
+    path = _file(exchange, "duplicates", number)
+    commit_parquet(path, DUPLICATES, (batch for part in rows for batch in part))
     removed = (part.filter(pc.not_equal(part["kind"], "kept")) for part in slices)
     lost = (ledger_table(part, exchange.settings).cast(LEDGER).to_batches() for part in removed)
-    commit_parquet(_file(exchange, "ledger", number), LEDGER, (b for part in lost for b in part))
+    path = _file(exchange, "ledger", number)
+    commit_parquet(path, LEDGER, (batch for part in lost for batch in part))
 
 
 def _even_batches(paths: list[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -69,6 +69,7 @@ def labels(parents: np.ndarray) -> Any:
 
 @kernel
 def _link_runs(parents: np.ndarray, order: np.ndarray, first: Any, second: Any) -> Any:
+    """Join neighbours in `order` whose two key columns are equal."""
     for k in range(1, len(order)):
         i, j = order[k - 1], order[k]
         if first[i] == first[j] and second[i] == second[j]:
@@ -87,6 +88,7 @@ def link_equal(parents: np.ndarray, keys: np.ndarray, usable: np.ndarray) -> Non
 
 @kernel
 def _recurring(keys: np.ndarray, shift: Any, once: np.ndarray, again: np.ndarray) -> Any:
+    # A bit for every key seen, a second for those seen before: two passes, no sort.
     for key in keys:
         slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
         bit = np.uint64(1) << (slot & np.uint64(63))
@@ -169,6 +171,7 @@ def _link_buckets(
         key = keys[order[start]]
         while end < n and keys[order[end]] == key:
             end += 1
+        # [start, end) is a bucket; a run of one is a key that `recurring` took for another.
         if end - start > 1:
             work[0] += 1
             work[1] = max(work[1], end - start)
@@ -176,7 +179,7 @@ def _link_buckets(
             i = members[order[k]]
             root = find(parents, i)
             window = max(start, k - WINDOW)
-            if sure == 0:
+            if sure == 0:  # every candidate is an edge: a chain through the bucket will do
                 work[3] += union(parents, members[order[k - 1]], i)
                 continue
             for other in range(window - 1, k):
@@ -219,9 +222,8 @@ def link_similar(
     uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members
     (uint64[m]), by default computed from the signatures. Keys and order of the next band are made
     by a second thread while this one compares. Documents below `settled` are not compared among
-    themselves. With `sure` 0 every candidate is an edge, and the
-    signatures are not read. Memory beside the arguments: about 20 bytes a member, and 16 more for
-    each that may have a duplicate.
+    themselves. With `sure` 0 every candidate is an edge, and the signatures are not read. Memory
+    beside the arguments: about 20 bytes a member, and 16 more for each that may have a duplicate.
 
     Returns what was done, and the undecided pairs (int64[u, 2], distinct, ascending): those with
     `least` to `sure` - 1 equal values whose documents are still in two clusters.
@@ -236,22 +238,24 @@ def link_similar(
 
     work = np.zeros(4, np.int64)
     undecided = [np.empty((0, 2), np.int64)]
+    # The next band is hashed and sorted while this one is compared; kernels hold no lock.
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(sorted_band, 0)
         for band in range(bands):
             keys, order = ahead.result()
             if band + 1 < bands:
                 ahead = pool.submit(sorted_band, band + 1)
-            found = _link_buckets(
+            open_pairs = _link_buckets(
                 parents, members, order, keys, signatures, least, sure, settled, work
             )
-            undecided.append(np.unique(found, axis=0))
+            undecided.append(np.unique(open_pairs, axis=0))
     pairs = np.unique(np.concatenate(undecided), axis=0)
     return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
 
 
 @kernel
 def _apart(parents: np.ndarray, pairs: np.ndarray) -> Any:
+    """bool[u]: pairs whose documents are in two clusters still."""
     out = np.empty(len(pairs), np.bool_)
     for k in range(len(pairs)):
         out[k] = find(parents, pairs[k, 0]) != find(parents, pairs[k, 1])

@@ -27,7 +27,7 @@ from corpus.dedup.index import (
     without_crawl,
 )
 from corpus.dedup.local.load import load
-from corpus.dedup.local.outcome import decide, duplicates_table, ledger_table, link
+from corpus.dedup.local.outcome import decide, duplicates_table, ledger_table, link, tally
 from corpus.dedup.signatures.files import sign_documents, signatures_schema
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
 from corpus.folder.layout import Layout
@@ -80,6 +80,7 @@ def cluster(
     documents removed in favour of the index, and `generation` is its newest segment. add: append
     this crawl to it, after the outputs. taken: rows of each file that take no part.
     """
+    # The index as it was before this crawl: a run that is repeated must not meet itself.
     index, digest = None, ""
     if against is not None:
         digest = crawl_digest(signatures)
@@ -95,6 +96,8 @@ def cluster(
         empty = int(np.count_nonzero(~data.usable[data.indexed :])) - gone
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    # Documents of the index have negative file numbers from here on: they are in no output, but a
+    # copy that they replace names their generation.
     places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))
     outcome = outcome.set_column(outcome.schema.get_field_index("file"), "file", places)
     generations = [int(path.parent.name) for path in earlier] + [None] * len(signatures)
@@ -107,14 +110,8 @@ def cluster(
     write(out.dedup_ledger, LEDGER, _sliced(removed, LEDGER, ledger_rows))
     if index and add:
         append(index, signatures, outcome, digest, settings)
-    kinds = {row["values"]: row["counts"] for row in pc.value_counts(ours["kind"]).to_pylist()}
-    counts = {
-        "documents": data.n - data.indexed - gone,
-        "removed": len(removed),
-        "clusters": len(ours["cluster"].unique()),
-        **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
-        "empty": empty,
-    }
+    documents = {"documents": data.n - data.indexed - gone}
+    counts = documents | tally(ours) | {"empty": empty}
     if index:
         counts["indexed"] = len(ours) - ours["generation"].null_count
         counts["generation"] = index.generation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def load(
     The first `index_files` of them come from an index (corpus.dedup.index). taken: rows of each
     further file (by its place among them) that match nothing, as they were taken down.
     """
+    # Sizes first, from the footers: every array is made once, at its full length.
     sizes, documents = [], []
     for path in paths:
         with pq.ParquetFile(path) as file:
@@ -70,10 +72,11 @@ def load(
     lengths = np.empty(n, np.int32)
     if 4 * shape[0] * shape[1] > memory:
         scratch.mkdir(parents=True)
-        mapped = np.memmap(scratch / "signatures.u32", np.uint32, "w+", shape=shape)
-        signatures: np.ndarray = mapped
+        name = scratch / "signatures.u32"
+        signatures: np.ndarray = np.memmap(name, np.uint32, "w+", shape=shape)
     else:
         signatures = np.empty(shape, np.uint32)
+    # The files one after the other, batch by batch: beside the arrays a row group is in memory.
     columns = ["exact", "n_normal", "url_key"] + (["signature"] if has_near(settings) else [])
     for path, start in zip(paths, starts, strict=False):
         at = int(start)
@@ -87,6 +90,7 @@ def load(
                 if has_near(settings):
                     signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
                 at = to
+    # A document of length 0 and key 0 matches nothing: so the positions of the others stay.
     for file, rows in (taken or {}).items():
         out = starts[index_files + file] + rows
         lengths[out] = 0
@@ -125,21 +129,28 @@ def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
+def by_file(
+    starts: Sequence[int] | np.ndarray, documents: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(file, its documents, their rows in it) for each file that has any of `documents`.
+
+    starts: first document of each file, and the number of all; documents: int64[m], ascending.
+    """
+    for file, (start, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        low, high = np.searchsorted(documents, [start, end])
+        if high > low:
+            yield file, documents[low:high], documents[low:high] - start
+
+
 def read_rows(data: Signatures, documents: np.ndarray, columns: list[str]) -> pa.Table:
     """The named columns of `documents` (int64[m], ascending), and `document`, `file`, `row`."""
-    kinds = COPIED | DERIVED
-    empty = {name: pa.array([], kinds[name]) for name in columns}
+    types = COPIED | DERIVED
+    empty = {name: pa.array([], types[name]) for name in columns}
     places = {"document": np.int64, "file": np.int32, "row": np.int32}
-    parts = [pa.table(empty | {name: np.empty(0, kind) for name, kind in places.items()})]
-    for index, path in enumerate(data.paths):
-        start, end = data.starts[index], data.starts[index + 1]
-        low, high = np.searchsorted(documents, [start, end])
-        chosen = documents[low:high]
-        if len(chosen):
-            table = take_rows(path, chosen - start, columns).replace_schema_metadata()
-            table = table.append_column("document", pa.array(chosen))
-            files = np.full(len(chosen), index, np.int32)
-            table = table.append_column("file", pa.array(files))
-            rows = (chosen - start).astype(np.int32)
-            parts.append(table.append_column("row", pa.array(rows)))
+    parts = [pa.table(empty | {name: np.empty(0, dtype) for name, dtype in places.items()})]
+    for file, inside, rows in by_file(data.starts, documents):
+        table = take_rows(data.paths[file], rows, columns).replace_schema_metadata()
+        table = table.append_column("document", pa.array(inside))
+        table = table.append_column("file", pa.array(np.full(len(rows), file, np.int32)))
+        parts.append(table.append_column("row", pa.array(rows.astype(np.int32))))
     return pa.concat_tables(parts)

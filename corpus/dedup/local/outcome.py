@@ -18,19 +18,11 @@ from corpus.dedup.signatures.minhash import banding, pair_similarity
 from corpus.folder.schema import DUPLICATES, LEDGER
 from corpus.settings import DedupSettings
 
+# Of a member of a cluster: what the policy may order by, and what the ledger says of it.
 MEMBER_COLUMNS = [
-    "id",
-    "url",
-    "source",
-    "rights",
-    "quality",
-    "n_chars",
-    "date",
-    "captured",
-    "source_file",
-    "source_offset",
+    *("id", "url", "source", "rights", "quality", "n_chars", "date", "captured"),
+    *("source_file", "source_offset"),
 ]
-KINDS = ("exact", "url", "near")
 
 
 @dataclass(frozen=True)
@@ -54,6 +46,7 @@ def link(
 
     Clusters of `before` stay as they are; its documents are only compared with those of the crawl.
     """
+    # Strictest links first, with the labels after each: so the kind of every link is known later.
     parents = np.arange(data.n, dtype=np.int64)
     if settings.mode in ("near", "exact"):
         link_equal(parents, data.exact, data.usable)
@@ -63,23 +56,19 @@ def link(
     by_url = labels(parents)
     join_pairs(parents, before.pairs)
     pairs, jaccard = np.empty((0, 2), np.int64), np.empty(0)
+    # Near copies: one document of each text, in the order of text hashes, so that which pairs are
+    # compared does not depend on the order of the input.
     if has_near(settings):
         unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
         order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
         bands, rows = banding(settings)
         least, sure = bounds(settings)
         members, keys = unique[order], mapped_band_keys(data.signatures, bands, rows)
+        keys_of_band = None if keys is None else lambda band: keys[band][members]
         _, pairs = link_similar(
-            parents,
-            members,
-            data.signatures,
-            bands,
-            rows,
-            least,
-            sure,
-            data.indexed,
-            None if keys is None else lambda band: keys[band][members],
+            parents, members, data.signatures, bands, rows, least, sure, data.indexed, keys_of_band
         )
+        # Where the estimate is too close to the threshold, the texts decide.
         jaccard = _decide_pairs(data, pairs, settings, memory)
         join_pairs(parents, pairs[jaccard >= settings.threshold])
     return Links(by_exact, by_url, labels(parents), pairs, jaccard)
@@ -124,12 +113,15 @@ def judge(
     before: Before = NOTHING_BEFORE,
 ) -> pa.Table:
     """`decide` on the members of whole clusters: `documents` (int64[m], ascending) of `data`."""
+    # Standing: what an index kept or dropped goes before, or behind, whatever the policy says.
     sizes = np.bincount(links.near, minlength=data.n)
     label = links.near[documents]
     standing = np.where(documents < data.indexed, KEPT_BEFORE, NEW).astype(np.int8)
     standing[np.isin(documents, before.dropped)] = DROPPED_BEFORE
     members = members.append_column("label", pa.array(label))
     members = members.append_column("standing", pa.array(standing))
+    # The policy's order puts each cluster in a row, its best copy first: the first `keep_n` keep
+    # themselves, all others name the best.
     order = rank_copies(members, settings)
     first = np.flatnonzero(np.diff(label[order], prepend=-1) != 0)
     size = sizes[label[order][first]]
@@ -138,6 +130,7 @@ def judge(
     kept_row = np.empty(len(order), np.int64)
     kept_row[order] = np.where(place < settings.keep_n, order, best)
     kept = kept_row == np.arange(len(order))
+    # Kind: the strictest link that joins a document with its kept copy, written weakest first.
     target = documents[kept_row]
     kind = np.full(len(order), "near", object)
     kind[links.url[documents] == links.url[target]] = "url"
@@ -184,15 +177,16 @@ def _similarity(
         return pa.array(np.ones(len(kind), np.float32), mask=~exact), exact
     values = pair_similarity(data.signatures, documents, kept)
     values[exact] = 1.0
+    # A pair as one number, left * n + right: `links.pairs` are ascending by it, so look it up.
     left, right = np.minimum(documents, kept), np.maximum(documents, kept)
     wanted, known = left * data.n + right, links.pairs[:, 0] * data.n + links.pairs[:, 1]
     place = np.searchsorted(known, wanted)
     place[place == len(known)] = 0
-    found = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
-    values[found] = links.jaccard[place[found]]
+    verified = (known[place] == wanted) if len(known) else np.zeros(len(wanted), np.bool_)
+    values[verified] = links.jaccard[place[verified]]
     if data.indexed:  # those were decided by the estimate
-        found &= left >= data.indexed
-    return pa.array(values), exact | found
+        verified &= left >= data.indexed
+    return pa.array(values), exact | verified
 
 
 def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array:
@@ -210,6 +204,16 @@ def _smallest_ids(ids: pa.Array, label: np.ndarray, new: np.ndarray) -> pa.Array
     return ids.take(pa.array(smallest))
 
 
+def tally(outcome: pa.Table) -> dict[str, int]:
+    """{removed, clusters, exact, near, url} of rows of `decide`."""
+    kinds = {row["values"]: row["counts"] for row in pc.value_counts(outcome["kind"]).to_pylist()}
+    return {
+        "removed": len(outcome) - kinds.get("kept", 0),
+        "clusters": len(outcome["cluster"].unique()),
+        **{kind: kinds.get(kind, 0) for kind in ("exact", "near", "url")},
+    }
+
+
 def duplicates_table(outcome: pa.Table) -> pa.Table:
     """The rows of DUPLICATES."""
     return outcome.select(DUPLICATES.names)
@@ -217,33 +221,13 @@ def duplicates_table(outcome: pa.Table) -> pa.Table:
 
 def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
     """Ledger rows of removed documents (rows of `decide`), with the reason in words."""
-    n = len(removed)
-    kinds = removed["kind"].to_pylist()
-    values = removed["similarity"].to_pylist()
-    sizes = removed["cluster_size"].to_pylist()
-    measured = removed["measured"].to_pylist()
-    urls = removed["kept_url"].to_pylist()
-    generations = removed["generation"].to_pylist()
+    columns = ("kind", "similarity", "measured", "cluster_size", "kept_url", "generation")
+    rows = zip(*(removed[name].to_pylist() for name in columns), strict=True)
     policy = policy_text(settings)
-    details = []
-    for kind, value, exact, size, url, generation in zip(
-        kinds, values, measured, sizes, urls, generations, strict=True
-    ):
-        if kind == "exact":
-            reason = "same text as the kept copy up to width, case, punctuation and spaces"
-        elif kind == "url":
-            reason = "same canonical address as the kept copy"
-        else:
-            name = "Jaccard" if exact else "estimated Jaccard"
-            reason = f"near-duplicate of the kept copy, {name} {value:.3f}"
-            if value < np.float32(settings.threshold):
-                reason += " (linked through other copies of its cluster)"
-        kept = f"kept by: {policy}"
-        if generation is not None:
-            kept = f"kept in generation {generation} of the index: {url or 'no address'}"
-        details.append(f"{reason}; cluster of {size}; {kept}")
+    details = [_reason(*row, threshold=settings.threshold, policy=policy) for row in rows]
+    kinds, n = removed["kind"].to_pylist(), len(removed)
     bound = {"near": settings.threshold, "exact": 1.0, "url": None}
-    columns = {
+    ledger = {
         "stage": pa.array(["dedup"] * n, pa.string()),
         "rule": removed["kind"],
         "action": pa.array(["drop"] * n, pa.string()),
@@ -256,4 +240,31 @@ def ledger_table(removed: pa.Table, settings: DedupSettings) -> pa.Table:
         "kept_id": removed["kept_id"],
         "detail": pa.array(details, pa.string()),
     }
-    return pa.table([columns[name] for name in LEDGER.names], names=LEDGER.names)
+    return pa.table([ledger[name] for name in LEDGER.names], names=LEDGER.names)
+
+
+def _reason(
+    kind: str,
+    similarity: float,
+    measured: bool,
+    size: int,
+    kept_url: str | None,
+    generation: int | None,
+    *,
+    threshold: float,
+    policy: str,
+) -> str:
+    """Why a copy went: how it is alike, how large its cluster is, and why the other was kept."""
+    if kind == "exact":
+        alike = "same text as the kept copy up to width, case, punctuation and spaces"
+    elif kind == "url":
+        alike = "same canonical address as the kept copy"
+    else:
+        name = "Jaccard" if measured else "estimated Jaccard"
+        alike = f"near-duplicate of the kept copy, {name} {similarity:.3f}"
+        if similarity < np.float32(threshold):
+            alike += " (linked through other copies of its cluster)"
+    kept = f"kept by: {policy}"
+    if generation is not None:
+        kept = f"kept in generation {generation} of the index: {kept_url or 'no address'}"
+    return f"{alike}; cluster of {size}; {kept}"

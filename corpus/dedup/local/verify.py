@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from corpus.dedup.local.load import Signatures, take_rows
+from corpus.dedup.local.load import Signatures, by_file, take_rows
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
 from corpus.settings import DedupSettings
@@ -32,12 +32,13 @@ def bounds(settings: DedupSettings) -> tuple[int, int]:
     """
     if settings.verify == "none":
         return 0, 0
-    p, t = settings.num_perm, settings.threshold
-    needed = math.ceil(round(t * p, 9))
+    size, threshold = settings.num_perm, settings.threshold
+    expected = threshold * size  # equal values of a pair that is as similar as the threshold
     if settings.verify == "estimate":
+        needed = math.ceil(round(expected, 9))
         return needed, needed
-    margin = STANDARD_ERRORS * math.sqrt(t * (1.0 - t) * p)
-    return max(1, math.ceil(t * p - margin)), min(p + 1, math.floor(t * p + margin) + 1)
+    margin = STANDARD_ERRORS * math.sqrt(threshold * (1.0 - threshold) * size)
+    return max(1, math.ceil(expected - margin)), min(size + 1, math.floor(expected + margin) + 1)
 
 
 def exact_jaccard(
@@ -47,6 +48,7 @@ def exact_jaccard(
 
     Holds about `memory` bytes of texts at a time. Raises RunError when a documents file is gone.
     """
+    # In the order of the left document, so that one of many pairs is read and cut once a block.
     out = np.empty(len(left), np.float64)
     order = np.lexsort((right, left))
     for block in _blocks(data, left[order], right[order], memory):
@@ -75,13 +77,9 @@ def _blocks(data: Signatures, left: np.ndarray, right: np.ndarray, memory: int) 
 
 def read_texts(data: Signatures, documents: np.ndarray) -> pa.Array:
     """Texts (large_string[m]) of documents (int64[m], ascending); whole row groups are read."""
-    parts = []
-    for index, path in enumerate(data.paths):
-        low, high = np.searchsorted(documents, [data.starts[index], data.starts[index + 1]])
-        rows = documents[low:high] - data.starts[index]
-        if not len(rows):
-            continue
-        texts = open_texts(path.parent / data.documents[index], rows)
+    parts: list[pa.Array] = []
+    for file, _, rows in by_file(data.starts, documents):
+        texts = open_texts(data.paths[file].parent / data.documents[file], rows)
         parts += texts.cast(pa.large_string()).chunks
     return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
 

@@ -13,19 +13,18 @@ Three steps, the first and the last a unit per documents file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from corpus.dedup.passages.batches import Documents, batches_of
 from corpus.dedup.passages.evalsets import read_items
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
-from corpus.errors import RunError
-from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
+from corpus.folder.commit import CommitParquet, commit_parquet
 from corpus.folder.schema import LEDGER
 from filters.kernels.kernel import kernel
 
@@ -80,6 +79,7 @@ def _lookup(hash_: Any, keys: np.ndarray, slots: np.ndarray) -> Any:
 
 @kernel
 def _fill(hashes: np.ndarray, keys: np.ndarray, slots: np.ndarray) -> None:
+    """Enter gram g under hashes[g] into the open hash table of `keys` and `slots`."""
     mask = len(keys) - 1
     for gram in range(len(hashes)):
         at = np.int64(hashes[gram] >> np.uint64(20)) & mask
@@ -92,6 +92,7 @@ def _fill(hashes: np.ndarray, keys: np.ndarray, slots: np.ndarray) -> None:
 def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     """Read evaluation sets and cut them into n-grams. UsageError for what cannot be read."""
     names, texts, folded = read_items(paths)
+    # The distinct grams of each item, then all of them numbered by hash.
     per_item = []
     for text in folded:
         points = np.array([ord(c) for c in text], np.uint32)
@@ -100,9 +101,11 @@ def load_items(paths: list[Path], ngram: int = NGRAM) -> Items:
     sizes = np.array([len(hashes) for hashes in per_item], np.int32)
     every = np.concatenate([*per_item, np.empty(0, np.uint64)])
     hashes, gram = np.unique(every, return_inverse=True)
+    # Which items hold a gram, as one array with offsets: most grams are of a single item.
     order = np.argsort(gram, kind="stable")
     owners = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
     first = np.concatenate([[0], np.cumsum(np.bincount(gram, minlength=len(hashes)))])
+    # A table at most a quarter full: a look-up that fails, as most do, ends after a step or two.
     room = 1 << max(4, int(4 * len(hashes)).bit_length())
     keys, slots = np.zeros(room, np.uint64), np.zeros(room, np.int32)
     _fill(hashes, keys, slots)
@@ -119,6 +122,7 @@ def _count(
     slots: np.ndarray,
     df: np.ndarray,
 ) -> None:
+    """Add to df (int64[grams]) the number of these documents that hold each gram."""
     last = np.full(len(df), -1, np.int64)  # document that counted this gram last
     scratch = np.empty(1024, np.uint32)
     hashes = np.empty(1024, np.uint64)
@@ -133,14 +137,14 @@ def _count(
                 df[gram] += 1
 
 
-def count(documents: Path | Iterable[pa.RecordBatch], items: Items) -> tuple[int, np.ndarray]:
+def count(documents: Documents, items: Items) -> tuple[int, np.ndarray]:
     """(number of documents, df int64[grams]): how many documents of a file hold each n-gram.
 
     documents: the file, or batches with the column text.
     """
     df = np.zeros(len(items.first) - 1, np.int64)
     total = 0
-    for batch in _batches(documents, ["text"]):
+    for batch in batches_of(documents, ["text"]):
         points, starts = code_points(batch["text"])
         _count(points, starts, tables(), items.ngram, items.keys, items.slots, df)
         total += batch.num_rows
@@ -186,6 +190,7 @@ def _mark(
         if length > len(hashes):
             hashes = np.empty(2 * length, np.uint64)
         size = gram_hashes(scratch, length, n, hashes)
+        # Every gram counts once a document and adds its weight to all items that have it.
         seen = 0
         for i in range(size):
             gram = _lookup(hashes[i], keys, slots)
@@ -198,6 +203,7 @@ def _mark(
                     touched[seen] = item
                     seen += 1
                 scores[item] += weights[gram]
+        # Only the items touched are scored, and set back for the next document.
         for k in range(seen):
             item = touched[k]
             score = scores[item] / sizes[item]
@@ -221,7 +227,8 @@ def _span(
 ) -> Any:
     """The stretch with the most n-grams of the item, gaps of up to 2 n allowed."""
     best_start = best_end = start = end = np.int64(0)
-    best = found = 0
+    most_grams = grams = 0
+    # A gap ends a stretch; the longest so far is remembered whenever the current one outgrows it.
     for i in range(size):
         gram = _lookup(hashes[i], keys, slots)
         if gram < 0:
@@ -231,17 +238,17 @@ def _span(
             own |= owners[k] == item
         if not own:
             continue
-        if found == 0 or i > end + 2 * n:
-            start, found = np.int64(i), 0
-        found += 1
+        if grams == 0 or i > end + 2 * n:
+            start, grams = np.int64(i), 0
+        grams += 1
         end = i + n
-        if found > best:
-            best, best_start, best_end = found, start, end
+        if grams > most_grams:
+            most_grams, best_start, best_end = grams, start, end
     return np.int64(best_start), np.int64(best_end)
 
 
 def mark(
-    documents: Path | Iterable[pa.RecordBatch],
+    documents: Documents,
     out: Path,
     items: Items,
     weights: np.ndarray,
@@ -260,16 +267,20 @@ def mark(
     columns = ["id", "url", "source_file", "source_offset", "text"]
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in _batches(documents, columns):
-            found = contaminated(batch["text"], items, weights, threshold)
+        for batch in batches_of(documents, columns):
+            hits_of_rows = contaminated(batch["text"], items, weights, threshold)
             totals["documents"] += batch.num_rows
-            totals["contaminated"] += len(found)
+            totals["contaminated"] += len(hits_of_rows)
             if rows_hit is not None:
-                rows_hit.extend(batch["row"][row].as_py() for row, _ in found)
+                rows_hit.extend(batch["row"][row].as_py() for row, _ in hits_of_rows)
+            # The other columns become Python values only where something was found, which is rare.
             names = [n for n in columns if n in batch.schema.names and n != "text"]
-            about = batch.select(names).to_pylist() if found else []
+            columns_of_rows = batch.select(names).to_pylist() if hits_of_rows else []
             yield pa.RecordBatch.from_pylist(
-                [_ledger_row(about[row], hits, items, threshold, action) for row, hits in found],
+                [
+                    _ledger_row(columns_of_rows[row], hits, items, threshold, action)
+                    for row, hits in hits_of_rows
+                ],
                 LEDGER,
             )
 
@@ -285,14 +296,18 @@ def contaminated(
     The span is quoted from the normalised text.
     """
     points, starts = code_points(texts)
-    hits = _mark(points, starts, tables(), items.ngram, items.keys, items.slots, items.first,
-                 items.owners, items.sizes, weights, threshold)  # fmt: skip
-    found: dict[int, list[tuple[int, float, str]]] = {}
+    table = (items.ngram, items.keys, items.slots, items.first, items.owners, items.sizes)
+    hits = _mark(points, starts, tables(), *table, weights, threshold)
+    hits_of_row: dict[int, list[tuple[int, float, str]]] = {}
+    # The kernel gives places in the normalised text: it is made again for the few rows hit.
     for row, item, score, start, end in hits:
         folded, _ = normalise_points(points[starts[row] : starts[row + 1]], tables(), points[:0])
         span = "".join(map(chr, folded[start:end].tolist()))
-        found.setdefault(int(row), []).append((int(item), float(score), span))
-    return [(row, sorted(found[row], key=lambda hit: (-hit[1], hit[0]))) for row in sorted(found)]
+        hits_of_row.setdefault(int(row), []).append((int(item), float(score), span))
+    return [
+        (row, sorted(hits_of_row[row], key=lambda hit: (-hit[1], hit[0])))
+        for row in sorted(hits_of_row)
+    ]
 
 
 def _ledger_row(
@@ -302,23 +317,10 @@ def _ledger_row(
     threshold: float,
     action: str,
 ) -> dict[str, Any]:
+    """The row of a document, by the item that scores highest; the others are counted."""
     item, score, span = hits[0]
     quoted = span if len(span) <= SHOWN else span[: SHOWN - 1] + "…"
     more = f" and {len(hits) - 1} more items" if len(hits) > 1 else ""
-    about = {"stage": "decontaminate", "rule": "contaminated", "action": action, "kept_id": None}
+    decision = {"stage": "decontaminate", "rule": "contaminated", "action": action, "kept_id": None}
     detail = f"holds test item {items.names[item]}{more}: {quoted}"
-    return {**document, **about, "value": score, "threshold": threshold, "detail": detail}
-
-
-def _batches(
-    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    if not isinstance(documents, Path):
-        yield from documents
-        return
-    with pq.ParquetFile(documents) as file:
-        names = file.schema_arrow.names
-        if "text" not in names:
-            raise RunError(f"{documents} has no column text: it is no documents file")
-        wanted = [name for name in columns if name in names]
-        yield from file.iter_batches(ROWS_PER_GROUP, columns=wanted)
+    return {**document, **decision, "value": score, "threshold": threshold, "detail": detail}

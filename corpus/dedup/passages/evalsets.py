@@ -40,11 +40,12 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
         for place, text in _strings(file):
             names.append(f"{label}#{place}")
             texts.append(text)
+    # Compared as the documents will be; equal and short ones go (see the head of this file).
     folded = normalise(pa.array(texts, pa.large_string())).to_pylist()
     seen: dict[str, int] = {}
     for i, text in enumerate(folded):
-        name = not any("ぁ" <= c <= "ゖ" for c in text)
-        if len(text) >= (MIN_CHARS_OF_NAMES if name else MIN_CHARS):
+        is_name = not any("ぁ" <= char <= "ゖ" for char in text)
+        if len(text) >= (MIN_CHARS_OF_NAMES if is_name else MIN_CHARS):
             seen.setdefault(text, i)
     kept = list(seen.values())
     return [names[i] for i in kept], [texts[i] for i in kept], [folded[i] for i in kept]
@@ -52,15 +53,15 @@ def read_items(paths: list[Path]) -> tuple[list[str], list[str], list[str]]:
 
 def files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
     """(file, its name below the path given) of evaluation sets; UsageError when there is none."""
-    found = 0
+    count = 0
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such evaluation set: {path}")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.name.removesuffix(".gz").endswith(SUFFIXES) and file.is_file():
-                found += 1
+                count += 1
                 yield file, str(file.relative_to(path)) if path.is_dir() else file.name
-    if not found:
+    if not count:
         raise UsageError(f"no {', '.join(SUFFIXES)} under {', '.join(map(str, paths))}")
 
 
@@ -99,8 +100,9 @@ def _json_lines(text: str) -> Iterator[tuple[str, str]]:
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
     """(place, text) of the items of a record and of the records within."""
     if isinstance(value, dict):
-        fields = [(f"{place}.{k}" if place else str(k), v) for k, v in value.items()
-                  if k not in SKIPPED]  # fmt: skip
+        fields = [
+            (f"{place}.{k}" if place else str(k), v) for k, v in value.items() if k not in SKIPPED
+        ]
     elif isinstance(value, list | tuple):
         fields = [(f"{place}[{i}]", v) for i, v in enumerate(value)]
     else:

@@ -12,7 +12,7 @@ A rule then decides: `drop` removes paragraphs of frequent counts, `weights` giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.dedup.passages.batches import Documents, batches_of
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
-from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit, commit_parquet
 from filters.buffers import Texts
 from filters.kernels.kernel import kernel
@@ -89,15 +89,16 @@ def hash_paragraphs(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return documents, exact, near
 
 
-def count(documents: Path | Iterable[pa.RecordBatch], out: Path) -> dict[str, int]:
+def count(documents: Documents, out: Path) -> dict[str, int]:
     """Write the paragraph counts (COUNTS) of one documents file; return {documents, paragraphs}.
 
     documents: the file, or batches with the columns text and host.
     """
+    # Per batch: (hash, host number) of every paragraph, each once a document.
     hosts: dict[str, int] = {"": 0}
     parts: dict[int, list[np.ndarray]] = {EXACT: [], NEAR: []}
     totals = {"documents": 0, "paragraphs": 0}
-    for batch in _batches(documents, ["text", "host"]):
+    for batch in batches_of(documents, ["text", "host"]):
         number = np.array([hosts.setdefault(h, len(hosts)) for h in _hosts(batch)], np.uint64)
         document, exact, near = hash_paragraphs(batch["text"])
         totals["documents"] += batch.num_rows
@@ -106,15 +107,16 @@ def count(documents: Path | Iterable[pa.RecordBatch], out: Path) -> dict[str, in
             pairs = np.stack([hashes, document.astype(np.uint64)], axis=1)[hashes != 0]
             pairs = np.unique(pairs, axis=0)  # a document counts once
             parts[kind].append(np.stack([pairs[:, 0], number[pairs[:, 1].astype(int)]], axis=1))
+    # Over the file: how many documents of a host have the paragraph.
     names = pa.array(list(hosts), pa.string())
-    tables_ = []
+    parts_of_table = []
     for kind, pieces in parts.items():
         every = np.concatenate([*pieces, np.empty((0, 2), np.uint64)])
         pairs, counts = np.unique(every, axis=0, return_counts=True)
         host = names.take(pa.array(pairs[:, 1].astype(np.int64)))
         columns = [np.full(len(pairs), kind, np.uint8), pairs[:, 0], host, counts]
-        tables_.append(pa.table([pa.array(c) for c in columns], COUNTS))
-    table = pa.concat_tables(tables_).combine_chunks()
+        parts_of_table.append(pa.table([pa.array(c) for c in columns], COUNTS))
+    table = pa.concat_tables(parts_of_table).combine_chunks()
     commit_parquet(out, COUNTS, iter(table.to_batches(max_chunksize=ROWS_PER_GROUP)))
     return totals
 
@@ -145,6 +147,7 @@ def merge(counts: list[Path], out: Path, least: int = 2, memory: str = "4GB") ->
         parameters = {"files": files, "least": least}
         reader = database.sql(query, params=parameters).to_arrow_reader(ROWS_PER_GROUP)
 
+        # The answer goes from DuckDB to the file batch by batch: it may be larger than memory.
         def write(file: Any) -> None:
             nonlocal rows
             with pq.ParquetWriter(file, FREQUENT, compression="zstd") as writer:
@@ -168,6 +171,7 @@ class Frequent:
             part = table.filter(pc.equal(table["kind"], pa.scalar(kind, pa.uint8())))
             hosts = _host_hashes(part["host"].combine_chunks())
             hashes = part["hash"].to_numpy()
+            # Sorted by hash and host in one key: a look-up is a binary search over all paragraphs.
             keys = hashes ^ hosts
             order = np.argsort(keys, kind="stable")
             first = np.flatnonzero(np.diff(hashes, prepend=hashes[:1] ^ np.uint64(1)) != 0)
@@ -183,7 +187,7 @@ class Frequent:
         1 for a paragraph that is not frequent, 0 for one without a letter or digit.
         """
         host_keys, host_counts, corpus_keys, corpus_counts = self.kinds[kind]
-        found = []
+        counts = []
         for keys, values, wanted in (
             (host_keys, host_counts, hashes ^ hosts),
             (corpus_keys, corpus_counts, hashes),
@@ -194,14 +198,16 @@ class Frequent:
                 same = keys[place] == wanted
                 out[same] = np.minimum(values[place[same]], 2**31 - 1)
             out[hashes == 0] = 0
-            found.append(out)
-        return found[0], found[1]
+            counts.append(out)
+        return counts[0], counts[1]
 
 
 def annotate(
-    documents: Path | Iterable[pa.RecordBatch], frequent: Path, out: Path,
+    documents: Documents,
+    frequent: Path,
+    out: Path,
     write: CommitParquet = commit_parquet,
-) -> dict[str, int]:  # fmt: skip
+) -> dict[str, int]:
     """Write the counts of every paragraph of a documents file (ANNOTATED: a row per document).
 
     The lists have an entry per line of the text; `row` is the batches' column of that name, or
@@ -212,10 +218,11 @@ def annotate(
     totals = {"documents": 0, "paragraphs": 0, "frequent": 0}
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in _batches(documents, ["text", "host"]):
+        for batch in batches_of(documents, ["text", "host"]):
             n = batch.num_rows
             document, *hashes = hash_paragraphs(batch["text"])
             hosts = _host_hashes(pa.array(_hosts(batch), pa.string()))[document]
+            # A list a document, as Arrow wants it: offsets into the paragraphs of the batch.
             ends = np.concatenate([[0], np.cumsum(np.bincount(document, minlength=n))])
             offsets = pa.array(ends.astype(np.int32))
             lists = [c for k in (EXACT, NEAR) for c in known.counts(k, hashes[k], hosts)]
@@ -263,37 +270,16 @@ def document_weights(texts: Texts, counts: pa.ListArray, least: int) -> np.ndarr
 
 def _host_hashes(hosts: pa.Array) -> np.ndarray:
     """A 64-bit hash (uint64[n]) of each host; 0 for none."""
-    if isinstance(hosts, pa.ChunkedArray):
-        hosts = hosts.combine_chunks()
     encoded = pc.dictionary_encode(hosts)
-    names = encoded.dictionary
-    points, starts = code_points(names)
+    points, starts = code_points(encoded.dictionary)
     hashed = [
-        murmur128(points[a:b], b - a)[0] if b > a else 0
-        for a, b in zip(starts, starts[1:], strict=False)
+        murmur128(points[start:end], end - start)[0] if end > start else 0
+        for start, end in zip(starts, starts[1:], strict=False)
     ]
-    return (
-        np.array(hashed, np.uint64)[encoded.indices.to_numpy()]
-        if len(hosts)
-        else np.empty(0, np.uint64)
-    )
+    return np.array(hashed, np.uint64)[encoded.indices.to_numpy()]
 
 
 def _hosts(batch: pa.RecordBatch) -> list[str]:
     if "host" not in batch.schema.names:
         return [""] * batch.num_rows
     return [host or "" for host in batch["host"].to_pylist()]
-
-
-def _batches(
-    documents: Path | Iterable[pa.RecordBatch], columns: list[str]
-) -> Iterator[pa.RecordBatch]:
-    if not isinstance(documents, Path):
-        yield from documents
-        return
-    with pq.ParquetFile(documents) as file:
-        names = file.schema_arrow.names
-        if "text" not in names:
-            raise RunError(f"{documents} has no column text: it is no documents file")
-        wanted = [name for name in columns if name in names]
-        yield from file.iter_batches(ROWS_PER_GROUP, columns=wanted)

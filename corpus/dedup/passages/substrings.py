@@ -90,21 +90,22 @@ def _fingerprints(points: np.ndarray, starts: np.ndarray, k: Any, window: Any) -
             rolling = rolling * MULTIPLIER + np.uint64(points[i] + 1)
             if i - begin >= k:
                 rolling -= np.uint64(points[i - k] + 1) * power
+            # Mixed before they are compared: the order of rolling hashes favours some characters.
             if i - begin >= k - 1:
                 mixed = rolling ^ (rolling >> np.uint64(31))
                 hashes[i - begin - k + 1] = mixed * np.uint64(0xBF58476D1CE4E5B9)
-        chosen = -1
+        smallest = -1
         for last in range(window - 1, count):
-            if chosen <= last - window:  # the smallest left the window: look anew
-                chosen = last - window + 1
-                for i in range(chosen + 1, last + 1):
-                    if hashes[i] <= hashes[chosen]:
-                        chosen = i
-            elif hashes[last] <= hashes[chosen]:
-                chosen = last
+            if smallest <= last - window:  # the smallest left the window: look anew
+                smallest = last - window + 1
+                for i in range(smallest + 1, last + 1):
+                    if hashes[i] <= hashes[smallest]:
+                        smallest = i
+            elif hashes[last] <= hashes[smallest]:
+                smallest = last
             elif last > window - 1:
                 continue  # chosen before
-            keys[size], places[size], owners[size] = hashes[chosen], begin + chosen, doc
+            keys[size], places[size], owners[size] = hashes[smallest], begin + smallest, doc
             size += 1
     return keys[:size], places[:size], owners[:size]
 
@@ -184,15 +185,19 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
     """
     if least < 2:
         raise ValueError("a repeated passage has at least 2 characters")
+    # k and window add up to least + 1: the longest k-grams with which no passage is missed.
     points, starts = code_points(texts)
     folded, origin, ends = _normalise_all(points, starts, tables())
     k = least // 2
     keys, places, owners = _fingerprints(folded, ends, k, least - k + 1)
-    found = _match(folded, ends, sort_buckets(keys), keys, places, owners, least)
-    found = found[np.lexsort((found[:, 3], -found[:, 2], found[:, 1], found[:, 0]))]
+    passages = _match(folded, ends, sort_buckets(keys), keys, places, owners, least)
+    passages = passages[
+        np.lexsort((passages[:, 3], -passages[:, 2], passages[:, 1], passages[:, 0]))
+    ]
+    # By document and start, so that passages that overlap stand next to each other.
     rows: list[list[int]] = []
     longest = 0
-    for document, low, high, partner in found.tolist():
+    for document, low, high, partner in passages.tolist():
         if rows and rows[-1][0] == document and low <= rows[-1][2]:
             rows[-1][2] = max(rows[-1][2], high)
             if high - low > longest:
@@ -200,6 +205,7 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
         else:
             rows.append([document, low, high, partner])
             longest = high - low
+    # From normalised characters back to those of the text.
     merged = np.array(rows, np.int64).reshape(-1, 4)
     base = starts[merged[:, 0]]
     merged[:, 1] = origin[merged[:, 1]] - base

@@ -16,10 +16,11 @@ from typing import IO
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
+from corpus.errors import one_line
 from corpus.sources.archives.records import Gap, Record, content_length
 from corpus.sources.archives.warc import GZIP_MAGIC
 from corpus.sources.archives.window import Window
-from corpus.sources.inputs import open_input
+from corpus.sources.inputs import open_buffered
 
 MAX_BLOCK = 8 << 20
 SEARCHED = 1 << 20
@@ -44,8 +45,7 @@ def looks_like_arc(window: Window) -> bool:
 
 def read(file: str) -> Iterator[Record | Gap]:
     """Records of an ARC file, and a gap for what lies between the readable ones."""
-    with open_input(file) as raw:
-        stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
+    with open_buffered(file) as stream:
         stream.seek(0, io.SEEK_END)
         size = stream.tell()
         start = 0
@@ -59,7 +59,8 @@ def read(file: str) -> Iterator[Record | Gap]:
                     behind = max(behind + 1, record.offset + record.length)
                 return
             except _BROKEN as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error, 200)
+            # Go on behind the last good record, or at the next line that looks like a head.
             stream.seek(behind)
             if behind > start and _HEAD.match(stream.read(4096)):
                 start = behind  # records without a line end between them
@@ -84,8 +85,10 @@ def _record(archive: ArchiveIterator) -> Record | None:
     if record is None:
         return None
     headers = {name.lower(): value for name, value in record.rec_headers.headers}
-    kind = headers.get("warc-type", "")
-    if not kind or (kind == "response" and not _SCHEME.match(headers.get("warc-target-uri", ""))):
+    record_type = headers.get("warc-type", "")
+    if not record_type or (
+        record_type == "response" and not _SCHEME.match(headers.get("warc-target-uri", ""))
+    ):
         # it takes any line for a head
         raise ValueError("not the head of an ARC record")
     block = record.raw_stream.read(MAX_BLOCK)  # before the place is asked for: that reads on

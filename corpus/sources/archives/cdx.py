@@ -11,7 +11,7 @@ Plain or gzip (also many members, as Common Crawl's `cdx-00000.gz`).
 
 from __future__ import annotations
 
-import io
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from zlib_ng import gzip_ng
 
-from corpus.errors import RunError, UsageError
-from corpus.sources.archives.gzip_members import ZlibError
-from corpus.sources.inputs import open_input
+from corpus.errors import RunError, UsageError, one_line
+from corpus.sources.inputs import open_buffered
+from corpus.web.http import ZlibError
 
 SCHEMA = pa.schema(
     [
@@ -42,6 +42,15 @@ UNKNOWN = "unknown"  # among languages: pages for which the index notes none
 NUTCHWAX = "NbamskrMSVg"
 MAX_LINE = 1 << 16
 BATCH_ROWS = 1 << 15
+
+
+@contextlib.contextmanager
+def open_index(path: str) -> Iterator[IO[bytes]]:
+    """The lines of an index file as a stream, unpacked if its first bytes are those of gzip."""
+    with open_buffered(path) as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        yield gzip_ng.open(stream, "rb") if packed else stream
 
 
 class Reader:
@@ -79,18 +88,10 @@ class Reader:
 
     def _read_lines(self) -> Iterator[bytes]:
         try:
-            with open_input(self.path) as raw:
-                stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
-                magic = stream.read(2)
-                stream.seek(0)
-                if magic == b"\x1f\x8b":
-                    yield from _lines(gzip_ng.open(stream, "rb"))
-                else:
-                    yield from _lines(stream)
+            with open_index(self.path) as stream:
+                yield from _lines(stream)
         except (OSError, EOFError, ZlibError) as error:
-            raise RunError(
-                f"{self.path} cannot be read to its end: {' '.join(str(error).split())[:160]}"
-            ) from error
+            raise RunError(f"{self.path} cannot be read to its end: {one_line(error)}") from error
 
     def _row(self, line: bytes) -> tuple[Any, ...] | None:
         line = line.rstrip(b"\r\n")
@@ -126,26 +127,32 @@ class Reader:
         if len(fields) != len(self._letters):
             raise ValueError
         named = dict(zip(self._letters, fields, strict=True))
-        return _row(
-            named["a"], named["b"], named["s"], named["m"], None,
-            named["g"], int(named["V"]), int(named["S"]),
-        )  # fmt: skip
+        url, timestamp, status, mime, filename, *place = (named[letter] for letter in "absmgVS")
+        return _row(url, timestamp, status, mime, None, filename, *map(int, place))
 
 
 def _from_json(line: bytes) -> tuple[Any, ...]:
+    """A row of SCHEMA from a CDXJ line; KeyError and ValueError for what is none."""
     brace = line.index(b" {")
     timestamp = line[:brace].rsplit(b" ", 1)[1].decode()
-    about = json.loads(line[brace:])
-    return _row(
-        about["url"], timestamp, about.get("status"), about.get("mime-detected", about.get("mime")),
-        about.get("languages"), about["filename"], int(about["offset"]), int(about["length"]),
-    )  # fmt: skip
+    capture = json.loads(line[brace:])
+    mime = capture.get("mime-detected", capture.get("mime"))
+    place = capture["filename"], int(capture["offset"]), int(capture["length"])
+    status, languages = capture.get("status"), capture.get("languages")
+    return _row(capture["url"], timestamp, status, mime, languages, *place)
 
 
 def _row(
-    url: str, timestamp: str, status: Any, mime: Any, languages: Any,
-    filename: str, offset: int, length: int,
-) -> tuple[Any, ...]:  # fmt: skip
+    url: str,
+    timestamp: str,
+    status: Any,
+    mime: Any,
+    languages: Any,
+    filename: str,
+    offset: int,
+    length: int,
+) -> tuple[Any, ...]:
+    """A row of SCHEMA from the fields as the index writes them; ValueError for what is none."""
     if not (len(timestamp) == 14 and timestamp.isascii() and timestamp.isdigit()):
         raise ValueError
     if not (abs(offset) < 1 << 63 and abs(length) < 1 << 63):
@@ -167,6 +174,7 @@ def _row(
 
 
 def _text(value: Any) -> str:
+    """As a string that is UTF-8: JSON may hold lone surrogates."""
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 

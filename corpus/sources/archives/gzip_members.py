@@ -17,13 +17,13 @@ from corpus.sources.archives.records import (
     parse_member,
 )
 from corpus.sources.archives.window import Window
+from corpus.web.http import ZlibError
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 PROBE_BYTES = 1 << 12
 FEXTRA = 4  # flag of a header with a field of up to 64 KiB
 FIRST_READ = 1 << 14  # most members are smaller: one read, one inflate
 NEXT_READ = 1 << 16
-ZlibError: type[Exception] = zlib_ng.error  # type: ignore[assignment]  # the stub says instance
 
 
 class _Unpacker:
@@ -64,11 +64,13 @@ class _Unpacker:
 
 
 def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
+    """Records and gaps of the gzip members that start in bytes [start, end)."""
     position = 0
     if start:
         find = partial(_next_gzip_member, window)
         position = range_start(start, end, find, partial(_member_end, window))
     while position < end:
+        # Nearly always a member is one whole record and another member follows: one step.
         unpack = _Unpacker(window, position)
         feed = _whole_member(unpack, max_block)
         usual = _one_record(feed.data, position, unpack.end - position)
@@ -76,15 +78,16 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
             yield usual
             position = unpack.end
             continue
-        records = parse_member(feed, position, max_block)
-        found = 0
-        held: Record | None = None  # one behind: the last record learns whether its member broke
-        for record in records:
+        # Else record by record, the last held back until it is known whether the member broke.
+        number = 0
+        held: Record | None = None
+        for record in parse_member(feed, position, max_block):
             if held is not None:
                 yield held
-            held, found = record, found + 1
+            held, number = record, number + 1
         while unpack.next():  # the member may hold padding after its last record
             pass
+        # Where the member ends: as it says, with the file, or at the next verified member.
         if unpack.end >= 0:
             after = unpack.end
         elif "file ends" in unpack.error:
@@ -94,12 +97,13 @@ def read_gzip(window: Window, start: int, end: int, max_block: int) -> Iterator[
             held = None
             yield Gap(position, after - position, unpack.error)
         if held is not None:
-            held.length = after - position if found == 1 else 0
+            held.length = after - position if number == 1 else 0
             held.cut = held.cut or unpack.end < 0
             yield held
         elif unpack.end >= 0 or "file ends" in unpack.error:
-            if not found and after > position:
+            if not number and after > position:
                 yield Gap(position, after - position, unpack.error or "no WARC record in member")
+        # What lies behind a member and is none (padding, garbage) is a gap of its own.
         position = after
         if position < end and window.read(position, 3) != GZIP_MAGIC:
             following = _next_gzip_member(window, position, window.size)
@@ -144,6 +148,7 @@ def _next_gzip_member(window: Window, start: int, stop: int) -> int:
 
 
 def _member_end(window: Window, position: int) -> int:
+    """Offset behind the member at `position`, -1 when it is damaged or cut."""
     unpack = _Unpacker(window, position)
     while unpack.next():
         pass

@@ -9,19 +9,17 @@ record.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
 
 import fsspec
-from zlib_ng import gzip_ng
 
 from corpus.sources.archives import warc
-from corpus.sources.archives.cdx import MAX_LINE, NUTCHWAX
-from corpus.sources.archives.gzip_members import ZlibError
+from corpus.sources.archives.cdx import MAX_LINE, NUTCHWAX, open_index
 from corpus.sources.archives.window import Window
-from corpus.sources.inputs import input_size, is_remote, open_input
+from corpus.sources.inputs import input_size, is_remote
+from corpus.web.http import ZlibError
 
 ENDINGS = (".cdxj", ".cdxj.gz", ".cdx", ".cdx.gz")
 PACKED = re.compile(r"\.(warc|wet)(\.gz|\.zst)?$", re.I)
@@ -30,6 +28,7 @@ TRIED = 4  # offsets the index names behind a cut, before that cut is left where
 
 def cuts(file: str, proposed: list[int]) -> list[int]:
     """The cuts between units, ascending, each where a record starts if an index beside says so."""
+    # The first index that is there; without inner cuts there is nothing to move.
     names = [file + ending for ending in ENDINGS]
     names += [PACKED.sub("", file) + ending for ending in ENDINGS]
     index = next((name for name in names if _exists(name)), "")
@@ -42,36 +41,33 @@ def cuts(file: str, proposed: list[int]) -> list[int]:
             _note(offset, proposed, named)
         if not is_remote(file):  # there a look would cost a block of 8 MiB each
             with Window(file) as window:
-                named = [[at for at in found if warc.record_at(window, at)] for found in named]
+                named = [[at for at in starts if warc.record_at(window, at)] for starts in named]
     except (OSError, EOFError, ZlibError):  # half an index, or none that can be read
         return proposed
-    moved = [found[0] if found else cut for cut, found in zip(inner, named, strict=True)]
+    moved = [starts[0] if starts else cut for cut, starts in zip(inner, named, strict=True)]
     return [proposed[0], *moved, proposed[-1]]
 
 
 def _note(offset: int, proposed: list[int], named: list[list[int]]) -> None:
+    """Keep an offset with the cut before it, if it is among the TRIED smallest of that cut."""
     width = proposed[1] - proposed[0] or 1
-    number = min(offset // width, len(proposed) - 2)  # the cuts lie (almost) evenly
-    while number > 0 and proposed[number] > offset:
-        number -= 1
-    while number < len(proposed) - 2 and proposed[number + 1] <= offset:
-        number += 1
-    if 0 < number <= len(named) and proposed[number] <= offset < proposed[number + 1]:
-        found = named[number - 1]
-        if offset not in found:
-            found.append(offset)
-            found.sort()
-            del found[TRIED:]
+    cut = min(offset // width, len(proposed) - 2)  # the cuts lie (almost) evenly
+    while cut > 0 and proposed[cut] > offset:
+        cut -= 1
+    while cut < len(proposed) - 2 and proposed[cut + 1] <= offset:
+        cut += 1
+    if 0 < cut <= len(named) and proposed[cut] <= offset < proposed[cut + 1]:
+        smallest = named[cut - 1]
+        if offset not in smallest:
+            smallest.append(offset)
+            smallest.sort()
+            del smallest[TRIED:]
 
 
 def offsets(index: str, name: str) -> Iterator[int]:
     """Offsets the index gives for the archive `name`; lines it cannot use are passed over."""
     letters = NUTCHWAX
-    with open_input(index) as raw:
-        stream = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        lines = gzip_ng.open(stream, "rb") if packed else stream
+    with open_index(index) as lines:
         while line := lines.readline(MAX_LINE):
             text = line.decode("utf-8", "replace").strip()
             if text.startswith("CDX "):
@@ -84,8 +80,8 @@ def offsets(index: str, name: str) -> Iterator[int]:
 
 def _json_place(line: str) -> tuple[str, int] | None:
     try:
-        about = json.loads(line[line.index("{") :])
-        return str(about.get("filename", "")), int(about["offset"])
+        capture = json.loads(line[line.index("{") :])
+        return str(capture.get("filename", "")), int(capture["offset"])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         return None
 

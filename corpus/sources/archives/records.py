@@ -28,6 +28,7 @@ class Record:
 
     @property
     def type(self) -> str:
+        """WARC-Type in lower case: response, conversion, revisit …; "" when there is none."""
         return self.headers.get("warc-type", "").lower()
 
 
@@ -82,6 +83,7 @@ class Feed:
         self.data, self.position = block + self.data[self.position :], 0
 
     def more(self) -> bool:
+        """Unpack the next bytes, letting go of those before `position`; False: there are none."""
         if self._unpack is None:
             return False
         chunk = self._unpack.next()
@@ -118,12 +120,14 @@ def parse_member(feed: Feed, offset: int, max_block: int) -> Iterator[Record]:
     part = 0
     parsed = _next_headers(feed)
     while parsed is not None:
+        # The block by its length; after a rewind a length beyond max_block is not believed again.
         headers, feed.position = parsed
         length, start = content_length(headers), feed.tell()
         if length < 0 or (feed.rewound and length > max_block):
             block, cut = b"", True
         else:
             block, cut = feed.take(length, max_block)
+        # The length lies if no record and no end follows it: then the next record tells.
         parsed = None if cut else _next_headers(feed)
         if cut or (parsed is None and feed.position < len(feed.data)):
             longer, parsed = _until_record(feed, start, block, max_block)
@@ -137,6 +141,7 @@ def _next_headers(feed: Feed) -> tuple[dict[str, str], int] | None:
     """Headers of the record that follows here, behind blank lines. None: there is none; `feed`
     then has bytes left if it is not the end.
     """
+    # Behind blank lines, of which a file of nothing else may hold gigabytes: they are let go.
     at = feed.position
     while True:
         while at < len(feed.data) and feed.data[at] in b"\r\n":
@@ -149,6 +154,7 @@ def _next_headers(feed: Feed) -> tuple[dict[str, str], int] | None:
         if not feed.more():
             feed.position = len(feed.data)
             return None
+    # The header block may go on in bytes not unpacked yet, as long as it still looks like one.
     while True:
         parsed = parse_headers(feed.data, at)
         if parsed is not None or not b"WARC/".startswith(feed.data[at : at + 5]):
@@ -164,11 +170,13 @@ def _until_record(
     """The block that began at byte `start` of the member, up to the next record or the end of the
     member and at most `max_block` bytes long; and the headers of that record.
     """
+    # Back to where the block began: from memory if all of it was kept, else by unpacking again.
     kept: bytes | None = None
     if feed.tell() - start == len(block):
         feed.put_back(block)
     elif not feed.rewind(start):  # another length far beyond: only what follows can be saved
         kept = block
+    # On to the next record; once max_block bytes are known the rest is only searched, not held.
     at = max(0, feed.position - 1)
     while True:
         at, parsed = find_record(feed.data, at)
@@ -223,9 +231,11 @@ def parse_headers(data: bytes, start: int) -> tuple[dict[str, str], int] | None:
 
 
 def content_length(headers: dict[str, str]) -> int:
+    """Content-Length in bytes, -1 when it is missing or no number."""
     text = headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
 def u32(data: bytes) -> int:
+    """The first four bytes as a little-endian number."""
     return int(struct.unpack_from("<I", data)[0])

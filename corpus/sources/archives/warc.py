@@ -30,7 +30,10 @@ __all__ = ["GZIP_MAGIC", "Gap", "Record", "looks_like_warc", "read"]
 
 
 def read(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
-    """Records and gaps whose member starts in [start, end). Never raises on any bytes."""
+    """Records and gaps whose member starts in bytes [start, end). Never raises on any bytes.
+
+    max_block: bytes of a block that are kept; what is longer comes cut.
+    """
     head = window.read(0, 4)
     if head[:3] == GZIP_MAGIC:
         yield from read_gzip(window, start, end, max_block)
@@ -59,17 +62,19 @@ def record_at(window: Window, offset: int) -> bool:
     if head[:3] == GZIP_MAGIC:
         return gzip_member_at(window, offset)
     if starts_zstd(head):
-        found = next(read_zstd(window, offset, offset + 1, 1 << 16), None)
-        return isinstance(found, Record) and found.offset == offset
+        record = next(read_zstd(window, offset, offset + 1, 1 << 16), None)
+        return isinstance(record, Record) and record.offset == offset
     return _headers_at(window, offset) is not None
 
 
 def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
+    # A unit that starts inside the file begins at the first record there, not at its first byte.
     position = 0
     if start:
         find = partial(_next_plain_record, window)
         position = range_start(start, end, find, partial(_behind_plain_record, window))
     while position < end:
+        # Two line ends stand behind a record; sloppy writers leave fewer or many more.
         head = window.read(position, PROBE_BYTES)
         blank = len(head) - len(head.lstrip(b"\r\n"))
         if blank == len(head):
@@ -80,12 +85,14 @@ def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterato
         position += blank
         if position >= end:
             return
+        # No header: the bytes up to the next believable one are lost, and said to be.
         parsed = _headers_at(window, position)
         if parsed is None:
             following = _next_plain_record(window, position + 1, window.size)
             yield Gap(position, following - position, "no WARC header")
             position = following
             continue
+        # The block, as long as Content-Length says if a record or the end follows there.
         headers, behind = parsed
         block_at = position + behind
         block_end, wrong = _block_end(window, block_at, content_length(headers))
@@ -97,6 +104,7 @@ def _read_plain(window: Window, start: int, end: int, max_block: int) -> Iterato
 
 
 def _headers_at(window: Window, position: int) -> tuple[dict[str, str], int] | None:
+    """Headers at `position` and their length; the usual 4 KiB first, then as far as they may go."""
     parsed = parse_headers(window.read(position, PROBE_BYTES), 0)
     return parsed or parse_headers(window.read(position, MAX_HEADER_BYTES), 0)
 
@@ -110,6 +118,7 @@ def _block_end(window: Window, start: int, length: int) -> tuple[int, bool]:
 
 
 def _behind_plain_record(window: Window, position: int) -> int:
+    """Offset behind the record at `position`, -1 when none can be read there."""
     parsed = _headers_at(window, position)
     if parsed is None:
         return -1
@@ -122,6 +131,7 @@ def _record_follows(window: Window, position: int) -> bool:
 
 
 def _next_plain_record(window: Window, start: int, stop: int) -> int:
+    """Offset of the first believable record in [start, stop), else `stop`."""
     position = window.find(b"\nWARC/", max(0, start - 1), stop)
     while position >= 0:
         # no header holds the needle, so that a file full of them is still read once

@@ -8,10 +8,12 @@ headers, so a worker can start anywhere and a frame of any size is unpacked piec
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, cast
 
 import zstandard
 
+from corpus.errors import one_line
 from corpus.sources.archives.boundaries import range_start
 from corpus.sources.archives.records import Feed, Gap, Record, parse_member, u32
 from corpus.sources.archives.window import Window
@@ -29,31 +31,33 @@ def starts_zstd(head: bytes) -> bool:
 
 
 def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[Record | Gap]:
+    """Records and gaps of the zstd frames that start in bytes [start, end)."""
     unpacker = _unpacker(window)
     position = 0
     if start:
-        position = range_start(
-            start, end, lambda a, b: _next_zstd_frame(window, a, b, unpacker),
-            lambda at: _zstd_frame_end(window, at)[0],
-        )  # fmt: skip
+        find = partial(_next_zstd_frame, window, unpacker=unpacker)
+        position = range_start(start, end, find, lambda at: _zstd_frame_end(window, at)[0])
     while position < end:
         after, reason = _zstd_frame_end(window, position)
         if reason == "skippable":
             position = after
             continue
+        # Its records, the last held back until it is known whether the frame broke. A frame cut by
+        # the end of the file is read as far as it goes.
         unpack = None
-        held: Record | None = None  # one behind: the last record learns whether its frame broke
-        found = 0
+        held: Record | None = None
+        number = 0
         if after >= 0 or reason == "cut":
             unpack = _Frame(window, position, after if after >= 0 else window.size, unpacker)
             for record in parse_member(Feed(unpack), position, max_block):
                 if held is not None:
                     yield held
-                held, found = record, found + 1
+                held, number = record, number + 1
             while unpack.next():  # to its checksum
                 pass
             reason = unpack.error or reason
-        if unpack is None or unpack.error or (after < 0 and not found):
+        # A damaged frame costs the bytes up to the next one that begins with a WARC record.
+        if unpack is None or unpack.error or (after < 0 and not number):
             after = _next_zstd_frame(window, position + 1, window.size, unpacker)
             yield Gap(position, after - position, f"zstd frame is damaged ({reason})")
         elif held is None:
@@ -61,7 +65,7 @@ def read_zstd(window: Window, start: int, end: int, max_block: int) -> Iterator[
         else:
             held.cut = held.cut or after < 0
             after = window.size if after < 0 else after
-            held.length = after - position if found == 1 else 0
+            held.length = after - position if number == 1 else 0
             yield held
         position = after
 
@@ -89,7 +93,7 @@ class _Frame:
         try:
             return self._reader.read1(PIECE)
         except (zstandard.ZstdError, MemoryError) as error:
-            self.error = " ".join(str(error).split())[:80]
+            self.error = one_line(error, 80)
             return b""
 
 
@@ -122,6 +126,7 @@ def _unpacker(window: Window) -> zstandard.ZstdDecompressor:
 
 def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
     """Offset behind the frame at `position` by walking its block headers, or (-1, reason)."""
+    # Frame header: magic, descriptor, window, dictionary id, size (RFC 8878, section 3.1.1).
     head = window.read(position, 18)
     if len(head) < 5:
         return -1, "cut"
@@ -134,18 +139,19 @@ def _zstd_frame_end(window: Window, position: int) -> tuple[int, str]:
     single = descriptor >> 5 & 1
     size = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
     at = position + 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + size
+    # Block headers of 3 bytes: last, type, length; an RLE block (type 1) holds a single byte.
     while True:
         block = window.read(at, 3)
         if len(block) < 3:
             return -1, "cut"
         word = block[0] | block[1] << 8 | block[2] << 16
-        last, kind, length = word & 1, word >> 1 & 3, word >> 3
-        if kind == 3:
+        last, block_type, length = word & 1, word >> 1 & 3, word >> 3
+        if block_type == 3:
             return -1, "reserved block type"
-        at += 3 + (1 if kind == 1 else length)
+        at += 3 + (1 if block_type == 1 else length)
         if at > window.size:
             return -1, "cut"
-        if last:
+        if last:  # then a checksum of 4 bytes, if the descriptor says so
             at += 4 if descriptor >> 2 & 1 else 0
             return (at, "") if at <= window.size else (-1, "cut")
 

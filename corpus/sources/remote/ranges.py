@@ -67,6 +67,8 @@ def fetch_all(places: list[Place], settings: FetchSettings) -> Iterator[bytes | 
     `places` must be sorted by (file, first byte). At most `connections` + 1 answers of 8 MiB (or
     one longer range) are held.
     """
+    # At most `connections` + 1 requests are out, and the oldest is waited for: so the order holds
+    # and a slow answer does not let the others pile up in memory.
     requests = join(places, settings.gap_kib << 10)
     fetcher = _Fetcher(settings)
     waiting: deque[tuple[list[Place], Future[bytes | Failure]]] = deque()
@@ -78,7 +80,7 @@ def fetch_all(places: list[Place], settings: FetchSettings) -> Iterator[bytes | 
                 yield from _shares(*waiting.popleft())
         while waiting:
             yield from _shares(*waiting.popleft())
-    finally:
+    finally:  # also when the reader breaks off: threads that rest or read give up at once
         fetcher.stop.set()
         pool.shutdown(cancel_futures=True)
         fetcher.close()
@@ -102,6 +104,7 @@ def join(places: list[Place], gap: int) -> Iterator[list[Place]]:
 
 
 def _span(request: list[Place]) -> Place:
+    """The one range that covers the places of a request."""
     return request[0][0], request[0][1], max(behind for _, _, behind in request)
 
 
@@ -127,6 +130,7 @@ class _Fetcher:
         self.stop = threading.Event()
 
     def close(self) -> None:
+        """Close all connections."""
         for pool in self._pools.values():
             pool.clear()
 
@@ -154,6 +158,7 @@ class _Fetcher:
         if attempt:
             full = min(MAX_PAUSE, self._settings.backoff_s * 2.0 ** min(attempt - 1, 30))
             pause = full * random.uniform(0.5, 1.0)
+        # Retry-After of any thread holds for all: they ask the same server.
         with self._lock:
             asked = self._not_before - time.monotonic()
         if max(pause, asked) > 0:
@@ -175,9 +180,13 @@ class _Fetcher:
         }
         try:
             response = self._pool(url).request(
-                "GET", url, headers=headers, preload_content=False, retries=NO_RETRY,
+                "GET",
+                url,
+                headers=headers,
+                preload_content=False,
+                retries=NO_RETRY,
                 timeout=urllib3.Timeout(connect=min(wait, 20.0), read=wait),
-            )  # fmt: skip
+            )
         except (HTTPError, ValueError, OSError) as error:
             raise FetchError(_words(error), isinstance(error, ValueError)) from error
         try:
@@ -189,6 +198,8 @@ class _Fetcher:
             response.release_conn()
 
     def _answer(self, response: urllib3.BaseHTTPResponse, start: int, stop: int) -> bytes:
+        """The bytes of an answer by its status; FetchError for all but 206, 200 and 416."""
+        # Only an answer that says which bytes it holds, and holds as many, is believed.
         status = response.status
         if status == 206:
             header = response.headers.get("Content-Range", "")
@@ -291,8 +302,8 @@ def _words(error: BaseException) -> str:
         (ReadTimeoutError, "no answer in time"),
         (SSLError, "no trusted TLS connection"),
     )
-    for kind, words in known:
-        if isinstance(error, kind):
+    for cause, words in known:
+        if isinstance(error, cause):
             return words
     if isinstance(error, HTTPError | OSError):
         return f"the connection broke ({type(error).__name__})"

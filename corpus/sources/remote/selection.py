@@ -18,18 +18,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 from corpus.folder.commit import ROWS_PER_GROUP, commit_parquet
 from corpus.folder.folder import Folder
+from corpus.folder.sql import quoted
 from corpus.settings import CcindexSettings
 from corpus.sources.archives import cdx
 from corpus.sources.inputs import is_remote, open_input
 
 COLUMNS = ("url", "warc_filename", "warc_record_offset", "warc_record_length")
 SCHEMA = pa.schema(
-    [("url", pa.string()), ("warc_filename", pa.string()), ("offset", pa.int64()),
-     ("length", pa.int64())]
-)  # fmt: skip
+    [
+        ("url", pa.string()),
+        ("warc_filename", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+    ]
+)
 MEMORY = "2GB"  # of DuckDB; what does not fit spills beside the selection
 THREADS = 4
 
@@ -43,29 +48,33 @@ def write(indexes: list[str], wanted: CcindexSettings, folder: Folder) -> int:
     shutil.rmtree(selection.parent, ignore_errors=True)
     spill = selection.parent / "spill"
     spill.mkdir(parents=True)
-    about = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
-    options: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY,
-                               "temp_directory": str(spill)}  # fmt: skip
+    counts = {"index_files": len(indexes), "index_lines_unreadable": 0, "repeated": 0}
+    options: dict[str, Any] = {
+        "threads": THREADS,
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill),
+    }
+    # Sorted by DuckDB, which spills beside the selection, then thinned out and cut as a stream.
     try:
         with duckdb.connect(config=options) as database:
             database.execute("SET TimeZone = 'UTC'")
-            tables = _tables(database, indexes, wanted, spill, about)
+            tables = _tables(database, indexes, wanted, spill, counts)
             rows = database.sql(_query(tables, wanted)).to_arrow_reader(ROWS_PER_GROUP)
-            batches = _evenly(_without_repeats(rows, about), ROWS_PER_GROUP)
-            _, about["records"] = folder.commit_parquet(selection, SCHEMA, batches)
+            batches = _evenly(_without_repeats(rows, counts), ROWS_PER_GROUP)
+            _, counts["records"] = folder.commit_parquet(selection, SCHEMA, batches)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        words = " ".join(str(error).split())[:200]
-        raise RunError(f"the index cannot be queried: {words}") from error
+        raise RunError(f"the index cannot be queried: {one_line(error, 200)}") from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
-    folder.commit_json(selection.with_suffix(".json"), about)
-    return about["records"]
+    folder.commit_json(selection.with_suffix(".json"), counts)
+    return counts["records"]
 
 
 def _tables(
-    database: Any, indexes: list[str], wanted: CcindexSettings, spill: Path, about: dict[str, int]
+    database: Any, indexes: list[str], wanted: CcindexSettings, spill: Path, counts: dict[str, int]
 ) -> list[str]:
     """SQL table expressions over the index files; CDX files become Parquet in `spill` first."""
+    # Told apart by their first bytes: names of index files follow no rule.
     parquet: list[str] = []
     others: list[str] = []
     for path in indexes:
@@ -76,6 +85,7 @@ def _tables(
     tables = [_parquet(database, path, number) for number, path in enumerate(parquet)]
     for path in parquet:
         _check_columns(path, wanted)
+    # CDX lines become Parquet with the columns of Common Crawl, so that one query serves both.
     for number, path in enumerate(others):
         reader = cdx.Reader(path, wanted.languages)
         file = spill / f"{number:05d}.parquet"
@@ -85,7 +95,7 @@ def _tables(
                 f"{path} tells no languages: take all with --set ccindex.languages= "
                 "and let harvest find the Japanese pages"
             )
-        about["index_lines_unreadable"] += reader.unreadable
+        counts["index_lines_unreadable"] += reader.unreadable
         tables.append(_parquet(database, str(file), -1))
     if not tables:
         raise UsageError(f"no index files in {', '.join(indexes)[:200]}")
@@ -95,7 +105,7 @@ def _tables(
 def _parquet(database: Any, path: str, number: int) -> str:
     """A table expression: DuckDB reads local files itself, others through Arrow and fsspec."""
     if not is_remote(path):
-        return f"read_parquet({_sql(path.removeprefix('file://'))}, hive_partitioning=false)"
+        return f"read_parquet({quoted(path.removeprefix('file://'))}, hive_partitioning=false)"
     fs, key = fsspec.core.url_to_fs(path)
     from pyarrow import dataset  # here: it brings pandas where that is installed
 
@@ -151,36 +161,34 @@ def _query(tables: list[str], wanted: CcindexSettings) -> str:
 
 
 def _filters(wanted: CcindexSettings) -> list[str]:
-    found = []
+    """A condition for each setting that selects; all must hold."""
+    conditions = []
     if wanted.languages:
         codes = [code for code in wanted.languages if code != cdx.UNKNOWN]
-        tests = [f"list_has_any(string_split(content_languages, ','), {_sql(codes)})"]
+        tests = [f"list_has_any(string_split(content_languages, ','), {quoted(codes)})"]
         if cdx.UNKNOWN in wanted.languages:
             tests.append("content_languages IS NULL OR content_languages = ''")
-        found.append(f"({' OR '.join(tests)})")
+        conditions.append(f"({' OR '.join(tests)})")
     if wanted.hosts:
         tests = []
         for host in map(_ascii_host, wanted.hosts):
-            tests += [f"url_host_name = {_sql(host)}", f"suffix(url_host_name, {_sql('.' + host)})"]
-        found.append(f"({' OR '.join(tests)})")
+            tests += [
+                f"url_host_name = {quoted(host)}",
+                f"suffix(url_host_name, {quoted('.' + host)})",
+            ]
+        conditions.append(f"({' OR '.join(tests)})")
     if wanted.since:
-        found.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {_sql(wanted.since)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) >= TIMESTAMP {quoted(wanted.since)}")
     if wanted.until:
-        found.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {_sql(wanted.until)}")
+        conditions.append(f"TRY_CAST(fetch_time AS TIMESTAMP) < TIMESTAMP {quoted(wanted.until)}")
     if wanted.status:
         codes = [str(int(code)) for code in wanted.status]
-        found.append(f"TRY_CAST(fetch_status AS INTEGER) IN ({', '.join(codes)})")
+        conditions.append(f"TRY_CAST(fetch_status AS INTEGER) IN ({', '.join(codes)})")
     if wanted.mimes:
         # What was never detected may be a page: harvest looks at its bytes.
-        mimes = ", ".join(map(_sql, wanted.mimes))
-        found.append(f"(content_mime_detected IN ({mimes}) OR content_mime_detected IS NULL)")
-    return found
-
-
-def _sql(value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_sql, value)) + "]::VARCHAR[]"
-    return "'" + value.replace("'", "''") + "'"
+        mimes = ", ".join(map(quoted, wanted.mimes))
+        conditions.append(f"(content_mime_detected IN ({mimes}) OR content_mime_detected IS NULL)")
+    return conditions
 
 
 def _ascii_host(host: str) -> str:
@@ -192,18 +200,25 @@ def _ascii_host(host: str) -> str:
         raise UsageError(f"ccindex.hosts: {host!r} is no host name") from error
 
 
-def _without_repeats(rows: pa.RecordBatchReader, about: dict[str, int]) -> Iterator[pa.RecordBatch]:
+def _without_repeats(
+    rows: pa.RecordBatchReader, counts: dict[str, int]
+) -> Iterator[pa.RecordBatch]:
     """The sorted rows, each place once: two indexes may name the same record."""
+    # A row is a repetition if its place is that of the row before it, also across two batches.
     last: tuple[Any, Any] = (None, None)
     for batch in rows:
         file, start = batch.column(1), batch.column(2)
-        before = [pa.concat_arrays([pa.array([value], column.type), column[:-1]])
-                  for value, column in zip(last, (file, start), strict=True)]  # fmt: skip
+        before = [
+            pa.concat_arrays([pa.array([value], column.type), column[:-1]])
+            for value, column in zip(last, (file, start), strict=True)
+        ]
         same = pc.and_(pc.equal(file, before[0]), pc.equal(start, before[1])).fill_null(False)
-        about["repeated"] += pc.sum(same).as_py() or 0
+        counts["repeated"] += pc.sum(same).as_py() or 0
         last = (file[-1].as_py(), start[-1].as_py())
         kept = batch.filter(pc.invert(same))
-        columns = [c.cast(f.type) for c, f in zip(kept.columns, SCHEMA, strict=True)]
+        columns = [
+            column.cast(field.type) for column, field in zip(kept.columns, SCHEMA, strict=True)
+        ]
         yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 

@@ -91,9 +91,9 @@ def licence_class(url: str) -> str:
     if match is None:
         pdl = _PDL.match(url)
         return f"PDL-{pdl[1] or '1.0'}" if pdl else ""
-    kind, version, port, public, public_version, _ = match.groups()
-    if kind:
-        return f"CC-{kind}-{version}".upper() + (f"-{port.upper()}" if port else "")
+    terms, version, port, public, public_version, _ = match.groups()
+    if terms:
+        return f"CC-{terms}-{version}".upper() + (f"-{port.upper()}" if port else "")
     if public:
         return f"{'CC0' if public.lower() == 'zero' else 'PDM'}-{public_version}"
     return "CC-PDDC"
@@ -101,14 +101,14 @@ def licence_class(url: str) -> str:
 
 def directives_for_all(robots: Sequence[str]) -> set[str]:
     """Names of the recorded directives that hold for every robot or for an AI crawler."""
-    found = set()
+    names = set()
     for said in robots:
         agent, colon, directive = said.partition(": ")
         if not colon or agent in ROBOTS_DIRECTIVES:  # `unavailable_after: 2024-06-25`
-            found.add(agent)
+            names.add(agent)
         elif agent in _AI_AGENTS:
-            found.add(directive.partition(": ")[0])
-    return found
+            names.add(directive.partition(": ")[0])
+    return names
 
 
 def is_reserved(visible: str) -> bool:
@@ -141,11 +141,12 @@ def _directives(agent: str, value: str) -> Iterator[str]:
     """Directives of one header or <meta>. An agent holds until the next one is named (Google's
     rule), but noai and noimageai are only its own when they stand right behind it: two headers
     arrive here as one line, and an opt-out must not be lost to the robot of another line."""
+    # Dates first: they hold commas and colons, which separate everything else.
     value, whose = value.lower()[:2000], agent
     if "unavailable_after" in value:
-        for found in _UNTIL.finditer(value):
-            robot = _agent(found[1] or "") or agent
-            yield _said(robot, f"unavailable_after{_date(found[2])}")
+        for until in _UNTIL.finditer(value):
+            robot = _agent(until[1] or "") or agent
+            yield _said(robot, f"unavailable_after{_date(until[2])}")
         value = _UNTIL.sub("", value)
     for part in value.split(","):
         head, colon, rest = part.partition(":")
@@ -195,9 +196,9 @@ def _licence_url(
             return href
     for block in jsonld:
         if '"license"' in block:
-            found = _jsonld_licence(block[:MAX_JSON])
-            if found:
-                return found
+            url = _jsonld_licence(block[:MAX_JSON])
+            if url:
+                return url
     for name in _DUBLIN_CORE:
         if first(meta, name).startswith(("http:", "https:")):
             return first(meta, name)
@@ -217,6 +218,7 @@ def _jsonld_licence(block: str) -> str:
     except (ValueError, RecursionError):
         match = _JSON_LICENCE.search(text.replace("\\/", "/"))
         return match[1] if match else ""
+    # Breadth first through lists and graphs, 1,000 nodes at most: a page may be made to exhaust us.
     for item in waiting:
         if isinstance(item, list):
             waiting += item[:50]

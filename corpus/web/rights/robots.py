@@ -52,20 +52,21 @@ class Group:
     usage: tuple[tuple[Pattern, dict[str, bool]], ...]
 
     def allows(self, path: bytes) -> bool:
+        """Whether the path may be fetched: the longest matching rule decides, none allows."""
         return next((allowed for allowed, rule in self.access if rule.matches(path)), True)
 
     def preferences(self, path: bytes) -> dict[str, bool]:
         """Labels of the longest matching lines; of equal lines a refusal wins (vocab 5.1)."""
-        found: dict[str, bool] = {}
+        preferences: dict[str, bool] = {}
         size = -1
         for rule, labels in self.usage:
             if rule.size < size:
                 break
             if rule.matches(path):
                 size = rule.size
-                for label, yes in labels.items():
-                    found[label] = found.get(label, True) and yes
-        return dict(sorted(found.items()))
+                for label, allowed in labels.items():
+                    preferences[label] = preferences.get(label, True) and allowed
+        return dict(sorted(preferences.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,20 +103,24 @@ class Policy:
         """Preferences by label (`train-ai`, `search`, …) for this URL over all agents of the list
         and "*": False where any of them is refused, absent where nothing is said."""
         path = _path(url)
-        found: dict[str, bool] = {}
+        preferences: dict[str, bool] = {}
         groups = [self.groups.get("*"), *map(self._group, self.agents)]
         for group in dict.fromkeys(g for g in groups if g is not None):
-            for label, yes in group.preferences(path).items():
-                found[label] = found.get(label, True) and yes
-        return dict(sorted(found.items()))
+            for label, allowed in group.preferences(path).items():
+                preferences[label] = preferences.get(label, True) and allowed
+        return dict(sorted(preferences.items()))
 
     def media(self) -> list[str]:
         """Media types of ai.txt (keys of MEDIA) that are refused to any agent or to all."""
         groups = list(self.groups.values())
         return [
-            kind
-            for kind, extensions in MEDIA.items()
-            if any(not g.allows(b"/x." + e.encode()) for g in groups for e in extensions)
+            medium
+            for medium, extensions in MEDIA.items()
+            if any(
+                not group.allows(b"/x." + extension.encode())
+                for group in groups
+                for extension in extensions
+            )
         ]
 
     def _group(self, agent: str) -> Group | None:
@@ -124,6 +129,7 @@ class Policy:
 
 def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
     """The rules of a robots.txt or ai.txt for these agents. Any bytes are accepted."""
+    # Lines in order: agents open a group, rules fill it; groups of one agent are merged (RFC 9309).
     wanted = {_token(agent) for agent in agents} | {"*"}
     access: dict[str, dict[tuple[bytes, bool], None]] = {}
     usage: dict[str, list[tuple[bytes, dict[str, bool]]]] = {}
@@ -149,6 +155,7 @@ def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
         open_group = False
         for token in current if value else ():
             access[token][(_pattern(value), key == "allow")] = None
+    # Agents with equal rules share one group: a list of 30 crawlers is answered once.
     patterns: dict[bytes, Pattern] = {}
     merged: dict[Any, Group] = {}
     groups = {}
@@ -159,7 +166,10 @@ def parse(body: bytes, agents: tuple[str, ...] = AI_CRAWLERS) -> Policy:
         if identity not in merged:
             merged[identity] = Group(
                 tuple((allow, patterns.setdefault(p, Pattern(p))) for p, allow in rules),
-                tuple((Pattern(p), e) for p, e in sorted(lines, key=lambda x: -len(x[0]))),
+                tuple(
+                    (Pattern(p), labels)
+                    for p, labels in sorted(lines, key=lambda line: -len(line[0]))
+                ),
             )
         groups[token] = merged[identity]
     return Policy(agents, groups)
@@ -184,8 +194,8 @@ def _strip(line: bytes) -> bytes:
     """Without white space at the ends. Linear: a run in the middle is looked at from behind."""
     first = _BEFORE.match(line)
     line = line[first.end() :] if first else line
-    found = _AFTER.search(line, max(0, len(line) - 256))
-    return line[: found.start()] if found else line
+    last = _AFTER.search(line, max(0, len(line) - 256))
+    return line[: last.start()] if last else line
 
 
 def _token(agent: str) -> str:
@@ -194,8 +204,8 @@ def _token(agent: str) -> str:
     agent = agent.strip().lower()
     if agent.startswith("*") and (len(agent) == 1 or agent[1].isspace()):
         return "*"
-    found = _TOKEN.match(agent)
-    return found[0] if found else ""
+    token = _TOKEN.match(agent)
+    return token[0] if token else ""
 
 
 def _preferences(value: bytes) -> tuple[bytes, dict[str, bool]]:

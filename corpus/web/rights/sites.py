@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -29,11 +29,15 @@ ROW = pa.schema(
     ]
 )
 _NAMES = {
-    "/robots.txt": "robots", "/ai.txt": "ai", "/.well-known/ai.txt": "ai",
+    "/robots.txt": "robots",
+    "/ai.txt": "ai",
+    "/.well-known/ai.txt": "ai",
     "/.well-known/tdmrep.json": "tdm",
-}  # fmt: skip
+}
 FILES = ("/robots.txt", "/ai.txt", "/.well-known/tdmrep.json")  # how their addresses end
 MAX_RULES = 10_000  # of a tdmrep.json
+PARSED_KEPT = 1000  # files
+T = TypeVar("T")
 
 
 def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, Any] | None:
@@ -54,15 +58,16 @@ def row(url: str, captured: str, body: bytes, status: int = 200) -> dict[str, An
 
 
 def _instant(text: str) -> str:
+    """UTC, ISO 8601 with microseconds, so that instants compare as texts; "" when it is none."""
     try:
         if re.fullmatch(r"[0-9]{14}", text):
-            found = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            moment = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         else:
-            found = datetime.fromisoformat(text)
-            found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return ""
-    return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,13 @@ class Site:
         tdm = self._files.get((parts.origin, "tdm"))
         if robots is None and ai is None and tdm is None:
             return None
-        policies = [self._policy(found[1]) for found in (robots, ai) if found]
+        # Any file that refuses decides: robots.txt and ai.txt are two ways to say one thing.
+        policies = [self._policy(copy[1]) for copy in (robots, ai) if copy]
         refused = {agent for policy in policies for agent in policy.disallowed(url)}
         usage: dict[str, bool] = {}
         for policy in policies:
-            for label, yes in policy.usage(url).items():
-                usage[label] = usage.get(label, True) and yes
+            for label, allowed in policy.usage(url).items():
+                usage[label] = usage.get(label, True) and allowed
         reserved, policy_url = self._reservation(tdm[1], parts.path) if tdm else (None, "")
         if reserved is not None:
             usage["tdm"] = usage.get("tdm", True) and not reserved
@@ -137,25 +143,26 @@ class Site:
         )
 
     def _policy(self, body: bytes) -> Policy:
-        """Parsed when needed, the last 1,000 kept: many hosts share one file, few are in use."""
-        policy = self._parsed.pop(body, None) or parse(body, self._agents)
-        self._parsed[body] = policy
-        if len(self._parsed) > 1000:
-            self._parsed.popitem(last=False)
-        return policy
+        """Parsed when needed: many hosts share one file, and few are in use at a time."""
+        return _cached(self._parsed, body, lambda: parse(body, self._agents))
 
     def _reservation(self, body: bytes, path: bytes) -> tuple[bool | None, str]:
         """(reserved, policy) of the first rule of a tdmrep.json that matches the path."""
-        rules = self._reservations.pop(body, None)
-        if rules is None:
-            rules = tdm_rules(body)
-        self._reservations[body] = rules
-        if len(self._reservations) > 1000:
-            self._reservations.popitem(last=False)
+        rules = _cached(self._reservations, body, lambda: tdm_rules(body))
         return next(
             ((reserved, policy) for rule, reserved, policy in rules if rule.matches(path or b"/")),
             (None, ""),
         )
+
+
+def _cached(cache: OrderedDict[bytes, T], body: bytes, read: Callable[[], T]) -> T:
+    """`read()` of a file's bytes; the last PARSED_KEPT are kept, the one used now as the newest."""
+    if body not in cache:
+        cache[body] = read()
+        if len(cache) > PARSED_KEPT:
+            cache.popitem(last=False)
+    cache.move_to_end(body)
+    return cache[body]
 
 
 Reservation = tuple[Pattern, bool, str]
@@ -165,11 +172,11 @@ def tdm_rules(body: bytes) -> list[Reservation]:
     """(path pattern, reserved, policy) of the rules of a tdmrep.json, in their order; what is no
     rule is left out. W3C TDMRep community report 2024, section 6.1; any bytes are accepted."""
     try:
-        found = json.loads(body.decode("utf-8-sig", "replace"))
+        listed = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         return []
     rules: list[Reservation] = []
-    for entry in found[:MAX_RULES] if isinstance(found, list) else [found]:
+    for entry in listed[:MAX_RULES] if isinstance(listed, list) else [listed]:
         if not isinstance(entry, dict) or not isinstance(entry.get("location"), str):
             continue
         claim, policy = entry.get("tdm-reservation"), entry.get("tdm-policy")

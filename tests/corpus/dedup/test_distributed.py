@@ -106,7 +106,7 @@ def test_an_exchange_gives_the_labels_of_one_machine(
         pq.write_table(table, tmp_path / f"d{k}.parquet", row_group_size=16)
         signed.append(tmp_path / f"s{k}.parquet")
         cluster.sign(tmp_path / f"d{k}.parquet", signed[-1], options)
-    plan = exchange.plan(signed, tmp_path / "exchange", ranges, options)
+    plan = exchange.prepare(signed, tmp_path / "exchange", ranges, options)
     list(in_any_order(exchange.scatter, [(plan, k) for k in range(files)]))
     list(in_any_order(exchange.candidates, [(plan, r) for r in range(ranges)]))
     list(in_any_order(exchange.ship, [(plan, r) for r in range(ranges)]))
@@ -222,7 +222,7 @@ def test_empty_key_ranges_and_files_are_no_error(tmp_path: Path) -> None:
         pq.write_table(pa.table(columns), tmp_path / f"d{name}.parquet")
         signed.append(tmp_path / f"s{name}.parquet")
         cluster.sign(tmp_path / f"d{name}.parquet", signed[-1], options)
-    plan = exchange.plan(signed, tmp_path / "exchange", 16, options)
+    plan = exchange.prepare(signed, tmp_path / "exchange", 16, options)
     list(in_any_order(exchange.scatter, [(plan, k) for k in range(3)]))
     for step in (exchange.candidates, exchange.ship, exchange.verify):
         list(in_any_order(step, [(plan, k) for k in range(16)]))
