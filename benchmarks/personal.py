@@ -30,8 +30,8 @@ from filter_texts import documents  # noqa: E402
 from test_personal import AFTER, BEFORE, MAKERS  # noqa: E402
 
 from corpus.config import Settings  # noqa: E402
+from corpus.sources.kinds import items_of  # noqa: E402
 from corpus.sources.plan import units  # noqa: E402
-from corpus.sources.table import items_of  # noqa: E402
 from corpus.stages.document import document  # noqa: E402
 from filters.personal import KINDS, apply, find  # noqa: E402
 

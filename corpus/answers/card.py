@@ -17,6 +17,7 @@ from corpus.folder.sql import quoted
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 from filters.personal import KINDS, policies
+from filters.placeholders import PLACEHOLDERS
 
 TOP = 10  # rows of a top list
 
@@ -223,6 +224,7 @@ def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
 
 
 def _personal_lines(facts: dict[str, Any]) -> list[str]:
+    phone = PLACEHOLDERS["phone"]
     classes = facts.get("personal")
     if not classes:
         return []
@@ -230,8 +232,8 @@ def _personal_lines(facts: dict[str, Any]) -> list[str]:
         "",
         "## Personal data / 個人情報",
         "",
-        "Masked places hold a placeholder such as 〈電話番号〉; what is only detected stands as it "
-        "was. / `mask` は〈電話番号〉などへの置換、`detect` は計数のみ。",
+        f"Masked places hold a placeholder such as {phone}; what is only detected stands as it "
+        f"was. / `mask` は{phone}などへの置換、`detect` は計数のみ。",
         "",
         "| class | policy | documents | places |",
         "|---|---|---:|---:|",

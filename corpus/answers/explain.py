@@ -15,8 +15,8 @@ from corpus.folder.layout import Layout
 from corpus.folder.schema import document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
+from corpus.sources.kinds import items_of
 from corpus.sources.plan import units
-from corpus.sources.table import items_of
 from corpus.stages.document import Reject, document
 
 ORIGIN = [

@@ -14,7 +14,7 @@ import typer
 
 from corpus import __version__
 from corpus.cli import build, change, classifier, profiles, reports
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, one_line
 
 app = typer.Typer(
     help="Inaho: Japanese pre-training corpora from web archives and files.",
@@ -43,10 +43,8 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        words = " ".join(str(error).split())[:300]
-        print(
-            f"error: {type(error).__name__}: {words} (a bug: --debug shows where)", file=sys.stderr
-        )
+        words = f"{type(error).__name__}: {one_line(error, 300)}"
+        print(f"error: {words} (a bug: --debug shows where)", file=sys.stderr)
         raise SystemExit(1) from None
 
 

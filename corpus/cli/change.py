@@ -105,9 +105,9 @@ def decontaminate(
 @index_app.command()
 def info(index: IndexFolder, as_json: Json = False) -> None:
     """What an index holds: crawls, documents, clusters, takedowns, bytes."""
-    from corpus.dedup.index import about
+    from corpus.dedup import index as indexes
 
-    facts = about(index)
+    facts = indexes.facts(index)
     if as_json:
         print_json(facts)
         return

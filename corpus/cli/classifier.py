@@ -189,7 +189,8 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
 
 def _score_files(target: str, classifier: Any, out: Path | None, column: str) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from corpus.folder.commit import commit_parquet
 
     rows: dict[str, list[Any]] = {"source_file": [], "source_offset": [], "url": [], "score": []}
     with _progress() as note:
@@ -206,10 +207,8 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
             pa.array(cells, data_type)
             for cells, data_type in zip(rows.values(), types, strict=True)
         ]
-        try:
-            pq.write_table(pa.Table.from_arrays(arrays, list(rows)), out)
-        except OSError as error:
-            raise RunError(f"cannot write {out}: {error.strerror or error}") from error
+        table = pa.Table.from_arrays(arrays, list(rows))
+        commit_parquet(out, table.schema, table)
 
 
 def _scored(
@@ -269,8 +268,8 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
     """(item, text) of every readable document of a file or folder, as `corpus build` reads them."""
     from corpus.config import set_key
     from corpus.settings import Settings
+    from corpus.sources.kinds import items_of
     from corpus.sources.plan import units
-    from corpus.sources.table import items_of
     from corpus.stages.document import document
     from corpus.web.charset import decode, gate
 

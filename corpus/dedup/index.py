@@ -218,7 +218,7 @@ def settings_of(path: Path) -> DedupSettings:
     raise UsageError(f"{path} is no index of crawls: `corpus dedup DIR --against … --update`")
 
 
-def about(path: Path) -> dict[str, Any]:
+def facts(path: Path) -> dict[str, Any]:
     """{generation, documents, clusters, removed, bytes, segments: [{generation, documents,
     removed}]} of an index."""
     index = open_index(path, settings_of(path))

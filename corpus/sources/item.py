@@ -11,7 +11,7 @@ class Unit:
     """A part of the input that one worker reads: a byte or row range of a file, or whole files."""
 
     index: int  # position in the plan; names the unit's outputs
-    kind: str  # a key of corpus.sources.table.SOURCES
+    kind: str  # a key of corpus.sources.kinds.SOURCES
     files: tuple[str, ...]  # as named on the command line
     start: int = 0  # first byte (row) of the range
     end: int = -1  # behind the last one; -1: the whole file

@@ -13,7 +13,7 @@ from corpus.folder.folder import Folder
 from corpus.settings import MIB, Settings
 from corpus.sources.inputs import input_size, is_remote
 from corpus.sources.item import Unit
-from corpus.sources.table import SOURCES, kind_of
+from corpus.sources.kinds import SOURCES, kind_of
 
 FILES_PER_UNIT = 512  # of html and text folders
 

@@ -1,6 +1,6 @@
 """What a source is: a kind of input, how its files are known, cut and read.
 
-A new kind is one file with `SOURCE = Source(…)` and one line in `corpus.sources.table`.
+A new kind is one file with `SOURCE = Source(…)` and one line in `corpus.sources.kinds`.
 """
 
 from __future__ import annotations

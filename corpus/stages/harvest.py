@@ -21,7 +21,7 @@ from corpus.folder.ledger import Ledger
 from corpus.folder.schema import DOCUMENT, document_id
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
-from corpus.sources.table import items_of
+from corpus.sources.kinds import items_of
 from corpus.stages.clean import clean, error_text, ledger_key, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import Job

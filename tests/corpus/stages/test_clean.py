@@ -17,8 +17,8 @@ from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.ledger import Ledger
 from corpus.settings import Settings
+from corpus.sources.kinds import items_of
 from corpus.sources.plan import units
-from corpus.sources.table import items_of
 from corpus.stages import books, harvest
 from corpus.stages.clean import CleanSettings, clean
 from corpus.stages.document import document
