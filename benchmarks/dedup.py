@@ -182,7 +182,7 @@ def whole(count: int = 100_000, few: int = 1000) -> None:
             stage.sign(documents, signed, SETTINGS)
             took["Inaho sign"] = time.process_time() - start
             start = time.process_time()
-            counts = stage.cluster([signed], Layout(folder), SETTINGS)
+            counts = stage.find_duplicates([signed], Layout(folder), SETTINGS)
             took["Inaho cluster"] = time.process_time() - start
         print(counts, "\n")
         rows, ours = _steps(took, count, "Inaho, both")

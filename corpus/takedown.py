@@ -120,7 +120,7 @@ def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -
     against = Path(settings.dedup.against) if settings.dedup.against else None
     gone = {index: np.unique(rows) for index, rows in taken.items()}
     memory = settings.dedup.memory_mib << 20
-    cluster.cluster(signatures, out, settings.dedup, memory, against, taken=gone)
+    cluster.find_duplicates(signatures, out, settings.dedup, memory, against, taken=gone)
 
 
 def _dropped(layout: Layout) -> pa.Table:

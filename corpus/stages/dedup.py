@@ -68,14 +68,14 @@ def _cluster(job: Job, signatures: list[Path], taken: dict[int, Any]) -> dict[st
     """Cluster on the machines of the engine, or here; a crawl with an index always here."""
     folder, layout, settings = job.folder, job.folder.layout, job.settings.dedup
     if job.engine.distributed and not settings.against:
-        return spread.cluster(
+        return spread.find_duplicates(
             signatures, layout, settings, layout.exchange, job.engine.map, taken,
             write=folder.commit_parquet,
         )  # fmt: skip
     shutil.rmtree(layout.exchange, ignore_errors=True)  # of a build begun on a cluster
     index = Folder(Path(settings.against)) if settings.against else None
     with index.lock() if index and job.update else contextlib.nullcontext():
-        return cluster.cluster(
+        return cluster.find_duplicates(
             signatures, layout, settings, settings.memory_mib << 20,
             index.path if index else None, job.update, taken, folder.commit_parquet,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The stage dedup on the workers of an engine: the bytes of corpus.dedup.local.cluster.cluster.
+"""The stage dedup on the workers of an engine: the bytes of `find_duplicates` on one machine.
 
     exchange    keys, candidates, texts, verified edges       (corpus.dedup.distributed.exchange)
     components  labels by sure links and by all links         (corpus.dedup.distributed.components)
@@ -72,7 +72,7 @@ OUTCOME = pa.schema(
 Map = Callable[[Callable[[Any], Any], Sequence[Any], str], Iterable[tuple[Any, Any]]]
 
 
-def cluster(
+def find_duplicates(
     signatures: list[Path],
     out: Layout,
     settings: DedupSettings,
@@ -82,7 +82,7 @@ def cluster(
     per_block: int = DOCUMENTS_PER_BLOCK,
     write: CommitParquet = commit_parquet,
 ) -> dict[str, int]:
-    """What corpus.dedup.local.cluster.cluster does without an index, by units of work.
+    """What corpus.dedup.local.cluster.find_duplicates does without an index, by units of work.
 
     `scratch` holds the steps: a call that was killed goes on there, and one that ends removes it.
     """

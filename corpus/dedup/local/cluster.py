@@ -1,9 +1,9 @@
 """The dedup stage as a build calls it: sign every documents file, then cluster all signatures.
 
-`sign` is a unit of work for a worker process. `cluster` reads the signatures of all files, links
-exact, URL and near duplicates (in this order, so each link has one kind), keeps the best copies of
-every cluster and writes duplicates and ledger. Peak memory beside the signatures is about 100 bytes
-a document; signatures beyond `memory` bytes are mapped from a scratch file.
+`sign` is a unit of work for a worker process. `find_duplicates` reads the signatures of all files,
+links exact, URL and near duplicates (in this order, so each link has one kind), keeps the best
+copies of every cluster and writes duplicates and ledger. Peak memory beside the signatures is about
+100 bytes a document; signatures beyond `memory` bytes are mapped from a scratch file.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def sign(
     return counts
 
 
-def cluster(
+def find_duplicates(
     signatures: list[Path],
     out: Layout,
     settings: DedupSettings,
@@ -129,7 +129,9 @@ def merge(path: Path, other: Path, scratch: Path, settings: DedupSettings) -> di
     for segment in source.segments:
         files = sorted((source.path / "segments" / segment).glob("signatures-*.parquet"))
         if files:
-            counts = cluster(files, Layout(scratch / segment), settings, against=path, add=True)
+            counts = find_duplicates(
+                files, Layout(scratch / segment), settings, against=path, add=True
+            )
             total = {key: total.get(key, 0) + value for key, value in counts.items()}
     return total
 

@@ -38,7 +38,7 @@ def test_report_counts_sizes_hosts_and_shows_first_lines(tmp_path: Path) -> None
         paths.append(path)
         cluster.sign(path, tmp_path / f"signatures-{part}.parquet", DedupSettings())
     signed = [tmp_path / f"signatures-{part}.parquet" for part in (0, 1)]
-    counts = cluster.cluster(signed, Layout(tmp_path), DedupSettings())
+    counts = cluster.find_duplicates(signed, Layout(tmp_path), DedupSettings())
     facts = report.report([Layout(tmp_path).duplicates], signed, paths, top=4)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["removed"] == counts["removed"] == 15 and facts["clusters"] == 2
@@ -62,7 +62,7 @@ def test_report_counts_sizes_hosts_and_shows_first_lines(tmp_path: Path) -> None
 def test_report_of_a_corpus_without_duplicates(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["a"], "text": ["一つだけ"]}), tmp_path / "d.parquet")
     cluster.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", DedupSettings())
-    cluster.cluster([tmp_path / "s.parquet"], Layout(tmp_path), DedupSettings())
+    cluster.find_duplicates([tmp_path / "s.parquet"], Layout(tmp_path), DedupSettings())
     files = [Layout(tmp_path).duplicates], [tmp_path / "s.parquet"], [tmp_path / "d.parquet"]
     facts = report.report(*files)
     assert facts["removed"] == 0 and facts["largest"] == []

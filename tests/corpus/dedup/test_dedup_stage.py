@@ -60,7 +60,7 @@ def run(
     for path in documents(folder, rows, files):
         signed.append(path.with_name(path.name.replace("documents", "signatures")))
         cluster.sign(path, signed[-1], settings)
-    counts = cluster.cluster(signed, Layout(folder), settings, memory)
+    counts = cluster.find_duplicates(signed, Layout(folder), settings, memory)
     table = pq.read_table(Layout(folder).duplicates)
     ledger = pq.read_table(Layout(folder).dedup_ledger)
     assert table.schema.equals(DUPLICATES) and ledger.schema.equals(LEDGER)
@@ -186,10 +186,10 @@ def test_signatures_of_other_settings_are_refused_in_one_line(tmp_path: Path) ->
     (path,) = documents(tmp_path, ROWS, 1)
     cluster.sign(path, tmp_path / "s.parquet", DedupSettings(ngram=4))
     with pytest.raises(RunError, match="ngram = 4, not 5") as error:
-        cluster.cluster([tmp_path / "s.parquet"], Layout(tmp_path), DedupSettings())
+        cluster.find_duplicates([tmp_path / "s.parquet"], Layout(tmp_path), DedupSettings())
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="no signatures file"):
-        cluster.cluster([path], Layout(tmp_path), DedupSettings())
+        cluster.find_duplicates([path], Layout(tmp_path), DedupSettings())
 
 
 def test_unknown_signal_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_unknown_signal_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_no_files_and_empty_files_are_no_error(tmp_path: Path) -> None:
-    assert cluster.cluster([], Layout(tmp_path / "d"), DedupSettings())["documents"] == 0
+    assert cluster.find_duplicates([], Layout(tmp_path / "d"), DedupSettings())["documents"] == 0
     counts, found, ledger = run(tmp_path, ROWS[:1], DedupSettings(url=True), files=2)
     assert counts["documents"] == 1 and not found and not ledger
 

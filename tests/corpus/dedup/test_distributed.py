@@ -171,8 +171,8 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
     signed = signed_crawl(tmp_path, options)
     gone = {1: np.array([0, 5, 30])}
     one, many = tmp_path / "one", tmp_path / "many"
-    counts = cluster.cluster(signed, Layout(one), options, taken=gone)
-    got = spread.cluster(
+    counts = cluster.find_duplicates(signed, Layout(one), options, taken=gone)
+    got = spread.find_duplicates(
         signed, Layout(many), options, tmp_path / "scratch", mapped, gone, per_block
     )
     assert got == counts and counts["removed"] >= 4
@@ -186,7 +186,7 @@ def test_the_whole_stage_by_units_writes_the_bytes_of_one_machine(
 def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     options = DedupSettings(url=True)
     signed = signed_crawl(tmp_path, options)
-    cluster.cluster(signed, Layout(tmp_path / "one"), options)
+    cluster.find_duplicates(signed, Layout(tmp_path / "one"), options)
     steps: list[str] = []
     fatal = 0
 
@@ -204,7 +204,7 @@ def test_the_stage_goes_on_after_a_kill_at_any_step(tmp_path: Path) -> None:
     target = tmp_path / "many"
     while True:
         try:
-            spread.cluster(signed, Layout(target), options, tmp_path / "scratch", killed)
+            spread.find_duplicates(signed, Layout(target), options, tmp_path / "scratch", killed)
             break
         except KeyboardInterrupt:
             fatal = len(steps)

@@ -90,7 +90,9 @@ def test_clusters_are_those_of_brute_force_where_estimates_would_err(tmp_path: P
     got = {}
     for verify in ("exact", "estimate"):
         settings = DedupSettings(verify=verify, bands=32, rows=4)
-        cluster.cluster(signed(tmp_path, texts, settings), Layout(tmp_path / verify), settings)
+        cluster.find_duplicates(
+            signed(tmp_path, texts, settings), Layout(tmp_path / verify), settings
+        )
         rows = pq.read_table(Layout(tmp_path / verify).duplicates).to_pylist()
         parents = np.arange(len(order))
         by_cluster: dict[str, int] = {}
@@ -106,7 +108,7 @@ def test_the_ledger_says_which_similarities_are_exact(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     texts = [text for _ in range(20) for text in family(rng, 2)]
     settings = DedupSettings()
-    cluster.cluster(signed(tmp_path, texts, settings, 1), Layout(tmp_path), settings)
+    cluster.find_duplicates(signed(tmp_path, texts, settings, 1), Layout(tmp_path), settings)
     rows = pq.read_table(Layout(tmp_path).dedup_ledger).to_pylist()
     assert rows
     for row in rows:
@@ -125,5 +127,5 @@ def test_missing_documents_are_named_with_the_mend(tmp_path: Path) -> None:
     for index in range(3):
         (tmp_path / f"documents-{index}.parquet").unlink()
     with pytest.raises(RunError, match="verify = estimate") as error:
-        cluster.cluster(paths, Layout(tmp_path / "out"), settings)
+        cluster.find_duplicates(paths, Layout(tmp_path / "out"), settings)
     assert "\n" not in str(error.value)

@@ -40,7 +40,7 @@ def clustered(folder: Path, rows: list[dict]) -> list[int]:
     table = pa.table({"id": [r["record_id"] for r in rows], "text": [r["gold"] for r in rows]})
     pq.write_table(table, folder / "documents.parquet")
     cluster.sign(folder / "documents.parquet", folder / "signatures.parquet", SETTINGS)
-    cluster.cluster([folder / "signatures.parquet"], Layout(folder), SETTINGS)
+    cluster.find_duplicates([folder / "signatures.parquet"], Layout(folder), SETTINGS)
     labels = list(range(len(rows)))
     first: dict[str, int] = {}
     for row in pq.read_table(Layout(folder).duplicates).to_pylist():

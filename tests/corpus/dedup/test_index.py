@@ -48,7 +48,7 @@ def run(
     folder: Path, texts: dict[str, str], index: Path, add: bool = True, files: int = 1
 ) -> tuple[dict[str, int], dict[str, dict], dict[str, dict]]:
     signed = crawl(folder, texts, files)
-    counts = cluster.cluster(signed, Layout(folder), SETTINGS, against=index, add=add)
+    counts = cluster.find_duplicates(signed, Layout(folder), SETTINGS, against=index, add=add)
     rows = pq.read_table(Layout(folder).duplicates).to_pylist()
     ledger = pq.read_table(Layout(folder).dedup_ledger).to_pylist()
     return counts, {r["id"]: r for r in rows}, {r["id"]: r for r in ledger}
@@ -102,7 +102,7 @@ def test_a_repeated_run_gives_the_same_bytes_and_appends_once(tmp_path: Path) ->
     run(tmp_path / "2", {"b": A, "c": B, "d": B}, index)
     first = (Layout(tmp_path / "2").duplicates).read_bytes()
     signed = [tmp_path / "2" / "signatures-0.parquet"]
-    cluster.cluster(signed, Layout(tmp_path / "2"), SETTINGS, against=index, add=True)
+    cluster.find_duplicates(signed, Layout(tmp_path / "2"), SETTINGS, against=index, add=True)
     assert (Layout(tmp_path / "2").duplicates).read_bytes() == first
     assert open_index(index, SETTINGS).segments == ("000001", "000002")
 
@@ -129,7 +129,7 @@ def test_three_crawls_one_by_one_give_the_clusters_of_all_at_once(tmp_path: Path
     for number, part in enumerate((ids[:60], ids[60:100], ids[100:])):
         run(tmp_path / str(number), {i: every[i] for i in part}, index)
     together = crawl(tmp_path / "all", every)
-    cluster.cluster(together, Layout(tmp_path / "all"), SETTINGS)
+    cluster.find_duplicates(together, Layout(tmp_path / "all"), SETTINGS)
     rows = pq.read_table(Layout(tmp_path / "all").duplicates).to_pylist()
     members = membership(open_index(index, SETTINGS))
     assert partition(members.to_pylist(), ids) == partition(rows, ids)

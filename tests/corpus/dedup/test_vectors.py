@@ -57,7 +57,7 @@ def test_similarities_of_all_pairs() -> None:
 def test_clusters(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [r["id"] for r in ROWS], "text": TEXTS}), tmp_path / "d.parquet")
     cluster.sign(tmp_path / "d.parquet", tmp_path / "s.parquet", SETTINGS)
-    cluster.cluster([tmp_path / "s.parquet"], Layout(tmp_path), SETTINGS)
+    cluster.find_duplicates([tmp_path / "s.parquet"], Layout(tmp_path), SETTINGS)
     clusters: dict[str, list[str]] = {}
     for row in pq.read_table(Layout(tmp_path).duplicates).to_pylist():
         clusters.setdefault(row["cluster"], []).append(row["id"])
