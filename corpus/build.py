@@ -87,8 +87,7 @@ class Build:
             plan = {}
         if plan.get("fingerprint") == fingerprint:
             units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
-            read = all(self.folder.receipt(self.stages[0].name, unit.index) for unit in units)
-            if not (change and read):
+            if not change or not all(map(self._is_read, units)):
                 _refuse_changed(plan.get("bytes", {}))
         else:
             units = plan_units(list(self.inputs), self.settings, self.folder)
@@ -97,6 +96,9 @@ class Build:
             self.folder.commit_json(path, plan | {"units": [asdict(unit) for unit in units]})
         selection = str(self.folder.layout.selection)
         return tuple(dataclasses.replace(unit, state=selection) for unit in units)
+
+    def _is_read(self, unit: Unit) -> bool:
+        return self.folder.receipt(self.stages[0].name, unit.index) is not None
 
     def _refuse_other(self) -> None:
         """UsageError when the folder holds results of other settings or inputs."""

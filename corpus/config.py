@@ -55,11 +55,10 @@ def override_keys(settings: Settings, overrides: list[str]) -> Settings:
         if not (equals and dot):
             raise UsageError(f"--set {override}: write it as section.key=value")
         value: Any = text
-        if "." in key:  # one entry of a table: select.profiles.SOURCE=NAME
-            key, _, entry = key.partition(".")
-            table = getattr(getattr(settings, section, None), key, None)
-            if not isinstance(table, dict):
-                raise UsageError(f"--set {override}: write it as section.key=value")
+        name, _, entry = key.partition(".")
+        table = getattr(getattr(settings, section, None), name, None)
+        if entry and isinstance(table, dict):  # one of a table: select.profiles.SOURCE=NAME
+            key = name
             value = {k: v for k, v in table.items() if k != entry} | ({entry: text} if text else {})
         settings = set_key(settings, section, key, value, f"--set {override}")
     return settings
@@ -119,12 +118,17 @@ def of_folder(layout: Layout) -> tuple[Settings, tuple[str, ...]]:
     try:
         table = tomllib.loads(layout.settings.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{layout.settings} is damaged: {error}") from error
+        raise RunError(f"{layout.shown(layout.settings)} is damaged: {error}") from error
     inputs = tuple(table.pop("inputs", {}).get("files", ()))
     settings = Settings()
     for section, keys in table.items():
         for key, value in keys.items():
-            settings = set_key(settings, section, key, value, str(layout.settings))
+            if moved := MOVED.get(f"{section}.{key}"):
+                raise UsageError(
+                    f"{layout} was built by an earlier version ({section}.{key} is now {moved}): "
+                    "build into another folder, or remove this one"
+                )
+            settings = set_key(settings, section, key, value, layout.shown(layout.settings))
     return settings, inputs
 
 
@@ -139,8 +143,12 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 def require_build(layout: Layout) -> None:
     """UsageError when a folder is no build folder."""
-    if not layout.settings.is_file():
-        raise UsageError(f"{layout} is no build folder (it has no {layout.settings.name})")
+    try:
+        if layout.settings.is_file():
+            return
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise UsageError(f"{layout} cannot be opened: {error.strerror or error}") from error
+    raise UsageError(f"{layout} is no build folder (it has no {layout.settings.name})")
 
 
 def _check_classes(policies: dict[str, str]) -> None:

@@ -172,7 +172,7 @@ class NormalizeSettings:
 
 @dataclass(frozen=True)
 class CleanSettings:
-    """What is cut and masked after normalisation."""
+    """What is cut and masked after normalisation. Classes are checked by corpus.config."""
 
     footer: bool = setting(True, "cut copyright and navigation lines at both ends of a text")
     personal: str = setting(

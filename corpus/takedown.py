@@ -25,7 +25,7 @@ from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
 from corpus.errors import UsageError
 from corpus.folder import removals
-from corpus.folder.folder import Folder
+from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
 from corpus.settings import Settings
@@ -94,7 +94,7 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
     return {
-        "folder": str(folder.path),
+        "folder": str(folder),
         "dry_run": dry_run,
         "removed": removed,
         "promoted": _with_urls(documents, promoted),
@@ -200,7 +200,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
             number = len(removals.add(folder, new))
             promoted = _promoted(indexes.take_down(path, ids, settings))
     return {
-        "folder": str(path),
+        "folder": str(folder),
         "dry_run": dry_run,
         "removed": removed,
         "promoted": [{"id": name, "url": None} for name in promoted],
@@ -226,7 +226,7 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
         gone = indexes.removed_ids(indexes.open_index(other, settings))
         indexes.take_down(path, gone, settings)
         if others_list := removals.load(Layout(other)):
-            removals.add(Folder(path), others_list)
+            removals.add(open_folder(path), others_list)
     return total
 
 

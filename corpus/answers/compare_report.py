@@ -108,7 +108,7 @@ def _aligned(rows: list[list[str]], left: int = 1, wide: bool = False) -> str:
 def _save_tables(
     folder: Path, write: Write, name: str, value: Any, csvs: dict[str, list[dict[str, Any]]]
 ) -> list[str]:
-    """NAME.json and a CSV file for each table that has rows."""
+    """NAME.json and a CSV file for each table."""
     folder.mkdir(parents=True, exist_ok=True)
     listing = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
     write(folder / f"{name}.json", listing.encode("utf-8", "replace"))

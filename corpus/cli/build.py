@@ -151,8 +151,8 @@ def run_stages(
         print_funnel(funnel, sys.stderr)
         layout = folder.layout
         if last == STAGES[-1].name:
-            shards = f"{folder.shown(layout.shards_folder)} ({funnel[last]['shards']} shards)"
-            print(f"Corpus: {shards}, card: {folder.shown(layout.card)}", file=sys.stderr)
+            shards = f"{layout.shown(layout.shards_folder)} ({funnel[last]['shards']} shards)"
+            print(f"Corpus: {shards}, card: {layout.shown(layout.card)}", file=sys.stderr)
         else:
             names = [stage.name for stage in STAGES]
             later = [name for name in names[names.index(last) + 1 :] if name in HELP]
@@ -216,6 +216,8 @@ def _print_clusters(folder: Folder, as_json: bool) -> None:
     if not duplicates:
         raise UsageError(f"{folder} has no duplicates yet: run `corpus dedup {folder}`")
     signatures = [layout.signatures(index_of(path)) for path in documents]
+    if not all(path.exists() for path in signatures):
+        signatures = []  # without them the report has no host pairs
     facts = report(duplicates, signatures, documents)
     bands, rows = banding(config.of_folder(layout)[0].dedup)
     curve = [[round(s, 2), round(p, 4)] for s, p in s_curve(bands, rows).tolist()]

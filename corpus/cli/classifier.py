@@ -190,7 +190,7 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
 def _score_files(target: str, classifier: Any, out: Path | None, column: str) -> None:
     import pyarrow as pa
 
-    from corpus.folder.commit import commit_parquet
+    from corpus.folder.commit import ParquetWriter
 
     rows: dict[str, list[Any]] = {"source_file": [], "source_offset": [], "url": [], "score": []}
     with _progress() as note:
@@ -208,7 +208,11 @@ def _score_files(target: str, classifier: Any, out: Path | None, column: str) ->
             for cells, data_type in zip(rows.values(), types, strict=True)
         ]
         table = pa.Table.from_arrays(arrays, list(rows))
-        commit_parquet(out, table.schema, table)
+        try:
+            with open(out, "wb") as stream:  # not renamed into place: it may be a pipe
+                ParquetWriter(table.schema, table)(stream)
+        except OSError as error:
+            raise RunError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def _scored(

@@ -125,7 +125,7 @@ def opened(name: str | None, work: str | None = None) -> Folder:
         raise UsageError("no build folder: name it with --out DIR")
     folder = open_folder(name, work or "")
     if folder.path.exists() and not folder.path.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --out")
+        raise UsageError(f"{folder} is a file, no build folder: name a folder")
     return folder
 
 

@@ -136,5 +136,5 @@ def _save(build: Any, out: Path | None, save: Callable[[Path, Any], list[str]]) 
             raise RunError(f"cannot save in {target}: {error}") from error
         print(f"Not saved ({error}): name a folder with --out", file=sys.stderr)
         return
-    shown = target if out else build.shown(target)
+    shown = target if out else build.layout.shown(target)
     print(f"Saved in {shown}: {', '.join(files)}", file=sys.stderr)

@@ -44,10 +44,6 @@ class Folder:
         """The name that users know: its address where it is a mirror."""
         return self.mirror.url if self.mirror else str(self.path)
 
-    def shown(self, path: Path) -> str:
-        """A path in this folder under the name that users know."""
-        return f"{self}/{path.relative_to(self.path).as_posix()}"
-
     # files ----------------------------------------------------------------------------------------
 
     def commit(self, path: Path, write: Callable[[IO[bytes]], None]) -> str:
@@ -114,8 +110,8 @@ class Folder:
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process; UsageError when another build holds it.
 
-        Temporary files that a killed run left behind are removed. In a mirror the store is held
-        too, the working folder is made equal to it first, and the store to the folder at the end.
+        In a mirror the store is held too, the working folder is made equal to it first, and the
+        store to the folder at the end.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.layout.lock, "w") as file:

@@ -6,7 +6,7 @@
     DIR/duplicates/part-00000.parquet  dedup: the documents of clusters
     DIR/paragraphs/NNNNNNN.parquet   trim: how many documents have each paragraph
     DIR/scores/NAME/NNNNNNN.parquet  `corpus classifier score`: row for row as documents/
-    DIR/ledger/STAGE-NNNNNNN.parquet everything dropped or altered
+    DIR/ledger/STAGE-NNNNNNN.parquet everything dropped or altered (of dedup: dedup-00000)
     DIR/corpus/train-00000-of-00004.parquet   publish: the corpus
     DIR/README.md croissant.json report.html funnel.json manifest.json
     DIR/plots/                       `corpus compare`, `corpus sweep`
@@ -14,6 +14,9 @@
     DIR/state/STAGE/settings.json    fingerprint of what the stage depends on
     DIR/state/STAGE/NNNNNNN.json     receipt of a unit: its outputs with size and SHA-256, counts
     DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
+    DIR/state/harvest/sites-NNNNNNN.parquet  robots.txt, ai.txt and tdmrep.json that a unit holds
+    DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
+    DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
     DIR/.lock                        held while a build writes
 
 NNNNNNN is the number of a unit of the plan, or of a shard.
@@ -56,6 +59,10 @@ class Layout:
 
     def __str__(self) -> str:
         return self.name or str(self.root)
+
+    def shown(self, path: Path) -> str:
+        """A path in this folder under the name that users know."""
+        return f"{self}/{path.relative_to(self.root).as_posix()}"
 
     # of the whole build
 

@@ -195,7 +195,7 @@ class Mirror:
         return there, self._known(), set(self._files())
 
     def settle(self) -> None:
-        """Make the store equal to the folder: what was not committed through storage."""
+        """Make the store equal to the folder: what was not committed through the folder."""
         # Receipts go first and come last: a kill between leaves outputs without a receipt, which
         # are made anew, and never a receipt without its outputs.
         there, known, local = self._compare()

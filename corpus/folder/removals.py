@@ -62,7 +62,9 @@ def load(layout: Layout) -> list[Removal]:
     try:
         return [Removal(**entry) for entry in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({error}): what it names must stay out") from error
+        raise RunError(
+            f"{layout.shown(path)} is damaged ({error}): what it names must stay out"
+        ) from error
 
 
 def add(folder: Folder, new: Iterable[Removal]) -> list[Removal]:

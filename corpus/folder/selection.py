@@ -108,6 +108,9 @@ class Selected:
     settings: Settings
     made_from: str  # names what all units of the stage are made from
 
+    def __str__(self) -> str:
+        return str(self.layout.documents(self.index))
+
     @property
     def layout(self) -> Layout:
         return self.folder.layout

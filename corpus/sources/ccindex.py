@@ -58,7 +58,7 @@ def find(layout: Layout, url: str) -> list[Unit]:
     try:
         urls = pq.read_table(path, columns=["url"])["url"]
     except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path} is not readable: {error}") from error
+        raise RunError(f"{layout.shown(path)} is not readable: {error}") from error
     rows = pc.indices_nonzero(pc.equal(urls, url)).to_pylist()
     return [Unit(row, "ccindex", (str(path),), row, row + 1, str(path)) for row in rows]
 

@@ -23,7 +23,7 @@ from corpus.dedup.signatures.files import fingerprint, has_url
 from corpus.errors import UsageError
 from corpus.folder import removals
 from corpus.folder.commit import sha256
-from corpus.folder.folder import Folder
+from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
 from corpus.stages.stage import Job
@@ -73,7 +73,7 @@ def _cluster(job: Job, signatures: list[Path], taken: dict[int, Any]) -> dict[st
             write=folder.commit_parquet,
         )  # fmt: skip
     shutil.rmtree(layout.exchange, ignore_errors=True)  # of a build begun on a cluster
-    index = Folder(Path(settings.against)) if settings.against else None
+    index = open_folder(settings.against) if settings.against else None
     with index.lock() if index and job.update else contextlib.nullcontext():
         return cluster.find_duplicates(
             signatures, layout, settings, settings.memory_mib << 20,

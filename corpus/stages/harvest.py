@@ -91,7 +91,7 @@ class _Harvest:
             yield batch
 
     def counts(self) -> dict[str, Any]:
-        return self.totals | {
+        return dict(self.totals) | {
             "ledger": len(self.ledger),
             "skipped": dict(sorted(self.skipped.items())),
             "dropped": dict(sorted((+self.dropped).items())),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +155,48 @@ def test_sweep_counts_both_sides_of_a_threshold(run_corpus, built: Path) -> None
     assert "unknown signal" in fails(
         run_corpus, 2, "sweep", built, "--signal", "x", "--from", 0, "--to", 1
     )
+
+
+def test_a_folder_of_an_earlier_version_is_named_with_the_mend(run_corpus, tmp_path: Path) -> None:
+    (tmp_path / "corpus.toml").write_text("[harvest]\ndrop_noai = true\n")
+    for verb in ("select", "card"):
+        line = fails(run_corpus, 2, verb, tmp_path)
+        assert "earlier version" in line and "rights.drop_noai" in line and "another folder" in line
+
+
+def test_names_that_are_no_folder_are_one_line(run_corpus, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("")
+    assert "is a file, no build" in fails(
+        run_corpus, 2, "remove", tmp_path / "x.jsonl", "--id", "a"
+    )
+    assert "cannot be opened" in fails(run_corpus, 2, "stats", "x" * 300)
+    for slip, words in (
+        ("selct.profiles.law=x", "did you mean select"),
+        ("input.source.a=x", "sources"),
+    ):
+        assert words in fails(
+            run_corpus, 2, "build", SAMPLE, "--out", tmp_path / "o", "--set", slip
+        )
+
+
+def test_the_report_of_clusters_does_without_signatures(
+    run_corpus, built: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(built, copy)
+    whole = json.loads(run_corpus("dedup", copy, "--report", "--json").stdout)
+    shutil.rmtree(copy / "state" / "dedup" / "signatures")
+    without = json.loads(run_corpus("dedup", copy, "--report", "--json").stdout)
+    assert without["sizes"] == whole["sizes"] and whole["documents"] == without["documents"]
+
+
+def test_start_up_needs_no_kernels(spawn_corpus) -> None:
+    """`--help` and `stats` answer at once: they import neither numba nor pyarrow."""
+    code = (
+        "import sys; from corpus.cli import app; from corpus.stages import books, table; "
+        "sys.exit(' '.join({'numba', 'pyarrow', 'duckdb', 'rich'} & sys.modules.keys()) or 0)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert "no such file" in spawn_corpus("build", "nowhere", "--out", "o", check=False).stderr
+    assert spawn_corpus("--version").returncode == 0
