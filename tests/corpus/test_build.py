@@ -116,7 +116,7 @@ def test_split_units_publish_the_same_shards(run_corpus, tmp_path: Path) -> None
 
 
 def test_ten_kills_and_a_rerun_give_the_same_bytes(run_corpus, repo: Path, tmp_path: Path) -> None:
-    args = ["build", *INPUTS, "--profile", "none", "--workers", "2", *SMALL_UNITS, "-q", "--out"]
+    args = ["build", INPUTS[0], "--profile", "none", "--workers", "2", *SMALL_UNITS, "-q", "--out"]
     start = time.monotonic()
     run_corpus(*args, tmp_path / "whole")
     whole_run = time.monotonic() - start

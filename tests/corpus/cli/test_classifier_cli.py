@@ -45,10 +45,10 @@ def folders(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 @pytest.fixture(scope="module")
 def model(run_corpus, folders: tuple[Path, Path], tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("model") / "manual.ftz"
-    result = run_corpus("classifier", "train", "-p", folders[0], "-n", folders[1], "--folds", 3,
+    result = run_corpus("classifier", "train", "-p", folders[0], "-n", folders[1], "--folds", 2,
                         "--text-column", "body", "--out", out, "--json")  # fmt: skip
     facts = json.loads(result.stdout)
-    assert facts["report"]["documents"] > 40 and len(facts["folds"]) == 3
+    assert facts["report"]["documents"] > 40 and len(facts["folds"]) == 2
     assert result.stderr == ""
     return out
 
