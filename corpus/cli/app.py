@@ -1,6 +1,8 @@
 """The `corpus` command. Every verb is one function call; the work is in the modules.
 
-Heavy imports happen inside the verbs, so that `--help` answers at once.
+A new verb is a function in the file of its group (build, profiles, change, reports, classifier), or
+in a file of its own that is added below. Heavy imports happen inside the verbs, so that `--help`
+answers at once.
 """
 
 from __future__ import annotations
