@@ -7,7 +7,6 @@ Used by the training script and by `benchmarks/extraction.py`; nothing of these 
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -15,10 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from fastwarc.warc import ArchiveIterator
 from selectolax.lexbor import LexborHTMLParser
 
 from benchmarks.training.scoring import grams
+from corpus.sources.archives import warc
+from corpus.sources.archives.window import Window
+from corpus.web import http
+
+MAX_BODY, MAX_RATIO = 64 << 20, 1000  # of a page
 
 _INVISIBLE = "script,style,noscript,template,iframe,select,textarea,button,svg,head,rt,rp"
 _CODECS = {"shift_jis": "cp932", "sjis": "cp932", "windows-31j": "cp932", "gb2312": "gb18030"}
@@ -57,12 +60,10 @@ def text_of(html: str, selector: str = "body") -> str:
 
 def _body(member: bytes) -> bytes:
     """Payload of one WARC record; as sent when its content encoding lies."""
-    for decode in ("all", "none"):
-        try:
-            for record in ArchiveIterator(io.BytesIO(member), auto_decode=decode):
-                return record.reader.read()
-        except OSError:
-            continue
+    for record in warc.read(Window.over(member), 0, 1, MAX_BODY):
+        if isinstance(record, warc.Record):
+            response = http.parse(record.block, MAX_BODY, MAX_RATIO)
+            return response.body if response else record.block
     return b""
 
 
