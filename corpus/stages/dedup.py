@@ -14,8 +14,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from corpus.dedup import index as indexes
 from corpus.dedup.distributed import spread
 from corpus.dedup.local import cluster
@@ -26,6 +24,7 @@ from corpus.folder.commit import sha256
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
+from corpus.stages import books
 from corpus.stages.stage import Job
 
 
@@ -35,7 +34,7 @@ def run(job: Job) -> None:
     receipt = folder.receipt("dedup")
     taken = removals.taken(layout)
     if settings.mode == "none":
-        rows = sum(pq.read_metadata(layout.documents(index)).num_rows for index in job.files)
+        rows = books.rows(map(layout.documents, job.files))
         rows -= sum(len(gone) for gone in taken.values())
         if receipt is None or receipt["counts"]["documents"] != rows:
             folder.write_receipt("dedup", 0, {}, {"documents": rows, "removed": 0})

@@ -6,11 +6,10 @@ ledger row for each.
 
 from __future__ import annotations
 
-import pyarrow.parquet as pq
-
 from corpus.folder.removals import KINDS, TAKEN, Removal, digest, find, obeyed
 from corpus.folder.schema import LEDGER
 from corpus.folder.selection import ledger_rows
+from corpus.stages import books
 from corpus.stages.stage import Job
 
 
@@ -39,7 +38,7 @@ def run(job: Job) -> None:
     }
     kinds = {kind: sum(entry.kind == kind for entry in named) for kind in KINDS}
     counts = {
-        "documents": sum(pq.read_metadata(path).num_rows for path in documents),
+        "documents": books.rows(documents),
         "removed": len(table),
         "dropped": {kind: number for kind, number in kinds.items() if number},
         "made_from": digest(removals),
