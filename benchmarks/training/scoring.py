@@ -6,6 +6,7 @@ White space is removed first, so the score does not depend on how paragraphs are
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import numpy as np
 
@@ -16,6 +17,14 @@ NEAR = 4  # blocks on either side that say whether a repeated 5-gram belongs to 
 _BASE = 1000003
 _MIX = 0x9E3779B97F4A7C15
 _SPACE = re.compile(r"\s+")
+# Marks that a Markdown writer adds and a gold text may lack, and characters written in two forms.
+_MARKDOWN = re.compile(
+    r"(?m)^[ \t>]*(?:```.*|~~~.*|[-|: \t]+)$|^[ \t>]*(?:[-*+•・]|\d{1,3}[.)])[ \t]+|[#|`*\\]"
+)
+_FOLDED = str.maketrans(
+    {c: to for forms, to in (("‐‑‒–—―−─", "-"), ("“”„〝〟", '"'), ("‘’‛", "'")) for c in forms}
+    | {"、": ",", "。": ".", "〜": "~"}
+)
 
 
 def grams(text: str) -> np.ndarray:
@@ -30,6 +39,11 @@ def grams(text: str) -> np.ndarray:
     for k in range(1, SIZE):
         out = out * np.uint64(_BASE) + codes[k : k + last]
     return out * np.uint64(_MIX)
+
+
+def folded(text: str) -> str:
+    """A text as it is scored: NFKC, one form of dashes, quotes and stops, no Markdown signs."""
+    return _MARKDOWN.sub("", unicodedata.normalize("NFKC", text)).translate(_FOLDED)
 
 
 def counted(text: str) -> tuple[np.ndarray, np.ndarray]:
