@@ -1,17 +1,18 @@
 """Train the extractor's two forests from public gold sets (development only; needs lightgbm).
 
-    python -m benchmarks.training.train_extractor MATERIAL WARC_FOLDER --out
-    corpus/web/main_text/models/extractor.npz
+    python -m benchmarks.training.train_extractor --material MATERIAL --shared SHARED
+        --out corpus/web/main_text/models/extractor.npz
 
-MATERIAL holds checkouts named owner+name of the repositories that `benchmarks.training.goldsets`
+SHARED is the shared data with the folders warc and gold-wide. MATERIAL holds checkouts named owner+name of the repositories that `benchmarks.training.goldsets`
 reads: Murrough-Foley/web-content-extraction-benchmark, scrapinghub/article-extraction-benchmark,
 mozilla/readability, rundimeco/waddle, adbar/trafilatura,
 immortal-autumn/Chinese-Web-Content-Extraction-Dataset, flairNLP/fundus and those of SITE_RULES.
 postlight/parser is never read here: its pages are reserved for measurement.
 
 1. A forest learns the probability that a block is content (label: share of its 5-grams in gold).
-2. Probabilities for the second step come from two models that each saw the other half of the sites.
-3. A forest learns the F1 each option (an element with a threshold) would give.
+2. A forest learns the F1 each option (an element with a threshold) would give.
+3. A forest learns which pages are an index without main text, from what the others kept of them.
+Steps 2 and 3 learn from the answers of FOLDS models that each saw the other folds' sites.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from benchmarks.training import goldsets
 from benchmarks.training.scoring import block_labels, counted, matched
 from corpus.web.html import blocks as b
 from corpus.web.html.document import parse
-from corpus.web.main_text import containers, features
+from corpus.web.main_text import containers, features, listing
+from corpus.web.main_text.forest import Forest, probabilities
+from corpus.web.main_text.select import kept
 
 # How much a page of each set counts. Documentation families look alike, so few of each are used.
 SET_WEIGHT = {
@@ -40,17 +43,24 @@ SET_WEIGHT = {
     "chinese": 1.0,
     "fundus": 0.7,
     "japanese": 3.0,
+    "wide": 3.0,
 }
 GENRE_WEIGHT = {"article": 1.0, "documentation": 1.0, "forum": 0.8}  # of wcxb; the others:
 OTHER_WEIGHT = 0.5
 FAMILY_PAGES = {"dev": 12, "daniel": 10}
 SEGMENT_WEIGHT = 0.5
-OPTION_FACTOR = {"fundus": 2.14, "documentation": 1.5}  # more weight of a set or genre in step 3
+OPTION_FACTOR = {"fundus": 2.14, "documentation": 1.5, "wide": 3.0}  # more weight of a set or genre in step 2
+FOLDS = 5
 MIN_COVER = 0.7  # pages whose blocks hold less of the gold text were saved without it
 BLOCK_TREES = {"trees": 120, "learning_rate": 0.1}
 BLOCK_SEEDS = 1  # forests whose mean is taken (2 of 100 trees: no gain, slower)
 CONTAINER_TREES = {"trees": 60, "learning_rate": 0.1}
 CONTAINER_SEEDS = 2
+LISTING_TREES = {"trees": 80, "learning_rate": 0.08}
+LISTING_SEEDS = 3
+LISTING_PARAMETERS = {"num_leaves": 4, "min_data_in_leaf": 8, "lambda_l2": 2.0}
+LISTING_WEIGHT, TEXT_WEIGHT, OTHER_TEXT = 6.0, 3.0, 0.3  # gold-wide's indexes and texts; other sets
+AMBIGUOUS = ("listing", "collection")  # genres of wcxb whose gold is lists: not shown to step 3
 _PARAMETERS = {
     "num_leaves": 15,
     "min_data_in_leaf": 100,
@@ -67,7 +77,7 @@ _PARAMETERS = {
 
 
 class Example:
-    """A walked page with its labels; `p` and `f1` are filled by the first step."""
+    """A walked page with its labels; `p` and `keep` are of models that had not seen it."""
 
     def __init__(self, page: goldsets.GoldPage) -> None:
         document = parse(page.html)
@@ -83,6 +93,7 @@ class Example:
         self.total, self.hits = int(total.sum()), int(hits.sum())
         self.rows = features.block_features(self.blocks, self.elements)
         self.p = np.zeros(len(self.blocks))
+        self.keep = np.zeros(len(self.blocks), dtype=bool)
 
     def matched(self, keep: np.ndarray) -> tuple[int, int]:
         """5-grams of the blocks chosen by a mask as one text, and those the gold text has too."""
@@ -115,16 +126,17 @@ class Example:
         return 2 * hits / (total + self.gold) if hits else 0.0
 
 
-def half(family: str) -> int:
-    """Which half of the sites a family belongs to (stable across runs)."""
-    return int(hashlib.md5(family.encode()).hexdigest(), 16) % 2
+def fold(family: str) -> int:
+    """Which of the FOLDS folds of sites a family belongs to (stable across runs)."""
+    return int(hashlib.md5(family.encode()).hexdigest(), 16) % FOLDS
 
 
-def examples(material: Path, warc_folder: Path) -> list[Example]:
+def examples(material: Path, shared: Path) -> list[Example]:
     """All training pages, in a fixed order."""
 
     def pages() -> Iterator[goldsets.GoldPage]:
-        yield from goldsets.dev_sample(warc_folder)
+        yield from goldsets.wide(shared / "gold-wide")
+        yield from goldsets.dev_sample(shared / "warc")
         wcxb = material / "Murrough-Foley+web-content-extraction-benchmark"
         yield from goldsets.wcxb(wcxb, "dev")
         yield from goldsets.scrapinghub(material / "scrapinghub+article-extraction-benchmark")
@@ -143,7 +155,7 @@ def examples(material: Path, warc_folder: Path) -> list[Example]:
         seen[key] += 1
         if seen[key] <= FAMILY_PAGES.get(page.source, 1 << 30):
             example = Example(page)
-            if len(example.blocks) and example.cover() >= MIN_COVER:
+            if len(example.blocks) and (example.cover() >= MIN_COVER or not example.gold):
                 out.append(example)
     return out
 
@@ -192,31 +204,65 @@ def fit_blocks(
 
 
 def _boosters(
-    data: lightgbm.Dataset, objective: str, trees: dict[str, float], seeds: int, seed: int
+    data: lightgbm.Dataset,
+    objective: str,
+    trees: dict[str, float],
+    seeds: int,
+    seed: int,
+    **other: float,
 ) -> list[lightgbm.Booster]:
     parameters = _PARAMETERS | {"objective": objective, "learning_rate": trees["learning_rate"]}
     return [
-        lightgbm.train(parameters | {"seed": seed + k}, data, num_boost_round=int(trees["trees"]))
+        lightgbm.train(
+            parameters | other | {"seed": seed + k}, data, num_boost_round=int(trees["trees"])
+        )
         for k in range(seeds)
     ]
 
 
-def fit_containers(pages: list[Example], seed: int) -> list[lightgbm.Booster]:
-    """Forests whose mean predicts the F1 of each option."""
-    rows, labels, weights = [], [], []
+def option_rows(pages: list[Example]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Features, F1 and weights of every page's options; none for a page without gold."""
+    out = []
     for page in pages:
         dropped = containers.waste(page.blocks, page.elements)
         chosen, lows, x = containers.options(page.blocks, page.elements, page.p, dropped)
+        labels = []
         for e, low in zip(chosen, lows, strict=True):
             keep = (page.p >= low) & ~dropped
             keep[: page.elements[e, b.E_FIRST]] = False
             keep[page.elements[e, b.E_END] :] = False
             labels.append(page.f1(keep))
-        rows.append(x)
         factor = OPTION_FACTOR.get(page.page.source, OPTION_FACTOR.get(page.page.genre, 1.0))
-        weights.append(np.full(len(chosen), factor * page.weight(1.15)))
-    data = lightgbm.Dataset(np.concatenate(rows), np.array(labels), weight=np.concatenate(weights))
+        some = len(chosen) if page.gold else 0
+        weights = np.full(some, factor * page.weight(1.15))
+        out.append((x[:some], np.array(labels[:some]), weights))
+    return out
+
+
+def fit_containers(
+    options: list[tuple[np.ndarray, np.ndarray, np.ndarray]], seed: int
+) -> list[lightgbm.Booster]:
+    """Forests whose mean predicts the F1 of each option."""
+    rows, labels, weights = (np.concatenate(part) for part in zip(*options, strict=True))
+    data = lightgbm.Dataset(rows, labels, weight=weights)
     return _boosters(data, "regression", CONTAINER_TREES, CONTAINER_SEEDS, seed)
+
+
+def fit_listing(pages: list[Example], seed: int) -> list[lightgbm.Booster]:
+    """Forests whose mean is the log-odds (weighted) that a page is an index without main text."""
+    pages = [
+        p for p in pages if p.page.source != "wcxb-dev" or p.page.genre not in AMBIGUOUS
+    ]
+    rows = np.concatenate(
+        [listing.page_features(p.blocks, p.elements, p.p, p.keep) for p in pages]
+    )
+    labels = np.array([float(not p.gold) for p in pages])
+    weights = [
+        LISTING_WEIGHT if not p.gold else TEXT_WEIGHT if p.page.source == "wide" else OTHER_TEXT
+        for p in pages
+    ]
+    data = lightgbm.Dataset(rows, labels, weight=np.array(weights))
+    return _boosters(data, "binary", LISTING_TREES, LISTING_SEEDS, seed, **LISTING_PARAMETERS)
 
 
 def flat(boosters: list[lightgbm.Booster], name: str) -> dict[str, np.ndarray]:
@@ -261,30 +307,54 @@ def flat(boosters: list[lightgbm.Booster], name: str) -> dict[str, np.ndarray]:
     return {f"{name}_{k}": np.array(v, dtype=kinds.get(k, np.float32)) for k, v in columns.items()}
 
 
-def fill_held_out(pages: list[Example], extra: tuple[np.ndarray, ...], seed: int) -> None:
-    """Give every page block probabilities from a model that has not seen its site's half."""
-    for k in (0, 1):
-        models = fit_blocks([p for p in pages if half(p.page.family) != k], extra, seed)
-        for page in pages:
-            if half(page.page.family) == k:
-                raw = [np.asarray(model.predict(page.rows, raw_score=True)) for model in models]
-                page.p = 1.0 / (1.0 + np.exp(-np.mean(raw, axis=0)))
+def forests(arrays: dict[str, np.ndarray], *names: str) -> list[Forest]:
+    """The forests of these names, as `load_forest` would read them."""
+    return [Forest(*(arrays[f"{name}_{field}"] for field in Forest._fields)) for name in names]
+
+
+def train_folds(
+    pages: list[Example], extra: tuple[np.ndarray, ...], seed: int
+) -> list[dict[str, np.ndarray]]:
+    """Arrays of the three forests of each fold, which saw the sites of the other folds only.
+
+    Fills p and keep of every page from the models that had not seen its site.
+    """
+    models: list[dict[str, np.ndarray]] = []
+    inside = [[page for page in pages if fold(page.page.family) == k] for k in range(FOLDS)]
+    outside = [[page for page in pages if fold(page.page.family) != k] for k in range(FOLDS)]
+    for k in range(FOLDS):
+        models.append(flat(fit_blocks(outside[k], extra, seed), "block"))
+        (forest,) = forests(models[k], "block")
+        for page in inside[k]:
+            page.p = probabilities(page.rows, forest)
+    options = option_rows(pages)
+    for k in range(FOLDS):
+        others = [o for o, p in zip(options, pages, strict=True) if fold(p.page.family) != k]
+        models[k] |= flat(fit_containers(others, seed), "container")
+        (forest,) = forests(models[k], "container")
+        for page in inside[k]:
+            page.keep, _ = kept(page.blocks, page.elements, page.p, forest)
+    for k in range(FOLDS):
+        models[k] |= flat(fit_listing(outside[k], seed), "listing")
+    return models
 
 
 def main() -> None:
     """Command line: read the gold sets, train, write the model file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("material", type=Path)
-    parser.add_argument("warc_folder", type=Path)
+    parser.add_argument("--material", type=Path, required=True)
+    parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    pages = examples(options.material, options.warc_folder)
+    pages = examples(options.material, options.shared)
     extra = segment_rows(options.material)
     print(len(pages), "pages", dict(Counter(p.page.source for p in pages)), flush=True)
-    fill_held_out(pages, extra, options.seed)
-    arrays = flat(fit_containers(pages, options.seed), "container")
+    train_folds(pages, extra, options.seed)
+    arrays = flat(fit_containers(option_rows(pages), options.seed), "container")
+    arrays |= flat(fit_listing(pages, options.seed), "listing")
     arrays |= flat(fit_blocks(pages, extra, options.seed), "block")
+    arrays["listing_names"] = np.array(listing.NAMES)
     arrays["container_names"] = np.array(containers.NAMES)
     arrays["block_names"] = np.array(features.NAMES)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from corpus.web.main_text.page import deepest, landmarks, prefix_sums, readable,
 from filters.kernels.kernel import columns, kernel
 
 CANDIDATES = 16  # elements kept, best EF1 first
-THRESHOLDS = (0.1, 0.25)  # of the probability of a block that stays
+THRESHOLDS = (0.1, 0.35)  # of the probability of a block that stays
 SHARES = (0.9, 0.7, 0.4)  # of the page's sentences, in the deepest element that holds them
 KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `waste`, not judged
 EDGE = 3  # blocks at each end of an element, and on each side of it, whose mean p is taken
@@ -33,7 +33,7 @@ _TREE = "depth bad good landmark article header"
 _ELEMENT = "body section cell item paragraph heading children siblings"
 # Beside the next wider element, Readability's choice, the holders of SHARES and the heading.
 _OTHERS = (
-    "of_parent mass_of_parent parent_bad parent_links is_best has_best in_best has90 has70 has40 "
+    "of_parent mass_of_parent parent_bad parent_links best_ratio is_best has_best in_best has90 has70 has40 "
     "is70 is40 has_h1 from_h1"
 )
 # Probabilities at its edges, what lies wrong on either side of them; the page.
@@ -193,7 +193,7 @@ def _container_features(
     # Which elements are asked about, and the page's landmarks they are compared with.
     chosen = candidates(elements, mass, weights)
     out = np.zeros((len(chosen), _OWN), dtype=np.float32)
-    best = readable(blocks, elements, weights, linked)
+    best, scores = readable(blocks, elements, weights, linked)
     holders = np.empty(len(SHARES), dtype=np.int64)
     for k in range(len(SHARES)):
         holders[k] = deepest(elements, sentences, SHARES[k])
@@ -261,6 +261,7 @@ def _container_features(
         # Beside what simpler rules would take: Readability's choice, the holders, the heading.
         if best >= 0:
             its_first, its_end = elements[best, b.E_FIRST], elements[best, b.E_END]
+            row[column.best_ratio] = max(scores[chosen[k]] / scores[best], 0.0)
             row[column.is_best] = its_first == first and its_end == end
             row[column.has_best] = first <= its_first and its_end <= end
             row[column.in_best] = its_first <= first and end <= its_end

@@ -1,7 +1,8 @@
 """Main text and metadata of a web page: `extract(html, url)`.
 
     html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
-         ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks        (select)
+         ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks,
+            none on an index page                                                  (select)
          ─▶ lines without boilerplate phrases                                      (lines)
          ─▶ title, date, author, site                                              (html/metadata)
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from corpus.web.html.document import RUBY, Document, parse
 from corpus.web.html.metadata import metadata
-from corpus.web.main_text import containers, features
+from corpus.web.main_text import containers, features, listing
 from corpus.web.main_text.forest import Forest, load_forest
 from corpus.web.main_text.lines import clean_lines
 from corpus.web.main_text.select import METHODS, choose, joined
@@ -32,7 +33,7 @@ class Page(NamedTuple):
 
     text: paragraphs, list items, table rows (cells separated by tabs) and code lines, each a line;
     date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks", "largest",
-    "rule", "none" are fallbacks); n_blocks: text blocks on the page, kept or not.
+    "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks: text blocks on the page, kept or not.
     """
 
     text: str
@@ -45,10 +46,11 @@ class Page(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _forests() -> tuple[Forest, Forest]:
+def _forests() -> tuple[Forest, Forest, Forest]:
     return (
         load_forest(MODEL, "block", features.NAMES),
         load_forest(MODEL, "container", containers.NAMES),
+        load_forest(MODEL, "listing", listing.NAMES),
     )
 
 

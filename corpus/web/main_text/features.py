@@ -19,7 +19,8 @@ WINDOW = ("text", "links", "sentences")
 OFFSETS = (-2, -1, 1, 2)  # neighbours that are looked at one by one
 NEIGHBOUR = ("length", "link_share", "sentence", "same_element")
 LEVELS = (1, 2, 3, 4)  # elements above the block's own, each of a wider range than the one before
-LEVEL = ("weight", "share", "links", "sentences", "blocks")
+LEVEL = ("weight", "share", "links", "sentences", "blocks", "link_blocks", "children", "media")
+SECTION = ("text", "links", "sentences", "blocks", "link_blocks", "place", "share_after")
 SHARES = (0.9, 0.7, 0.4, 0.2)  # of the page's sentences, in the deepest element that holds them
 PEAK = 4  # blocks on either side of the page's densest place
 KINDS = tags.WORD_KINDS[:16]  # cookie banners are dropped by `containers.waste`, not judged
@@ -39,7 +40,7 @@ _OWN = (
 )
 # Its page, and its place to the page's best element, first heading and densest place.
 _PAGE = (
-    "page_blocks page_weight page_links page_sentences in_best best_share in90 in70 in40 in20 "
+    "page_blocks page_weight page_links page_sentences in_best best_ratio beside_best best_share in90 in70 in40 in20 "
     "share70 share40 place70 place40 after_h1 from_h1 from_peak best_links articles in_main "
     "page_main only_article"
 )
@@ -51,13 +52,15 @@ NAMES: tuple[str, ...] = (
     *(f"{part}_within{size}" for size in WINDOWS for part in WINDOW),
     *(f"{part}_at{offset}" for offset in OFFSETS for part in NEIGHBOUR),
     *(f"{part}_up{level}" for level in LEVELS for part in LEVEL),
+    *(f"section_{part}" for part in SECTION),  # from the heading before to the heading after
     *_PAGE.split(),
 )
 COUNT = len(NAMES)
 column = columns(NAMES)
 window, neighbour, above = columns(WINDOW), columns(NEIGHBOUR), columns(LEVEL)
-_WINDOWS, _NEIGHBOURS, _LEVELS = (  # where these families begin
-    NAMES.index(first) for first in ("text_within1", "length_at-2", "weight_up1")
+section = columns(SECTION)
+_WINDOWS, _NEIGHBOURS, _LEVELS, _SECTION = (  # where these families begin
+    NAMES.index(first) for first in ("text_within1", "length_at-2", "weight_up1", "section_text")
 )
 
 
@@ -120,6 +123,48 @@ def _own_features(
 
 
 @kernel
+def _sections(blocks: np.ndarray, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First block and end of the section each block is in (int64 [n]): a heading and what follows
+    it up to the next; headings that follow each other begin one section."""
+    n = len(blocks)
+    first, end = np.zeros(n, dtype=np.int64), np.full(n, n, dtype=np.int64)
+    before = False
+    for i in range(n):
+        owner = blocks[i, b.B_ELEMENT]
+        heading = owner >= 0 and elements[owner, b.E_HEADING] != 0
+        first[i] = i if i == 0 or (heading and not before) else first[i - 1]
+        before = heading
+    for i in range(n - 2, -1, -1):
+        end[i] = end[i + 1] if first[i] == first[i + 1] else i + 1
+    return first, end
+
+
+@kernel
+def _beside_best(
+    elements: np.ndarray, scores: np.ndarray, best: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How near an element comes to Readability's choice (float64 [m] each): the largest score of it
+    and those above it, as a share of the best; whether it lies in a sibling of the best that has
+    the same tag and class words (a page of several sections, posts or tabs)."""
+    ratio = np.zeros(len(elements), dtype=np.float64)
+    beside = np.zeros(len(elements), dtype=np.float64)
+    for e in range(len(elements)):
+        if best < 0:
+            break
+        up = elements[e, b.E_PARENT]
+        ratio[e] = max(scores[e] / scores[best], 0.0)
+        beside[e] = (
+            up == elements[best, b.E_PARENT]
+            and elements[e, b.E_TAG] == elements[best, b.E_TAG]
+            and elements[e, b.E_FLAGS] == elements[best, b.E_FLAGS]
+        )
+        if up >= 0:
+            ratio[e] = max(ratio[e], ratio[up])
+            beside[e] = max(beside[e], beside[up])
+    return ratio, beside
+
+
+@kernel
 def _densest(sentences: np.ndarray, n: int) -> int:
     """The first block around which most sentence weight stands, PEAK blocks on either side."""
     peak, height = 0, -1.0
@@ -146,8 +191,11 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
     linked = prefix_sums(blocks[:, b.B_LINKED])
     sentence = sentence_weights(blocks)
     sentences = prefix_sums(sentence)
+    links_only = prefix_sums(5 * blocks[:, b.B_LINKED] >= 4 * blocks[:, b.B_WEIGHT])
+    section_first, section_end = _sections(blocks, elements)
     total = max(weights[n], 1.0)
-    best = readable(blocks, elements, weights, linked)
+    best, scores = readable(blocks, elements, weights, linked)
+    ratio, beside = _beside_best(elements, scores, best)
     holders = np.empty(len(SHARES), dtype=np.int64)
     for k in range(len(SHARES)):
         holders[k] = deepest(elements, sentences, SHARES[k])
@@ -210,7 +258,25 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
             row[at + above.links] = (linked[end] - linked[first]) / max(inside, 1.0)
             row[at + above.sentences] = (sentences[end] - sentences[first]) / max(inside, 1.0)
             row[at + above.blocks] = _log(end - first)
+            row[at + above.link_blocks] = (links_only[end] - links_only[first]) / max(end - first, 1)
+            if up >= 0:
+                row[at + above.children] = elements[up, b.E_CHILDREN]
+                row[at + above.media] = elements[up, b.E_MEDIA] / max(end - first, 1)
             at += len(LEVEL)
+
+        # Its section: what stands under "related articles" is short, linked and near the end.
+        first, end = section_first[i], section_end[i]
+        inside = weights[end] - weights[first]
+        links = linked[end] - linked[first]
+        row[_SECTION + section.text] = _log(inside - links)
+        row[_SECTION + section.links] = links / max(inside, 1.0)
+        row[_SECTION + section.sentences] = (sentences[end] - sentences[first]) / max(inside, 1.0)
+        row[_SECTION + section.blocks] = end - first
+        row[_SECTION + section.link_blocks] = (links_only[end] - links_only[first]) / (end - first)
+        row[_SECTION + section.place] = i - first
+        row[_SECTION + section.share_after] = (sentences[n] - sentences[end]) / max(
+            sentences[n], 1.0
+        )
 
         # The page, last: what is much on one page is little on another.
         row[column.page_blocks] = _log(n)
@@ -223,6 +289,9 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
             row[column.in_best] = first <= i < end
             row[column.best_share] = inside / total
             row[column.best_links] = (linked[end] - linked[first]) / max(inside, 1.0)
+        if owner >= 0:
+            row[column.best_ratio] = ratio[owner]
+            row[column.beside_best] = beside[owner]
         for k in range(len(SHARES)):
             holder = holders[k]
             if holder >= 0:

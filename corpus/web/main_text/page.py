@@ -71,9 +71,10 @@ def landmarks(elements: np.ndarray) -> tuple[int, int, int]:
 @kernel
 def readable(
     blocks: np.ndarray, elements: np.ndarray, weights: np.ndarray, linked: np.ndarray
-) -> int:
-    """The element a Readability-like score prefers, -1 without any: paragraphs pass points up,
-    links reduce them. weights, linked: prefix sums of B_WEIGHT and B_LINKED.
+) -> tuple[int, np.ndarray]:
+    """The element a Readability-like score prefers (-1 without any) and the scores of all
+    (float64 [m]): paragraphs pass points up, links reduce them. weights, linked: prefix sums of
+    B_WEIGHT and B_LINKED.
 
     After mozilla/readability's `_grabArticle`: 1 + commas + length/100 (at most 3) to the parent,
     half to the grandparent, a third of that to the next two.
@@ -104,6 +105,7 @@ def readable(
             score = scores[e] * (1.0 - (linked[end] - linked[first]) / max(total, 1.0))
             if elements[e, b.E_BAD] > 0:
                 score *= 0.5
+            scores[e] = score
             if score > top:
                 best, top = e, score
-    return best
+    return best, scores

@@ -4,6 +4,7 @@ Block probabilities (first forest), then one option, an element with a threshold
 highest predicted F1 (second forest) plus EF1_SHARE times the expected F1 of its element. Inside it
 the blocks with p >= threshold stay.
 On a page with one `<main>` that holds MAIN_MASS of the probable text, the element lies in it.
+Last, a page that the third forest calls an index without main text keeps nothing ("listing").
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from corpus.web.html import tags
 from corpus.web.main_text.containers import SHARP_EF1, options, waste
 from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
+from corpus.web.main_text.listing import column as of_page
+from corpus.web.main_text.listing import page_features
 from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
@@ -24,8 +27,11 @@ MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features
 CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
 OUTSIDE = 10.0  # more than any score
 LIKELY = 0.5
-NONE, CONTAINER, BLOCKS, LARGEST, RULE = range(5)
-METHODS = ("none", "container", "blocks", "largest", "rule")
+# A page is an index when the third forest's score passes LISTING and LISTING_LINKS of its text are
+# links: losing a page of text is worse than keeping a listing.
+LISTING, LISTING_LINKS = 0.0, 0.4
+NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
+METHODS = ("none", "container", "blocks", "largest", "rule", "listing")
 
 
 @kernel
@@ -47,28 +53,17 @@ def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple
 
 
 @kernel
-def choose(
-    blocks: np.ndarray, elements: np.ndarray, block_forest: Forest, container_forest: Forest
+def kept(
+    blocks: np.ndarray, elements: np.ndarray, p: np.ndarray, container_forest: Forest
 ) -> tuple[np.ndarray, int]:
-    """Mask (bool [n]) of the blocks of the main text, and the method that chose them (METHODS).
+    """Mask (bool [n]) of the blocks that look like main text, and the method that chose them.
 
-    blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] as in `corpus.web.html.blocks`.
+    p float64 [n]: probability that a block is content.
     """
     n = len(blocks)
     keep = np.zeros(n, dtype=np.bool_)
-    if n == 0 or len(elements) == 0:
-        return keep, NONE
     dropped = waste(blocks, elements)
-    # A table or a dump: what is less than half links stays, outside nav, aside and footer.
-    if n > MAX_BLOCKS:
-        for i in range(n):
-            owner = blocks[i, b.B_ELEMENT]
-            keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
-                owner < 0 or not elements[owner, b.E_LANDMARK] & b.L_ASIDE
-            )
-        return keep & ~dropped, RULE
     # As a rule: the option of the best score, and in it the blocks that pass its threshold.
-    p = probabilities(block_features(blocks, elements), block_forest)
     element, threshold, rows = options(blocks, elements, p, dropped)
     if len(element):
         scores = raw_scores(rows, container_forest)
@@ -96,6 +91,39 @@ def choose(
             largest = i
     keep[largest] = not dropped[largest]
     return keep, LARGEST
+
+
+@kernel
+def choose(
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    block_forest: Forest,
+    container_forest: Forest,
+    listing_forest: Forest,
+) -> tuple[np.ndarray, int]:
+    """Mask (bool [n]) of the blocks of the main text, and the method that chose them (METHODS).
+
+    blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] as in `corpus.web.html.blocks`.
+    """
+    n = len(blocks)
+    keep = np.zeros(n, dtype=np.bool_)
+    if n == 0 or len(elements) == 0:
+        return keep, NONE
+    # A table or a dump: what is less than half links stays, outside nav, aside and footer.
+    if n > MAX_BLOCKS:
+        for i in range(n):
+            owner = blocks[i, b.B_ELEMENT]
+            keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
+                owner < 0 or not elements[owner, b.E_LANDMARK] & b.L_ASIDE
+            )
+        return keep & ~waste(blocks, elements), RULE
+    p = probabilities(block_features(blocks, elements), block_forest)
+    keep, method = kept(blocks, elements, p, container_forest)
+    page = page_features(blocks, elements, p, keep)
+    if page[0, of_page.page_links] >= LISTING_LINKS:
+        if raw_scores(page, listing_forest)[0] > LISTING:
+            return np.zeros(n, dtype=np.bool_), INDEX
+    return keep, method
 
 
 @kernel
