@@ -1,12 +1,13 @@
-"""Main-content extraction: 5-gram F1 and CPU time a page, by set, beside two peers.
+"""Main-content extraction: 5-gram F1 and CPU time a page, by set, beside three peers.
 
-    python benchmarks/extraction.py --shared ../shared/data/warc [--material DIR] [--media DIR]
+    python benchmarks/extraction.py --shared ../shared/data [--material DIR] [--media DIR]
                                     [--peers] [--held-out] [--limit N]
 
 --media is a checkout of postlight/parser: its Japanese pages are only ever measured on. --material
-holds the checkouts named in `benchmarks.training.train_extractor`. --held-out trains on half of the
-sites and scores the other half, both ways (needs lightgbm), so that no page is scored by a model
-that saw its site. Sets marked "report" had no part in training or in any choice.
+holds the checkouts named in `benchmarks.training.train_extractor`. --held-out trains on folds of
+sites (needs lightgbm) and scores each page with the forests that did not see its site; it ends with
+a table of gold-wide by genre, the peers beside it. Sets marked "report" had no part in training or
+in any choice. Texts are scored as `benchmarks.training.scoring.folded` writes them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ REPO = Path(__file__).resolve().parent.parent
 sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package filters
 
 from benchmarks.training import goldsets  # noqa: E402
-from benchmarks.training.scoring import counted, precision_recall_f1  # noqa: E402
+from benchmarks.training.scoring import counted, folded, precision_recall_f1  # noqa: E402
 from corpus.web.main_text.extract import extract  # noqa: E402
 
+DRAWS = 2000  # of hosts, for an interval
+HARD = 0.8  # F1 of the whole page: below it, much of a page is not main text
+NEARLY_EMPTY = 100  # characters that an index page may leave
 REPEATS = 3  # time is the fastest of this many passes
 
 
@@ -49,6 +53,24 @@ def trafilatura(html: bytes) -> str:
     from trafilatura import extract as peer
 
     return peer(html.decode(), deduplicate=False) or ""
+
+
+def readability(html: bytes) -> str:
+    """readability-lxml's summary as text."""
+    from readability import Document
+
+    try:
+        return goldsets.text_of(Document(html.decode()).summary())
+    except Exception:  # it raises on pages without text
+        return ""
+
+
+def whole_page(html: bytes) -> str:
+    """All visible text."""
+    return goldsets.text_of(html.decode())
+
+
+PEERS = (resiliparse, trafilatura, readability)
 
 
 def _js_array(source: str, name: str) -> list:
@@ -104,7 +126,8 @@ def pages(options: argparse.Namespace) -> Iterable[tuple[str, goldsets.GoldPage]
     if options.media:
         yield from (("report", page) for page in media(options.media))
     if options.shared:
-        yield from (("trained", page) for page in goldsets.dev_sample(options.shared))
+        yield from (("trained", page) for page in goldsets.dev_sample(options.shared / "warc"))
+        yield from (("trained", page) for page in goldsets.wide(options.shared / "gold-wide"))
     if options.material:
         m = options.material
         wcxb = m / "Murrough-Foley+web-content-extraction-benchmark"
@@ -127,9 +150,12 @@ def group(role: str, page: goldsets.GoldPage) -> str:
     return f"{page.source}:{page.genre}{language} ({role})"
 
 
-def score(extractor: Callable[[bytes], str], page: goldsets.GoldPage) -> tuple[float, float, float]:
-    """Precision, recall, F1 of one extractor on one page."""
-    return precision_recall_f1(counted(extractor(page.html)), counted(page.gold))
+def score(text: str, page: goldsets.GoldPage) -> tuple[float, float, float]:
+    """Precision, recall, F1 of a text of a page; without gold, 1 for nearly nothing and else 0."""
+    found = counted(folded(text))
+    if not page.gold:
+        return (float(found[1].sum() <= NEARLY_EMPTY),) * 3
+    return precision_recall_f1(found, counted(folded(page.gold)))
 
 
 def milliseconds(extractor: Callable[[bytes], str], sample: list[bytes]) -> float:
@@ -143,33 +169,61 @@ def milliseconds(extractor: Callable[[bytes], str], sample: list[bytes]) -> floa
     return 1000 * best / max(len(sample), 1)
 
 
+def interval(rows: list[tuple[str, float]]) -> str:
+    """Mean of (host, score) rows with the 95 % interval of a bootstrap over hosts."""
+    by_host: dict[str, list[float]] = defaultdict(list)
+    for host, value in rows:
+        by_host[host].append(value)
+    sums = np.array([sum(values) for values in by_host.values()])
+    sizes = np.array([len(values) for values in by_host.values()])
+    drawn = np.random.default_rng(0).integers(0, len(sums), (DRAWS, len(sums)))
+    low, high = np.percentile(sums[drawn].sum(1) / sizes[drawn].sum(1), (2.5, 97.5))
+    return f"{sums.sum() / sizes.sum():.3f} ({low:.3f}–{high:.3f})"
+
+
+def wide_table(texts: dict[str, str], pages: list[goldsets.GoldPage], peers: bool) -> None:
+    """Print scores of gold-wide by genre for Inaho's texts (by id) and, if wanted, the peers'."""
+    groups: dict[str, list[goldsets.GoldPage]] = defaultdict(list)
+    for page in pages:
+        if page.gold:
+            hard = score(whole_page(page.html), page)[2] < HARD
+            capture = page.language == "ja-capture"
+            for name in ("all", *["captures"] * capture, *["hard"] * hard, page.genre):
+                groups[name].append(page)
+        else:
+            groups[f"index, share of ≤ {NEARLY_EMPTY} characters"].append(page)
+    found = {"Inaho, held out": {page.url: score(texts[page.url], page)[2] for page in pages}}
+    for peer in PEERS if peers else ():
+        found[peer.__name__] = {page.url: score(peer(page.html), page)[2] for page in pages}
+    print(f"\n| gold-wide | pages | hosts | {' | '.join(found)} |")
+    print("|---|--:|--:|" + "---|" * len(found))
+    for name, rows in sorted(groups.items(), key=lambda item: -len(item[1])):
+        cells = [interval([(p.family, scores[p.url]) for p in rows]) for scores in found.values()]
+        hosts = len({page.family for page in rows})
+        print(f"| {name} | {len(rows)} | {hosts} | {' | '.join(cells)} |", flush=True)
+
+
 def held_out(options: argparse.Namespace) -> None:
-    """Print F1 by set where each page is scored by forests that saw only the other half's sites."""
+    """Print F1 by set where each page is scored by forests that saw only other folds' sites."""
     from benchmarks.training import train_extractor as training
-    from corpus.web.main_text.forest import Forest
     from corpus.web.main_text.lines import clean_lines
     from corpus.web.main_text.select import choose, joined
 
     examples = training.examples(options.material, options.shared)
     extra = training.segment_rows(options.material)
-    results = defaultdict(list)
+    results, texts = defaultdict(list), {}
     for seed in range(options.seeds):
-        training.fill_held_out(examples, extra, seed)
-        for k in (0, 1):
-            seen = [e for e in examples if training.half(e.page.family) != k]
-            arrays = training.flat(training.fit_blocks(seen, extra, seed), "block")
-            arrays |= training.flat(training.fit_containers(seen, seed), "container")
-            forests = [
-                Forest(*(arrays[f"{n}_{f}"] for f in Forest._fields))
-                for n in ("block", "container")
-            ]
-            for e in examples:
-                if training.half(e.page.family) == k:
-                    keep, _ = choose(e.blocks, e.elements, *forests)
-                    written = joined(e.text, e.blocks, e.elements, keep).tobytes()
-                    found = counted(clean_lines(written.decode("utf-8", "replace")))
-                    f1 = precision_recall_f1(found, counted(e.page.gold))[2]
-                    results[group("held out", e.page)].append((seed, f1))
+        models = [
+            training.forests(arrays, "block", "container", "listing")
+            for arrays in training.train_folds(examples, extra, seed)
+        ]
+        for e in examples:
+            keep, _ = choose(e.blocks, e.elements, *models[training.fold(e.page.family)])
+            written = joined(e.text, e.blocks, e.elements, keep).tobytes()
+            text = clean_lines(written.decode("utf-8", "replace"))
+            if e.page.source == "wide" and seed == 0:
+                texts[e.page.url] = text
+            results[group("held out", e.page)].append((seed, score(text, e.page)[2]))
     print("| set | pages | F1 mean over seeds | lowest | highest |\n|---|---|---|---|---|")
     for name, rows in sorted(results.items()):
         by_seed = [np.mean([f for s, f in rows if s == seed]) for seed in range(options.seeds)]
@@ -177,6 +231,7 @@ def held_out(options: argparse.Namespace) -> None:
             f"| {name} | {len(rows) // options.seeds} | {np.mean(by_seed):.3f} | "
             f"{min(by_seed):.3f} | {max(by_seed):.3f} |"
         )
+    wide_table(texts, [e.page for e in examples if e.page.url in texts], options.peers)
 
 
 def main() -> None:
@@ -192,7 +247,7 @@ def main() -> None:
     if options.held_out:
         held_out(options)
         return
-    extractors = [ours, resiliparse, trafilatura] if options.peers else [ours]
+    extractors = [ours, *PEERS] if options.peers else [ours]
     groups: dict[str, list[goldsets.GoldPage]] = defaultdict(list)
     for role, page in pages(options):
         rows = groups[group(role, page)]
@@ -204,7 +259,7 @@ def main() -> None:
     for name, rows in groups.items():
         cells = []
         for extractor in extractors:
-            mean = np.mean([score(extractor, page) for page in rows], axis=0)
+            mean = np.mean([score(extractor(page.html), page) for page in rows], axis=0)
             time_ms = milliseconds(extractor, [page.html for page in rows[:100]])
             cells.append(f"{mean[0]:.3f} / {mean[1]:.3f} / {mean[2]:.3f} | {time_ms:.2f}")
         size = sum(len(page.html) for page in rows) / len(rows) / 1000

@@ -1,10 +1,11 @@
-"""Train the extractor's two forests from public gold sets (development only; needs lightgbm).
+"""Train the extractor's three forests from public gold sets (development only; needs lightgbm).
 
     python -m benchmarks.training.train_extractor --material MATERIAL --shared SHARED
         --out corpus/web/main_text/models/extractor.npz
 
-SHARED is the shared data with the folders warc and gold-wide. MATERIAL holds checkouts named owner+name of the repositories that `benchmarks.training.goldsets`
-reads: Murrough-Foley/web-content-extraction-benchmark, scrapinghub/article-extraction-benchmark,
+SHARED is the shared data with the folders warc and gold-wide. MATERIAL holds checkouts named
+owner+name of the repositories that `benchmarks.training.goldsets` reads:
+Murrough-Foley/web-content-extraction-benchmark, scrapinghub/article-extraction-benchmark,
 mozilla/readability, rundimeco/waddle, adbar/trafilatura,
 immortal-autumn/Chinese-Web-Content-Extraction-Dataset, flairNLP/fundus and those of SITE_RULES.
 postlight/parser is never read here: its pages are reserved for measurement.
@@ -49,7 +50,11 @@ GENRE_WEIGHT = {"article": 1.0, "documentation": 1.0, "forum": 0.8}  # of wcxb; 
 OTHER_WEIGHT = 0.5
 FAMILY_PAGES = {"dev": 12, "daniel": 10}
 SEGMENT_WEIGHT = 0.5
-OPTION_FACTOR = {"fundus": 2.14, "documentation": 1.5, "wide": 3.0}  # more weight of a set or genre in step 2
+OPTION_FACTOR = {
+    "fundus": 2.14,
+    "documentation": 1.5,
+    "wide": 3.0,
+}  # more weight of a set or genre in step 2
 FOLDS = 5
 MIN_COVER = 0.7  # pages whose blocks hold less of the gold text were saved without it
 BLOCK_TREES = {"trees": 120, "learning_rate": 0.1}
@@ -163,12 +168,12 @@ def examples(material: Path, shared: Path) -> list[Example]:
 def segment_rows(material: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Blocks that trafilatura's evaluation says must or must not be kept: rows, labels, weights."""
     rows, labels, weights = [], [], []
-    for page, kept, dropped in goldsets.segments(material / "adbar+trafilatura"):
+    for page, right, wrong in goldsets.segments(material / "adbar+trafilatura"):
         document = parse(page.html)
         if not len(document.blocks):
             continue
-        wanted = ["".join(s.split()) for s in kept if len("".join(s.split())) > 5]
-        waste = ["".join(s.split()) for s in dropped if len("".join(s.split())) > 3]
+        wanted = ["".join(s.split()) for s in right if len("".join(s.split())) > 5]
+        waste = ["".join(s.split()) for s in wrong if len("".join(s.split())) > 3]
         label = np.full(len(document.blocks), np.nan, dtype=np.float32)
         for i, text in enumerate(document.block_texts()):
             squeezed = "".join(text.split())
@@ -250,12 +255,8 @@ def fit_containers(
 
 def fit_listing(pages: list[Example], seed: int) -> list[lightgbm.Booster]:
     """Forests whose mean is the log-odds (weighted) that a page is an index without main text."""
-    pages = [
-        p for p in pages if p.page.source != "wcxb-dev" or p.page.genre not in AMBIGUOUS
-    ]
-    rows = np.concatenate(
-        [listing.page_features(p.blocks, p.elements, p.p, p.keep) for p in pages]
-    )
+    pages = [p for p in pages if p.page.source != "wcxb-dev" or p.page.genre not in AMBIGUOUS]
+    rows = np.concatenate([listing.page_features(p.blocks, p.elements, p.p, p.keep) for p in pages])
     labels = np.array([float(not p.gold) for p in pages])
     weights = [
         LISTING_WEIGHT if not p.gold else TEXT_WEIGHT if p.page.source == "wide" else OTHER_TEXT

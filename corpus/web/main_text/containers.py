@@ -33,8 +33,8 @@ _TREE = "depth bad good landmark article header"
 _ELEMENT = "body section cell item paragraph heading children siblings"
 # Beside the next wider element, Readability's choice, the holders of SHARES and the heading.
 _OTHERS = (
-    "of_parent mass_of_parent parent_bad parent_links best_ratio is_best has_best in_best has90 has70 has40 "
-    "is70 is40 has_h1 from_h1"
+    "of_parent mass_of_parent parent_bad parent_links best_ratio is_best has_best in_best "
+    "has90 has70 has40 is70 is40 has_h1 from_h1"
 )
 # Probabilities at its edges, what lies wrong on either side of them; the page.
 _EDGES = (

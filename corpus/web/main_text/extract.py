@@ -33,7 +33,8 @@ class Page(NamedTuple):
 
     text: paragraphs, list items, table rows (cells separated by tabs) and code lines, each a line;
     date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks", "largest",
-    "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks: text blocks on the page, kept or not.
+    "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks: text
+    blocks on the page, kept or not.
     """
 
     text: str

@@ -40,9 +40,9 @@ _OWN = (
 )
 # Its page, and its place to the page's best element, first heading and densest place.
 _PAGE = (
-    "page_blocks page_weight page_links page_sentences in_best best_ratio beside_best best_share in90 in70 in40 in20 "
-    "share70 share40 place70 place40 after_h1 from_h1 from_peak best_links articles in_main "
-    "page_main only_article"
+    "page_blocks page_weight page_links page_sentences in_best best_ratio beside_best best_share "
+    "in90 in70 in40 in20 share70 share40 place70 place40 after_h1 from_h1 from_peak best_links "
+    "articles in_main page_main only_article"
 )
 NAMES: tuple[str, ...] = (
     *_ALONE.split(),
@@ -258,7 +258,9 @@ def block_features(blocks: np.ndarray, elements: np.ndarray) -> np.ndarray:
             row[at + above.links] = (linked[end] - linked[first]) / max(inside, 1.0)
             row[at + above.sentences] = (sentences[end] - sentences[first]) / max(inside, 1.0)
             row[at + above.blocks] = _log(end - first)
-            row[at + above.link_blocks] = (links_only[end] - links_only[first]) / max(end - first, 1)
+            row[at + above.link_blocks] = (links_only[end] - links_only[first]) / max(
+                end - first, 1
+            )
             if up >= 0:
                 row[at + above.children] = elements[up, b.E_CHILDREN]
                 row[at + above.media] = elements[up, b.E_MEDIA] / max(end - first, 1)

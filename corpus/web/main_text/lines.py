@@ -1,6 +1,8 @@
 """Lines that are never text: share buttons, page-top links, bread crumbs, copyright footers.
 
 A short line is dropped only when it is such a phrase as a whole; a sentence with one in it stays.
+Two kinds take several lines to know: names of languages in a row (a switcher), and a table of
+contents, whose lines stand again further on as headings with text between them.
 """
 
 from __future__ import annotations
@@ -70,6 +72,44 @@ _FORBIDDEN = re.compile(
 )
 
 
+# Links to the pages before and after, at least two of them: "[<< >>]", "Prev | Next", 前へ 次へ.
+_STEP = (
+    "(?i:prev(?:ious)?|next|up|home|contents|top|目次|ホーム|戻る|進む"
+    "|[前次上](?:へ|の?(?:ページ|記事|章|節))?)"
+)
+_STEPS = re.compile(
+    r"[\s\[\]|]*(?:<<|«|≪)[\s\[\]|]*(?:>>|»|≫)[\s\[\]|]*"
+    f"|{_DECORATION}{_STEP}(?:{_DECORATION[:-1]}++{_STEP}){{1,5}}{_DECORATION}"
+)
+# Language switchers write each language in itself; httpd writes codes behind a label.
+_LANGUAGE = (
+    "English|日本語|中文|简体中文|繁體中文|繁体中文|正體中文|한국어|"
+    "Deutsch|Fran[cç]ais|Espa[nñ]ol|Italiano|"
+    "Portugu[eê]s|Русский|Nederlands|Polski|Svenska|Dansk|"
+    "Suomi|Norsk|Čeština|Magyar|Türkçe|Ελληνικά|"
+    "Українська|Български|Română|Slovenčina|Català|Tiếng Việt|Bahasa Indonesia|"
+    "Indonesia|ไทย|العربية|"
+    "עברית|فارسی|हिन्दी|Lietuvių|Esperanto"
+)
+_LANGUAGES = re.compile(
+    f"(?:{_DECORATION}(?:{_LANGUAGE})(?: ?[(（][^)）]{{1,12}}[)）])?[,、/]?)+{_DECORATION}"
+)
+_LANGUAGE_NAME = re.compile(_LANGUAGE)
+_CODES = re.compile(
+    r"(?:翻訳済み言語|他の言語|Available Languages?|Langues Disponibles|Verfügbare Sprachen"
+    r"|Idiomas disponibles|Mevcut Diller|가능한 언어)\s*[:：].{0,80}"
+)
+_CONTENTS = re.compile(
+    f"{_DECORATION}(?i:目次|もくじ|内容|コンテンツ|(table of )?contents|index"
+    f"|この(記事|ページ)の(目次|内容)){_DECORATION}"
+)
+# What a list mark, a heading mark or a number puts before the words of a heading.
+_BEFORE = re.compile(r"[\s#>*+\-・•]*(?:\d{1,2}(?:\.\d{1,2})*[.)．、:：]?\s+)?")
+SWITCHER = 3  # names of languages in a row
+CONTENTS = 3  # lines of a table of contents
+MAX_HEADING = 60  # characters
+
+
 # No line of a text without any of these marks is one of copyright.
 _MARKS = ("©", "ⓒ", "copyright", "(c)", "（c）", "(c）", "（c)", "rights reserved", "無断")
 
@@ -79,7 +119,9 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
-    if n <= 80 and _CRUMBS.fullmatch(line):
+    if n <= 80 and (_CRUMBS.fullmatch(line) or _STEPS.fullmatch(line)):
+        return True
+    if n <= 120 and _CODES.fullmatch(line):
         return True
     return (
         may_be_copyright
@@ -92,11 +134,65 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     )
 
 
+def _switchers(lines: list[str]) -> set[int]:
+    """Numbers of the lines that name languages and nothing else, SWITCHER or more in a row."""
+    out: set[int] = set()
+    run: list[int] = []
+    names: set[str] = set()
+    for i, line in enumerate([*lines, "."]):
+        if not line:
+            continue
+        if len(line) <= 400 and _LANGUAGES.fullmatch(line):
+            run.append(i)
+            names.update(_LANGUAGE_NAME.findall(line))
+        elif run:
+            out.update(run if len(names) >= SWITCHER else ())
+            run, names = [], set()
+    return out
+
+
+def _contents(lines: list[str]) -> set[int]:
+    """Numbers of the lines of a table of contents and of its title.
+
+    Lines in a row that each stand again behind the last of them, in the same order and never one
+    right after another (that would be a refrain).
+    """
+    keys = [_BEFORE.sub("", line, count=1).rstrip("¶ ") if line else "" for line in lines]
+    places: dict[str, list[int]] = {}
+    for i, key in enumerate(keys):
+        if 2 <= len(key) <= MAX_HEADING:
+            places.setdefault(key, []).append(i)
+    out: set[int] = set()
+    i = 0
+    while i < len(lines):
+        run: list[int] = []
+        again: list[int] = []
+        j = i
+        while j < len(lines) and (not keys[j] or len(places.get(keys[j], ())) == 2):
+            if keys[j]:
+                second = places[keys[j]][1]
+                if second <= j or (again and second < again[-1] + 2):
+                    break
+                run.append(j)
+                again.append(second)
+            j += 1
+        if len(run) >= CONTENTS and again[0] > run[-1]:
+            out.update(run)
+            before = next((k for k in range(i - 1, -1, -1) if keys[k]), -1)
+            if before >= 0 and _CONTENTS.fullmatch(keys[before]):
+                out.add(before)
+        i = max(j, i + 1)
+    return out
+
+
 def clean_lines(text: str) -> str:
-    """A text without boilerplate lines, empty ends and indents of full-width spaces."""
+    """A text without boilerplate lines, empty ends, ¶ anchors and indents of full-width spaces."""
     low = text.lower()
     marked = any(mark in low for mark in _MARKS)
-    lines = [line.rstrip().lstrip("　") for line in text.split("\n")]
+    lines = [line.rstrip().removesuffix("¶").rstrip().lstrip("　") for line in text.split("\n")]
     distinct = set(lines)  # a page of a million lines repeats them
     gone = {line for line in distinct if is_boilerplate(line, marked)}
-    return "\n".join(line for line in lines if line not in gone).strip("\n")
+    some = _switchers(lines) | _contents(lines)
+    return "\n".join(
+        line for i, line in enumerate(lines) if line not in gone and i not in some
+    ).strip("\n")

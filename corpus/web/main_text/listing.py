@@ -17,8 +17,8 @@ from filters.kernels.kernel import columns, kernel
 # dates and headings per block, card_* the siblings with links under one element that hold most.
 _PAGE = "page_blocks page_weight page_links page_sentences page_link_blocks page_mean articles"
 _KEPT = (
-    "share weight blocks mean_weight largest links link_blocks with_links sentences mean_p headings "
-    "items cells dates stops last has_h1 media"
+    "share weight blocks mean_weight largest links link_blocks with_links sentences mean_p "
+    "headings items cells dates stops last has_h1 media"
 )
 _CARDS = "cards card_share card_weight card_sentences"
 NAMES: tuple[str, ...] = (*_PAGE.split(), *_KEPT.split(), *_CARDS.split())

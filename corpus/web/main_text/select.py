@@ -27,6 +27,7 @@ MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features
 CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
 OUTSIDE = 10.0  # more than any score
 LIKELY = 0.5
+SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with the element
 # A page is an index when the third forest's score passes LISTING and LISTING_LINKS of its text are
 # links: losing a page of text is worse than keeping a listing.
 LISTING, LISTING_LINKS = 0.0, 0.4
@@ -53,6 +54,40 @@ def main_range(blocks: np.ndarray, elements: np.ndarray, p: np.ndarray) -> tuple
 
 
 @kernel
+def add_siblings(
+    keep: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    p: np.ndarray,
+    stays: np.ndarray,
+    chosen: int,
+) -> None:
+    """Keep also the blocks `stays` (bool [n]) of siblings of the chosen element that have its tag
+    and class words and hold probable text: the other sections, tabs or stories of a page."""
+    one = elements[chosen]
+    while one[b.E_PARENT] >= 0 and (
+        elements[one[b.E_PARENT], b.E_FIRST] == one[b.E_FIRST]
+        and elements[one[b.E_PARENT], b.E_END] == one[b.E_END]
+    ):
+        one = elements[one[b.E_PARENT]]
+    if one[b.E_PARENT] < 0:
+        return
+    for e in range(one[b.E_PARENT] + 1, len(elements)):
+        if (
+            elements[e, b.E_PARENT] == one[b.E_PARENT]
+            and elements[e, b.E_TAG] == one[b.E_TAG]
+            and elements[e, b.E_FLAGS] == one[b.E_FLAGS]
+        ):
+            weight, mass = 0.0, 0.0
+            for i in range(elements[e, b.E_FIRST], elements[e, b.E_END]):
+                weight += blocks[i, b.B_WEIGHT]
+                mass += blocks[i, b.B_WEIGHT] * p[i]
+            if mass > SIBLING_MEAN * weight:
+                for i in range(elements[e, b.E_FIRST], elements[e, b.E_END]):
+                    keep[i] = stays[i]
+
+
+@kernel
 def kept(
     blocks: np.ndarray, elements: np.ndarray, p: np.ndarray, container_forest: Forest
 ) -> tuple[np.ndarray, int]:
@@ -74,9 +109,11 @@ def kept(
             if first < main_first or end > main_end:
                 scores[k] -= OUTSIDE
         best = np.argmax(scores)
-        for i in range(elements[element[best], b.E_FIRST], elements[element[best], b.E_END]):
-            keep[i] = p[i] >= threshold[best] and not dropped[i]
+        stays = (p >= threshold[best]) & ~dropped
+        first, end = elements[element[best], b.E_FIRST], elements[element[best], b.E_END]
+        keep[first:end] = stays[first:end]
         if keep.any():
+            add_siblings(keep, blocks, elements, p, stays, element[best])
             return keep, CONTAINER
     # No element holds probable text: the likely blocks, wherever they stand.
     keep = (p >= LIKELY) & ~dropped

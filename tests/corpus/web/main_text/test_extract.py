@@ -276,3 +276,28 @@ def test_the_text_is_a_subsequence_of_the_visible_text(parts: list[tuple[str, st
         html += f"<{tag}>{escaped}" + (f"</{tag}>" if close and tag != "br" else "")
         visible += text
     assert _is_subsequence(_squeezed(extract(html).text), _squeezed(visible))
+
+
+def cards(number: int) -> str:
+    return "".join(
+        f"<div class='card'><a href='/p/{i}'><h3>記事{i}</h3></a><p><a href='/p/{i}'>"
+        f"{i}番目の記事の紹介です。</a></p><span>2024年5月{i}日</span></div>"
+        for i in range(1, number)
+    )
+
+
+def test_sections_of_one_shape_all_come_through() -> None:
+    sections = "".join(
+        f"<div class='office'><h2>第{i}営業所</h2><p>住所は本町{i}丁目です。駅から{i}分で着きます。"
+        f"</p><p>受付は午前九時から午後五時まで。土曜と日曜は休みます。</p></div>"
+        for i in range(1, 6)
+    )
+    text = extract(
+        page(f"<div id='page'>{NAVIGATION}<div class='main'>{sections}</div>{FOOTER}</div>")
+    ).text
+    assert all(f"第{i}営業所" in text for i in range(1, 6))
+
+
+def test_an_index_page_gives_no_text_and_says_so() -> None:
+    found = extract(page(f"{NAVIGATION}<div class='list'>{cards(20)}</div>{FOOTER}"))
+    assert (found.text, found.method) == ("", "listing")

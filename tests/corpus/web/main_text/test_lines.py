@@ -45,3 +45,56 @@ def test_copyright_lines_go_and_sentences_about_them_stay(line: str) -> None:
         "本文です。" if expected else f"本文です。\n{line}"
     )
     assert lines.clean_lines(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[<< >>]",
+        "<< | >>",
+        "Previous | Next",
+        "前へ 次へ",
+        "« 前のページ 目次 次のページ »",
+        "翻訳済み言語: en | fr | ja | ko | tr",
+        "Available Languages: de | en | ja",
+    ],
+)
+def test_links_to_neighbours_and_codes_of_languages_go(line: str) -> None:
+    assert lines.clean_lines(f"本文です。\n{line}\n続きです。") == "本文です。\n続きです。"
+
+
+@pytest.mark.parametrize("line", [">>>", "x << 2 >> 1", "次", "前へ進む", "Next", "言語: 日本語"])
+def test_lines_that_look_like_them_stay(line: str) -> None:
+    assert line in lines.clean_lines(f"本文です。\n{line}\n続きです。").split("\n")
+
+
+def test_a_language_switcher_goes_in_one_line_or_in_many_and_two_names_stay() -> None:
+    for switcher in (
+        "English | 日本語 | Français",
+        "English\n日本語\n한국어",
+        "- Deutsch\n- Español\n- 日本語",
+    ):
+        assert lines.clean_lines(f"本文です。\n{switcher}\n続きです。") == "本文です。\n続きです。"
+    assert lines.clean_lines("English\n日本語") == "English\n日本語"
+
+
+def test_heading_anchors_go() -> None:
+    assert lines.clean_lines("はじめに¶\n段落記号¶は残る。") == "はじめに\n段落記号¶は残る。"
+
+
+SECTIONS = ["はじめに", "使い方", "2.1 設定", "おわりに"]
+CONTENTS = ["目次", "1. はじめに", "2. 使い方", "2.1 設定", "3. おわりに"]
+BODY = [line for head in SECTIONS for line in (head, f"{head}の説明をここに書く。")]
+
+
+def test_contents_that_repeat_the_headings_go_with_their_title() -> None:
+    assert lines.clean_lines("\n".join(["題", *CONTENTS, *BODY])) == "\n".join(["題", *BODY])
+
+
+def test_contents_without_their_sections_and_refrains_stay() -> None:
+    alone = "\n".join(["題", *CONTENTS, "本文はここに書く。"])
+    assert lines.clean_lines(alone) == alone
+    song = "\n".join(
+        ["花が咲く", "鳥が鳴く", "風が吹く", "春の歌", "花が咲く", "鳥が鳴く", "風が吹く"]
+    )
+    assert lines.clean_lines(song) == song
