@@ -58,13 +58,14 @@ OPTION_FACTOR = {
 FOLDS = 5
 MIN_COVER = 0.7  # pages whose blocks hold less of the gold text were saved without it
 BLOCK_TREES = {"trees": 120, "learning_rate": 0.1}
-BLOCK_SEEDS = 1  # forests whose mean is taken (2 of 100 trees: no gain, slower)
+BLOCK_SEEDS = 2  # forests whose mean is taken
 CONTAINER_TREES = {"trees": 60, "learning_rate": 0.1}
 CONTAINER_SEEDS = 2
 LISTING_TREES = {"trees": 80, "learning_rate": 0.08}
 LISTING_SEEDS = 3
 LISTING_PARAMETERS = {"num_leaves": 4, "min_data_in_leaf": 8, "lambda_l2": 2.0}
-LISTING_WEIGHT, TEXT_WEIGHT, OTHER_TEXT = 6.0, 3.0, 0.3  # gold-wide's indexes and texts; other sets
+LISTING_WEIGHT, TEXT_WEIGHT, OTHER_TEXT = 6.0, 3.0, 0.3  # indexes; Japanese texts; others
+JAPANESE = ("wide", "japanese")
 AMBIGUOUS = ("listing", "collection")  # genres of wcxb whose gold is lists: not shown to step 3
 _PARAMETERS = {
     "num_leaves": 15,
@@ -160,7 +161,7 @@ def examples(material: Path, shared: Path) -> list[Example]:
         seen[key] += 1
         if seen[key] <= FAMILY_PAGES.get(page.source, 1 << 30):
             example = Example(page)
-            if len(example.blocks) and (example.cover() >= MIN_COVER or not example.gold):
+            if len(example.blocks) and (example.cover() >= MIN_COVER or page.source == "wide"):
                 out.append(example)
     return out
 
@@ -259,7 +260,7 @@ def fit_listing(pages: list[Example], seed: int) -> list[lightgbm.Booster]:
     rows = np.concatenate([listing.page_features(p.blocks, p.elements, p.p, p.keep) for p in pages])
     labels = np.array([float(not p.gold) for p in pages])
     weights = [
-        LISTING_WEIGHT if not p.gold else TEXT_WEIGHT if p.page.source == "wide" else OTHER_TEXT
+        LISTING_WEIGHT if not p.gold else TEXT_WEIGHT if p.page.source in JAPANESE else OTHER_TEXT
         for p in pages
     ]
     data = lightgbm.Dataset(rows, labels, weight=np.array(weights))
