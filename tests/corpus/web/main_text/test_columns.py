@@ -10,7 +10,7 @@ import pytest
 from corpus.web.html import blocks as b
 from corpus.web.html import tags as t
 from corpus.web.html.document import Document, parse
-from corpus.web.main_text import containers, features
+from corpus.web.main_text import containers, features, listing
 from corpus.web.main_text.extract import MODEL
 from corpus.web.main_text.forest import load_forest
 from filters.kernels.kernel import columns
@@ -24,7 +24,8 @@ PAGE = f"""<html><body>
 
 
 @pytest.mark.parametrize(
-    ("forest", "names"), [("block", features.NAMES), ("container", containers.NAMES)]
+    ("forest", "names"),
+    [("block", features.NAMES), ("container", containers.NAMES), ("listing", listing.NAMES)],
 )
 def test_name_i_is_column_i_of_the_shipped_model(forest: str, names: tuple[str, ...]) -> None:
     with np.load(MODEL, allow_pickle=False) as arrays:
@@ -92,6 +93,10 @@ def test_a_block_has_in_each_column_what_its_name_says(document: Document) -> No
     assert body["articles"] == body["page_main"] == 1
     assert body["page_blocks"] == pytest.approx(np.log1p(n))
     assert body["own_bad"] == body["own_good"] == 0 and foot["own_bad"] == 1
+    assert body["in_best"] == body["best_ratio"] == 1 and home["best_ratio"] < 1
+    assert (title["section_place"], body["section_place"], bold["section_place"]) == (0, 1, 2)
+    assert (home["section_link_blocks"], body["section_link_blocks"]) == (1, 0)
+    assert body["section_share_after"] == 0 < home["section_share_after"]
 
 
 def test_an_option_has_in_each_column_what_its_name_says(document: Document) -> None:
@@ -119,3 +124,21 @@ def test_an_option_has_in_each_column_what_its_name_says(document: Document) -> 
         )
         assert option["page_main"] == option["articles"] == 1
         assert option["first"] == pytest.approx(p[first : min(first + 3, end)].mean())
+
+
+def test_the_page_has_in_each_column_what_its_name_says(document: Document) -> None:
+    blocks, elements = document.blocks, document.elements
+    keep = np.array([bool(row["in_main"]) for row in named(document)])
+    p = np.where(keep, 0.9, 0.1)
+    (values,) = listing.page_features(blocks, elements, p, keep).tolist()
+    row = dict(zip(listing.NAMES, values, strict=True))
+    weights, linked = blocks[:, b.B_WEIGHT].astype(float), blocks[:, b.B_LINKED]
+    assert row["page_weight"] == pytest.approx(np.log1p(weights.sum()))
+    assert row["page_links"] == pytest.approx(linked.sum() / weights.sum())
+    assert row["share"] == pytest.approx(weights[keep].sum() / weights.sum())
+    assert row["largest"] == pytest.approx(weights[keep].max() / weights[keep].sum())
+    assert row["mean_p"] == pytest.approx(0.9)
+    assert row["links"] == row["link_blocks"] == row["cards"] == 0
+    assert row["has_h1"] == row["articles"] == 1
+    assert row["headings"] == pytest.approx(1 / keep.sum())
+    assert row["cells"] == pytest.approx(2 / keep.sum())
