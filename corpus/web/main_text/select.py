@@ -28,9 +28,11 @@ CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a ta
 OUTSIDE = 10.0  # more than any score
 LIKELY = 0.5
 SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with the element
-# A page is an index when the third forest's score passes LISTING and LISTING_LINKS of its text are
-# links: losing a page of text is worse than keeping a listing.
-LISTING, LISTING_LINKS = 0.0, 0.4
+# A page is an index when the third forest's score passes LISTING, LISTING_LINKS of its text are
+# links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters):
+# losing a text is worse than keeping a listing.
+LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE = 0.0, 0.4, 0.5, 1000.0
+INDEX_BLOCKS = 8  # fewer blocks are no index
 NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
 METHODS = ("none", "container", "blocks", "largest", "rule", "listing")
 
@@ -157,7 +159,13 @@ def choose(
     p = probabilities(block_features(blocks, elements), block_forest)
     keep, method = kept(blocks, elements, p, container_forest)
     page = page_features(blocks, elements, p, keep)
-    if page[0, of_page.page_links] >= LISTING_LINKS:
+    links, sentences = page[0, of_page.page_links], page[0, of_page.sentences]
+    prose = sentences * np.expm1(page[0, of_page.weight])
+    if (
+        n >= INDEX_BLOCKS
+        and links >= LISTING_LINKS
+        and (sentences < LISTING_SENTENCES or prose < PROSE)
+    ):
         if raw_scores(page, listing_forest)[0] > LISTING:
             return np.zeros(n, dtype=np.bool_), INDEX
     return keep, method
