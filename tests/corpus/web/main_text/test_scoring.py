@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.training.scoring import block_labels, counted, matched, precision_recall_f1
+from benchmarks.training.scoring import (
+    block_labels,
+    counted,
+    folded,
+    matched,
+    precision_recall_f1,
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -66,3 +72,10 @@ def test_matches_of_joined_blocks_equal_those_of_their_text(parts: list[str], go
         precision, recall, _ = precision_recall_f1(found, (known, counts))
         assert hits.sum() / total.sum() == pytest.approx(precision)
         assert hits.sum() / max(counts.sum(), 1) == pytest.approx(recall)
+
+
+def test_folded_texts_differ_in_words_only() -> None:
+    plain = "見出し\n項目１、Ａ―Ｂ。\n“引用”\n1 2\nx"
+    marked = '## 見出し\n- 項目1，A—B．\n"引用"\n| --- | --- |\n| 1 | 2 |\n```python\nx\n```'
+    squeezed = ["".join(folded(text).split()) for text in (plain, marked)]
+    assert squeezed[0] == squeezed[1]
