@@ -1,0 +1,424 @@
+"""The plain view of a Markdown text: what a reader sees, without its signs, a line feed a block.
+
+`plain` and `prose` are pure functions of text and blocks. Published recipes, dedup, language and
+personal data read the plain view; signals that structure distorts are measured on prose too (no
+code, tables, formulas, headings). Cells are parted by tabs, so that an empty one keeps its column.
+What a sign is: docs/text.md. A dollar or backtick that nothing closes is itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from corpus.text.blocks import (
+    END, KIND, KINDS, LANGUAGE, LEVEL, PROSE, START, WIDTH, Blocks, from_arrow, kind, to_bytes,
+)  # fmt: skip
+from filters.buffers import text_buffers
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
+
+MAX_RUN = 8  # backticks; a longer run is text
+ALL = np.ones(len(KINDS), np.bool_)
+PROSE_KINDS = np.array([name in PROSE for name in KINDS])
+
+
+@inlined
+def is_punctuation(c: int) -> bool:
+    """Whether a byte is ASCII punctuation: a backslash before it is an escape (CommonMark 2.4)."""
+    return (
+        ch.EXCLAMATION <= c <= ch.SLASH
+        or ch.COLON <= c <= ch.AT
+        or ch.OPEN_SQUARE <= c <= ch.BACKTICK
+        or ch.OPEN_CURLY <= c <= ch.TILDE
+    )
+
+
+@kernel
+def _run(data: np.ndarray, i: int, end: int) -> int:
+    """Length of the run of the byte at i."""
+    k = i
+    while k < end and data[k] == data[i]:
+        k += 1
+    return k - i
+
+
+@kernel
+def _closing(data: np.ndarray, i: int, end: int, mark: int, size: int) -> int:
+    """Where the next run of exactly `size` marks begins in [i, end); -1 without one.
+
+    A dollar closes a formula behind no blank and before no digit (so $5 and $6 are prices), and a
+    backslash hides it; code knows no escapes.
+    """
+    while i < end:
+        if data[i] == mark:
+            run = _run(data, i, end)
+            if run == size and (
+                mark == ch.BACKTICK
+                or (
+                    data[i - 1] > ch.SPACE
+                    and not (i + run < end and ch.ZERO <= data[i + run] <= ch.NINE)
+                )
+            ):
+                return i
+            i += run
+        elif data[i] == ch.BACKSLASH and mark == ch.DOLLAR:
+            i += 2
+        else:
+            i += 1
+    return -1
+
+
+@inlined
+def _put(data: np.ndarray, i: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
+    out[o] = data[i]
+    where[o] = i
+    return o + 1
+
+
+@kernel
+def _inline(
+    data: np.ndarray, i: int, end: int, quoted: bool, cell: bool,
+    out: np.ndarray, where: np.ndarray, o: int,
+) -> int:  # fmt: skip
+    """Write the text of one block or cell without escapes, backticks and dollars."""
+    absent_code = np.zeros(MAX_RUN + 1, np.bool_)  # runs of this length that nothing closes
+    absent_math = np.zeros(3, np.bool_)
+    line = True  # a line begins: its indent, and the sign of a quote, are no text
+    while i < end:
+        if line:
+            while i < end and (data[i] == ch.SPACE or data[i] == ch.TAB):
+                i += 1
+            if quoted and i < end and data[i] == ch.GREATER:
+                i += 1
+                if i < end and data[i] == ch.SPACE:
+                    i += 1
+            line = False
+            continue
+        c = data[i]
+        if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
+            o = _put(data, i + 1, out, where, o)
+            i += 2
+            continue
+        if c == ch.BACKTICK or c == ch.DOLLAR:
+            run = _run(data, i, end)
+            code = c == ch.BACKTICK
+            close = -1
+            fits = run <= MAX_RUN if code else run <= 2 and i + run < end
+            if fits and not (absent_code[run] if code else absent_math[run]):
+                if code or data[i + run] > ch.SPACE:
+                    close = _closing(data, i + run, end, c, run)
+                    if close < 0 and code:
+                        absent_code[run] = True
+                    elif close < 0:
+                        absent_math[run] = True
+            if close > i + run:
+                first, last = i + run, close
+                if code and last - first > 2 and data[first] == data[last - 1] == ch.SPACE:
+                    first, last = first + 1, last - 1
+                for k in range(first, last):
+                    if not (
+                        cell and data[k] == ch.BACKSLASH and k + 1 < end and data[k + 1] == ch.BAR
+                    ):
+                        o = _put(data, k, out, where, o)
+                i = close + run
+            else:
+                for k in range(i, i + run):
+                    o = _put(data, k, out, where, o)
+                i += run
+            continue
+        o = _put(data, i, out, where, o)
+        i += 1
+        line = c == ch.LINE_FEED
+    return o
+
+
+@kernel
+def _line_end(data: np.ndarray, i: int, end: int) -> int:
+    while i < end and data[i] != ch.LINE_FEED:
+        i += 1
+    return i
+
+
+@kernel
+def is_delimiter_row(data: np.ndarray, i: int, end: int) -> bool:
+    """Whether the line is the rule below a table's header: `| --- | :-: |`."""
+    dashes = False
+    for k in range(i, end):
+        c = data[k]
+        if c == ch.HYPHEN:
+            dashes = True
+        elif c != ch.BAR and c != ch.COLON and c != ch.SPACE and c != ch.TAB:
+            return False
+    return dashes
+
+
+@kernel
+def _table(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
+    """Rows on lines of their own, cells parted by tabs; the delimiter row is a sign."""
+    number = 0
+    while i < end:
+        stop = _line_end(data, i, end)
+        number += 1
+        if number == 2 and is_delimiter_row(data, i, stop):
+            i = stop + 1
+            continue
+        if number > 1:
+            out[o] = ch.LINE_FEED
+            where[o] = i
+            o += 1
+        last = stop
+        while last > i and data[last - 1] <= ch.SPACE:
+            last -= 1
+        while i < last and data[i] <= ch.SPACE:
+            i += 1
+        if i < last and data[i] == ch.BAR:
+            i += 1
+        if last > i and data[last - 1] == ch.BAR and data[last - 2] != ch.BACKSLASH:
+            last -= 1
+        start = i
+        k = i
+        while k <= last:
+            if k == last or (data[k] == ch.BAR and data[k - 1] != ch.BACKSLASH):
+                a, z = start, k
+                while a < z and data[a] <= ch.SPACE:
+                    a += 1
+                while z > a and data[z - 1] <= ch.SPACE:
+                    z -= 1
+                o = _inline(data, a, z, False, True, out, where, o)
+                if k < last:
+                    out[o] = ch.TAB
+                    where[o] = k
+                    o += 1
+                start = k + 1
+            k += 1
+        i = stop + 1
+    return o
+
+
+@kernel
+def is_fence(data: np.ndarray, i: int, end: int) -> int:
+    """Indent plus 1 of a line that begins with three backticks or tildes; 0 for another."""
+    k = i
+    while k < end and data[k] == ch.SPACE:
+        k += 1
+    if k + 2 < end and (data[k] == ch.BACKTICK or data[k] == ch.TILDE):
+        if data[k] == data[k + 1] == data[k + 2]:
+            return k - i + 1
+    return 0
+
+
+@kernel
+def _code(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
+    """The lines between the fences byte for byte; of indented code, without four blanks."""
+    first = _line_end(data, i, end)
+    fence = is_fence(data, i, first)
+    indent = fence - 1 if fence else 4
+    last = end
+    if fence:
+        k = end
+        while k > i and data[k - 1] != ch.LINE_FEED:
+            k -= 1
+        if k > i and is_fence(data, k, end):
+            last = k - 1
+        i = first + 1
+    while i <= last:
+        stop = _line_end(data, i, last)
+        k = 0
+        while k < indent and i < stop and data[i] == ch.SPACE:
+            i += 1
+            k += 1
+        if not fence and k < indent and i < stop and data[i] == ch.TAB:
+            i += 1
+        for k in range(i, stop):
+            o = _put(data, k, out, where, o)
+        if stop < last:
+            o = _put(data, stop, out, where, o)
+        i = stop + 1
+    return o
+
+
+@kernel
+def _after_sign(data: np.ndarray, i: int, end: int, block: int) -> int:
+    """Behind the `## ` of a heading or the `- ` or `12. ` of an item."""
+    start = i
+    while i < end and (data[i] == ch.SPACE or data[i] == ch.TAB):
+        i += 1
+    mark = i
+    if block == kind.heading:
+        while i < end and data[i] == ch.HASH:
+            i += 1
+    elif i < end and (data[i] == ch.HYPHEN or data[i] == ch.ASTERISK or data[i] == ch.PLUS):
+        i += 1
+    else:
+        while i < end and ch.ZERO <= data[i] <= ch.NINE:
+            i += 1
+        if i > mark and i < end and (data[i] == ch.FULL_STOP or data[i] == ch.CLOSE_ROUND):
+            i += 1
+        else:
+            i = mark
+    return i if i > mark else start
+
+
+@kernel
+def _heading_end(data: np.ndarray, i: int, end: int) -> int:
+    """Where a heading's text ends: before the line of = or - below it."""
+    k = end
+    while k > i and (data[k - 1] == ch.EQUALS or data[k - 1] == ch.HYPHEN):
+        k -= 1
+    return k - 1 if i < k < end and data[k - 1] == ch.LINE_FEED else end
+
+
+@kernel
+def _block(
+    data: np.ndarray, i: int, end: int, block: int, out: np.ndarray, where: np.ndarray, o: int
+) -> int:
+    """Write the plain text of the block data[i:end]; return the new end of `out`."""
+    if block == kind.code:
+        return _code(data, i, end, out, where, o)
+    if block == kind.table:
+        return _table(data, i, end, out, where, o)
+    if block == kind.rule:
+        return o
+    if block == kind.formula:
+        while i < end and (data[i] == ch.DOLLAR or data[i] <= ch.SPACE):
+            i += 1
+        while end > i and (data[end - 1] == ch.DOLLAR or data[end - 1] <= ch.SPACE):
+            end -= 1
+        for k in range(i, end):
+            o = _put(data, k, out, where, o)
+        return o
+    if block == kind.heading:
+        end = _heading_end(data, i, end)
+    if block == kind.heading or block == kind.item:
+        i = _after_sign(data, i, end, block)
+    return _inline(data, i, end, block == kind.quote, False, out, where, o)
+
+
+@kernel
+def _view(
+    data: np.ndarray, spans: np.ndarray, signed: bool, wanted: np.ndarray,
+    out: np.ndarray, where: np.ndarray, o: int,
+) -> int:  # fmt: skip
+    """Write the wanted blocks of one text. spans: in bytes; signed: the text is Markdown."""
+    begin = o
+    for k in range(len(spans)):
+        if not wanted[spans[k, KIND]]:
+            continue
+        start, end = spans[k, START], spans[k, END]
+        before = o
+        if o > begin:
+            out[o] = ch.LINE_FEED
+            where[o] = start
+            o += 1
+        text = o
+        if signed:
+            o = _block(data, start, end, spans[k, KIND], out, where, o)
+        else:
+            for i in range(start, end):
+                o = _put(data, i, out, where, o)
+        if o == text:
+            o = before
+    return o
+
+
+@kernel
+def _views(
+    data: np.ndarray, offsets: np.ndarray, spans: np.ndarray, rows: np.ndarray,
+    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray,
+) -> None:  # fmt: skip
+    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets."""
+    o = 0
+    everything = wanted.all()
+    for row in range(len(offsets) - 1):
+        text = data[offsets[row] : offsets[row + 1]]
+        own = spans[rows[row] : rows[row + 1]]
+        if len(own) == 0 or (everything and not signed[row]):
+            out[o : o + len(text)] = text
+            o += len(text)
+        else:
+            where = np.empty(len(text) + len(own) + 1, np.int32)
+            size = _view(text, to_bytes(text, own), signed[row], wanted, out[o:], where, 0)
+            o += size
+        ends[row + 1] = o
+
+
+def views(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array, kinds: np.ndarray = ALL
+) -> pa.Array:
+    """The plain view of every text (string or large_string, as given), of the kinds wanted.
+
+    blocks: BLOCKS_TYPE; formats: "markdown" or "plain", a text of the latter is its own view;
+    kinds: bool [len(KINDS)]. A text without blocks is all prose and stands as it is.
+    """
+    data, offsets = text_buffers(texts)
+    spans, rows, _ = from_arrow(blocks)
+    out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    signed = pa.compute.not_equal(formats, "plain").fill_null(True).to_numpy(zero_copy_only=False)
+    _views(data, offsets, spans, rows, signed, kinds, out, ends)
+    whole = pa.py_buffer(out[: ends[-1]])
+    wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
+    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string())
+
+
+def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
+    """The plain view of every text: see `views`."""
+    return views(texts, blocks, formats)
+
+
+def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
+    """The paragraphs, items, quotes, definitions and captions of every text, in the plain view."""
+    return views(texts, blocks, formats, PROSE_KINDS)
+
+
+def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:
+    """The plain view of one Markdown text."""
+    return _one(text, blocks, kinds)[0]
+
+
+def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
+    """(plain view, int64 [n + 1]: code point of `text` that each of its code points stands at).
+
+    The last place is the end of the text.
+    """
+    view, where = _one(text, blocks, ALL)
+    data = np.frombuffer(text.encode(), np.uint8)
+    point_of = np.concatenate([np.cumsum((data & 0xC0) != 0x80) - 1, [len(text)]])
+    seen = np.frombuffer(view.encode(), np.uint8)
+    places = point_of[where[(seen & 0xC0) != 0x80]]
+    return view, np.concatenate([places, [len(text)]])
+
+
+def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray]:
+    data = np.frombuffer(text.encode(), np.uint8)
+    if not len(blocks.spans):
+        return text, np.arange(len(data))
+    out = np.empty(len(data) + len(blocks.spans) + 1, np.uint8)
+    where = np.empty(len(out), np.int32)
+    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, 0)
+    return out[:size].tobytes().decode(), where[:size]
+
+
+def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
+    """A Markdown text as one of the format "plain": its plain view, and the spans over that."""
+    parts: list[str] = []
+    spans, at = [], 0
+    for span in blocks.spans:
+        one = Blocks(span[None] - [span[START], span[START], 0, 0, 0], blocks.languages)
+        part = plain_text(text[span[START] : span[END]], one)
+        if part:
+            spans.append([at, at + len(part), span[KIND], span[LEVEL], span[LANGUAGE]])
+            parts.append(part)
+            at += len(part) + 1
+    if not len(blocks.spans):
+        return text, blocks
+    return "\n".join(parts), Blocks(np.array(spans, np.int32).reshape(-1, WIDTH), blocks.languages)
+
+
+def without_kinds(blocks: Blocks, kinds: Iterable[str]) -> np.ndarray:
+    """Mask (bool [n]) of the blocks whose kind is none of these."""
+    gone = [KINDS.index(name) for name in kinds]
+    return ~np.isin(blocks.spans[:, KIND], gone)
