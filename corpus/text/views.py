@@ -12,9 +12,20 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.text.blocks import (
-    END, KIND, KINDS, LANGUAGE, LEVEL, PROSE, START, WIDTH, Blocks, from_arrow, kind, to_bytes,
+    END,
+    KIND,
+    KINDS,
+    PROSE,
+    START,
+    Blocks,
+    as_column,
+    from_arrow,
+    kind,
+    to_bytes,
+    to_points,
 )  # fmt: skip
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
@@ -300,16 +311,22 @@ def _block(
 @kernel
 def _view(
     data: np.ndarray, spans: np.ndarray, signed: bool, wanted: np.ndarray,
-    out: np.ndarray, where: np.ndarray, o: int,
+    out: np.ndarray, where: np.ndarray, seen: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write the wanted blocks of one text. spans: in bytes; signed: the text is Markdown."""
-    begin = o
+    """Write the wanted blocks of one text; return the size. signed: the text is Markdown.
+
+    spans: in bytes; seen: of the same shape, filled with the spans of the view, START = END for a
+    block of which it has nothing.
+    """
+    o = 0
     for k in range(len(spans)):
+        seen[k] = spans[k]
+        seen[k, START] = seen[k, END] = o
         if not wanted[spans[k, KIND]]:
             continue
         start, end = spans[k, START], spans[k, END]
         before = o
-        if o > begin:
+        if o > 0:
             out[o] = ch.LINE_FEED
             where[o] = start
             o += 1
@@ -321,26 +338,34 @@ def _view(
                 o = _put(data, i, out, where, o)
         if o == text:
             o = before
+        else:
+            seen[k, START], seen[k, END] = text, o
     return o
 
 
 @kernel
 def _views(
     data: np.ndarray, offsets: np.ndarray, spans: np.ndarray, rows: np.ndarray,
-    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray,
+    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray, seen: np.ndarray,
 ) -> None:  # fmt: skip
-    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets."""
+    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets.
+
+    seen: as `_view` fills it, of all texts.
+    """
     o = 0
     everything = wanted.all()
     for row in range(len(offsets) - 1):
         text = data[offsets[row] : offsets[row + 1]]
-        own = spans[rows[row] : rows[row + 1]]
+        own, placed = spans[rows[row] : rows[row + 1]], seen[rows[row] : rows[row + 1]]
         if len(own) == 0 or (everything and not signed[row]):
             out[o : o + len(text)] = text
             o += len(text)
+            placed[:] = own
         else:
             where = np.empty(len(text) + len(own) + 1, np.int32)
-            size = _view(text, to_bytes(text, own), signed[row], wanted, out[o:], where, 0)
+            room = out[o:]
+            size = _view(text, to_bytes(text, own), signed[row], wanted, room, where, placed)
+            placed[:] = to_points(room[:size], placed)
             o += size
         ends[row + 1] = o
 
@@ -353,15 +378,26 @@ def views(
     blocks: BLOCKS_TYPE; formats: "markdown" or "plain", a text of the latter is its own view;
     kinds: bool [len(KINDS)]. A text without blocks is all prose and stands as it is.
     """
+    return with_blocks(texts, blocks, formats, kinds)[0]
+
+
+def with_blocks(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array, kinds: np.ndarray = ALL
+) -> tuple[pa.Array, pa.ListArray]:
+    """`views`, and the blocks of each as spans over its view: texts of the format "plain"."""
     data, offsets = text_buffers(texts)
-    spans, rows, _ = from_arrow(blocks)
+    spans, rows, languages = from_arrow(blocks)
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    signed = pa.compute.not_equal(formats, "plain").fill_null(True).to_numpy(zero_copy_only=False)
-    _views(data, offsets, spans, rows, signed, kinds, out, ends)
+    signed = pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
+    seen = np.empty_like(spans)
+    _views(data, offsets, spans, rows, signed, kinds, out, ends, seen)
     whole = pa.py_buffer(out[: ends[-1]])
     wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
-    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string())
+    left = seen[:, END] > seen[:, START]
+    rows = np.concatenate([[0], np.cumsum(left)])[rows]
+    column = as_column(seen[left], rows, languages)
+    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string()), column
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -384,7 +420,7 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
 
     The last place is the end of the text.
     """
-    view, where = _one(text, blocks, ALL)
+    view, where, _ = _one(text, blocks, ALL)
     data = np.frombuffer(text.encode(), np.uint8)
     point_of = np.concatenate([np.cumsum((data & 0xC0) != 0x80) - 1, [len(text)]])
     seen = np.frombuffer(view.encode(), np.uint8)
@@ -392,30 +428,24 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
     return view, np.concatenate([places, [len(text)]])
 
 
-def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray]:
+def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    """(view, byte of the text for each of its bytes, spans int32 [n, WIDTH] of the view)."""
     data = np.frombuffer(text.encode(), np.uint8)
     if not len(blocks.spans):
-        return text, np.arange(len(data))
+        return text, np.arange(len(data)), blocks.spans
     out = np.empty(len(data) + len(blocks.spans) + 1, np.uint8)
-    where = np.empty(len(out), np.int32)
-    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, 0)
-    return out[:size].tobytes().decode(), where[:size]
+    where, seen = np.empty(len(out), np.int32), np.empty_like(blocks.spans)
+    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, seen)
+    return out[:size].tobytes().decode(), where[:size], to_points(out[:size], seen)
 
 
 def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
-    """A Markdown text as one of the format "plain": its plain view, and the spans over that."""
-    parts: list[str] = []
-    spans, at = [], 0
-    for span in blocks.spans:
-        one = Blocks(span[None] - [span[START], span[START], 0, 0, 0], blocks.languages)
-        part = plain_text(text[span[START] : span[END]], one)
-        if part:
-            spans.append([at, at + len(part), span[KIND], span[LEVEL], span[LANGUAGE]])
-            parts.append(part)
-            at += len(part) + 1
-    if not len(blocks.spans):
-        return text, blocks
-    return "\n".join(parts), Blocks(np.array(spans, np.int32).reshape(-1, WIDTH), blocks.languages)
+    """A Markdown text as one of the format "plain": its plain view, and the spans over that.
+
+    A block without text (a rule) has none there.
+    """
+    view, _, seen = _one(text, blocks, ALL)
+    return view, Blocks(seen[seen[:, END] > seen[:, START]], blocks.languages)
 
 
 def without_kinds(blocks: Blocks, kinds: Iterable[str]) -> np.ndarray:
