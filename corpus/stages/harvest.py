@@ -180,6 +180,6 @@ def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
         if field.name not in ("blocks", "quality")
     }
     columns["blocks"] = to_arrow([row["blocks"] for row in rows])
-    seen = views.plain(columns["text"], columns["blocks"], columns["format"])
-    columns["quality"] = signals.measure(seen)
+    text = [columns[name] for name in ("text", "blocks", "format")]
+    columns["quality"] = signals.measure(views.plain(*text), prose=views.prose(*text))
     return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)
