@@ -252,7 +252,7 @@ def measure(
         raise ValueError(f"unknown signal group {unknown[0]!r}; there are {', '.join(GROUPS)}")
     matrices = _matrices(texts, wanted)
     of_prose = {name: matrices[name] for name in DISTORTED_GROUPS & wanted}
-    if prose is not None and of_prose:
+    if prose is not None and prose is not texts and of_prose:
         _measure_prose(of_prose, texts, prose)
     columns = []
     for signal in SIGNALS.values():

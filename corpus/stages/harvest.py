@@ -181,5 +181,6 @@ def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
     }
     columns["blocks"] = to_arrow([row["blocks"] for row in rows])
     text = [columns[name] for name in ("text", "blocks", "format")]
-    columns["quality"] = signals.measure(views.plain(*text), prose=views.prose(*text))
+    seen, prose = views.plain_and_prose(*text)
+    columns["quality"] = signals.measure(seen, prose=prose)
     return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)

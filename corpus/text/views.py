@@ -32,6 +32,8 @@ from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
 MAX_RUN = 8  # backticks; a longer run is text
+IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
+IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
 
@@ -95,8 +97,7 @@ def _inline(
     out: np.ndarray, where: np.ndarray, o: int,
 ) -> int:  # fmt: skip
     """Write the text of one block or cell without escapes, backticks and dollars."""
-    absent_code = np.zeros(MAX_RUN + 1, np.bool_)  # runs of this length that nothing closes
-    absent_math = np.zeros(3, np.bool_)
+    absent_code = absent_math = 0  # bit n: a run of length n that nothing closes
     line = True  # a line begins: its indent, and the sign of a quote, are no text
     while i < end:
         if line:
@@ -108,6 +109,16 @@ def _inline(
                     i += 1
             line = False
             continue
+        k = i
+        while k < end and not IS_SIGN[data[k]]:
+            k += 1
+        if k > i:  # most of a text is no sign: in one piece
+            out[o : o + k - i] = data[i:k]
+            for n in range(k - i):
+                where[o + n] = i + n
+            o += k - i
+            i = k
+            continue
         c = data[i]
         if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
             o = _put(data, i + 1, out, where, o)
@@ -118,13 +129,13 @@ def _inline(
             code = c == ch.BACKTICK
             close = -1
             fits = run <= MAX_RUN if code else run <= 2 and i + run < end
-            if fits and not (absent_code[run] if code else absent_math[run]):
+            if fits and not ((absent_code if code else absent_math) >> run) & 1:
                 if code or data[i + run] > ch.SPACE:
                     close = _closing(data, i + run, end, c, run)
                     if close < 0 and code:
-                        absent_code[run] = True
+                        absent_code |= 1 << run
                     elif close < 0:
-                        absent_math[run] = True
+                        absent_math |= 1 << run
             if close > i + run:
                 first, last = i + run, close
                 if code and last - first > 2 and data[first] == data[last - 1] == ch.SPACE:
@@ -347,10 +358,11 @@ def _view(
 def _views(
     data: np.ndarray, offsets: np.ndarray, spans: np.ndarray, rows: np.ndarray,
     signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray, seen: np.ndarray,
+    points: bool,
 ) -> None:  # fmt: skip
     """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets.
 
-    seen: as `_view` fills it, of all texts.
+    seen: as `_view` fills it, of all texts; points: in code points.
     """
     o = 0
     everything = wanted.all()
@@ -365,7 +377,8 @@ def _views(
             where = np.empty(len(text) + len(own) + 1, np.int32)
             room = out[o:]
             size = _view(text, to_bytes(text, own), signed[row], wanted, room, where, placed)
-            placed[:] = to_points(room[:size], placed)
+            if points:
+                placed[:] = to_points(room[:size], placed)
             o += size
         ends[row + 1] = o
 
@@ -378,26 +391,35 @@ def views(
     blocks: BLOCKS_TYPE; formats: "markdown" or "plain", a text of the latter is its own view;
     kinds: bool [len(KINDS)]. A text without blocks is all prose and stands as it is.
     """
-    return with_blocks(texts, blocks, formats, kinds)[0]
+    return _all(texts, from_arrow(blocks), formats, kinds, False)[0]
 
 
 def with_blocks(
     texts: pa.Array, blocks: pa.ListArray, formats: pa.Array, kinds: np.ndarray = ALL
 ) -> tuple[pa.Array, pa.ListArray]:
     """`views`, and the blocks of each as spans over its view: texts of the format "plain"."""
-    data, offsets = text_buffers(texts)
     spans, rows, languages = from_arrow(blocks)
+    found, seen = _all(texts, (spans, rows, languages), formats, kinds, True)
+    left = seen[:, END] > seen[:, START]
+    rows = np.concatenate([[0], np.cumsum(left)])[rows]
+    return found, as_column(seen[left], rows, languages)
+
+
+def _all(
+    texts: pa.Array, blocks: tuple[np.ndarray, np.ndarray, list[str]], formats: pa.Array,
+    kinds: np.ndarray, points: bool,
+) -> tuple[pa.Array, np.ndarray]:  # fmt: skip
+    """(views, spans int32 [n, WIDTH] over them). blocks: of `from_arrow`."""
+    data, offsets = text_buffers(texts)
+    spans, rows, _ = blocks
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
     signed = pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
     seen = np.empty_like(spans)
-    _views(data, offsets, spans, rows, signed, kinds, out, ends, seen)
+    _views(data, offsets, spans, rows, signed, kinds, out, ends, seen, points)
     whole = pa.py_buffer(out[: ends[-1]])
     wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
-    left = seen[:, END] > seen[:, START]
-    rows = np.concatenate([[0], np.cumsum(left)])[rows]
-    column = as_column(seen[left], rows, languages)
-    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string()), column
+    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string()), seen
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -408,6 +430,23 @@ def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
 def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
     """The paragraphs, items, quotes, definitions and captions of every text, in the plain view."""
     return views(texts, blocks, formats, PROSE_KINDS)
+
+
+def plain_and_prose(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array
+) -> tuple[pa.Array, pa.Array]:
+    """Both views of every text; the same array where no text has anything but prose."""
+    spans, rows, _ = from_arrow(blocks)
+    seen = plain(texts, blocks, formats)
+    other = ~PROSE_KINDS[spans[:, KIND]] & (spans[:, KIND] != kind.rule)
+    more = np.diff(np.concatenate([[0], np.cumsum(other)])[rows]) > 0
+    if not more.any():
+        return seen, seen
+    taken = pa.array(np.flatnonzero(more))
+    own = prose(texts.take(taken), blocks.take(taken), formats.take(taken))
+    place = np.arange(len(texts))
+    place[more] = len(texts) + np.arange(len(own))
+    return seen, pa.concat_arrays([seen, own]).take(pa.array(place))
 
 
 def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:
