@@ -14,7 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.text.blocks import (
-    END, KIND, KINDS, LANGUAGE, LEVEL, PROSE, START, WIDTH, Blocks, from_arrow, kind, to_bytes,
+    END,
+    KIND,
+    KINDS,
+    LANGUAGE,
+    LEVEL,
+    PROSE,
+    START,
+    WIDTH,
+    Blocks,
+    from_arrow,
+    kind,
+    to_bytes,
 )  # fmt: skip
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
