@@ -95,8 +95,9 @@ def _piece(
                     out[at] = ch.SPACE
                     at += 1
                 if stop < last and text[stop] == b.FORMULA:
-                    at, h = _piece(text, stop, stop + 1 + b.NUMBER_BYTES, False, out, at, holes, h)
-                    stop += b.NUMBER_BYTES
+                    holes[h, H_FORMULA], holes[h, H_START] = 1, formula_number(text, stop)
+                    out[at] = HOLE
+                    at, h, stop = at + 1, h + 1, stop + b.NUMBER_BYTES
                 elif stop < last:
                     out[at] = ch.SPACE if one_line else ch.LINE_FEED
                     at += 1
