@@ -15,15 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.settings import BLOCK_KINDS as KINDS
 from filters.kernels.kernel import columns, kernel
 
-KINDS = (
-    "paragraph", "heading", "item", "table", "code", "quote", "definition", "formula", "caption",
-    "rule",
-)  # fmt: skip
 kind = columns(KINDS)
 PROSE = frozenset(("paragraph", "item", "quote", "definition", "caption"))
-FORMATS = ("markdown", "plain")
 
 # Columns of spans (int32): code points of the text, kind, level, place in `languages` plus 1.
 START, END, KIND, LEVEL, LANGUAGE, WIDTH = range(6)
