@@ -426,13 +426,15 @@ def _add(out: np.ndarray, n: int, start: int, end: int, block: int, level: int) 
 
 @kernel
 def _leaf(
-    data: np.ndarray, first: int, stop: int, base: int, interrupts: bool, failed: np.ndarray
-) -> tuple[int, int]:
+    data: np.ndarray, first: int, stop: int, base: int, lazy: bool, interrupts: bool,
+    failed: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
     """(kind, end) of the block other than text that begins at `first`; (-1, 0) for none.
 
-    Of an item the end is that of its sign.
+    Of an item the end is that of its sign. lazy: without a block here the line goes on with the
+    text of an item whose column it does not reach.
     """
-    if _is_table(data, first, stop, base):
+    if not lazy and _is_table(data, first, stop, base):
         return kind.table, _run_end(data, _line_end(data, stop + 1), base, kind.table)
     begins = _begins(data, first, stop, interrupts)
     if begins == kind.code:
@@ -499,7 +501,7 @@ def _read(data: np.ndarray) -> np.ndarray:
                 n = _add(out, n, i, stop, kind.paragraph if text else kind.rule, 0)
             i = stop + 1
             continue
-        begins, end = _leaf(data, first, stop, base, open_here, failed)
+        begins, end = _leaf(data, first, stop, base, text and not open_here, open_here, failed)
         if begins < 0:
             if text:
                 out[n - 1, END] = stop

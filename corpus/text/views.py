@@ -103,6 +103,42 @@ def closed_at(
 
 
 @kernel
+def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
+    """int32 [n, 2]: bytes of inline code and formulas, with their signs, in pieces of prose.
+
+    Pieces are parted by the byte `part`.
+    """
+    count = 0
+    for c in data:
+        count += c == ch.BACKTICK or c == ch.DOLLAR
+    out = np.empty((count // 2, 2), np.int32)
+    absent_code = np.zeros(MAX_RUN + 1, np.bool_)
+    absent_math = np.zeros(3, np.bool_)
+    n = i = end = 0
+    while i < len(data):
+        if i >= end:
+            end = i
+            while end < len(data) and data[end] != part:
+                end += 1
+            absent_code[:] = False
+            absent_math[:] = False
+        c = data[i]
+        if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
+            i += 2
+        elif c == ch.BACKTICK or c == ch.DOLLAR:
+            run = _run(data, i, end)
+            close = closed_at(data, i, run, end, absent_code, absent_math)
+            if close > i + run:
+                out[n, 0], out[n, 1] = i, close + run
+                n += 1
+                i = close
+            i += run
+        else:
+            i += 1
+    return out[:n]
+
+
+@kernel
 def _after_quote(data: np.ndarray, i: int, end: int, levels: int) -> int:
     """Behind the `> ` of at most so many levels at the start of a quote's line."""
     for _ in range(levels):
