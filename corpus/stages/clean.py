@@ -66,15 +66,14 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
 
 
 def set_text(row: Row, text: str, blocks: Blocks = NONE) -> None:
-    """Another text for a row, with its blocks and the columns that count it; valid UTF-8 in any
-    case."""
+    """Another text and blocks for a row, and the columns that count it; valid UTF-8 anyway."""
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         text = utf8(text)
         data = text.encode("utf-8")
-    row["text"], row["n_chars"], row["n_bytes"] = text, len(text), len(data)
-    row["blocks"] = blocks
+    row["text"], row["blocks"] = text, blocks
+    row["n_chars"], row["n_bytes"] = len(text), len(data)
 
 
 def is_signed(row: Row) -> bool:

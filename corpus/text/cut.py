@@ -139,16 +139,20 @@ def rebuilt(text: str, blocks: Blocks, bodies: Sequence[str | None]) -> tuple[st
     """The text with other bodies for its blocks, None for one that goes; parted as they were."""
     spans = blocks.spans
     parts: list[str] = []
-    kept, at = [], 0
+    kept, at, last = [], 0, 0
     for k, body in enumerate(bodies):
         if body is None:
             continue
         if parts:
             beside = bodies[k - 1] is not None
-            between = text[spans[k - 1, END] : spans[k, START]] if beside else PARTED
+            items = spans[last, KIND] == spans[k, KIND] == kind.item
+            between = "\n" if items else PARTED
+            if beside:
+                between = text[spans[k - 1, END] : spans[k, START]]
             parts.append(between)
             at += len(between)
         parts.append(body)
+        last = k
         kept.append([at, at + len(body), *spans[k, KIND:].tolist()])
         at += len(body)
     return "".join(parts), Blocks(np.array(kept, np.int32).reshape(-1, WIDTH), blocks.languages)
@@ -170,16 +174,12 @@ def replaced(
         ends.append(end)
         moved.append(moved[-1] + len(new) - (end - start))
     parts.append(text[at:])
-    # A boundary inside what was replaced moves behind the new text: it is the earlier block's.
+    # A boundary inside what was replaced moves behind the new text: that is the former block's.
     spans = blocks.spans.copy()
     first, last, shift = np.array(starts), np.array(ends), np.array(moved)
     for column in (START, END):
         places = spans[:, column]
-        k = np.searchsorted(first, places, side="right" if column == START else "left") - 1
-        k = np.maximum(k, 0)
-        inside = (k > 0) & (places < last[k])
-        begins = inside & (places == first[k]) & (column == START)
-        to = np.where(begins, first[k] + shift[k - 1], last[k] + shift[k])
-        spans[:, column] = np.where(inside, to, places + shift[k])
+        k = np.maximum(np.searchsorted(first, places) - 1, 0)  # the last edit that begins before
+        spans[:, column] = np.maximum(places, last[k]) + shift[k]
     keep = spans[:, END] > spans[:, START]
     return "".join(parts), Blocks(spans[keep], blocks.languages)

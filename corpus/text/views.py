@@ -34,6 +34,7 @@ from filters.kernels.kernel import inlined, kernel
 MAX_RUN = 8  # backticks; a longer run is text
 IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
 IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
+ALL_LEVELS = 1 << 30  # of quotes in quotes
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
 
@@ -84,6 +85,76 @@ def _closing(data: np.ndarray, i: int, end: int, mark: int, size: int) -> int:
     return -1
 
 
+@kernel
+def closed_at(
+    data: np.ndarray, i: int, run: int, end: int, absent_code: np.ndarray, absent_math: np.ndarray
+) -> int:
+    """Where what the run of backticks or dollars at i opens is closed in [i, end); -1 for text.
+
+    absent_*: bool [run], what a search to `end` has not found; so none is searched for twice.
+    """
+    code = data[i] == ch.BACKTICK
+    if run > (MAX_RUN if code else 2) or i + run >= end:
+        return -1
+    absent = absent_code if code else absent_math
+    if absent[run] or not (code or data[i + run] > ch.SPACE):
+        return -1
+    close = _closing(data, i + run, end, data[i], run)
+    absent[run] = close < 0
+    return close
+
+
+@kernel
+def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
+    """int32 [n, 2]: bytes of inline code and formulas, with their signs, in pieces of prose.
+
+    Pieces are parted by the byte `part`.
+    """
+    count = 0
+    for c in data:
+        count += c == ch.BACKTICK or c == ch.DOLLAR
+    out = np.empty((count // 2, 2), np.int32)
+    absent_code = np.zeros(MAX_RUN + 1, np.bool_)
+    absent_math = np.zeros(3, np.bool_)
+    n = i = end = 0
+    while i < len(data):
+        if i >= end:
+            end = i
+            while end < len(data) and data[end] != part:
+                end += 1
+            absent_code[:] = False
+            absent_math[:] = False
+        c = data[i]
+        if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
+            i += 2
+        elif c == ch.BACKTICK or c == ch.DOLLAR:
+            run = _run(data, i, end)
+            close = closed_at(data, i, run, end, absent_code, absent_math)
+            if close > i + run:
+                out[n, 0], out[n, 1] = i, close + run
+                n += 1
+                i = close
+            i += run
+        else:
+            i += 1
+    return out[:n]
+
+
+@kernel
+def _after_quote(data: np.ndarray, i: int, end: int, levels: int) -> int:
+    """Behind the `> ` of at most so many levels at the start of a quote's line."""
+    for _ in range(levels):
+        k = i
+        while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
+            k += 1
+        if k == end or data[k] != ch.GREATER:
+            break
+        i = k + 1
+        if i < end and data[i] == ch.SPACE:
+            i += 1
+    return i
+
+
 @inlined
 def _put(data: np.ndarray, i: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
     out[o] = data[i]
@@ -97,16 +168,15 @@ def _inline(
     out: np.ndarray, where: np.ndarray, o: int,
 ) -> int:  # fmt: skip
     """Write the text of one block or cell without escapes, backticks and dollars."""
-    absent_code = absent_math = 0  # bit n: a run of length n that nothing closes
+    absent_code = np.zeros(MAX_RUN + 1, np.bool_)  # runs of this length that nothing closes
+    absent_math = np.zeros(3, np.bool_)
     line = True  # a line begins: its indent, and the sign of a quote, are no text
     while i < end:
         if line:
+            if quoted:
+                i = _after_quote(data, i, end, ALL_LEVELS)
             while i < end and (data[i] == ch.SPACE or data[i] == ch.TAB):
                 i += 1
-            if quoted and i < end and data[i] == ch.GREATER:
-                i += 1
-                if i < end and data[i] == ch.SPACE:
-                    i += 1
             line = False
             continue
         k = i
@@ -127,24 +197,22 @@ def _inline(
         if c == ch.BACKTICK or c == ch.DOLLAR:
             run = _run(data, i, end)
             code = c == ch.BACKTICK
-            close = -1
-            fits = run <= MAX_RUN if code else run <= 2 and i + run < end
-            if fits and not ((absent_code if code else absent_math) >> run) & 1:
-                if code or data[i + run] > ch.SPACE:
-                    close = _closing(data, i + run, end, c, run)
-                    if close < 0 and code:
-                        absent_code |= 1 << run
-                    elif close < 0:
-                        absent_math |= 1 << run
+            close = closed_at(data, i, run, end, absent_code, absent_math)
             if close > i + run:
                 first, last = i + run, close
                 if code and last - first > 2 and data[first] == data[last - 1] == ch.SPACE:
                     first, last = first + 1, last - 1
-                for k in range(first, last):
+                k = first
+                while k < last:
+                    if quoted and k > first and data[k - 1] == ch.LINE_FEED:
+                        k = _after_quote(data, k, last, ALL_LEVELS)
+                        if k == last:
+                            break
                     if not (
                         cell and data[k] == ch.BACKSLASH and k + 1 < end and data[k + 1] == ch.BAR
                     ):
                         o = _put(data, k, out, where, o)
+                    k += 1
                 i = close + run
             else:
                 for k in range(i, i + run):
@@ -221,15 +289,74 @@ def _table(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarra
 
 
 @kernel
+def columns_of(data: np.ndarray, i: int, end: int, column: int) -> int:
+    """Columns that the blanks data[i:end] take from `column` on: a tab goes to the next 4th."""
+    start = column
+    for k in range(i, end):
+        column += 4 - column % 4 if data[k] == ch.TAB else 1
+    return column - start
+
+
+@kernel
+def fence_size(data: np.ndarray, i: int, end: int) -> int:
+    """Length of the fence of backticks or tildes that the line opens at i; 0 for another line."""
+    if i >= end or (data[i] != ch.BACKTICK and data[i] != ch.TILDE):
+        return 0
+    size = _run(data, i, end)
+    if size < 3:
+        return 0
+    if data[i] == ch.BACKTICK:
+        for k in range(i + size, end):
+            if data[k] == ch.BACKTICK:
+                return 0
+    return size
+
+
+@kernel
+def closes_fence(data: np.ndarray, i: int, end: int, mark: int, size: int) -> bool:
+    """Whether the line at i, behind its blanks, closes a fence of `size` marks."""
+    if i >= end or data[i] != mark:
+        return False
+    run = _run(data, i, end)
+    for k in range(i + run, end):
+        if data[k] > ch.SPACE:
+            return False
+    return run >= size
+
+
+@kernel
 def is_fence(data: np.ndarray, i: int, end: int) -> int:
-    """Indent plus 1 of a line that begins with three backticks or tildes; 0 for another."""
+    """Columns of indent plus 1 of a line that is a fence; 0 for another."""
     k = i
-    while k < end and data[k] == ch.SPACE:
+    while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
         k += 1
-    if k + 2 < end and (data[k] == ch.BACKTICK or data[k] == ch.TILDE):
-        if data[k] == data[k + 1] == data[k + 2]:
-            return k - i + 1
-    return 0
+    return columns_of(data, i, k, 0) + 1 if fence_size(data, k, end) else 0
+
+
+@kernel
+def _after_indent(data: np.ndarray, i: int, end: int, indent: int) -> int:
+    """Behind the blanks of at most `indent` columns."""
+    column = 0
+    while i < end and column < indent and (data[i] == ch.SPACE or data[i] == ch.TAB):
+        column += columns_of(data, i, i + 1, column)
+        if column <= indent:
+            i += 1
+    return i
+
+
+@kernel
+def _closing_fence(data: np.ndarray, i: int, first: int, end: int) -> int:
+    """Where the lines of code end whose fence is data[i:first]: before the closing one, if any."""
+    k = end
+    while k > first and data[k - 1] != ch.LINE_FEED:
+        k -= 1
+    last = k
+    while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
+        k += 1
+    while i < first and (data[i] == ch.SPACE or data[i] == ch.TAB):
+        i += 1
+    size = fence_size(data, i, first)
+    return last - 1 if last > first and closes_fence(data, k, end, data[i], size) else end
 
 
 @kernel
@@ -240,26 +367,87 @@ def _code(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray
     indent = fence - 1 if fence else 4
     last = end
     if fence:
-        k = end
-        while k > i and data[k - 1] != ch.LINE_FEED:
-            k -= 1
-        if k > i and is_fence(data, k, end):
-            last = k - 1
+        last = _closing_fence(data, i, first, end)
         i = first + 1
     while i <= last:
         stop = _line_end(data, i, last)
-        k = 0
-        while k < indent and i < stop and data[i] == ch.SPACE:
-            i += 1
-            k += 1
-        if not fence and k < indent and i < stop and data[i] == ch.TAB:
-            i += 1
-        for k in range(i, stop):
+        for k in range(_after_indent(data, i, stop, indent), stop):
             o = _put(data, k, out, where, o)
         if stop < last:
             o = _put(data, stop, out, where, o)
         i = stop + 1
     return o
+
+
+@kernel
+def _quoted(
+    data: np.ndarray, i: int, end: int, begin: int, out: np.ndarray, where: np.ndarray, o: int
+) -> int:
+    """Write lines of a quote's prose; `begin`: where the quote began in `out`."""
+    if i >= end:
+        return o
+    if o > begin:
+        out[o] = ch.LINE_FEED
+        where[o] = i
+        o += 1
+    return _inline(data, i, end, True, False, out, where, o)
+
+
+@kernel
+def _quote(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
+    """The lines of a quote without their signs; empty ones are left out, but for those of code."""
+    begin, start = o, i
+    size = mark = levels = indent = 0  # of the fence that is open
+    while i <= end:
+        stop = _line_end(data, i, end)
+        if size > 0:
+            at = _after_quote(data, i, stop, levels)
+            if closes_fence(data, _after_indent(data, at, stop, stop), stop, mark, size):
+                size = 0
+            else:
+                if o > begin:
+                    out[o] = ch.LINE_FEED
+                    where[o] = i
+                    o += 1
+                for k in range(_after_indent(data, at, stop, indent), stop):
+                    o = _put(data, k, out, where, o)
+            start = stop + 1
+        else:
+            at = _after_quote(data, i, stop, ALL_LEVELS)
+            first = _after_indent(data, at, stop, stop)
+            size = fence_size(data, first, stop)
+            if size > 0 or first == stop:
+                o = _quoted(data, start, i - 1, begin, out, where, o)
+                start = stop + 1
+            if size > 0:
+                mark, indent, levels = data[first], columns_of(data, at, first, 0), 0
+                for k in range(i, at):
+                    levels += data[k] == ch.GREATER
+        i = stop + 1
+    return _quoted(data, start, end, begin, out, where, o)
+
+
+@kernel
+def _formula(data: np.ndarray, i: int, end: int) -> tuple[int, int]:
+    """Where the TeX of a display formula stands: between $$ and $$ or \\[ and \\]."""
+    while i < end and data[i] <= ch.SPACE:
+        i += 1
+    while end > i and data[end - 1] <= ch.SPACE:
+        end -= 1
+    if end - i >= 4 and (
+        (data[i] == data[i + 1] == data[end - 1] == data[end - 2] == ch.DOLLAR)
+        or (
+            data[i] == data[end - 2] == ch.BACKSLASH
+            and data[i + 1] == ch.OPEN_SQUARE
+            and data[end - 1] == ch.CLOSE_SQUARE
+        )
+    ):
+        i, end = i + 2, end - 2
+    while i < end and data[i] <= ch.SPACE:
+        i += 1
+    while end > i and data[end - 1] <= ch.SPACE:
+        end -= 1
+    return i, end
 
 
 @kernel
@@ -304,11 +492,10 @@ def _block(
         return _table(data, i, end, out, where, o)
     if block == kind.rule:
         return o
+    if block == kind.quote:
+        return _quote(data, i, end, out, where, o)
     if block == kind.formula:
-        while i < end and (data[i] == ch.DOLLAR or data[i] <= ch.SPACE):
-            i += 1
-        while end > i and (data[end - 1] == ch.DOLLAR or data[end - 1] <= ch.SPACE):
-            end -= 1
+        i, end = _formula(data, i, end)
         for k in range(i, end):
             o = _put(data, k, out, where, o)
         return o
