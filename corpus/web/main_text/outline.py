@@ -107,7 +107,7 @@ def reads_as_prose(text: np.ndarray, blocks: np.ndarray, first: int, last: int) 
     """Whether preformatted text is sentences in Japanese, as on old pages, and no code."""
     stops = wide = chars = lines = indented = 0
     for i in range(first, last):
-        stops += blocks[i, b.B_STOPS] + blocks[i, b.B_COMMAS]
+        stops += blocks[i, b.B_STOPS]
         wide += blocks[i, b.B_KANA] + blocks[i, b.B_HAN]
         chars += blocks[i, b.B_CHARS]
         for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):

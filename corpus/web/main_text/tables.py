@@ -21,7 +21,7 @@ CELL_WEIGHT = 2500  # of the longest cell of a table without <th>, in tenths of 
 HEADED_WEIGHT = 8000  # with <th>
 MEAN_WEIGHT = 1000  # of the cells that are not empty
 CELL_BLOCKS = 6  # in a cell without <th> in its table
-FILLED = 0.5  # of the rows with two cells or more that are not empty
+FILLED = 0.25  # of the rows with two cells or more that are not empty, without <th>
 KEPT = 0.5  # of its weight: else only what is kept stays, as text
 
 
@@ -64,7 +64,7 @@ def _is_data(
             longest = max(longest, weight)
             most = max(most, end - first)
     good += in_row >= MIN_COLUMNS
-    if rows < MIN_ROWS or filled == 0 or good < FILLED * rows:
+    if rows < MIN_ROWS or filled == 0 or (not headed and good < FILLED * rows):
         return False
     if longest > (HEADED_WEIGHT if headed else CELL_WEIGHT):
         return False
