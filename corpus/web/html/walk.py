@@ -114,6 +114,14 @@ def _new_element(
     return count
 
 
+@kernel
+def _empty_line(element: int, state: np.ndarray, elements: np.ndarray) -> None:
+    """A block element of a listing that holds nothing is an empty line."""
+    row = elements[element]
+    if row[b.E_FIRST] == state[b.S_BLOCKS] and row[b.E_CHILDREN] == 0:
+        state[b.S_EMPTY] += 1
+
+
 @inlined
 def _close_element(
     top: np.ndarray,
@@ -127,6 +135,8 @@ def _close_element(
     """What the end of a visible element means for the text, its row and the marks."""
     props, tag, name = top[K_PROPS], top[K_TAG], top[K_NAME]
     if props & tags.BLOCK:
+        if state[b.S_PRE] and not state[b.S_OPEN]:
+            _empty_line(top[K_ELEMENT], state, elements)
         close_block(out, state, blocks)
     if props & tags.PRE:
         state[b.S_PRE] -= 1

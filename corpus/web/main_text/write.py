@@ -262,6 +262,30 @@ def _indented(out: np.ndarray, start: int, at: int, prefix: int, sign: int) -> i
 
 
 @kernel
+def _number_in(text: np.ndarray, block: np.ndarray) -> int:
+    """The number that the block is, -1 if it is anything else."""
+    value = 0
+    for i in range(block[b.B_START], block[b.B_END]):
+        if ch.ZERO <= text[i] <= ch.NINE and value < 100_000:
+            value = 10 * value + (text[i] - ch.ZERO)
+        elif text[i] > ch.SPACE:
+            return -1
+    return value if block[b.B_END] > block[b.B_START] else -1
+
+
+@kernel
+def _numbered(text: np.ndarray, blocks: np.ndarray, first: int, last: int) -> bool:
+    """Whether every other block is the number of the line behind it: 1, 2, 3 …"""
+    if last - first < 4 or (last - first) % 2:
+        return False
+    begin = _number_in(text, blocks[first])
+    for i in range(first, last, 2):
+        if begin < 0 or _number_in(text, blocks[i]) != begin + (i - first) // 2:
+            return False
+    return True
+
+
+@kernel
 def _put_listing(
     text: np.ndarray, blocks: np.ndarray, first: int, last: int, name: np.ndarray,
     out: np.ndarray, at: int,
@@ -276,13 +300,16 @@ def _put_listing(
     out[at] = ch.LINE_FEED
     at += 1
     body = at
+    numbered = _numbered(text, blocks, first, last)
     for i in range(first, last):
-        if i > first:
+        if numbered and (i - first) % 2 == 0:
+            continue
+        if i > first + numbered:
             for _ in range(blocks[i, b.B_EMPTY] + 1):
                 out[at] = ch.LINE_FEED
                 at += 1
         k, end = blocks[i, b.B_START], blocks[i, b.B_END]
-        if i == first:  # lines of blanks before the first one with words
+        if i == first + numbered:  # lines of blanks before the first one with words
             for j in range(k, end):
                 if text[j] == ch.LINE_FEED:
                     k = j + 1
