@@ -17,6 +17,7 @@ from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
 PARTED = "\n\n"  # between blocks; "\n" between the items of a list
+SOLID = (kind.code, kind.table, kind.formula)  # never a site's own lines, nor a footer's
 LINE_START, LINE_END, LINE_BLOCK, LINE_SIGN, LINE_WIDTH = range(5)
 _SIGN = re.compile(r"#{1,6} |[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+|> ?")
 
@@ -61,10 +62,15 @@ def lines_of(text: str, blocks: Blocks) -> np.ndarray:
     return to_points(data, _lines(data, to_bytes(data, spans)))
 
 
+def sign(line: str) -> str:
+    """The sign of a heading, an item or a quote at the start of a line, with its indent."""
+    found = _SIGN.match(line)
+    return found.group() if found else ""
+
+
 def bare(line: str) -> str:
     """A line of prose without the sign of a heading, an item or a quote at its start."""
-    sign = _SIGN.match(line)
-    return line[sign.end() :] if sign else line
+    return line[len(sign(line)) :]
 
 
 def without_lines(
@@ -72,7 +78,8 @@ def without_lines(
 ) -> tuple[str, Blocks]:
     """The text without some of its lines. lines: of `lines_of`; gone: bool [n].
 
-    A block that is left with nothing but signs goes as a whole.
+    A block that is left with nothing but signs goes as a whole, and so does a rule that parts
+    nothing any more.
     """
     gone = gone & (lines[:, LINE_SIGN] == 0)
     if not gone.any():
@@ -82,7 +89,7 @@ def without_lines(
         return "\n".join(text[a:z] for a, z in left[:, :LINE_BLOCK].tolist()), blocks
     seen = ~gone & (lines[:, LINE_SIGN] == 0)
     left = np.bincount(lines[:, LINE_BLOCK], seen, len(blocks.spans)) > 0
-    left |= blocks.spans[:, KIND] == kind.rule
+    left = _with_rules(left, blocks.spans[:, KIND] == kind.rule)
     bodies: list[str | None] = [
         text[a:z] if stays else None
         for a, z, stays in zip(
@@ -91,9 +98,30 @@ def without_lines(
     ]
     for block in np.unique(lines[gone, LINE_BLOCK]).tolist():
         if bodies[block] is not None:
-            own = lines[(lines[:, LINE_BLOCK] == block) & ~gone, :LINE_BLOCK]
-            bodies[block] = "\n".join(text[a:z] for a, z in own.tolist())
+            own = lines[:, LINE_BLOCK] == block
+            parts = [text[a:z] for a, z in lines[own, :LINE_BLOCK].tolist()]
+            bodies[block] = _without(parts, gone[own].tolist(), int(blocks.spans[block, KIND]))
     return rebuilt(text, blocks, bodies)
+
+
+def _with_rules(left: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """`left`, and of the rules (bool [n] both) one between two blocks that are left."""
+    kept = np.flatnonzero(left | rules)
+    inner = kept[np.maximum.accumulate(left[kept]) & np.maximum.accumulate(left[kept][::-1])[::-1]]
+    alone = rules[inner] & ~np.append(False, rules[inner][:-1])
+    left = left.copy()
+    left[inner[alone]] = True
+    return left
+
+
+def _without(parts: list[str], gone: list[bool], block: int) -> str:
+    """The lines of a block without some; what the first says of the block passes to the next."""
+    kept = [part for part, out in zip(parts, gone, strict=True) if not out]
+    if gone[0] and block in (kind.heading, kind.item):
+        kept[0] = sign(parts[0]) + kept[0].lstrip()
+    elif gone[0] and block == kind.table and "\n" in parts[0]:
+        kept[0] += parts[0][parts[0].index("\n") :]  # the rule below the header
+    return "\n".join(kept)
 
 
 def only_blocks(text: str, blocks: Blocks, keep: np.ndarray) -> tuple[str, Blocks]:
@@ -111,16 +139,20 @@ def rebuilt(text: str, blocks: Blocks, bodies: Sequence[str | None]) -> tuple[st
     """The text with other bodies for its blocks, None for one that goes; parted as they were."""
     spans = blocks.spans
     parts: list[str] = []
-    kept, at = [], 0
+    kept, at, last = [], 0, 0
     for k, body in enumerate(bodies):
         if body is None:
             continue
         if parts:
             beside = bodies[k - 1] is not None
-            between = text[spans[k - 1, END] : spans[k, START]] if beside else PARTED
+            items = spans[last, KIND] == spans[k, KIND] == kind.item
+            between = "\n" if items else PARTED
+            if beside:
+                between = text[spans[k - 1, END] : spans[k, START]]
             parts.append(between)
             at += len(between)
         parts.append(body)
+        last = k
         kept.append([at, at + len(body), *spans[k, KIND:].tolist()])
         at += len(body)
     return "".join(parts), Blocks(np.array(kept, np.int32).reshape(-1, WIDTH), blocks.languages)
@@ -142,15 +174,12 @@ def replaced(
         ends.append(end)
         moved.append(moved[-1] + len(new) - (end - start))
     parts.append(text[at:])
-    # A boundary inside what was replaced moves to the near end of the new text.
+    # A boundary inside what was replaced moves behind the new text: that is the former block's.
     spans = blocks.spans.copy()
     first, last, shift = np.array(starts), np.array(ends), np.array(moved)
-    for column, side in ((START, "right"), (END, "left")):
+    for column in (START, END):
         places = spans[:, column]
-        k = np.searchsorted(first, places, side=side) - 1
-        k = np.maximum(k, 0)
-        inside = (k > 0) & (places < last[k])
-        to = first[k] + shift[k - 1] if column == START else last[k] + shift[k]
-        spans[:, column] = np.where(inside, to, places + shift[k])
+        k = np.maximum(np.searchsorted(first, places) - 1, 0)  # the last edit that begins before
+        spans[:, column] = np.maximum(places, last[k]) + shift[k]
     keep = spans[:, END] > spans[:, START]
     return "".join(parts), Blocks(spans[keep], blocks.languages)

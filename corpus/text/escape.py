@@ -40,6 +40,17 @@ def _is_entity(data: np.ndarray, i: int, end: int) -> bool:
 
 
 @kernel
+def _is_last(data: np.ndarray, i: int, end: int) -> bool:
+    """Whether the line ends with the run of the sign at i: `# C #` is the heading C."""
+    k = i
+    while k < end and data[k] == data[i]:
+        k += 1
+    while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
+        k += 1
+    return k == end or data[k] == ch.LINE_FEED
+
+
+@kernel
 def line_sign(data: np.ndarray, i: int, end: int) -> int:
     """Where a backslash must stand so that the line data[i:end] begins no block; -1 for nowhere."""
     if i >= end:
@@ -104,6 +115,8 @@ def needs_escape(data: np.ndarray, i: int, start: int, end: int, cell: bool) -> 
         )
     if c == ch.AMPERSAND:
         return _is_entity(data, i, end)
+    if c == ch.HASH:
+        return i > start and data[i - 1] == ch.SPACE and _is_last(data, i, end)
     return cell and c == ch.BAR
 
 

@@ -12,26 +12,29 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.text.blocks import (
     END,
     KIND,
     KINDS,
-    LANGUAGE,
-    LEVEL,
     PROSE,
     START,
-    WIDTH,
     Blocks,
+    as_column,
     from_arrow,
     kind,
     to_bytes,
+    to_points,
 )  # fmt: skip
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
 MAX_RUN = 8  # backticks; a longer run is text
+IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
+IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
+ALL_LEVELS = 1 << 30  # of quotes in quotes
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
 
@@ -82,6 +85,76 @@ def _closing(data: np.ndarray, i: int, end: int, mark: int, size: int) -> int:
     return -1
 
 
+@kernel
+def closed_at(
+    data: np.ndarray, i: int, run: int, end: int, absent_code: np.ndarray, absent_math: np.ndarray
+) -> int:
+    """Where what the run of backticks or dollars at i opens is closed in [i, end); -1 for text.
+
+    absent_*: bool [run], what a search to `end` has not found; so none is searched for twice.
+    """
+    code = data[i] == ch.BACKTICK
+    if run > (MAX_RUN if code else 2) or i + run >= end:
+        return -1
+    absent = absent_code if code else absent_math
+    if absent[run] or not (code or data[i + run] > ch.SPACE):
+        return -1
+    close = _closing(data, i + run, end, data[i], run)
+    absent[run] = close < 0
+    return close
+
+
+@kernel
+def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
+    """int32 [n, 2]: bytes of inline code and formulas, with their signs, in pieces of prose.
+
+    Pieces are parted by the byte `part`.
+    """
+    count = 0
+    for c in data:
+        count += c == ch.BACKTICK or c == ch.DOLLAR
+    out = np.empty((count // 2, 2), np.int32)
+    absent_code = np.zeros(MAX_RUN + 1, np.bool_)
+    absent_math = np.zeros(3, np.bool_)
+    n = i = end = 0
+    while i < len(data):
+        if i >= end:
+            end = i
+            while end < len(data) and data[end] != part:
+                end += 1
+            absent_code[:] = False
+            absent_math[:] = False
+        c = data[i]
+        if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
+            i += 2
+        elif c == ch.BACKTICK or c == ch.DOLLAR:
+            run = _run(data, i, end)
+            close = closed_at(data, i, run, end, absent_code, absent_math)
+            if close > i + run:
+                out[n, 0], out[n, 1] = i, close + run
+                n += 1
+                i = close
+            i += run
+        else:
+            i += 1
+    return out[:n]
+
+
+@kernel
+def _after_quote(data: np.ndarray, i: int, end: int, levels: int) -> int:
+    """Behind the `> ` of at most so many levels at the start of a quote's line."""
+    for _ in range(levels):
+        k = i
+        while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
+            k += 1
+        if k == end or data[k] != ch.GREATER:
+            break
+        i = k + 1
+        if i < end and data[i] == ch.SPACE:
+            i += 1
+    return i
+
+
 @inlined
 def _put(data: np.ndarray, i: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
     out[o] = data[i]
@@ -100,13 +173,21 @@ def _inline(
     line = True  # a line begins: its indent, and the sign of a quote, are no text
     while i < end:
         if line:
+            if quoted:
+                i = _after_quote(data, i, end, ALL_LEVELS)
             while i < end and (data[i] == ch.SPACE or data[i] == ch.TAB):
                 i += 1
-            if quoted and i < end and data[i] == ch.GREATER:
-                i += 1
-                if i < end and data[i] == ch.SPACE:
-                    i += 1
             line = False
+            continue
+        k = i
+        while k < end and not IS_SIGN[data[k]]:
+            k += 1
+        if k > i:  # most of a text is no sign: in one piece
+            out[o : o + k - i] = data[i:k]
+            for n in range(k - i):
+                where[o + n] = i + n
+            o += k - i
+            i = k
             continue
         c = data[i]
         if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
@@ -116,24 +197,22 @@ def _inline(
         if c == ch.BACKTICK or c == ch.DOLLAR:
             run = _run(data, i, end)
             code = c == ch.BACKTICK
-            close = -1
-            fits = run <= MAX_RUN if code else run <= 2 and i + run < end
-            if fits and not (absent_code[run] if code else absent_math[run]):
-                if code or data[i + run] > ch.SPACE:
-                    close = _closing(data, i + run, end, c, run)
-                    if close < 0 and code:
-                        absent_code[run] = True
-                    elif close < 0:
-                        absent_math[run] = True
+            close = closed_at(data, i, run, end, absent_code, absent_math)
             if close > i + run:
                 first, last = i + run, close
                 if code and last - first > 2 and data[first] == data[last - 1] == ch.SPACE:
                     first, last = first + 1, last - 1
-                for k in range(first, last):
+                k = first
+                while k < last:
+                    if quoted and k > first and data[k - 1] == ch.LINE_FEED:
+                        k = _after_quote(data, k, last, ALL_LEVELS)
+                        if k == last:
+                            break
                     if not (
                         cell and data[k] == ch.BACKSLASH and k + 1 < end and data[k + 1] == ch.BAR
                     ):
                         o = _put(data, k, out, where, o)
+                    k += 1
                 i = close + run
             else:
                 for k in range(i, i + run):
@@ -210,15 +289,74 @@ def _table(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarra
 
 
 @kernel
+def columns_of(data: np.ndarray, i: int, end: int, column: int) -> int:
+    """Columns that the blanks data[i:end] take from `column` on: a tab goes to the next 4th."""
+    start = column
+    for k in range(i, end):
+        column += 4 - column % 4 if data[k] == ch.TAB else 1
+    return column - start
+
+
+@kernel
+def fence_size(data: np.ndarray, i: int, end: int) -> int:
+    """Length of the fence of backticks or tildes that the line opens at i; 0 for another line."""
+    if i >= end or (data[i] != ch.BACKTICK and data[i] != ch.TILDE):
+        return 0
+    size = _run(data, i, end)
+    if size < 3:
+        return 0
+    if data[i] == ch.BACKTICK:
+        for k in range(i + size, end):
+            if data[k] == ch.BACKTICK:
+                return 0
+    return size
+
+
+@kernel
+def closes_fence(data: np.ndarray, i: int, end: int, mark: int, size: int) -> bool:
+    """Whether the line at i, behind its blanks, closes a fence of `size` marks."""
+    if i >= end or data[i] != mark:
+        return False
+    run = _run(data, i, end)
+    for k in range(i + run, end):
+        if data[k] > ch.SPACE:
+            return False
+    return run >= size
+
+
+@kernel
 def is_fence(data: np.ndarray, i: int, end: int) -> int:
-    """Indent plus 1 of a line that begins with three backticks or tildes; 0 for another."""
+    """Columns of indent plus 1 of a line that is a fence; 0 for another."""
     k = i
-    while k < end and data[k] == ch.SPACE:
+    while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
         k += 1
-    if k + 2 < end and (data[k] == ch.BACKTICK or data[k] == ch.TILDE):
-        if data[k] == data[k + 1] == data[k + 2]:
-            return k - i + 1
-    return 0
+    return columns_of(data, i, k, 0) + 1 if fence_size(data, k, end) else 0
+
+
+@kernel
+def _after_indent(data: np.ndarray, i: int, end: int, indent: int) -> int:
+    """Behind the blanks of at most `indent` columns."""
+    column = 0
+    while i < end and column < indent and (data[i] == ch.SPACE or data[i] == ch.TAB):
+        column += columns_of(data, i, i + 1, column)
+        if column <= indent:
+            i += 1
+    return i
+
+
+@kernel
+def _closing_fence(data: np.ndarray, i: int, first: int, end: int) -> int:
+    """Where the lines of code end whose fence is data[i:first]: before the closing one, if any."""
+    k = end
+    while k > first and data[k - 1] != ch.LINE_FEED:
+        k -= 1
+    last = k
+    while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
+        k += 1
+    while i < first and (data[i] == ch.SPACE or data[i] == ch.TAB):
+        i += 1
+    size = fence_size(data, i, first)
+    return last - 1 if last > first and closes_fence(data, k, end, data[i], size) else end
 
 
 @kernel
@@ -229,26 +367,87 @@ def _code(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray
     indent = fence - 1 if fence else 4
     last = end
     if fence:
-        k = end
-        while k > i and data[k - 1] != ch.LINE_FEED:
-            k -= 1
-        if k > i and is_fence(data, k, end):
-            last = k - 1
+        last = _closing_fence(data, i, first, end)
         i = first + 1
     while i <= last:
         stop = _line_end(data, i, last)
-        k = 0
-        while k < indent and i < stop and data[i] == ch.SPACE:
-            i += 1
-            k += 1
-        if not fence and k < indent and i < stop and data[i] == ch.TAB:
-            i += 1
-        for k in range(i, stop):
+        for k in range(_after_indent(data, i, stop, indent), stop):
             o = _put(data, k, out, where, o)
         if stop < last:
             o = _put(data, stop, out, where, o)
         i = stop + 1
     return o
+
+
+@kernel
+def _quoted(
+    data: np.ndarray, i: int, end: int, begin: int, out: np.ndarray, where: np.ndarray, o: int
+) -> int:
+    """Write lines of a quote's prose; `begin`: where the quote began in `out`."""
+    if i >= end:
+        return o
+    if o > begin:
+        out[o] = ch.LINE_FEED
+        where[o] = i
+        o += 1
+    return _inline(data, i, end, True, False, out, where, o)
+
+
+@kernel
+def _quote(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarray, o: int) -> int:
+    """The lines of a quote without their signs; empty ones are left out, but for those of code."""
+    begin, start = o, i
+    size = mark = levels = indent = 0  # of the fence that is open
+    while i <= end:
+        stop = _line_end(data, i, end)
+        if size > 0:
+            at = _after_quote(data, i, stop, levels)
+            if closes_fence(data, _after_indent(data, at, stop, stop), stop, mark, size):
+                size = 0
+            else:
+                if o > begin:
+                    out[o] = ch.LINE_FEED
+                    where[o] = i
+                    o += 1
+                for k in range(_after_indent(data, at, stop, indent), stop):
+                    o = _put(data, k, out, where, o)
+            start = stop + 1
+        else:
+            at = _after_quote(data, i, stop, ALL_LEVELS)
+            first = _after_indent(data, at, stop, stop)
+            size = fence_size(data, first, stop)
+            if size > 0 or first == stop:
+                o = _quoted(data, start, i - 1, begin, out, where, o)
+                start = stop + 1
+            if size > 0:
+                mark, indent, levels = data[first], columns_of(data, at, first, 0), 0
+                for k in range(i, at):
+                    levels += data[k] == ch.GREATER
+        i = stop + 1
+    return _quoted(data, start, end, begin, out, where, o)
+
+
+@kernel
+def _formula(data: np.ndarray, i: int, end: int) -> tuple[int, int]:
+    """Where the TeX of a display formula stands: between $$ and $$ or \\[ and \\]."""
+    while i < end and data[i] <= ch.SPACE:
+        i += 1
+    while end > i and data[end - 1] <= ch.SPACE:
+        end -= 1
+    if end - i >= 4 and (
+        (data[i] == data[i + 1] == data[end - 1] == data[end - 2] == ch.DOLLAR)
+        or (
+            data[i] == data[end - 2] == ch.BACKSLASH
+            and data[i + 1] == ch.OPEN_SQUARE
+            and data[end - 1] == ch.CLOSE_SQUARE
+        )
+    ):
+        i, end = i + 2, end - 2
+    while i < end and data[i] <= ch.SPACE:
+        i += 1
+    while end > i and data[end - 1] <= ch.SPACE:
+        end -= 1
+    return i, end
 
 
 @kernel
@@ -293,11 +492,10 @@ def _block(
         return _table(data, i, end, out, where, o)
     if block == kind.rule:
         return o
+    if block == kind.quote:
+        return _quote(data, i, end, out, where, o)
     if block == kind.formula:
-        while i < end and (data[i] == ch.DOLLAR or data[i] <= ch.SPACE):
-            i += 1
-        while end > i and (data[end - 1] == ch.DOLLAR or data[end - 1] <= ch.SPACE):
-            end -= 1
+        i, end = _formula(data, i, end)
         for k in range(i, end):
             o = _put(data, k, out, where, o)
         return o
@@ -311,16 +509,22 @@ def _block(
 @kernel
 def _view(
     data: np.ndarray, spans: np.ndarray, signed: bool, wanted: np.ndarray,
-    out: np.ndarray, where: np.ndarray, o: int,
+    out: np.ndarray, where: np.ndarray, seen: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write the wanted blocks of one text. spans: in bytes; signed: the text is Markdown."""
-    begin = o
+    """Write the wanted blocks of one text; return the size. signed: the text is Markdown.
+
+    spans: in bytes; seen: of the same shape, filled with the spans of the view, START = END for a
+    block of which it has nothing.
+    """
+    o = 0
     for k in range(len(spans)):
+        seen[k] = spans[k]
+        seen[k, START] = seen[k, END] = o
         if not wanted[spans[k, KIND]]:
             continue
         start, end = spans[k, START], spans[k, END]
         before = o
-        if o > begin:
+        if o > 0:
             out[o] = ch.LINE_FEED
             where[o] = start
             o += 1
@@ -332,26 +536,36 @@ def _view(
                 o = _put(data, i, out, where, o)
         if o == text:
             o = before
+        else:
+            seen[k, START], seen[k, END] = text, o
     return o
 
 
 @kernel
 def _views(
     data: np.ndarray, offsets: np.ndarray, spans: np.ndarray, rows: np.ndarray,
-    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray,
+    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray, seen: np.ndarray,
+    points: bool,
 ) -> None:  # fmt: skip
-    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets."""
+    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets.
+
+    seen: as `_view` fills it, of all texts; points: in code points.
+    """
     o = 0
     everything = wanted.all()
     for row in range(len(offsets) - 1):
         text = data[offsets[row] : offsets[row + 1]]
-        own = spans[rows[row] : rows[row + 1]]
+        own, placed = spans[rows[row] : rows[row + 1]], seen[rows[row] : rows[row + 1]]
         if len(own) == 0 or (everything and not signed[row]):
             out[o : o + len(text)] = text
             o += len(text)
+            placed[:] = own
         else:
             where = np.empty(len(text) + len(own) + 1, np.int32)
-            size = _view(text, to_bytes(text, own), signed[row], wanted, out[o:], where, 0)
+            room = out[o:]
+            size = _view(text, to_bytes(text, own), signed[row], wanted, room, where, placed)
+            if points:
+                placed[:] = to_points(room[:size], placed)
             o += size
         ends[row + 1] = o
 
@@ -364,15 +578,35 @@ def views(
     blocks: BLOCKS_TYPE; formats: "markdown" or "plain", a text of the latter is its own view;
     kinds: bool [len(KINDS)]. A text without blocks is all prose and stands as it is.
     """
+    return _all(texts, from_arrow(blocks), formats, kinds, False)[0]
+
+
+def with_blocks(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array, kinds: np.ndarray = ALL
+) -> tuple[pa.Array, pa.ListArray]:
+    """`views`, and the blocks of each as spans over its view: texts of the format "plain"."""
+    spans, rows, languages = from_arrow(blocks)
+    found, seen = _all(texts, (spans, rows, languages), formats, kinds, True)
+    left = seen[:, END] > seen[:, START]
+    rows = np.concatenate([[0], np.cumsum(left)])[rows]
+    return found, as_column(seen[left], rows, languages)
+
+
+def _all(
+    texts: pa.Array, blocks: tuple[np.ndarray, np.ndarray, list[str]], formats: pa.Array,
+    kinds: np.ndarray, points: bool,
+) -> tuple[pa.Array, np.ndarray]:  # fmt: skip
+    """(views, spans int32 [n, WIDTH] over them). blocks: of `from_arrow`."""
     data, offsets = text_buffers(texts)
-    spans, rows, _ = from_arrow(blocks)
+    spans, rows, _ = blocks
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    signed = pa.compute.not_equal(formats, "plain").fill_null(True).to_numpy(zero_copy_only=False)
-    _views(data, offsets, spans, rows, signed, kinds, out, ends)
+    signed = pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
+    seen = np.empty_like(spans)
+    _views(data, offsets, spans, rows, signed, kinds, out, ends, seen, points)
     whole = pa.py_buffer(out[: ends[-1]])
     wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
-    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string())
+    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string()), seen
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -385,6 +619,23 @@ def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
     return views(texts, blocks, formats, PROSE_KINDS)
 
 
+def plain_and_prose(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array
+) -> tuple[pa.Array, pa.Array]:
+    """Both views of every text; the same array where no text has anything but prose."""
+    spans, rows, _ = from_arrow(blocks)
+    seen = plain(texts, blocks, formats)
+    other = ~PROSE_KINDS[spans[:, KIND]] & (spans[:, KIND] != kind.rule)
+    more = np.diff(np.concatenate([[0], np.cumsum(other)])[rows]) > 0
+    if not more.any():
+        return seen, seen
+    taken = pa.array(np.flatnonzero(more))
+    own = prose(texts.take(taken), blocks.take(taken), formats.take(taken))
+    place = np.arange(len(texts))
+    place[more] = len(texts) + np.arange(len(own))
+    return seen, pa.concat_arrays([seen, own]).take(pa.array(place))
+
+
 def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:
     """The plain view of one Markdown text."""
     return _one(text, blocks, kinds)[0]
@@ -395,7 +646,7 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
 
     The last place is the end of the text.
     """
-    view, where = _one(text, blocks, ALL)
+    view, where, _ = _one(text, blocks, ALL)
     data = np.frombuffer(text.encode(), np.uint8)
     point_of = np.concatenate([np.cumsum((data & 0xC0) != 0x80) - 1, [len(text)]])
     seen = np.frombuffer(view.encode(), np.uint8)
@@ -403,30 +654,24 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
     return view, np.concatenate([places, [len(text)]])
 
 
-def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray]:
+def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    """(view, byte of the text for each of its bytes, spans int32 [n, WIDTH] of the view)."""
     data = np.frombuffer(text.encode(), np.uint8)
     if not len(blocks.spans):
-        return text, np.arange(len(data))
+        return text, np.arange(len(data)), blocks.spans
     out = np.empty(len(data) + len(blocks.spans) + 1, np.uint8)
-    where = np.empty(len(out), np.int32)
-    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, 0)
-    return out[:size].tobytes().decode(), where[:size]
+    where, seen = np.empty(len(out), np.int32), np.empty_like(blocks.spans)
+    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, seen)
+    return out[:size].tobytes().decode(), where[:size], to_points(out[:size], seen)
 
 
 def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
-    """A Markdown text as one of the format "plain": its plain view, and the spans over that."""
-    parts: list[str] = []
-    spans, at = [], 0
-    for span in blocks.spans:
-        one = Blocks(span[None] - [span[START], span[START], 0, 0, 0], blocks.languages)
-        part = plain_text(text[span[START] : span[END]], one)
-        if part:
-            spans.append([at, at + len(part), span[KIND], span[LEVEL], span[LANGUAGE]])
-            parts.append(part)
-            at += len(part) + 1
-    if not len(blocks.spans):
-        return text, blocks
-    return "\n".join(parts), Blocks(np.array(spans, np.int32).reshape(-1, WIDTH), blocks.languages)
+    """A Markdown text as one of the format "plain": its plain view, and the spans over that.
+
+    A block without text (a rule) has none there.
+    """
+    view, _, seen = _one(text, blocks, ALL)
+    return view, Blocks(seen[seen[:, END] > seen[:, START]], blocks.languages)
 
 
 def without_kinds(blocks: Blocks, kinds: Iterable[str]) -> np.ndarray:

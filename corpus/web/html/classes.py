@@ -135,8 +135,11 @@ def breaks_lines(src: np.ndarray, i: int, end: int) -> bool:
             after = src[i + 2] if i + 2 < end else ch.SPACE
             if name == ch.LOWER_B and after == ch.LOWER_R:
                 broken = True
-            elif name == ch.LOWER_D or name == ch.LOWER_P or name == ch.LOWER_T or (
-                name == ch.LOWER_U
+            elif (
+                name == ch.LOWER_D
+                or name == ch.LOWER_P
+                or name == ch.LOWER_T
+                or (name == ch.LOWER_U)
             ):
                 return False
             while i < end and src[i] != ch.GREATER:

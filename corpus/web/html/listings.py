@@ -17,15 +17,10 @@ _NAMED = re.compile(
     r"([a-z][a-z0-9+#.-]{0,19})"
 )
 _KNOWN = frozenset(
-    "bash sh shell zsh console powershell bat python python3 ruby perl php javascript js typescript "
-    "ts jsx tsx json yaml yml toml ini xml html css scss sass less sql c cpp c++ csharp cs java "
-    "kotlin swift objc objectivec go rust scala haskell lua r julia matlab fortran vb diff makefile "
-    "cmake dockerfile nginx apache vim tex latex lisp scheme clojure elixir erlang ocaml fsharp "
-    "dart groovy graphql http properties markdown md text plaintext plain asm awk sed".split()
+    ["bash", "sh", "shell", "zsh", "console", "powershell", "bat", "python", "python3", "ruby", "perl", "php", "javascript", "js", "typescript", "ts", "jsx", "tsx", "json", "yaml", "yml", "toml", "ini", "xml", "html", "css", "scss", "sass", "less", "sql", "c", "cpp", "c++", "csharp", "cs", "java", "kotlin", "swift", "objc", "objectivec", "go", "rust", "scala", "haskell", "lua", "r", "julia", "matlab", "fortran", "vb", "diff", "makefile", "cmake", "dockerfile", "nginx", "apache", "vim", "tex", "latex", "lisp", "scheme", "clojure", "elixir", "erlang", "ocaml", "fsharp", "dart", "groovy", "graphql", "http", "properties", "markdown", "md", "text", "plaintext", "plain", "asm", "awk", "sed"]
 )
 # What stands where a language's name would, and is none.
-_NONE = frozenset("none default block wrap wrapper box area group inline highlight code text line "
-                  "lines hljs nohighlight source-code container toolbar example".split())  # fmt: skip
+_NONE = frozenset(["none", "default", "block", "wrap", "wrapper", "box", "area", "group", "inline", "highlight", "code", "text", "line", "lines", "hljs", "nohighlight", "source-code", "container", "toolbar", "example"])  # fmt: skip
 
 
 def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
@@ -44,7 +39,7 @@ def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
         tags.append(_TAG.match(source, int(elements[up, b.E_SOURCE])).group())  # type: ignore[union-attr]
         up = int(elements[up, b.E_PARENT])
     for number, tag in enumerate(tags):
-        if (name := _language(tag.decode("utf-8", "replace"), own=number < 2)):
+        if name := _language(tag.decode("utf-8", "replace"), own=number < 2):
             return name
     return ""
 

@@ -363,7 +363,8 @@ def _start_tag(
             state[b.S_SKIPPING] = state[b.S_DEPTH]  # until its own end tag
         else:
             _open_element(
-                start, name, tag, props, ruby, said, top, out, state, blocks, elements, marks)
+                start, name, tag, props, ruby, said, top, out, state, blocks, elements, marks
+            )
     return i
 
 

@@ -268,8 +268,10 @@ def outline(
             used[item] = True
             holder = here[C_LIST]
             outer = holder
-            while outer >= 0 and elements[outer, b.E_PARENT] >= 0 and (
-                own[elements[outer, b.E_PARENT], C_LIST] >= 0
+            while (
+                outer >= 0
+                and elements[outer, b.E_PARENT] >= 0
+                and (own[elements[outer, b.E_PARENT], C_LIST] >= 0)
             ):
                 outer = own[elements[outer, b.E_PARENT], C_LIST]
             close = list_before >= 0 and list_before == outer
@@ -284,9 +286,7 @@ def outline(
                 low, high = _value_of(blocks, keep, own, i)
             if high > low:
                 n = _add(plan, n, O_TERM, start, end, kind.definition, 0, 0, close)
-                n = _add(
-                    plan, n, O_CELL, low, high, kind.definition, 0, 0, False
-                )
+                n = _add(plan, n, O_CELL, low, high, kind.definition, 0, 0, False)
                 at += high - 1 - i
             else:
                 n = _add(plan, n, O_PROSE, start, end, kind.definition, 0, 0, False)

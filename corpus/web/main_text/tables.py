@@ -57,9 +57,7 @@ def _holds_list(blocks: np.ndarray, elements: np.ndarray, table: int) -> bool:
 
 
 @kernel
-def reading_order(
-    blocks: np.ndarray, elements: np.ndarray, tables: Tables
-) -> np.ndarray:
+def reading_order(blocks: np.ndarray, elements: np.ndarray, tables: Tables) -> np.ndarray:
     """Blocks in the order they are read (int32 [n]): of a table of lists with one row under its
     header, each name with its list; else as they stand."""
     n = len(blocks)

@@ -1,0 +1,373 @@
+"""Normalisation of a text with blocks: prose goes through the steps, code and formulas do not.
+
+The prose of a document is cut into pieces (a paragraph, what stands behind the sign of a heading or
+item, a cell, lines of a quote), normalised at once, and put together again in the dialect of
+docs/text.md: headings as `## `, tables as `| a | b |`, one blank line between blocks. What stands
+inside an item keeps the indentation that puts it there, since its code does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from corpus.text.blocks import (
+    END,
+    NONE,
+    START,
+    Blocks,
+    kind,
+    to_points,
+)  # fmt: skip
+from corpus.text.escape import line_sign
+from corpus.text.markdown import read
+from corpus.text.normalize import (
+    MARKS,
+    PART,
+    STAND_IN,
+    STEPS,
+    join_prose,
+    newlines,
+    normalize,
+    split_prose,
+)  # fmt: skip
+from corpus.text.views import inline_spans
+
+# What XML 1.0 does not call a character: all that is removed from code and formulas.
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_ITEM = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)]|)([ \t]*)")
+_HEADING = re.compile(r"[ \t]*#{0,6}[ \t]*")
+_CLOSING_HASHES = re.compile(r"(?:^|(?<=[ \t]))#+[ \t]*$")
+_BAR = re.compile(r"(?<!\\)\|")
+_FENCE = re.compile(r"[ \t]*(`{3,}(?=[^`]*$)|~{3,})")
+_SIGN = re.compile(r"[ \t]*(?:#{1,6}|[-*+]|\d{1,9}[.)])[ \t]+")
+_BLANKS = re.compile(r"[ \t]*")
+# Lines that may begin a block once the blanks and marks at their start are gone, and digits narrow.
+_MAY_BEGIN = re.compile(
+    "\n([^\\S\n\x1c-\x1f]|[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])*"
+    "(?:[-+*#>=_~|:`]|[0-9０-９]{1,9}[.)])[^\n]*"
+)
+_MAX_BLANKS = 4  # behind an item's sign; more are indented code
+
+Build = Callable[[Iterator[str]], str]  # normalised pieces → the block's text
+
+
+class _Pieces:
+    """The prose of a document: texts, and whether each begins a line of its own."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.own_line: list[bool] = []
+
+    def add(self, text: str, own_line: bool = True) -> None:
+        self.texts.append(text)
+        self.own_line.append(own_line)
+
+    def normalized(self, steps: tuple[str, ...]) -> list[str]:
+        """All pieces through the steps; inline code and formulas stay as they are."""
+        if not self.texts:
+            return []
+        text, verbatim = _stand_ins(join_prose(self.texts))
+        text = normalize(self._safe(text, steps), steps, marks=True)
+        return split_prose(_restored(text, verbatim) if verbatim else text)
+
+    def _safe(self, text: str, steps: tuple[str, ...]) -> str:
+        """A backslash before what the steps would make the beginning of a block: １. or 　# ."""
+        done = tuple(step for step in steps if step != "punctuation")  # which asks the document
+        parts, at, piece = [], 0, 0
+        framed = "\n" + text
+        for found in _MAY_BEGIN.finditer(framed):
+            line = found.group()[1:]
+            piece += framed.count(PART, at, found.start())
+            parts.append(framed[at : found.start() + 1])
+            at = found.end()
+            blanks = _BLANKS.match(line).end()  # type: ignore[union-attr]
+            began = blanks < 4 and _sign_of(line[blanks:]) >= 0
+            after = line if began or not self.own_line[piece] else normalize(line, done, True)
+            sign = -1 if after is line else _sign_of(after)
+            parts.append(line if sign < 0 else f"{after[:sign]}\\{after[sign:]}")
+        return "".join([*parts, framed[at:]])[1:] if parts else text
+
+
+def _sign_of(line: str) -> int:
+    """Where a backslash must stand so that the line begins no block, or -1."""
+    if line.startswith("```"):
+        return 0 if _FENCE.match(line) else -1
+    return line_sign(np.frombuffer(data := line.encode("utf-8", "replace"), np.uint8), 0, len(data))
+
+
+def _stand_ins(text: str) -> tuple[str, list[str]]:
+    """(text with STAND_IN for each inline code and formula, those)."""
+    if "`" not in text and "$" not in text:
+        return text, []
+    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    spans = to_points(data, inline_spans(data, ord(PART))).tolist()
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    between = [text[a:z] for a, z in zip(ends, starts, strict=True)]
+    return STAND_IN.join(between), [_NO_TEXT.sub("", text[a:z]) for a, z in spans]
+
+
+def _restored(text: str, verbatim: list[str]) -> str:
+    """The text with inline code and formulas for their stand-ins."""
+    between = text.split(STAND_IN)
+    parts = [between[0]]
+    for own, after in zip(verbatim, between[1:], strict=True):
+        # A fence behind full-width blanks is text, and stays so without them.
+        fence = "\n" in own and _FENCE.match(own.partition("\n")[0])
+        if fence and (not parts[-1] or parts[-1].endswith("\n")):
+            own = "\\" + own
+        parts += [own, after]
+    return "".join(parts)
+
+
+def _width(blanks: str) -> int:
+    return len(blanks.expandtabs(4))
+
+
+def _dedented(text: str, columns: int) -> str:
+    """Lines behind the first without so many columns of blanks."""
+    lines = text.split("\n")
+    for k, line in enumerate(lines[1:], 1):
+        blanks = _BLANKS.match(line).group()  # type: ignore[union-attr]
+        lines[k] = " " * max(0, _width(blanks) - columns) + line[len(blanks) :]
+    return "\n".join(lines)
+
+
+def _paragraph(body: str, margin: str, pieces: _Pieces) -> Build:
+    if not margin:
+        pieces.add(body)
+        return next
+    pieces.add(_dedented("\n" + body, len(margin))[1:])
+
+    def build(done: Iterator[str]) -> str:
+        text = next(done)
+        return margin + text.replace("\n", "\n" + margin) if text else ""
+
+    return build
+
+
+def _heading(body: str, level: int, margin: str, pieces: _Pieces) -> Build:
+    """`## title`; a closing run of # and a line of === or --- below are other signs of the same."""
+    title, under, _ = body.partition("\n")
+    if not under:
+        title = _CLOSING_HASHES.sub("", title[_HEADING.match(title).end() :])  # type: ignore[union-attr]
+    pieces.add(title, own_line=False)
+
+    def build(done: Iterator[str]) -> str:
+        text = next(done)
+        closing = _CLOSING_HASHES.search(text)
+        if closing:
+            text = f"{text[: closing.start()]}\\{closing.group()}"
+        return f"{margin}{'#' * level} {text}" if text else ""
+
+    return build
+
+
+def _item(body: str, pieces: _Pieces) -> tuple[Build, int]:
+    """And the column at which the item's text begins."""
+    indent, mark, blanks = _ITEM.match(body).groups()  # type: ignore[union-attr]
+    text = body[len(indent) + len(mark) + len(blanks) :]
+    sign = indent + mark
+    column = _width(sign + blanks)
+    if not text or not 1 <= column - _width(sign) <= _MAX_BLANKS:
+        blanks, column = " " if mark else "", _width(sign) + bool(mark)
+    pieces.add(_dedented(text, column))
+    margin = "\n" + " " * column
+
+    def build(done: Iterator[str]) -> str:
+        text = next(done)
+        return sign + blanks + text.replace("\n", margin) if text else sign
+
+    return build, column
+
+
+def _cells(row: str) -> list[str]:
+    row = row.strip(" \t").removeprefix("|")
+    if row.endswith("|") and not row.endswith("\\|"):
+        row = row[:-1]
+    return [cell.strip(" \t") for cell in _BAR.split(row)]
+
+
+def _table(body: str, margin: str, pieces: _Pieces) -> Build:
+    """Rows as `| a | b |`; an empty cell stays."""
+    rows = [_cells(row) for row in body.split("\n")]
+    for k, row in enumerate(rows):
+        if k == 1:
+            rows[k] = [":" * (x[:1] == ":") + "---" + ":" * (x[-1:] == ":") for x in row]
+        else:
+            for cell in row:
+                if cell:
+                    pieces.add(cell, own_line=False)
+
+    def build(done: Iterator[str]) -> str:
+        lines = []
+        for k, row in enumerate(rows):
+            cells = row if k == 1 else [cell and next(done) for cell in row]
+            lines.append(f"{margin}| {' | '.join(cells)} |")
+        return "\n".join(lines)
+
+    return build
+
+
+def _unquoted(line: str, levels: int) -> tuple[int, str]:
+    """(levels of > found, at most so many; the line without them)."""
+    found = 0
+    while found < levels:
+        text = line.lstrip(" \t")
+        if not text.startswith(">"):
+            break
+        line = text[1:].removeprefix(" ")
+        found += 1
+    return found, line
+
+
+class _Line(NamedTuple):
+    """Of a quote: signs and what stands behind them; None: lines of the next piece."""
+
+    before: str
+    text: str | None
+
+
+def _quote(body: str, margin: str, pieces: _Pieces) -> Build:
+    """`> ` before every line. Lines of code inside stay; signs of items and headings do."""
+    lines: list[_Line] = []
+    fence, levels, ahead = "", 0, ""
+    run: list[str] = []
+
+    def flush() -> None:
+        if run:
+            pieces.add("\n".join(run))
+            lines.append(_Line(ahead, None))
+            run.clear()
+
+    for line in body.split("\n"):
+        depth, text = _unquoted(line, levels if fence else len(line))
+        before = "> " * depth
+        mark = _FENCE.match(text)
+        sign = _SIGN.match(text)
+        if fence or mark:
+            flush()
+            lines.append(_Line(before if text else before[:-1], _NO_TEXT.sub("", text)))
+            if not fence and mark:
+                fence, levels = mark.group(1), depth
+            elif mark and text.strip() == mark.group(1) and mark.group(1).startswith(fence):
+                fence = ""
+        elif not text.strip(" \t"):
+            flush()
+            lines.append(_Line("", ""))
+        elif sign:
+            flush()
+            pieces.add(text[sign.end() :], own_line=False)
+            lines.append(_Line(before + sign.group(), None))
+        else:
+            if before != ahead:
+                flush()
+            ahead = before
+            run.append(text)
+    flush()
+    return lambda done: _requoted(lines, margin, done)
+
+
+def _requoted(lines: list[_Line], margin: str, done: Iterator[str]) -> str:
+    """The lines of a quote, with one empty one at most between those with text."""
+    out: list[str] = []
+    for before, text in lines:
+        if text is None:
+            own = next(done)
+            out += [before + line for line in own.split("\n")] if own else []
+        elif before:
+            out.append(before + text)
+        elif out and out[-1] != ">":
+            out.append(">")
+    while out and out[-1] == ">":
+        out.pop()
+    return "\n".join(margin + line for line in out)
+
+
+def _verbatim(body: str, margin: str) -> Build:
+    text = margin + _NO_TEXT.sub("", body)
+    return lambda done: text
+
+
+def _cut(text: str, spans: list[list[int]], pieces: _Pieces) -> tuple[list[Build], list[bool]]:
+    """How each block is built of its pieces, and whether it stands right below the one before."""
+    builds: list[Build] = []
+    close: list[bool] = []
+    columns: list[int] = []  # where the texts of the open items begin
+    before, hollow = -1, False  # kind of the last block; it is an item without text
+    for start, end, block, level, _ in spans:
+        body = text[start:end]
+        glued = start > 0 and text[start - 1] != "\n"  # a fence on the line of its item's sign
+        if columns and not glued:
+            column = _width(_BLANKS.match(body).group())  # type: ignore[union-attr]
+            while columns and column < columns[-1]:
+                columns.pop()
+        margin = " " * columns[-1] if columns else ""
+        close.append(before == block == kind.item or (hollow and bool(columns)))
+        hollow = False
+        if block == kind.item:
+            build, column = _item(body, pieces)
+            columns.append(column)
+            hollow = not pieces.texts[-1]
+            builds.append(build)
+        elif block == kind.heading:
+            builds.append(_heading(body, level, margin, pieces))
+        elif block == kind.table:
+            builds.append(_table(body, margin, pieces))
+        elif block == kind.quote:
+            builds.append(_quote(body, margin, pieces))
+        elif block in (kind.code, kind.formula, kind.rule):
+            builds.append(_verbatim(body, margin if glued else ""))
+        else:
+            builds.append(_paragraph(body, margin, pieces))
+        before = block
+    return builds, close
+
+
+def normalize_blocks(
+    text: str, blocks: Blocks, steps: tuple[str, ...] = tuple(STEPS)
+) -> tuple[str, Blocks]:
+    """The text in the dialect of docs/text.md with its prose normalised, and its blocks.
+
+    Code, inline code and formulas stay byte for byte, but for what is no text (C0 controls,
+    U+FFFE …). Blocks that are left without text go. Lines end with line feeds already.
+    """
+    if MARKS.search(text):
+        blocks = _unmarked(text, blocks)
+        text = MARKS.sub("", text)
+    pieces = _Pieces()
+    builds, close = _cut(text, blocks.spans.tolist(), pieces)
+    done = iter(pieces.normalized(steps))
+    bodies = [build(done) for build in builds]
+    kept = [k for k, body in enumerate(bodies) if body]
+    if not kept:
+        return "", NONE
+    bodies = [bodies[k] for k in kept]
+    between = ["\n" if close[k] and kept[i] == k - 1 else "\n\n" for i, k in enumerate(kept[1:])]
+    sizes = [len(body) + len(gap) for body, gap in zip(bodies, [*between, ""], strict=True)]
+    spans = blocks.spans[kept]
+    spans[:, START] = [0, *accumulate(sizes[:-1])]
+    spans[:, END] = spans[:, START] + [len(body) for body in bodies]
+    parts = [part for pair in zip(bodies, [*between, ""], strict=True) for part in pair]
+    return "".join(parts), Blocks(spans, blocks.languages)
+
+
+def _unmarked(text: str, blocks: Blocks) -> Blocks:
+    """The blocks of the text without U+001C to U+001F."""
+    gone = np.cumsum([0, *(bool(MARKS.match(c)) for c in text)])
+    spans = blocks.spans.copy()
+    for column in (START, END):
+        spans[:, column] -= gone[spans[:, column]].astype(np.int32)
+    return Blocks(spans[spans[:, END] > spans[:, START]], blocks.languages)
+
+
+def of_markdown(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> tuple[str, Blocks]:
+    """A Markdown text that others wrote, normalised, and its blocks."""
+    text = newlines(text) if "newlines" in steps else text.replace("\r\n", "\n")
+    text = MARKS.sub("", text) if MARKS.search(text) else text
+    return normalize_blocks(text, read(text), steps)

@@ -1,0 +1,120 @@
+"""Reading Markdown: the blocks of markdown-it-py, Japanese prose, hostile input.
+
+Deviations from CommonMark are those that corpus/text/markdown.py lists.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from corpus.text.blocks import END, KIND, KINDS, LEVEL, START
+from corpus.text.markdown import read
+from corpus.text.views import plain_text
+
+REPO = Path(__file__).resolve().parents[3]
+ORACLE = MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
+TOKENS = {
+    "heading": "heading", "paragraph": "paragraph", "fence": "code", "code_block": "code",
+    "hr": "rule", "table": "table", "blockquote": "quote",
+}  # fmt: skip
+Line = tuple[str, int, int, int]  # kind, level, first line, line behind the last
+
+
+def expected(text: str) -> list[Line]:
+    """The blocks of markdown-it, lists made flat: an item is its first paragraph."""
+    lines = text.split("\n")
+    found: list[list] = []
+    depth, first, skip = 0, -1, None
+    for token in ORACLE.parse(text):
+        name = token.type.removesuffix("_open")
+        if skip:
+            skip = None if (token.type, token.level) == skip else skip
+        elif name == "list_item":
+            depth, first = depth + 1, len(found)
+            found.append(["item", depth, token.map[0], token.map[0] + 1])
+        elif name == "list_item_close":
+            depth, first = depth - 1, -1
+        elif name in TOKENS and token.map:
+            start, end = token.map
+            while end > start and not lines[end - 1].strip(" \t"):
+                end -= 1
+            if name == "paragraph" and 0 <= first == len(found) - 1 and found[first][2] == start:
+                found[first][3] = end
+                continue
+            if name in ("table", "blockquote"):
+                skip = (f"{name}_close", token.level)
+            level = int(token.tag[1]) if name == "heading" else 0
+            found.append([TOKENS[name], level, start, end])
+    return [tuple(block) for block in found]
+
+
+def lines_of(text: str) -> list[Line]:
+    found = []
+    for span in read(text).spans.tolist():
+        first = text.count("\n", 0, span[START])
+        last = first + text.count("\n", span[START], span[END])
+        found.append((KINDS[span[KIND]], span[LEVEL], first, last + 1))
+    return found
+
+
+def kinds_of(text: str) -> list[str]:
+    return [KINDS[kind] for kind in read(text).spans[:, KIND]]
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*(REPO / "docs").glob("*.md"), *REPO.glob("*.md")]), ids=lambda p: p.name
+)
+def test_real_markdown_has_the_blocks_of_markdown_it(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert lines_of(text) == expected(text)
+
+
+WORDS = st.sampled_from(
+    ["本文です。", "foo", "日本語 text", "a|b", "#x", "-x", "1.x", "2. x", "`c`"]
+)
+PIECES = st.sampled_from(
+    [
+        "\n", "\n", "\n\n", "# ", "### ", "- ", "* ", "1. ", "2) ", "10. ", "  ", "    ", "\t", "```\n",
+        "~~~\n", "````py\n", "```", "| a | b |\n| --- | :-: |\n", "|---|\n", "| 1 | |\n", "---\n",
+        "***\n", "- - -\n", "> a\n\n", "題\n===\n", "題\n---\n", "本文です。", "foo", "a|b", "#", "`c`",
+        "題", "2. x",
+    ]
+)  # fmt: skip
+
+
+def deviates(text: str) -> bool:
+    """Whether the generated text has what corpus/text/markdown.py reads otherwise."""
+    wanted = expected(text)
+    lines = text.split("\n")
+    for token in ORACLE.parse(text):  # an underlined title of several lines, or a sentence
+        if token.type == "heading_open" and token.markup in ("=", "-"):
+            first, last = token.map
+            if last - first > 2 or lines[first].rstrip().endswith("。"):
+                return True
+    for item, after in zip(wanted, wanted[1:], strict=False):  # a block on the line of the sign
+        if item[0] == "item" and after[2] == item[2]:
+            return True
+    for kind, _, first, last in wanted:
+        if kind == "code" and "。" in "\n".join(lines[first:last]):
+            return True
+        # markdown-it takes a lazy line of an item that is indented by four blanks for code
+        if (
+            kind == "code"
+            and first
+            and lines[first].startswith(("    ", "\t"))
+            and lines[first - 1]
+        ):
+            return True
+    return "$$" in text
+
+
+@given(st.lists(PIECES, max_size=25).map("".join))
+def test_generated_markdown_has_the_blocks_of_markdown_it(text: str) -> None:
+    if not deviates(text):
+        assert lines_of(text) == expected(text)
