@@ -78,11 +78,11 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     # Markup to main text and metadata; what page and headers say of rights is recorded.
     if item.html is not None:
         tree = parse(text)
-        page = extract(tree, item.url, settings.harvest.ruby)
-        text = normalize(page.text, settings.normalize.steps)
+        page = extract(tree, item.url, settings.harvest.ruby, settings.normalize.steps)
+        text, blocks = page.text, page.blocks
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
-        visible = tree.text.tobytes().decode("utf-8", "replace")
-        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, visible)
+        row["unread_formulas"] = page.unread_formulas
+        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
     else:
         claims = page_rights.read(item.headers, {}, (), (), text)
         text, blocks, row["format"] = _text_of(text, settings)

@@ -11,9 +11,10 @@ from __future__ import annotations
 TAB, LINE_FEED, FORM_FEED, RETURN, SPACE, DELETE = map(ord, "\t\n\f\r \x7f")
 ZERO, ONE, TWO, NINE = map(ord, "0129")
 UPPER_A, UPPER_F, UPPER_S, UPPER_Z = map(ord, "AFSZ")
-LOWER_A, LOWER_G, LOWER_H, LOWER_L, LOWER_P, LOWER_Q, LOWER_S, LOWER_W, LOWER_Z = map(
-    ord, "aghlpqswz"
+LOWER_A, LOWER_B, LOWER_D, LOWER_G, LOWER_H, LOWER_L, LOWER_P, LOWER_Q, LOWER_R = map(
+    ord, "abdghlpqr"
 )
+LOWER_S, LOWER_T, LOWER_U, LOWER_W, LOWER_Z = map(ord, "stuwz")
 EXCLAMATION, QUOTE, HASH, DOLLAR, PERCENT, AMPERSAND, APOSTROPHE = map(ord, "!\"#$%&'")
 OPEN_ROUND, CLOSE_ROUND, ASTERISK, PLUS, COMMA, HYPHEN, FULL_STOP, SLASH = map(ord, "()*+,-./")
 COLON, SEMICOLON, LESS, EQUALS, GREATER, QUESTION, AT = map(ord, ":;<=>?@")

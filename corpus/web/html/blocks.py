@@ -362,8 +362,10 @@ def put_text(
                 | np.int64(src[i + 2] & 0x3F)
             )
             i += 3
-            if pre == 0 and code == ch.WIDE_SPACE and (
-                not state[S_OPEN] or state[S_BREAKS] or state[S_SPACE] != 0
+            if (
+                pre == 0
+                and code == ch.WIDE_SPACE
+                and (not state[S_OPEN] or state[S_BREAKS] or state[S_SPACE] != 0)
             ):
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE

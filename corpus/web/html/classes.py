@@ -16,13 +16,14 @@ from filters.kernels.kernel import kernel
 # C_FORMULA: all of the element is one formula. C_FORMULA_IMAGE: the alt text of the image is.
 # C_DISPLAY: it stands on a line of its own. C_GUTTER: line numbers, if it holds digits only.
 # C_ANCHOR: a link to itself, if it holds a sign only. C_UNSEEN: the site's own style hides it.
-# C_LISTING: preformatted text without <pre>, with blanks written as &nbsp;.
-(C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING) = (
-    1 << k for k in range(7)
+# C_LISTING: preformatted text without <pre>, with blanks written as &nbsp;. C_CODE: that, if it is
+# a <code> with line breaks, or holds nothing but one.
+(C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING, C_CODE) = (
+    1 << k for k in range(8)
 )
 _CLASSES = {
     C_FORMULA: "katex katex-display mathjax mathjax_display mathjax_svg mathjax_svg_display "
-    "mathjax_chtml mjx-chtml mjx-container mwe-math-element",
+    "mathjax_chtml mjx-chtml mjx-container mwe-math-element hurmet-tex",
     C_FORMULA_IMAGE: "tex latex math mimetex mathtex mwe-math-fallback-image-inline "
     "mwe-math-fallback-image-display",
     C_DISPLAY: "katex-display mathjax_display mathjax_svg_display mwe-math-fallback-image-display "
@@ -33,8 +34,9 @@ _CLASSES = {
     "lntd linenum line_numbers code-gutter codehilite-linenos",
     C_ANCHOR: "headerlink anchor-link hash-link header-anchor headeranchor heading-anchor anchor "
     "headinglink anchorjs-link permalink direct-link",
-    C_UNSEEN: "mathjax_preview katex-html boring rusttest",
-    C_LISTING: "syntaxhighlighter crayon-pre dp-highlighter",
+    C_UNSEEN: "mathjax_preview katex-html boring rusttest mw-editsection",
+    C_LISTING: "syntaxhighlighter crayon-pre dp-highlighter cm-content codemirror-code",
+    C_CODE: "block code code-block codeblock",
 }
 
 
@@ -49,6 +51,7 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
 CLASSES = _table()
 MAX_ANCHOR = 3  # bytes of the sign in a link to itself: ¶, #, §, 🔗 is an icon
 _ZERO = np.uint32(0)
+_CODE_TAG = np.frombuffer(b"<code", np.uint8)
 
 
 @kernel
@@ -117,5 +120,58 @@ def holds_only(src: np.ndarray, i: int, end: int, digits: bool) -> bool:
             size += 1
             if not digits and size > MAX_ANCHOR:
                 return False
+        i += 1
+    return True
+
+
+@kernel
+def breaks_lines(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] holds a line feed between words, or a `<br>`, and no block element."""
+    broken = False
+    words = False
+    while i < end:
+        if src[i] == ch.LESS:
+            name = src[i + 1] if i + 1 < end else ch.SPACE
+            after = src[i + 2] if i + 2 < end else ch.SPACE
+            if name == ch.LOWER_B and after == ch.LOWER_R:
+                broken = True
+            elif (
+                name == ch.LOWER_D
+                or name == ch.LOWER_P
+                or name == ch.LOWER_T
+                or (name == ch.LOWER_U)
+            ):
+                return False
+            while i < end and src[i] != ch.GREATER:
+                i += 1
+        elif src[i] == ch.LINE_FEED:
+            broken = broken or words
+        elif src[i] > ch.SPACE:
+            words = True
+        i += 1
+    return broken
+
+
+@kernel
+def is_bare_text(src: np.ndarray, i: int) -> bool:
+    """Whether a `<math>` whose start tag ends at i holds text instead of MathML (old statutes)."""
+    while i < len(src) and src[i] <= ch.SPACE:
+        i += 1
+    return i < len(src) and src[i] != ch.LESS
+
+
+@kernel
+def only_code(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] is one `<code>` element, or text without an element."""
+    while i < end and src[i] <= ch.SPACE:
+        i += 1
+    for k in range(len(_CODE_TAG)):
+        if i + k >= end or src[i + k] != _CODE_TAG[k]:
+            break
+    else:
+        return True
+    while i < end:
+        if src[i] == ch.LESS:
+            return False
         i += 1
     return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from functools import lru_cache
+from urllib.parse import unquote_plus
 
 MAX_MATHML = 100_000  # bytes; larger ones are left unread
 _ANNOTATION = re.compile(
@@ -20,15 +21,22 @@ _ANNOTATION = re.compile(
 _MATH = re.compile(r"<(?:\w+:)?math[\s>].*?</(?:\w+:)?math>", re.S | re.I)
 _ALTTEXT = re.compile(r'<math[^>]*\salttext="([^"]*)"', re.I)
 _ATTRIBUTE = re.compile(
-    r'\s(?:data-latex|data-tex|data-math|data-formula|data-expr|data-original|data-mathml|'
-    r'data-katex|data-equation)="([^"]+)"', re.I
+    r'\s(?:data-latex|data-tex|data-math|data-formula|data-expr|data-original|data-entry|'
+    r'data-katex|data-equation|data-mathml)="([^"]+)"', re.I
 )  # fmt: skip
+_OWN = re.compile(r"<[^<>]*?" + _ATTRIBUTE.pattern, re.I)
+_SERVICE = re.compile(
+    r'\ssrc="[^"]*(?:latex\.php\?(?:[^"]*?&amp;)?latex=|codecogs\.com/[^"?]*\?|latex\?|'
+    r'(?:mathtex|mimetex)\.cgi\?|cht=tx&amp;(?:[^"]*?&amp;)?chl=)([^"&]+)"?'
+)  # fmt: skip
+_SIGN = re.compile(r"[\\^_=]")
 _SCRIPT = re.compile(r'<script[^>]*type="math/tex[^"]*"[^>]*>(.*?)</script>', re.S | re.I)
 _ALT = re.compile(r'\salt="([^"]*)"')
 _DELIMITED = re.compile(
     r"\s*(?:\$\$(.+)\$\$|\$(.+)\$|\\\((.+)\\\)|\\\[(.+)\\\]|\[tex:\s*(.+)\])\s*", re.S
 )
 _STYLE = re.compile(r"\{\s*\\(?:displaystyle|textstyle)\s+(.*)\}", re.S)
+_ROWS = re.compile(r"(?<!\\)&|\\\\")  # of a matrix, which the converter leaves bare
 _COMMENT = re.compile(r"^%\s*<!\[CDATA\[|%?\s*\]\]>\s*$")
 _BARE = re.compile(r"<(/?)\w+:")  # prefixes of names in MathML
 _SAFE = re.compile(r"<!|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
@@ -40,9 +48,14 @@ def tex(source: str) -> str:
     source: serialised HTML of the element, or the content of a script of TeX.
     """
     if not source.lstrip().startswith("<"):
-        if (alt := _ALT.search(source)) is not None:  # the inside of an <img> tag
-            return _tidy(html.unescape(alt[1]))
-        return _tidy(source)
+        if not source.startswith(" "):  # of a script
+            return _tidy(source)
+        alt, service = _ALT.search(source), _SERVICE.search(source)  # the inside of an <img> tag
+        if service is not None and not (alt is not None and _SIGN.search(html.unescape(alt[1]))):
+            return _tidy(unquote_plus(html.unescape(service[1])))
+        return _tidy(html.unescape(alt[1])) if alt is not None else ""
+    if (own := _OWN.match(source)) is not None and not own[1].lstrip().startswith("&lt;"):
+        return _tidy(html.unescape(own[1]))
     for pattern in (_ANNOTATION, _SCRIPT):
         if (found := pattern.search(source)) is not None and found[1].strip():
             return _tidy(found[1] if pattern is _SCRIPT else html.unescape(found[1]))
@@ -93,4 +106,8 @@ def _converted(mathml: str) -> str:
         found = MathMLToLaTeX.convert(xml)
     except Exception:  # of the converter, over what a page wrote
         return ""
+    found = found.replace("\\left(\\right.", "\\left(").replace("\\left.\\right)", "\\right)")
+    found = found.replace("\\left[\\right.", "\\left[").replace("\\left.\\right]", "\\right]")
+    if _ROWS.search(found) and "\\begin" not in found:
+        found = "\\begin{aligned}" + found + "\\end{aligned}"
     return _tidy(found)

@@ -61,9 +61,12 @@ def break_line(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
 
 
 @kernel
-def begin_inline(tag: int, state: np.ndarray) -> int:
+def begin_inline(tag: int, out: np.ndarray, state: np.ndarray) -> int:
     """Code waits for its first character; a power begins at the place returned, 0 for nowhere."""
     if tag == tags.SUP or tag == tags.SUB:
+        if tag == tags.SUP and state[b.S_OPEN] and state[b.S_SPACE] and state[b.S_BREAKS] == 0:
+            if ch.ZERO <= out[state[b.S_OUT] - 1] <= ch.NINE:  # 2 <sup>30</sup>
+                state[b.S_SPACE] = 0
         waits = state[b.S_SPACE] or state[b.S_BREAKS] or not state[b.S_OPEN]
         return 0 if waits or state[b.S_PRE] or state[b.S_CODE] else state[b.S_OUT]
     if state[b.S_PRE] == 0 and state[b.S_CODE] == 0:

@@ -11,92 +11,13 @@ from corpus.web.html import blocks as b
 LEVELS = 3  # elements above the listing that may name it
 AHEAD = 300  # bytes behind its tag in which <code class="…"> stands
 _TAG = re.compile(rb"[^<>]*")
+_VALUES = re.compile(r'\s(class|data-lang|data-language|language|lang|title)="([^"]*)"')
 _NAMED = re.compile(
-    r"(?:\b(?:language|lang|highlight-source|highlight-text|brush|code|syntax)[-:_ ]+"
-    r"|\bhighlight-|\bsource-|\bdata-lang(?:uage)?=\")"
-    r"([A-Za-z][A-Za-z0-9+#.-]{0,19})"
+    r"(?:^|[\s;])(?:language|lang|highlight-source|highlight-text|highlight|source|brush|syntax)[-:]\s*"
+    r"([a-z][a-z0-9+#.-]{0,19})"
 )
-_CLASS = re.compile(r'(?:class|data-lang|data-language|title)="([^"]*)"')
 _KNOWN = frozenset(
-    [
-        "bash",
-        "sh",
-        "shell",
-        "zsh",
-        "console",
-        "powershell",
-        "bat",
-        "python",
-        "python3",
-        "ruby",
-        "perl",
-        "php",
-        "javascript",
-        "js",
-        "typescript",
-        "ts",
-        "jsx",
-        "tsx",
-        "json",
-        "yaml",
-        "yml",
-        "toml",
-        "ini",
-        "xml",
-        "html",
-        "css",
-        "scss",
-        "sass",
-        "less",
-        "sql",
-        "c",
-        "cpp",
-        "c++",
-        "csharp",
-        "cs",
-        "java",
-        "kotlin",
-        "swift",
-        "objc",
-        "objectivec",
-        "go",
-        "rust",
-        "scala",
-        "haskell",
-        "lua",
-        "r",
-        "julia",
-        "matlab",
-        "fortran",
-        "vb",
-        "diff",
-        "makefile",
-        "cmake",
-        "dockerfile",
-        "nginx",
-        "apache",
-        "vim",
-        "tex",
-        "latex",
-        "lisp",
-        "scheme",
-        "clojure",
-        "elixir",
-        "erlang",
-        "ocaml",
-        "fsharp",
-        "dart",
-        "groovy",
-        "graphql",
-        "markdown",
-        "md",
-        "text",
-        "plaintext",
-        "plain",
-        "asm",
-        "awk",
-        "sed",
-    ]
+    ["bash", "sh", "shell", "zsh", "console", "powershell", "bat", "python", "python3", "ruby", "perl", "php", "javascript", "js", "typescript", "ts", "jsx", "tsx", "json", "yaml", "yml", "toml", "ini", "xml", "html", "css", "scss", "sass", "less", "sql", "c", "cpp", "c++", "csharp", "cs", "java", "kotlin", "swift", "objc", "objectivec", "go", "rust", "scala", "haskell", "lua", "r", "julia", "matlab", "fortran", "vb", "diff", "makefile", "cmake", "dockerfile", "nginx", "apache", "vim", "tex", "latex", "lisp", "scheme", "clojure", "elixir", "erlang", "ocaml", "fsharp", "dart", "groovy", "graphql", "http", "properties", "markdown", "md", "text", "plaintext", "plain", "asm", "awk", "sed"]
 )
 # What stands where a language's name would, and is none.
 _NONE = frozenset(["none", "default", "block", "wrap", "wrapper", "box", "area", "group", "inline", "highlight", "code", "text", "line", "lines", "hljs", "nohighlight", "source-code", "container", "toolbar", "example"])  # fmt: skip
@@ -125,13 +46,16 @@ def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
 
 def _language(tag: str, own: bool) -> str:
     """The language that one start tag names. own: a bare name such as `bash` counts too."""
-    for value in _NAMED.findall(tag):
-        name = value.lower().removesuffix("-html")
-        if name not in _NONE:
-            return name
-    if own:
-        for classes in _CLASS.findall(tag):
-            for name in classes.lower().split():
-                if name in _KNOWN:
-                    return name
+    for attribute, value in _VALUES.findall(tag):
+        value = value.lower().strip()
+        if attribute != "class":
+            if value in _KNOWN or (attribute in ("data-lang", "data-language") and value.isalpha()):
+                return str(value)
+            continue
+        for name in _NAMED.findall(value):
+            if (name := name.removesuffix("-html")) not in _NONE:
+                return str(name)
+        known = [name for name in value.split() if name in _KNOWN]
+        if known and (own or "highlight" in value or "code" in value):
+            return str(known[0])
     return ""

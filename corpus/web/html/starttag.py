@@ -15,9 +15,11 @@ from corpus.web.html.attributes import (
     word_bits,
 )
 from corpus.web.html.classes import (
+    C_CODE,
     C_DISPLAY,
     C_FORMULA,
     C_FORMULA_IMAGE,
+    C_GUTTER,
     C_LISTING,
     C_UNSEEN,
     class_bits,
@@ -62,6 +64,15 @@ _AUTHOR_REL = as_bytes("author")
 _COMMONS = as_bytes("creativecommons.org/")
 _TEX_TYPE = as_bytes("math/tex")
 _MODE_DISPLAY = as_bytes("mode=display")
+_SRC = _hash("src")
+_DATA_TEX = tuple(
+    _hash(name)
+    for name in ["data-tex", "data-latex", "data-math", "data-katex", "data-formula", "data-equation"]
+)
+_DISPLAY_BLOCK, _UNSELECTABLE = as_bytes("display:block"), as_bytes("user-select:none")
+_SERVICE = ("latex.php?", "latex?", "codecogs.com", "mathtex.cgi?", "mimetex.cgi?", "cht=tx")
+_SERVICES = as_bytes("".join(_SERVICE))  # of formulas as images
+_SERVICE_ENDS = np.cumsum([len(part) for part in _SERVICE])
 _BLOCK_VALUE, _CODE_VALUE = _hash("block"), _hash("code")
 _PRE_STYLE = as_bytes("white-space:pre")
 _PRE_WRAP = as_bytes("white-space:pre-")  # and pre-line: prose
@@ -147,6 +158,10 @@ def read_attributes(
         elif key == _STYLE:
             if style_hides(src, start, end):
                 said[X_HIDDEN] = 1
+            if contains(src, start, end, _UNSELECTABLE):
+                said[X_CLASSES] |= C_GUTTER
+            if tag == tags.CODE and contains(src, start, end, _DISPLAY_BLOCK):
+                said[X_CLASSES] |= C_CODE
             if contains(src, start, end, _PRE_STYLE) and not contains(src, start, end, _PRE_WRAP):
                 said[X_CLASSES] |= C_LISTING
         elif key == _ROLE:
@@ -186,6 +201,11 @@ def read_attributes(
         elif key == _ALT:
             if tag == tags.IMG and _shows_tex(src, start, end):
                 said[X_TEX] = 1
+        elif key == _SRC and tag == tags.IMG:
+            for k in range(len(_SERVICE_ENDS)):
+                first = _SERVICE_ENDS[k - 1] if k else 0
+                if contains(src, start, end, _SERVICES[first : _SERVICE_ENDS[k]]):
+                    said[X_TEX] = 1
         elif key == _DISPLAY:
             value = span_hash(src, start, end, _ZERO)
             if value == _BLOCK_VALUE or value == _TRUE:
@@ -193,6 +213,11 @@ def read_attributes(
         elif key == _NAME and tag == tags.TEXTAREA:
             if span_hash(src, start, end, _ZERO) == _CODE_VALUE:
                 said[X_CLASSES] |= C_LISTING
+        elif end > start and (
+            key == _DATA_TEX[0] or key == _DATA_TEX[1] or key == _DATA_TEX[2]
+            or key == _DATA_TEX[3] or key == _DATA_TEX[4] or key == _DATA_TEX[5]
+        ):  # fmt: skip
+            said[X_CLASSES] |= C_FORMULA
     # What the element's own name says besides.
     if tag == tags.MATH or tag == tags.MJX_CONTAINER:
         said[X_CLASSES] |= C_FORMULA

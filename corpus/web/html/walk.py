@@ -16,12 +16,16 @@ from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.blocks import close_block, put_text, put_wide
 from corpus.web.html.classes import (
     C_ANCHOR,
+    C_CODE,
     C_DISPLAY,
     C_FORMULA,
     C_GUTTER,
     C_LISTING,
+    breaks_lines,
     element_end,
     holds_only,
+    is_bare_text,
+    only_code,
 )
 from corpus.web.html.inline import begin_inline, break_line, end_inline, put_formula
 from corpus.web.html.starttag import (
@@ -110,6 +114,14 @@ def _new_element(
     return count
 
 
+@kernel
+def _empty_line(element: int, state: np.ndarray, elements: np.ndarray) -> None:
+    """A block element of a listing that holds nothing is an empty line."""
+    row = elements[element]
+    if row[b.E_FIRST] == state[b.S_BLOCKS] and row[b.E_CHILDREN] == 0:
+        state[b.S_EMPTY] += 1
+
+
 @inlined
 def _close_element(
     top: np.ndarray,
@@ -123,6 +135,8 @@ def _close_element(
     """What the end of a visible element means for the text, its row and the marks."""
     props, tag, name = top[K_PROPS], top[K_TAG], top[K_NAME]
     if props & tags.BLOCK:
+        if state[b.S_PRE] and not state[b.S_OPEN]:
+            _empty_line(top[K_ELEMENT], state, elements)
         close_block(out, state, blocks)
     if props & tags.PRE:
         state[b.S_PRE] -= 1
@@ -200,7 +214,7 @@ def _open_element(
     if props & tags.BLOCK:
         close_block(out, state, blocks)
     if props & tags.INLINE:
-        top[K_OUT] = begin_inline(tag, state)
+        top[K_OUT] = begin_inline(tag, out, state)
         top[K_LINKS] = blocks[state[b.S_BLOCKS], b.B_LINKS] if state[b.S_OPEN] else 0
     if tag == tags.A and said[X_HREF]:
         state[b.S_LINK] = 1
@@ -317,7 +331,7 @@ def _start_tag(
         return tag_end(src, end)
     # So are formulas, line numbers and links of a heading to itself.
     classes = said[X_CLASSES]
-    if classes & C_FORMULA and visible:
+    if classes & C_FORMULA and visible and not (tag == tags.MATH and is_bare_text(src, i)):
         end, after = element_end(src, i, start, name_end)
         row = _put_mark(marks, state, b.M_FORMULA, start - 1, after)
         soft = tag != tags.MATH
@@ -332,9 +346,17 @@ def _start_tag(
     state[b.S_DEPTH] += 1
     top[K_NAME], top[K_PROPS], top[K_TAG] = name, props, tag
     top[K_LINK], top[K_ELEMENT], top[K_MARK] = state[b.S_LINK], -1, -1
-    if visible and classes & C_LISTING and (props & tags.BLOCK or tag == tags.TEXTAREA):
-        props = (props | tags.PRE | tags.BLOCK) & ~tags.SKIP
-        top[K_PROPS] = props
+    if tag == tags.MATH:
+        props = top[K_PROPS] = 0
+    elif visible and classes & (C_LISTING | C_CODE) and state[b.S_PRE] == 0:
+        listing = classes & C_LISTING and (props & tags.BLOCK or tag == tags.TEXTAREA)
+        if classes & C_CODE or tag == tags.CODE:
+            end, after = element_end(src, i, start, name_end)
+            inner = only_code(src, i, end)
+            listing = listing or ((tag == tags.CODE or inner) and breaks_lines(src, i, end))
+        if listing:
+            props = (props | tags.PRE | tags.BLOCK) & ~(tags.SKIP | tags.INLINE)
+            top[K_PROPS] = props
     if visible and tag != tags.HEAD:
         drop = tag == tags.RP or (ruby == DROP and (tag == tags.RT or tag == tags.RTC))
         if (props & tags.SKIP or said[X_HIDDEN] or drop) and tag != tags.HTML and tag != tags.BODY:

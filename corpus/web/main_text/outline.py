@@ -11,7 +11,7 @@ import numpy as np
 from corpus.text.blocks import kind
 from corpus.web.html import blocks as b
 from corpus.web.html import tags
-from corpus.web.main_text.tables import Tables, read_tables
+from corpus.web.main_text.tables import Tables, read_tables, reading_order
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
@@ -107,7 +107,7 @@ def reads_as_prose(text: np.ndarray, blocks: np.ndarray, first: int, last: int) 
     """Whether preformatted text is sentences in Japanese, as on old pages, and no code."""
     stops = wide = chars = lines = indented = 0
     for i in range(first, last):
-        stops += blocks[i, b.B_STOPS] + blocks[i, b.B_COMMAS]
+        stops += blocks[i, b.B_STOPS]
         wide += blocks[i, b.B_KANA] + blocks[i, b.B_HAN]
         chars += blocks[i, b.B_CHARS]
         for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):
@@ -203,8 +203,11 @@ def outline(
     n = 0
     list_before = -1  # outermost element of the list that the item before stands in
     term = -1  # element of the definition before
-    i = 0
-    while i < len(blocks):
+    order = reading_order(blocks, elements, tables)
+    at = 0
+    while at < len(blocks):
+        i = order[at]
+        at += 1
         block = blocks[i]
         e = block[b.B_ELEMENT]
         table = tables.of_cell[own[e, C_CELL]] if e >= 0 and own[e, C_CELL] >= 0 else -1
@@ -222,10 +225,8 @@ def outline(
                     high = elements[cell, b.E_END] if cell >= 0 else 0
                     n = _add(plan, n, O_CELL, low, high, kind.table, 0, cell < 0, False)
                 list_before = term = -1
-            i += 1
             continue
         if not keep[i]:
-            i += 1
             continue
         if block[b.B_RULE] and n and i and keep[i - 1]:
             n = _add(plan, n, O_RULE, 0, 0, kind.rule, 0, 0, False)
@@ -242,17 +243,15 @@ def outline(
             if e >= 0 and own[e, C_ITEM] >= 0:
                 used[own[e, C_ITEM]] = True
             list_before = term = -1
-            i = last
+            at += last - i - 1
             continue
         if is_formula(text, block):
             n = _add(plan, n, O_FORMULA, start, end, kind.formula, 0, 0, False)
             list_before = term = -1
-            i += 1
             continue
         if e < 0:
             n = _add(plan, n, O_PROSE, start, end, kind.paragraph, 0, 0, False)
             list_before = term = -1
-            i += 1
             continue
         here = own[e]
         item = here[C_ITEM]
@@ -288,7 +287,7 @@ def outline(
             if high > low:
                 n = _add(plan, n, O_TERM, start, end, kind.definition, 0, 0, close)
                 n = _add(plan, n, O_CELL, low, high, kind.definition, 0, 0, False)
-                i = high - 1
+                at += high - 1 - i
             else:
                 n = _add(plan, n, O_PROSE, start, end, kind.definition, 0, 0, False)
             list_before, term = -1, holder
@@ -297,5 +296,4 @@ def outline(
             block_kind = kind.quote if quoted else kind.paragraph
             n = _add(plan, n, O_PROSE, start, end, block_kind, 0, 0, False)
             list_before = term = -1
-        i += 1
     return plan[:n]

@@ -21,20 +21,60 @@ CELL_WEIGHT = 2500  # of the longest cell of a table without <th>, in tenths of 
 HEADED_WEIGHT = 8000  # with <th>
 MEAN_WEIGHT = 1000  # of the cells that are not empty
 CELL_BLOCKS = 6  # in a cell without <th> in its table
-FILLED = 0.5  # of the rows with two cells or more that are not empty
+FILLED = 0.25  # of the rows with two cells or more that are not empty, without <th>
 KEPT = 0.5  # of its weight: else only what is kept stays, as text
 
 
 class Tables(NamedTuple):
     """of_cell int32 [m]: the data table (element) of each cell, -1 for none. By table (element):
     rows and columns of its grid, the place of its first cell in `cells`, which holds the grids row
-    by row: elements, -1 for an empty place. All int32."""
+    by row: elements, -1 for an empty place. All int32; lists bool [m]: a table of lists, which is
+    read column by column (it is no data)."""
 
     of_cell: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
     first: np.ndarray
     cells: np.ndarray
+    lists: np.ndarray
+
+
+@kernel
+def _holds_list(blocks: np.ndarray, elements: np.ndarray, table: int) -> bool:
+    """Whether two items of a list stand in the table: their signs matter more than its columns."""
+    items = 0
+    last = -1
+    for i in range(elements[table, b.E_FIRST], elements[table, b.E_END]):
+        e = blocks[i, b.B_ELEMENT]
+        while e > table and elements[e, b.E_TAG] != tags.LI:
+            e = elements[e, b.E_PARENT]
+        if e > table and e != last:
+            items += 1
+            last = e
+            if items > 1:
+                return True
+    return False
+
+
+@kernel
+def reading_order(blocks: np.ndarray, elements: np.ndarray, tables: Tables) -> np.ndarray:
+    """Blocks in the order they are read (int32 [n]): of a table of lists with one row under its
+    header, each name with its list; else as they stand."""
+    n = len(blocks)
+    order = np.arange(n, dtype=np.int32)
+    for e in range(len(elements)):
+        if tables.lists[e]:
+            at = elements[e, b.E_FIRST]
+            first = tables.first[e]
+            columns = tables.columns[e]
+            for column in range(columns):
+                for row in range(2):
+                    cell = tables.cells[first + row * columns + column]
+                    if cell >= 0:
+                        for i in range(elements[cell, b.E_FIRST], elements[cell, b.E_END]):
+                            order[at] = i
+                            at += 1
+    return order
 
 
 @kernel
@@ -64,7 +104,7 @@ def _is_data(
             longest = max(longest, weight)
             most = max(most, end - first)
     good += in_row >= MIN_COLUMNS
-    if rows < MIN_ROWS or filled == 0 or good < FILLED * rows:
+    if rows < MIN_ROWS or filled == 0 or (not headed and good < FILLED * rows):
         return False
     if longest > (HEADED_WEIGHT if headed else CELL_WEIGHT):
         return False
@@ -72,6 +112,8 @@ def _is_data(
         return False
     first, end = elements[table, b.E_FIRST], elements[table, b.E_END]
     kept = 0
+    if _holds_list(blocks, elements, table):
+        return False
     for i in range(first, end):
         if blocks[i, b.B_LISTING]:
             return False
@@ -81,6 +123,28 @@ def _is_data(
         if keep[i]:
             kept += blocks[i, b.B_WEIGHT]
     return kept > 0 and kept >= KEPT * blocks[first:end, b.B_WEIGHT].sum()
+
+
+@kernel
+def _is_pair_of_lists(
+    blocks: np.ndarray, elements: np.ndarray, table: int, cells: np.ndarray, row_of: np.ndarray
+) -> bool:  # fmt: skip
+    """Whether a table is two rows, names above lists, and all its text stands in the cells."""
+    half = len(cells) // 2
+    if len(cells) < 2 * MIN_COLUMNS or len(cells) % 2 or row_of[half - 1] != row_of[0]:
+        return False
+    if row_of[half] == row_of[0] or row_of[-1] != row_of[half]:
+        return False
+    inside = 0
+    for k in range(len(cells)):
+        size = elements[cells[k], b.E_END] - elements[cells[k], b.E_FIRST]
+        if elements[cells[k], b.E_NUMBER] > 1 or elements[cells[k], b.E_ROWS] > 1:
+            return False
+        if k < half and size > 1:
+            return False
+        inside += size
+    whole = elements[table, b.E_END] - elements[table, b.E_FIRST]
+    return inside == whole and _holds_list(blocks, elements, table)
 
 
 @kernel
@@ -139,7 +203,7 @@ def read_tables(
     m = len(elements)
     of_cell = np.full(m, -1, np.int32)
     rows, columns = np.zeros(m, np.int32), np.zeros(m, np.int32)
-    first = np.zeros(m, np.int32)
+    first, lists = np.zeros(m, np.int32), np.zeros(m, np.bool_)
     # The nearest table and row of every element; a table in a table makes the outer one layout.
     table_of, row_of = np.full(m, -1, np.int32), np.full(m, -1, np.int32)
     layout = np.zeros(m, np.bool_)
@@ -176,11 +240,14 @@ def read_tables(
         if elements[e, b.E_TAG] != tags.TABLE_TAG or layout[e] or starts[e + 1] == starts[e]:
             continue
         cells = members[starts[e] : starts[e + 1]]
-        if not _is_data(blocks, elements, keep, e, cells, row_of[cells]):
+        data = _is_data(blocks, elements, keep, e, cells, row_of[cells])
+        lists[e] = not data and _is_pair_of_lists(blocks, elements, e, cells, row_of[cells])
+        if not data and not lists[e]:
             continue
         none = np.empty(0, np.int32)
         high, wide = _grid(elements, cells, row_of[cells], none)
         if wide < MIN_COLUMNS or high * wide + used > MAX_CELLS:
+            lists[e] = False
             continue
         grid = grids[used : used + high * wide]
         grid[:] = -1
@@ -190,5 +257,5 @@ def read_tables(
         first[e] = used
         used += high * wide
         for cell in cells:
-            of_cell[cell] = e
-    return Tables(of_cell, rows, columns, first, grids[:used])
+            of_cell[cell] = e if data else -1
+    return Tables(of_cell, rows, columns, first, grids[:used], lists)

@@ -22,7 +22,7 @@ from corpus.web.html.document import Document
 from corpus.web.html.formulas import tex
 from corpus.web.html.listings import language_of
 from corpus.web.main_text import outline as o
-from corpus.web.main_text.lines import PARTED, boilerplate_pieces
+from corpus.web.main_text.lines import boilerplate_pieces
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
@@ -110,9 +110,7 @@ def _piece(
 
 
 @kernel
-def pieces(
-    text: np.ndarray, blocks: np.ndarray, plan: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def pieces(text: np.ndarray, blocks: np.ndarray, plan: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(prose uint8, holes int32 [h, H_WIDTH]) of a plan: a piece for each O_PROSE, O_TERM, O_CELL."""
     room = marks = 0
     for row in plan:
@@ -148,9 +146,7 @@ def pieces(
 
 
 @kernel
-def _put_code(
-    text: np.ndarray, start: int, end: int, cell: bool, out: np.ndarray, at: int
-) -> int:
+def _put_code(text: np.ndarray, start: int, end: int, cell: bool, out: np.ndarray, at: int) -> int:
     """Inline code between backticks, more of them than any run inside."""
     run = longest = 0
     for i in range(start, end):
@@ -159,8 +155,10 @@ def _put_code(
     ticks = longest + 1 if longest else 1
     out[at : at + ticks] = ch.BACKTICK
     at += ticks
-    padded = text[start] == ch.BACKTICK or text[end - 1] == ch.BACKTICK or (
-        text[start] == ch.SPACE and text[end - 1] == ch.SPACE
+    padded = (
+        text[start] == ch.BACKTICK
+        or text[end - 1] == ch.BACKTICK
+        or (text[start] == ch.SPACE and text[end - 1] == ch.SPACE)
     )
     if padded:
         out[at] = ch.SPACE
@@ -262,6 +260,30 @@ def _indented(out: np.ndarray, start: int, at: int, prefix: int, sign: int) -> i
 
 
 @kernel
+def _number_in(text: np.ndarray, block: np.ndarray) -> int:
+    """The number that the block is, -1 if it is anything else."""
+    value = 0
+    for i in range(block[b.B_START], block[b.B_END]):
+        if ch.ZERO <= text[i] <= ch.NINE and value < 100_000:
+            value = 10 * value + (text[i] - ch.ZERO)
+        elif text[i] > ch.SPACE:
+            return -1
+    return value if block[b.B_END] > block[b.B_START] else -1
+
+
+@kernel
+def _numbered(text: np.ndarray, blocks: np.ndarray, first: int, last: int) -> bool:
+    """Whether every other block is the number of the line behind it: 1, 2, 3 …"""
+    if last - first < 4 or (last - first) % 2:
+        return False
+    begin = _number_in(text, blocks[first])
+    for i in range(first, last, 2):
+        if begin < 0 or _number_in(text, blocks[i]) != begin + (i - first) // 2:
+            return False
+    return True
+
+
+@kernel
 def _put_listing(
     text: np.ndarray, blocks: np.ndarray, first: int, last: int, name: np.ndarray,
     out: np.ndarray, at: int,
@@ -276,13 +298,16 @@ def _put_listing(
     out[at] = ch.LINE_FEED
     at += 1
     body = at
+    numbered = _numbered(text, blocks, first, last)
     for i in range(first, last):
-        if i > first:
+        if numbered and (i - first) % 2 == 0:
+            continue
+        if i > first + numbered:
             for _ in range(blocks[i, b.B_EMPTY] + 1):
                 out[at] = ch.LINE_FEED
                 at += 1
         k, end = blocks[i, b.B_START], blocks[i, b.B_END]
-        if i == first:  # lines of blanks before the first one with words
+        if i == first + numbered:  # lines of blanks before the first one with words
             for j in range(k, end):
                 if text[j] == ch.LINE_FEED:
                     k = j + 1
@@ -503,9 +528,7 @@ def assemble(
                 out[at], out[at + 1] = ch.GREATER, ch.SPACE
                 at += 2
             body = at
-            at, h = _put_piece(
-                prose, first, last, False, text, holes, h, tex_of, tex_ends, out, at
-            )
+            at, h = _put_piece(prose, first, last, False, text, holes, h, tex_of, tex_ends, out, at)
             if value_last > value_first:
                 if last > first:
                     colon = out[at - 1] == ch.COLON or (
@@ -571,7 +594,11 @@ def write(
         *_buffers(formulas), *_buffers(names),
     )  # fmt: skip
     unread = out.tobytes().count(UNREAD.encode()) if "" in formulas else 0
-    return out.tobytes().decode("utf-8", "replace"), Blocks(to_points(out, spans), tuple(names)), unread
+    return (
+        out.tobytes().decode("utf-8", "replace"),
+        Blocks(to_points(out, spans), tuple(names)),
+        unread,
+    )
 
 
 def _buffers(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
