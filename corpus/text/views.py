@@ -14,12 +14,24 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.text.blocks import (
-    END, KIND, KINDS, LANGUAGE, LEVEL, PROSE, START, WIDTH, Blocks, from_arrow, kind, to_bytes,
-)  # fmt: skip
+    END,
+    KIND,
+    KINDS,
+    LANGUAGE,
+    LEVEL,
+    PROSE,
+    START,
+    WIDTH,
+    Blocks,
+    from_arrow,
+    kind,
+    to_bytes,
+)
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
+COLUMNS = ("text", "blocks", "format")  # of a documents file: what `plain_of` reads
 MAX_RUN = 8  # backticks; a longer run is text
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
@@ -372,6 +384,29 @@ def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
 def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
     """The paragraphs, items, quotes, definitions and captions of every text, in the plain view."""
     return views(texts, blocks, formats, PROSE_KINDS)
+
+
+def plain_of(documents: pa.RecordBatch | pa.Table) -> pa.Array:
+    """The plain view of the column `text` of documents, by their columns `blocks` and `format`.
+
+    Files of a user, and builds of earlier versions, have neither: there the text is the view.
+    """
+    names = documents.schema.names
+    texts = _whole(documents["text"])
+    if "blocks" not in names:
+        return texts
+    blocks = _whole(documents["blocks"])
+    formats = pa.repeat("markdown", len(texts))
+    if "format" in names:
+        formats = _whole(documents["format"])
+    return plain(texts, blocks, formats) if len(blocks.flatten()) else texts
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:
