@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.text.blocks import (
+    BLOCKS_TYPE,
     END,
+    FORMATS,
     KIND,
     KINDS,
     LANGUAGE,
@@ -284,7 +286,7 @@ def _heading_end(data: np.ndarray, i: int, end: int) -> int:
 
 
 @kernel
-def _block(
+def put_block(
     data: np.ndarray, i: int, end: int, block: int, out: np.ndarray, where: np.ndarray, o: int
 ) -> int:
     """Write the plain text of the block data[i:end]; return the new end of `out`."""
@@ -327,7 +329,7 @@ def _view(
             o += 1
         text = o
         if signed:
-            o = _block(data, start, end, spans[k, KIND], out, where, o)
+            o = put_block(data, start, end, spans[k, KIND], out, where, o)
         else:
             for i in range(start, end):
                 o = _put(data, i, out, where, o)
@@ -369,11 +371,8 @@ def views(
     spans, rows, _ = from_arrow(blocks)
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    signed = pa.compute.not_equal(formats, "plain").fill_null(True).to_numpy(zero_copy_only=False)
-    _views(data, offsets, spans, rows, signed, kinds, out, ends)
-    whole = pa.py_buffer(out[: ends[-1]])
-    wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
-    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string())
+    _views(data, offsets, spans, rows, is_signed(formats), kinds, out, ends)
+    return strings(out, ends, texts.type)
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -387,19 +386,36 @@ def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
 
 
 def plain_of(documents: pa.RecordBatch | pa.Table) -> pa.Array:
-    """The plain view of the column `text` of documents, by their columns `blocks` and `format`.
+    """The plain view of the column `text` of documents, by their columns `blocks` and `format`."""
+    texts, blocks, formats = columns_of(documents)
+    return plain(texts, blocks, formats) if len(blocks.flatten()) else texts
 
-    Files of a user, and builds of earlier versions, have neither: there the text is the view.
+
+def columns_of(
+    documents: pa.RecordBatch | pa.Table,
+) -> tuple[pa.Array, pa.ListArray, pa.Array]:
+    """(texts, blocks, formats) of documents.
+
+    Files of a user have neither of the latter: their texts are plain views without blocks.
     """
     names = documents.schema.names
     texts = _whole(documents["text"])
-    if "blocks" not in names:
-        return texts
-    blocks = _whole(documents["blocks"])
-    formats = pa.repeat("markdown", len(texts))
-    if "format" in names:
-        formats = _whole(documents["format"])
-    return plain(texts, blocks, formats) if len(blocks.flatten()) else texts
+    blocks = _whole(documents["blocks"]) if "blocks" in names else pa.nulls(len(texts), BLOCKS_TYPE)
+    formats = documents["format"] if "format" in names else pa.repeat(FORMATS[0], len(texts))
+    return texts, blocks, _whole(formats)
+
+
+def is_signed(formats: pa.Array) -> np.ndarray:
+    """Whether each text is Markdown (bool [n])."""
+    plain = pa.compute.equal(formats, "plain").fill_null(False)
+    return ~plain.to_numpy(zero_copy_only=False)
+
+
+def strings(data: np.ndarray, ends: np.ndarray, like: pa.DataType) -> pa.Array:
+    """Texts of UTF-8 bytes and offsets (int64 [n + 1]): large_string, or string as `like` is."""
+    buffers = pa.py_buffer(ends), pa.py_buffer(data[: ends[-1]])
+    wide = pa.LargeStringArray.from_buffers(len(ends) - 1, *buffers)
+    return wide if pa.types.is_large_string(like) else wide.cast(pa.string())
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
