@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from corpus.folder.ledger import Ledger
 from corpus.settings import CleanSettings
+from corpus.text.blocks import NONE, Blocks
 from filters import footer
 from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
 
@@ -57,14 +58,16 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     return outcome
 
 
-def set_text(row: Row, text: str) -> None:
-    """Another text for a row, with the columns that count it; valid UTF-8 in any case."""
+def set_text(row: Row, text: str, blocks: Blocks = NONE) -> None:
+    """Another text for a row, with its blocks and the columns that count it; valid UTF-8 in any
+    case."""
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         text = utf8(text)
         data = text.encode("utf-8")
     row["text"], row["n_chars"], row["n_bytes"] = text, len(text), len(data)
+    row["blocks"] = blocks
 
 
 def utf8(text: str) -> str:

@@ -115,6 +115,8 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "title": item.title,
         "author": "",
         "site": "",
+        "format": "markdown",
+        "unread_formulas": 0,
         "date": item.date,
         "captured": item.captured,
         "source": settings.input.source_of(item.file) or source,

@@ -25,6 +25,7 @@ from corpus.sources.kinds import items_of
 from corpus.stages.clean import clean, error_text, ledger_key, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import Job
+from corpus.text import blocks, views
 from corpus.web.main_text.repeated import site_boilerplate
 from corpus.web.rights import sites
 from filters import signals
@@ -172,10 +173,12 @@ def _measured(rows: list[dict[str, Any]], ledger: Ledger) -> tuple[pa.RecordBatc
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    texts = pa.array([row["text"] for row in rows], pa.string())
-    columns = [
-        pa.array([row[field.name] for row in rows], field.type)
+    columns = {
+        field.name: pa.array([row[field.name] for row in rows], field.type)
         for field in DOCUMENT
-        if field.name != "quality"
-    ]
-    return pa.RecordBatch.from_arrays([*columns, signals.measure(texts)], schema=DOCUMENT)
+        if field.name not in ("blocks", "quality")
+    }
+    columns["blocks"] = blocks.to_arrow([row["blocks"] for row in rows])
+    seen = views.plain(columns["text"], columns["blocks"], columns["format"])
+    columns["quality"] = signals.measure(seen)
+    return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)

@@ -134,18 +134,19 @@ def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Itera
     with pq.ParquetFile(documents) as file:
         for table, low, high in picked_rows(file, rows):
             picked = left.slice(low, high - low)
-            table = _with_text(_with_robots(table, picked), picked["text"])
+            table = _with_text(_with_robots(table, picked), picked)
             for name in ("cluster", "cluster_size", "weight"):
                 table = table.append_column(SHARD.field(name), picked[name])
             yield from table.cast(SHARD).combine_chunks().to_batches()
 
 
-def _with_text(table: pa.Table, altered: pa.ChunkedArray) -> pa.Table:
+def _with_text(table: pa.Table, left: pa.Table) -> pa.Table:
     """Put the altered texts in, with their lengths; signals stay those of the whole text."""
-    if altered.null_count == len(altered):
+    if left["text"].null_count == len(left):
         return table
-    text = pc.coalesce(altered, table["text"])
-    columns = {"text": text, "n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
+    table = selection.with_texts(table, left)
+    text = table["text"]
+    columns = {"n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
     for name, column in columns.items():
         at = table.schema.get_field_index(name)
         table = table.set_column(at, SHARD.field(name), column.cast(SHARD.field(name).type))
