@@ -94,7 +94,9 @@ SHARD = pa.schema([*DOCUMENT, *CLUSTER_FIELDS])
 
 LEDGER = pa.schema(
     [
-        _field("stage", pa.string(), "harvest, remove, dedup, select, trim, decontaminate, publish"),
+        _field(
+            "stage", pa.string(), "harvest, remove, dedup, select, trim, decontaminate, publish"
+        ),
         _field("rule", pa.string(), "rule that decided"),
         _field("action", pa.string(), "drop, alter, mark or skip"),
         _field("id", pa.string(), "document id; of a record without text: id of the record"),

@@ -95,9 +95,7 @@ def rendered(text: str) -> list[tuple[str, str]]:
             within.append(name)
             if name == "heading":
                 out.append((name, token.tag[1:]))
-            elif name in ("list_item", "blockquote", "tr"):
-                out.append((name, ""))
-            elif name == "paragraph" and within[-2:-1] == []:
+            elif name in ("list_item", "blockquote", "tr") or within == ["paragraph"]:
                 out.append((name, ""))
         elif token.nesting == -1:
             within.pop()

@@ -61,7 +61,7 @@ def test_lines_go(document: Document, random) -> None:
     for k, line in enumerate(plain_lines(text, blocks)):
         own = lines[:, LINE_BLOCK] == lines[k, LINE_BLOCK]
         header = blocks.spans[lines[k, LINE_BLOCK], KIND] == kind.table and own.argmax() == k
-        if not gone[k] or header and not gone[own][1:].all():
+        if not gone[k] or (header and not gone[own][1:].all()):
             expected.append(line)
     assert squeezed(views.plain_text(new, left)) == squeezed("\n".join(expected))
 
