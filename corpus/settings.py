@@ -406,11 +406,26 @@ class DecontaminateSettings:
         check(self)
 
 
+# The kinds of blocks (docs/text.md); what a text may be.
+BLOCK_KINDS = (
+    "paragraph", "heading", "item", "table", "code", "quote", "definition", "formula", "caption",
+    "rule",
+)  # fmt: skip
+FORMATS = ("markdown", "plain")
+
+
 @dataclass(frozen=True)
 class PublishSettings:
     """The shape of the published shards."""
 
     name: str = setting("japanese-corpus", "title of the data card")
+    format: str = setting(
+        "markdown", "markdown: texts as they were harvested; plain: what a reader sees, no signs",
+        choices=FORMATS,
+    )  # fmt: skip
+    drop_blocks: tuple[str, ...] = setting(
+        (), "kinds of blocks that are left out of the texts, e.g. table,code", choices=BLOCK_KINDS
+    )
     shard_mib: int = setting(256, "MiB of UTF-8 text per shard before compression", least=1)
 
     def __post_init__(self) -> None:

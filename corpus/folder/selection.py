@@ -1,8 +1,8 @@
 """Which rows of a documents file are still in: what select and the stages after it hand on.
 
 Each of these stages writes a row per document that it keeps, with the columns of SELECTED and, from
-`trim` on, the altered text with its blocks, and a weight. The next stage reads the file of the last one before it
-that ran: `chain` names those that may have, in their order.
+`trim` on, the altered text with its blocks, and a weight. The next stage reads the file of the last
+one before it that ran: `chain` names those that may have, in their order.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from corpus.sources.kinds import items_of
 from corpus.stages.clean import clean, error_text, ledger_key, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import Job
-from corpus.text import blocks, views
+from corpus.text import views
+from corpus.text.blocks import to_arrow
 from corpus.web.main_text.repeated import site_boilerplate
 from corpus.web.rights import sites
 from filters import signals
@@ -130,8 +131,8 @@ def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
     """
     changed = 0
     pages = [row for row in rows if row["host"]]
-    cleaned = site_boilerplate([row["host"] for row in pages], [row["text"] for row in pages])
-    for row, text in zip(pages, cleaned, strict=True):
+    columns = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
+    for row, (text, blocks) in zip(pages, site_boilerplate(*columns), strict=True):
         if text != row["text"]:
             changed += 1
             gone = row["n_chars"] - len(text)
@@ -139,7 +140,7 @@ def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
             ledger.add(
                 "site_boilerplate", *ledger_key(row), action="alter", value=gone, detail=detail
             )
-            set_text(row, text)
+            set_text(row, text, blocks)
     return changed
 
 
@@ -178,7 +179,8 @@ def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
         for field in DOCUMENT
         if field.name not in ("blocks", "quality")
     }
-    columns["blocks"] = blocks.to_arrow([row["blocks"] for row in rows])
-    seen = views.plain(columns["text"], columns["blocks"], columns["format"])
-    columns["quality"] = signals.measure(seen)
+    columns["blocks"] = to_arrow([row["blocks"] for row in rows])
+    text = [columns[name] for name in ("text", "blocks", "format")]
+    seen, prose = views.plain_and_prose(*text)
+    columns["quality"] = signals.measure(seen, prose=prose)
     return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)

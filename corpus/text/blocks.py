@@ -15,15 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.settings import BLOCK_KINDS as KINDS
 from filters.kernels.kernel import columns, kernel
 
-KINDS = (
-    "paragraph", "heading", "item", "table", "code", "quote", "definition", "formula", "caption",
-    "rule",
-)  # fmt: skip
 kind = columns(KINDS)
 PROSE = frozenset(("paragraph", "item", "quote", "definition", "caption"))
-FORMATS = ("markdown", "plain")
 
 # Columns of spans (int32): code points of the text, kind, level, place in `languages` plus 1.
 START, END, KIND, LEVEL, LANGUAGE, WIDTH = range(6)
@@ -56,24 +52,28 @@ def to_arrow(blocks: Sequence[Blocks]) -> pa.ListArray:
     """The blocks of some texts as an array of BLOCKS_TYPE."""
     spans = np.concatenate([NO_SPANS, *(b.spans for b in blocks)])
     names: dict[str, int] = {"": 0}
-    language = np.zeros(len(spans), np.int64)
     at = 0
     for own in blocks:
         n = len(own.spans)
         if own.languages:
             places = np.array([0, *(names.setdefault(x, len(names)) for x in own.languages)])
-            language[at : at + n] = places[own.spans[:, LANGUAGE]]
+            spans[at : at + n, LANGUAGE] = places[own.spans[:, LANGUAGE]]
         at += n
+    return as_column(spans, np.cumsum([0, *(len(b.spans) for b in blocks)]), list(names)[1:])
+
+
+def as_column(spans: np.ndarray, offsets: np.ndarray, languages: Sequence[str]) -> pa.ListArray:
+    """An array of BLOCKS_TYPE from what `from_arrow` gives."""
     fields = [
         pa.array(spans[:, START]),
         pa.array(spans[:, END]),
         pa.array(KINDS).take(pa.array(spans[:, KIND])),
         pa.array(spans[:, LEVEL].astype(np.int8)),
-        pa.array(list(names)).take(pa.array(language)),
+        pa.array(["", *languages]).take(pa.array(spans[:, LANGUAGE])),
     ]
-    offsets = np.cumsum([0, *(len(b.spans) for b in blocks)]).astype(np.int32)
     structs = pa.StructArray.from_arrays(fields, fields=list(BLOCKS_TYPE.value_type))
-    return pa.ListArray.from_arrays(pa.array(offsets), structs, type=BLOCKS_TYPE)
+    starts = pa.array(offsets.astype(np.int32))
+    return pa.ListArray.from_arrays(starts, structs, type=BLOCKS_TYPE)
 
 
 def from_arrow(column: pa.ListArray | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -34,6 +34,7 @@ from filters.buffers import text_buffers
 from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
+SOLID = (kind.code, kind.table, kind.formula)  # never a site's own lines, nor a footer's
 LINE_START, LINE_END, LINE_BLOCK, LINE_SIGN, LINE_WIDTH = range(5)
 MAX_LEVEL = 6
 _SIGN = re.compile(r"#{1,6} |[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+|> ?")
@@ -80,9 +81,14 @@ def lines_of(text: str, blocks: Blocks) -> np.ndarray:
     The rule below a table's header belongs to the header; a formula and a heading are one line. A
     text without blocks has the lines it has, all of block 0.
     """
+    if not len(blocks.spans):
+        lengths = np.array([len(line) for line in text.split("\n")], np.int32)
+        out = np.zeros((len(lengths), LINE_WIDTH), np.int32)
+        out[:, LINE_END] = np.cumsum(lengths + 1) - 1
+        out[:, LINE_START] = out[:, LINE_END] - lengths
+        return out
     data = np.frombuffer(text.encode(), np.uint8)
-    spans = blocks.spans if len(blocks.spans) else np.array([[0, len(text), 0, 0, 0]], np.int32)
-    return to_points(data, _lines(data, to_bytes(data, spans)))
+    return to_points(data, _lines(data, to_bytes(data, blocks.spans)))
 
 
 @kernel
@@ -137,10 +143,15 @@ def prose_lines(documents: pa.RecordBatch | pa.Table) -> pa.Array:
     return views.strings(out, ends, texts.type)
 
 
+def sign(line: str) -> str:
+    """The sign of a heading, an item or a quote at the start of a line, with its indent."""
+    found = _SIGN.match(line)
+    return found.group() if found else ""
+
+
 def bare(line: str) -> str:
     """A line of prose without the sign of a heading, an item or a quote at its start."""
-    sign = _SIGN.match(line)
-    return line[sign.end() :] if sign else line
+    return line[len(sign(line)) :]
 
 
 def with_headings(blocks: Blocks, lines: np.ndarray, gone: np.ndarray) -> np.ndarray:
@@ -178,7 +189,8 @@ def without_lines(
     """The text without some of its lines. lines: of `lines_of`; gone: bool [n].
 
     signed: whether the text is Markdown. Fences stay while a line of the code does, and so does the
-    header of a table; a block of which nothing but signs and blanks is left goes as a whole.
+    header of a table; a block of which nothing but signs and blanks is left goes as a whole, and so
+    does a rule that parts nothing any more.
     """
     if not len(blocks.spans):
         left = lines[~gone]
@@ -259,32 +271,54 @@ def _without(
     """
     # Fences go with the last line of the code, the header of a table with its last row.
     own, n = lines[:, LINE_BLOCK], len(blocks.spans)
-    kinds = blocks.spans[own, KIND]
-    sign = lines[:, LINE_SIGN] == 1
+    kinds, signs = blocks.spans[own, KIND], lines[:, LINE_SIGN] == 1
     header = (kinds == kind.table) & (np.diff(own, prepend=-1) != 0)
-    gone = gone & (~sign | (kinds == kind.rule))
-    rows = np.bincount(own[~gone & ~header], minlength=n) > 0
-    gone &= ~(header & rows[own])
+    gone = gone & (~signs | (kinds == kind.rule))
+    gone &= ~(header & (np.bincount(own[~gone & ~header], minlength=n) > 0)[own])
     changed = np.unique(np.concatenate([own[gone], np.array(list(parts), np.int64)])).tolist()
     if not changed:
         return text, blocks
     # Only blocks that lose something are written anew.
-    left = np.bincount(own[~gone & (~sign | (kinds == kind.rule))], minlength=n) > 0
     first = np.searchsorted(own, np.arange(n + 1))
     bodies: list[str | None] = [text[a:z] for a, z in blocks.spans[:, : END + 1].tolist()]
     for k in changed:
-        span, of_block = blocks.spans[k], slice(first[k], first[k + 1])
-        if not left[k]:
-            bodies[k] = None
-        elif PROSE_KINDS[span[KIND]]:
-            bodies[k] = _prose(bodies[k] or "", span, gone[of_block], parts.get(k), signed)
-        else:
-            kept = lines[of_block][~gone[of_block], :LINE_BLOCK].tolist()
-            body = "\n".join(text[a:z] for a, z in kept)
-            if span[KIND] == kind.code and not sign[first[k]]:
-                body = body.strip("\n")  # indented code: blank lines stand inside only
-            bodies[k] = body if (_plain(body, span) if signed else body).strip() else None
-    return rebuilt(text, blocks, bodies)
+        of_block = slice(first[k], first[k + 1])
+        bodies[k] = _body(
+            text, blocks.spans[k], lines[of_block], gone[of_block], parts.get(k), signed
+        )
+    rules = blocks.spans[:, KIND] == kind.rule
+    stays = np.array([body is not None for body in bodies])
+    between = _with_rules(stays & ~rules, stays & rules)
+    return rebuilt(
+        text, blocks, [b if stay else None for b, stay in zip(bodies, between, strict=True)]
+    )
+
+
+def _with_rules(left: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """`left`, and of the rules (bool [n] both) one between two blocks that are left."""
+    kept = np.flatnonzero(left | rules)
+    inner = kept[np.maximum.accumulate(left[kept]) & np.maximum.accumulate(left[kept][::-1])[::-1]]
+    alone = rules[inner] & ~np.append(False, rules[inner][:-1])
+    left = left.copy()
+    left[inner[alone]] = True
+    return left
+
+
+def _body(
+    text: str, span: np.ndarray, lines: np.ndarray, gone: np.ndarray, hidden: np.ndarray | None,
+    signed: bool,
+) -> str | None:  # fmt: skip
+    """A block without some of its lines (bool [n]) and, of prose, without characters of its plain
+    text (bool); None where nothing but signs is left."""
+    signs = lines[:, LINE_SIGN] == 1
+    if (gone | signs).all():
+        return None
+    if PROSE_KINDS[span[KIND]]:
+        return _prose(text[span[START] : span[END]], span, gone, hidden, signed)
+    body = "\n".join(text[a:z] for a, z in lines[~gone, :LINE_BLOCK].tolist())
+    if span[KIND] == kind.code and not signs[0]:
+        body = body.strip("\n")  # indented code: blank lines stand inside only
+    return body if (_plain(body, span) if signed else body).strip() else None
 
 
 def _alone(body: str, span: np.ndarray) -> Blocks:
@@ -310,8 +344,8 @@ def _prose(
     wanted = [line for line in _left(plain, hidden, gone) if line]
     if not wanted or not signed:
         return "\n".join(wanted) or None
-    sign = _ITEM.match(body) if span[KIND] == kind.item else None
-    mark = sign.group() if sign else ""
+    found = _ITEM.match(body) if span[KIND] == kind.item else None
+    mark = found.group() if found else ""
     # As escaping would write it: then it is written so again, and nothing can be lost.
     if _marked([escaped(line) for line in plain.split("\n")], span, mark) != body:
         for edges in _EDGES if hidden.any() else _EDGES[:1]:
@@ -358,9 +392,9 @@ def _raw_left(
     plain, places = views.plain_with_places(body, _alone(body, span))
     begin = at = 0
     for raw, line, out in zip(body.split("\n"), plain.split("\n"), gone, strict=True):
-        sign = _ITEM.match(raw) if span[KIND] == kind.item and not begin else None
-        sign = sign or (_QUOTE.match(raw) if span[KIND] == kind.quote else None)
-        start = sign.end() if sign else len(raw) - len(raw.lstrip(" \t"))
+        found = _ITEM.match(raw) if span[KIND] == kind.item and not begin else None
+        found = found or (_QUOTE.match(raw) if span[KIND] == kind.quote else None)
+        start = found.end() if found else len(raw) - len(raw.lstrip(" \t"))
         if not out:
             # Each run of hidden characters, from the places of its ends in the line.
             own = np.concatenate([[False], hidden[at : at + len(line)], [False]])
@@ -462,6 +496,5 @@ def _by_block(
             if a >= end:
                 break
             signed = block in (kind.heading, kind.item, kind.quote) and end < z
-            sign = _SIGN.match(text, a, z) if signed else None
-            if end > (begin := sign.end() if sign else a):
+            if end > (begin := a + len(sign(text[a:z])) if signed else a):
                 yield begin, min(end, z), ""

@@ -205,7 +205,7 @@ def _needed(data: np.ndarray) -> int:
     return needs | (_HAS_BLANK if blank and n else 0)
 
 
-def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> str:
+def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS), marks: bool = False) -> str:
     """Apply the named steps in the order of STEPS."""
     needs = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
     for name, step in STEPS.items():

@@ -12,22 +12,21 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.text.blocks import (
     BLOCKS_TYPE,
     END,
-    FORMATS,
     KIND,
     KINDS,
-    LANGUAGE,
-    LEVEL,
     PROSE,
     START,
-    WIDTH,
     Blocks,
+    as_column,
     from_arrow,
     kind,
     to_bytes,
+    to_points,
 )
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
@@ -35,6 +34,8 @@ from filters.kernels.kernel import inlined, kernel
 
 COLUMNS = ("text", "blocks", "format")  # of a documents file: what `plain_of` reads
 MAX_RUN = 8  # backticks; a longer run is text
+IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
+IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
 
@@ -98,8 +99,7 @@ def _inline(
     out: np.ndarray, where: np.ndarray, o: int,
 ) -> int:  # fmt: skip
     """Write the text of one block or cell without escapes, backticks and dollars."""
-    absent_code = np.zeros(MAX_RUN + 1, np.bool_)  # runs of this length that nothing closes
-    absent_math = np.zeros(3, np.bool_)
+    absent_code = absent_math = 0  # bit n: a run of length n that nothing closes
     line = True  # a line begins: its indent, and the sign of a quote, are no text
     while i < end:
         if line:
@@ -111,6 +111,16 @@ def _inline(
                     i += 1
             line = False
             continue
+        k = i
+        while k < end and not IS_SIGN[data[k]]:
+            k += 1
+        if k > i:  # most of a text is no sign: in one piece
+            out[o : o + k - i] = data[i:k]
+            for n in range(k - i):
+                where[o + n] = i + n
+            o += k - i
+            i = k
+            continue
         c = data[i]
         if c == ch.BACKSLASH and i + 1 < end and is_punctuation(data[i + 1]):
             o = _put(data, i + 1, out, where, o)
@@ -121,13 +131,13 @@ def _inline(
             code = c == ch.BACKTICK
             close = -1
             fits = run <= MAX_RUN if code else run <= 2 and i + run < end
-            if fits and not (absent_code[run] if code else absent_math[run]):
+            if fits and not ((absent_code if code else absent_math) >> run) & 1:
                 if code or data[i + run] > ch.SPACE:
                     close = _closing(data, i + run, end, c, run)
                     if close < 0 and code:
-                        absent_code[run] = True
+                        absent_code |= 1 << run
                     elif close < 0:
-                        absent_math[run] = True
+                        absent_math |= 1 << run
             if close > i + run:
                 first, last = i + run, close
                 if code and last - first > 2 and data[first] == data[last - 1] == ch.SPACE:
@@ -314,16 +324,22 @@ def put_block(
 @kernel
 def _view(
     data: np.ndarray, spans: np.ndarray, signed: bool, wanted: np.ndarray,
-    out: np.ndarray, where: np.ndarray, o: int,
+    out: np.ndarray, where: np.ndarray, seen: np.ndarray,
 ) -> int:  # fmt: skip
-    """Write the wanted blocks of one text. spans: in bytes; signed: the text is Markdown."""
-    begin = o
+    """Write the wanted blocks of one text; return the size. signed: the text is Markdown.
+
+    spans: in bytes; seen: of the same shape, filled with the spans of the view, START = END for a
+    block of which it has nothing.
+    """
+    o = 0
     for k in range(len(spans)):
+        seen[k] = spans[k]
+        seen[k, START] = seen[k, END] = o
         if not wanted[spans[k, KIND]]:
             continue
         start, end = spans[k, START], spans[k, END]
         before = o
-        if o > begin:
+        if o > 0:
             out[o] = ch.LINE_FEED
             where[o] = start
             o += 1
@@ -335,26 +351,36 @@ def _view(
                 o = _put(data, i, out, where, o)
         if o == text:
             o = before
+        else:
+            seen[k, START], seen[k, END] = text, o
     return o
 
 
 @kernel
 def _views(
     data: np.ndarray, offsets: np.ndarray, spans: np.ndarray, rows: np.ndarray,
-    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray,
+    signed: np.ndarray, wanted: np.ndarray, out: np.ndarray, ends: np.ndarray, seen: np.ndarray,
+    points: bool,
 ) -> None:  # fmt: skip
-    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets."""
+    """The view of every text, one after the other: `ends` int64 [n + 1] are their offsets.
+
+    seen: as `_view` fills it, of all texts; points: in code points.
+    """
     o = 0
     everything = wanted.all()
     for row in range(len(offsets) - 1):
         text = data[offsets[row] : offsets[row + 1]]
-        own = spans[rows[row] : rows[row + 1]]
+        own, placed = spans[rows[row] : rows[row + 1]], seen[rows[row] : rows[row + 1]]
         if len(own) == 0 or (everything and not signed[row]):
             out[o : o + len(text)] = text
             o += len(text)
+            placed[:] = own
         else:
             where = np.empty(len(text) + len(own) + 1, np.int32)
-            size = _view(text, to_bytes(text, own), signed[row], wanted, out[o:], where, 0)
+            room = out[o:]
+            size = _view(text, to_bytes(text, own), signed[row], wanted, room, where, placed)
+            if points:
+                placed[:] = to_points(room[:size], placed)
             o += size
         ends[row + 1] = o
 
@@ -367,12 +393,32 @@ def views(
     blocks: BLOCKS_TYPE; formats: "markdown" or "plain", a text of the latter is its own view;
     kinds: bool [len(KINDS)]. A text without blocks is all prose and stands as it is.
     """
+    return _all(texts, from_arrow(blocks), formats, kinds, False)[0]
+
+
+def with_blocks(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array, kinds: np.ndarray = ALL
+) -> tuple[pa.Array, pa.ListArray]:
+    """`views`, and the blocks of each as spans over its view: texts of the format "plain"."""
+    spans, rows, languages = from_arrow(blocks)
+    found, seen = _all(texts, (spans, rows, languages), formats, kinds, True)
+    left = seen[:, END] > seen[:, START]
+    rows = np.concatenate([[0], np.cumsum(left)])[rows]
+    return found, as_column(seen[left], rows, languages)
+
+
+def _all(
+    texts: pa.Array, blocks: tuple[np.ndarray, np.ndarray, list[str]], formats: pa.Array,
+    kinds: np.ndarray, points: bool,
+) -> tuple[pa.Array, np.ndarray]:  # fmt: skip
+    """(views, spans int32 [n, WIDTH] over them). blocks: of `from_arrow`."""
     data, offsets = text_buffers(texts)
-    spans, rows, _ = from_arrow(blocks)
+    spans, rows, _ = blocks
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    _views(data, offsets, spans, rows, is_signed(formats), kinds, out, ends)
-    return strings(out, ends, texts.type)
+    seen = np.empty_like(spans)
+    _views(data, offsets, spans, rows, is_signed(formats), kinds, out, ends, seen, points)
+    return strings(out, ends, texts.type), seen
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -401,14 +447,13 @@ def columns_of(
     names = documents.schema.names
     texts = _whole(documents["text"])
     blocks = _whole(documents["blocks"]) if "blocks" in names else pa.nulls(len(texts), BLOCKS_TYPE)
-    formats = documents["format"] if "format" in names else pa.repeat(FORMATS[0], len(texts))
+    formats = documents["format"] if "format" in names else pa.repeat("markdown", len(texts))
     return texts, blocks, _whole(formats)
 
 
 def is_signed(formats: pa.Array) -> np.ndarray:
     """Whether each text is Markdown (bool [n])."""
-    plain = pa.compute.equal(formats, "plain").fill_null(False)
-    return ~plain.to_numpy(zero_copy_only=False)
+    return pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
 
 
 def strings(data: np.ndarray, ends: np.ndarray, like: pa.DataType) -> pa.Array:
@@ -425,6 +470,23 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
+def plain_and_prose(
+    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array
+) -> tuple[pa.Array, pa.Array]:
+    """Both views of every text; the same array where no text has anything but prose."""
+    spans, rows, _ = from_arrow(blocks)
+    seen = plain(texts, blocks, formats)
+    other = ~PROSE_KINDS[spans[:, KIND]] & (spans[:, KIND] != kind.rule)
+    more = np.diff(np.concatenate([[0], np.cumsum(other)])[rows]) > 0
+    if not more.any():
+        return seen, seen
+    taken = pa.array(np.flatnonzero(more))
+    own = prose(texts.take(taken), blocks.take(taken), formats.take(taken))
+    place = np.arange(len(texts))
+    place[more] = len(texts) + np.arange(len(own))
+    return seen, pa.concat_arrays([seen, own]).take(pa.array(place))
+
+
 def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:
     """The plain view of one Markdown text."""
     return _one(text, blocks, kinds)[0]
@@ -435,7 +497,7 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
 
     The last place is the end of the text.
     """
-    view, where = _one(text, blocks, ALL)
+    view, where, _ = _one(text, blocks, ALL)
     data = np.frombuffer(text.encode(), np.uint8)
     point_of = np.concatenate([np.cumsum((data & 0xC0) != 0x80) - 1, [len(text)]])
     seen = np.frombuffer(view.encode(), np.uint8)
@@ -443,30 +505,24 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
     return view, np.concatenate([places, [len(text)]])
 
 
-def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray]:
+def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    """(view, byte of the text for each of its bytes, spans int32 [n, WIDTH] of the view)."""
     data = np.frombuffer(text.encode(), np.uint8)
     if not len(blocks.spans):
-        return text, np.arange(len(data))
+        return text, np.arange(len(data)), blocks.spans
     out = np.empty(len(data) + len(blocks.spans) + 1, np.uint8)
-    where = np.empty(len(out), np.int32)
-    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, 0)
-    return out[:size].tobytes().decode(), where[:size]
+    where, seen = np.empty(len(out), np.int32), np.empty_like(blocks.spans)
+    size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, seen)
+    return out[:size].tobytes().decode(), where[:size], to_points(out[:size], seen)
 
 
 def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
-    """A Markdown text as one of the format "plain": its plain view, and the spans over that."""
-    parts: list[str] = []
-    spans, at = [], 0
-    for span in blocks.spans:
-        one = Blocks(span[None] - [span[START], span[START], 0, 0, 0], blocks.languages)
-        part = plain_text(text[span[START] : span[END]], one)
-        if part:
-            spans.append([at, at + len(part), span[KIND], span[LEVEL], span[LANGUAGE]])
-            parts.append(part)
-            at += len(part) + 1
-    if not len(blocks.spans):
-        return text, blocks
-    return "\n".join(parts), Blocks(np.array(spans, np.int32).reshape(-1, WIDTH), blocks.languages)
+    """A Markdown text as one of the format "plain": its plain view, and the spans over that.
+
+    A block without text (a rule) has none there.
+    """
+    view, _, seen = _one(text, blocks, ALL)
+    return view, Blocks(seen[seen[:, END] > seen[:, START]], blocks.languages)
 
 
 def without_kinds(blocks: Blocks, kinds: Iterable[str]) -> np.ndarray:

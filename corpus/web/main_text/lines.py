@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from corpus.text.blocks import kind
+from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
+
+PARTED = "\n\x1e\n"  # between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
 MAX_COPYRIGHT = 160
 
@@ -92,11 +98,25 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     )
 
 
-def clean_lines(text: str) -> str:
-    """A text without boilerplate lines, empty ends and indents of full-width spaces."""
-    low = text.lower()
+def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
+    """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
+
+    A heading with text under it stays, so do the cells of tables, and what has a hole.
+    """
+    low = prose.lower()
     marked = any(mark in low for mark in _MARKS)
-    lines = [line.rstrip().lstrip("　") for line in text.split("\n")]
-    distinct = set(lines)  # a page of a million lines repeats them
-    gone = {line for line in distinct if is_boilerplate(line, marked)}
-    return "\n".join(line for line in lines if line not in gone).strip("\n")
+    pieces = prose.split(PARTED)
+    lines = set(prose.replace(PARTED, "\n").split("\n"))
+    gone = {line for line in lines if line and is_boilerplate(line.strip("　 ¶"), marked)}
+    if not gone and "¶" not in prose:
+        return prose
+    with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
+    headings = with_piece[:, P_KIND] == kind.heading
+    free = with_piece[:, P_OP] == O_PROSE
+    for k, piece in enumerate(pieces[: len(with_piece)]):
+        if headings[k]:
+            below = k + 1 < len(headings) and not headings[k + 1]
+            pieces[k] = "" if piece in gone and not below else piece.rstrip(" ¶")
+        elif free[k]:
+            pieces[k] = "\n".join(line for line in piece.split("\n") if line not in gone)
+    return PARTED.join(pieces)
