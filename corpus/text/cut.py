@@ -183,6 +183,20 @@ def with_headings(blocks: Blocks, lines: np.ndarray, gone: np.ndarray) -> np.nda
     return np.where(kinds == kind.heading, leaves[own], gone | ruled)
 
 
+def without_paragraphs(
+    text: str, blocks: Blocks, gone: np.ndarray, signed: bool = True
+) -> tuple[str, Blocks]:
+    """The text without lines of prose, and without headings that have nothing under them then.
+
+    gone: bool [n], of the lines of `lines_of`; signed: whether the text is Markdown.
+    """
+    if not len(blocks.spans):
+        lines = zip(text.split("\n"), gone.tolist(), strict=True)
+        return "\n".join([line for line, out in lines if not out]), blocks
+    places = lines_of(text, blocks)
+    return without_lines(text, blocks, places, with_headings(blocks, places, gone), signed)
+
+
 def without_lines(
     text: str, blocks: Blocks, lines: np.ndarray, gone: np.ndarray, signed: bool = True
 ) -> tuple[str, Blocks]:

@@ -251,11 +251,10 @@ def drop(documents: pa.Table, counts: pa.ListArray, least: int) -> tuple[pa.Tabl
     frequent, ends = _frequent(counts, least)
     dropped = np.diff(np.concatenate([[0], np.cumsum(frequent)])[ends]).astype(np.int32)
     rows = np.flatnonzero(dropped)
-    shorter = []
-    for row, text, own, signed in read_rows(documents, rows):
-        lines = cut.lines_of(text, own)
-        gone = cut.with_headings(own, lines, frequent[ends[row] : ends[row + 1]])
-        shorter.append(cut.without_lines(text, own, lines, gone, signed))
+    shorter = [
+        cut.without_paragraphs(text, own, frequent[ends[row] : ends[row + 1]], signed)
+        for row, text, own, signed in read_rows(documents, rows)
+    ]
     return with_texts(documents, rows, shorter), dropped
 
 
