@@ -39,7 +39,8 @@ def batches_of(documents: Documents, columns: list[str]) -> Iterator[pa.RecordBa
 
 def read_rows(documents: pa.Table, rows: np.ndarray) -> Iterator[tuple[int, str, Blocks, bool]]:
     """(row, text, blocks, whether the text is Markdown) of some rows (int64[m]) of documents."""
-    texts, blocks, formats = (c.take(pa.array(rows)) for c in views.columns_of(documents))
+    names = [name for name in views.COLUMNS if name in documents.column_names]
+    texts, blocks, formats = views.columns_of(documents.select(names).take(pa.array(rows)))
     columns = texts.to_pylist(), rows_of(blocks), views.is_signed(formats).tolist()
     for row, text, own, signed in zip(rows.tolist(), *columns, strict=True):
         yield row, text or "", own, signed
