@@ -21,6 +21,7 @@ from corpus.folder.commit import as_array
 from corpus.folder.hosts import harm_shares
 from corpus.folder.layout import Layout
 from corpus.folder.removals import taken
+from corpus.folder.texts import plain_texts
 from corpus.settings import SelectSettings
 from filters import signals
 from filters.profile import Profile, load
@@ -58,7 +59,7 @@ def signals_of(
         if n in signals.EXTRA_SIGNALS and n not in folder_has and not n.startswith(PERSONAL)
     ]
     if lazy or extra:
-        texts = as_array(pq.read_table(path, columns=["text"])["text"])
+        texts = plain_texts(path)
         if rows is not None:
             texts = texts.take(pa.array(rows))
         fresh = signals.measure(texts, lazy) if lazy else None

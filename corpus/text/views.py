@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.text.blocks import (
+    BLOCKS_TYPE,
     END,
     KIND,
     KINDS,
@@ -26,11 +27,12 @@ from corpus.text.blocks import (
     kind,
     to_bytes,
     to_points,
-)  # fmt: skip
+)
 from filters.buffers import text_buffers
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
+COLUMNS = ("text", "blocks", "format")  # of a documents file: what `plain_of` reads
 MAX_RUN = 8  # backticks; a longer run is text
 IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
 IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
@@ -482,7 +484,7 @@ def _heading_end(data: np.ndarray, i: int, end: int) -> int:
 
 
 @kernel
-def _block(
+def put_block(
     data: np.ndarray, i: int, end: int, block: int, out: np.ndarray, where: np.ndarray, o: int
 ) -> int:
     """Write the plain text of the block data[i:end]; return the new end of `out`."""
@@ -530,7 +532,7 @@ def _view(
             o += 1
         text = o
         if signed:
-            o = _block(data, start, end, spans[k, KIND], out, where, o)
+            o = put_block(data, start, end, spans[k, KIND], out, where, o)
         else:
             for i in range(start, end):
                 o = _put(data, i, out, where, o)
@@ -601,12 +603,9 @@ def _all(
     spans, rows, _ = blocks
     out = np.empty(int(offsets[-1] - offsets[0]) + len(spans) + 1, np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    signed = pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
     seen = np.empty_like(spans)
-    _views(data, offsets, spans, rows, signed, kinds, out, ends, seen, points)
-    whole = pa.py_buffer(out[: ends[-1]])
-    wide = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), whole)
-    return wide if pa.types.is_large_string(texts.type) else wide.cast(pa.string()), seen
+    _views(data, offsets, spans, rows, is_signed(formats), kinds, out, ends, seen, points)
+    return strings(out, ends, texts.type), seen
 
 
 def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
@@ -617,6 +616,45 @@ def plain(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
 def prose(texts: pa.Array, blocks: pa.ListArray, formats: pa.Array) -> pa.Array:
     """The paragraphs, items, quotes, definitions and captions of every text, in the plain view."""
     return views(texts, blocks, formats, PROSE_KINDS)
+
+
+def plain_of(documents: pa.RecordBatch | pa.Table) -> pa.Array:
+    """The plain view of the column `text` of documents, by their columns `blocks` and `format`."""
+    texts, blocks, formats = columns_of(documents)
+    return plain(texts, blocks, formats) if len(blocks.flatten()) else texts
+
+
+def columns_of(
+    documents: pa.RecordBatch | pa.Table,
+) -> tuple[pa.Array, pa.ListArray, pa.Array]:
+    """(texts, blocks, formats) of documents.
+
+    Files of a user have neither of the latter: their texts are plain views without blocks.
+    """
+    names = documents.schema.names
+    texts = _whole(documents["text"])
+    blocks = _whole(documents["blocks"]) if "blocks" in names else pa.nulls(len(texts), BLOCKS_TYPE)
+    formats = documents["format"] if "format" in names else pa.repeat("markdown", len(texts))
+    return texts, blocks, _whole(formats)
+
+
+def is_signed(formats: pa.Array) -> np.ndarray:
+    """Whether each text is Markdown (bool [n])."""
+    return pc.fill_null(pc.not_equal(formats, "plain"), True).to_numpy(zero_copy_only=False)
+
+
+def strings(data: np.ndarray, ends: np.ndarray, like: pa.DataType) -> pa.Array:
+    """Texts of UTF-8 bytes and offsets (int64 [n + 1]): large_string, or string as `like` is."""
+    buffers = pa.py_buffer(ends), pa.py_buffer(data[: ends[-1]])
+    wide = pa.LargeStringArray.from_buffers(len(ends) - 1, *buffers)
+    return wide if pa.types.is_large_string(like) else wide.cast(pa.string())
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def plain_and_prose(
