@@ -163,7 +163,8 @@ def _trimmed(row: Row, view: str, kept: footer.Trim) -> tuple[footer.Trim, str, 
     begin, end = np.searchsorted(places, [left[0, cut.LINE_START], left[-1, cut.LINE_END]])
     begin += view[begin : begin + 1] == "\n"  # between this block and the one before
     begin, end = (int(begin) if head.any() else 0), (int(end) if tail.any() else len(view))
-    return footer.Trim(begin, end), *cut.without_lines(text, blocks, lines, head | tail)
+    gone = head | tail
+    return footer.Trim(begin, end), *cut.without_lines(text, blocks, lines, gone, is_signed(row))
 
 
 def _digest(text: str) -> str:

@@ -80,7 +80,9 @@ class _Harvest:
         rows = [row for item in items_of(self.unit, self.settings) if (row := self._row(item))]
         # Over all pages of a host in the unit: what they repeat is no text of any of them.
         if self.settings.harvest.site_boilerplate:
-            self.altered["site_boilerplate"] = _remove_site_boilerplate(rows, self.ledger)
+            self.altered["site_boilerplate"] = _remove_site_boilerplate(
+                rows, self.ledger, self.settings.harvest.format == "markdown"
+            )
         # Footers and personal data go before signals are measured: signals are of what is kept.
         cleaned = clean(rows, self.settings.clean, self.ledger)
         self.dropped.update(cleaned.dropped)
@@ -124,15 +126,16 @@ class _Harvest:
         return None
 
 
-def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
+def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger, signed: bool) -> int:
     """Cut what most pages of a host in this unit repeat (corpus/web/main_text/repeated.py).
 
+    signed: the texts are Markdown.
     Returns the number of documents it changed; each has a row in the ledger.
     """
     changed = 0
     pages = [row for row in rows if row["host"]]
     columns = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
-    for row, (text, blocks) in zip(pages, site_boilerplate(*columns), strict=True):
+    for row, (text, blocks) in zip(pages, site_boilerplate(*columns, signed), strict=True):
         if text != row["text"]:
             changed += 1
             gone = row["n_chars"] - len(text)

@@ -34,7 +34,7 @@ from corpus.text.blocks import (
     to_points,
 )  # fmt: skip
 from corpus.text.escape import MAX_NUMBER
-from corpus.text.views import closes_fence, columns_of, fence_size
+from corpus.text.views import closes_fence, fence_size, indent_columns
 from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
@@ -157,7 +157,7 @@ def _marker_end(data: np.ndarray, i: int, stop: int, interrupts: bool) -> int:
 def _text_column(data: np.ndarray, i: int, stop: int, column: int) -> int:
     """The column at which an item's text begins. i, column: behind its sign."""
     first = _first(data, i, stop)
-    wide = columns_of(data, i, first, column)
+    wide = indent_columns(data, i, first, column)
     return column + (wide if 1 <= wide <= 4 and _last(data, first, stop) > first else 1)
 
 
@@ -215,7 +215,7 @@ def _is_table(data: np.ndarray, first: int, stop: int, base: int) -> bool:
         data[below] != ch.BAR and data[below] != ch.HYPHEN and data[below] != ch.COLON
     ):
         return False
-    column = columns_of(data, stop + 1, below, 0)
+    column = indent_columns(data, stop + 1, below, 0)
     if not base <= column <= base + MAX_INDENT:
         return False
     count = _columns_of_rule(data, below, _line_end(data, below))
@@ -346,7 +346,7 @@ def _fence_end(data: np.ndarray, first: int, stop: int, base: int) -> int:
         at = _first(data, i, stop)
         if at == stop:
             continue
-        column = columns_of(data, i, at, 0)
+        column = indent_columns(data, i, at, 0)
         if column < base:
             break
         last = stop
@@ -363,7 +363,7 @@ def _indented_end(data: np.ndarray, i: int, base: int) -> int:
         stop = _line_end(data, i)
         at = _first(data, i, stop)
         if not _is_blank(data, at, stop):
-            if columns_of(data, i, at, 0) <= base + MAX_INDENT:
+            if indent_columns(data, i, at, 0) <= base + MAX_INDENT:
                 break
             last = stop
         i = stop + 1
@@ -391,7 +391,7 @@ def _run_end(data: np.ndarray, stop: int, base: int, block: int) -> int:
         first = _first(data, i, end)
         if _is_blank(data, first, end):
             break
-        column = columns_of(data, i, first, 0)
+        column = indent_columns(data, i, first, 0)
         if not base <= column <= base + MAX_INDENT:
             break
         begins = _begins(data, first, end, False)
@@ -473,7 +473,7 @@ def _read(data: np.ndarray) -> np.ndarray:
             i = stop + 1
             continue
         hollow = False
-        column = columns_of(data, i, first, 0)
+        column = indent_columns(data, i, first, 0)
         inside = depth
         while inside and column < columns[inside]:
             inside -= 1

@@ -291,7 +291,7 @@ def _table(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarra
 
 
 @kernel
-def columns_of(data: np.ndarray, i: int, end: int, column: int) -> int:
+def indent_columns(data: np.ndarray, i: int, end: int, column: int) -> int:
     """Columns that the blanks data[i:end] take from `column` on: a tab goes to the next 4th."""
     start = column
     for k in range(i, end):
@@ -332,7 +332,7 @@ def is_fence(data: np.ndarray, i: int, end: int) -> int:
     k = i
     while k < end and (data[k] == ch.SPACE or data[k] == ch.TAB):
         k += 1
-    return columns_of(data, i, k, 0) + 1 if fence_size(data, k, end) else 0
+    return indent_columns(data, i, k, 0) + 1 if fence_size(data, k, end) else 0
 
 
 @kernel
@@ -340,7 +340,7 @@ def _after_indent(data: np.ndarray, i: int, end: int, indent: int) -> int:
     """Behind the blanks of at most `indent` columns."""
     column = 0
     while i < end and column < indent and (data[i] == ch.SPACE or data[i] == ch.TAB):
-        column += columns_of(data, i, i + 1, column)
+        column += indent_columns(data, i, i + 1, column)
         if column <= indent:
             i += 1
     return i
@@ -422,7 +422,7 @@ def _quote(data: np.ndarray, i: int, end: int, out: np.ndarray, where: np.ndarra
                 o = _quoted(data, start, i - 1, begin, out, where, o)
                 start = stop + 1
             if size > 0:
-                mark, indent, levels = data[first], columns_of(data, at, first, 0), 0
+                mark, indent, levels = data[first], indent_columns(data, at, first, 0), 0
                 for k in range(i, at):
                     levels += data[k] == ch.GREATER
         i = stop + 1

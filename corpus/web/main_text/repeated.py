@@ -69,8 +69,10 @@ def repeated_lines(pages: Sequence[Lines]) -> frozenset[str]:
     return frozenset(line for line in often if not BRACKETS.fullmatch(line))
 
 
-def without_lines(text: str, blocks: Blocks, lines: Lines, repeated: frozenset[str]) -> Text:
-    """A text without its site's lines (rules 2 to 4)."""
+def without_lines(
+    text: str, blocks: Blocks, lines: Lines, repeated: frozenset[str], signed: bool = True
+) -> Text:
+    """A text without its site's lines (rules 2 to 4). signed: it is Markdown."""
     where, words = lines
     flags = [word in repeated for word in words]
     if not any(flags):
@@ -85,7 +87,7 @@ def without_lines(text: str, blocks: Blocks, lines: Lines, repeated: frozenset[s
     sizes, out = where[:, cut.LINE_END] - where[:, cut.LINE_START], np.array(gone)
     if sizes[~out].sum() < (1 - MAX_LOSS) * sizes.sum():
         return text, blocks
-    return cut.without_lines(text, blocks, where, out)
+    return cut.without_lines(text, blocks, where, out, signed)
 
 
 def _run(words: Sequence[str | None], flags: Sequence[bool]) -> int:
@@ -113,12 +115,13 @@ def _keep_headings(gone: list[bool], where: np.ndarray, blocks: Blocks) -> None:
 
 
 def site_boilerplate(
-    hosts: Sequence[str], texts: Sequence[str], blocks: Sequence[Blocks]
+    hosts: Sequence[str], texts: Sequence[str], blocks: Sequence[Blocks], signed: bool = True
 ) -> list[Text]:
     """Texts of a work unit without the lines their hosts repeat, with their blocks, in the order
     given.
 
-    The three are of equal length; a page without a host ("") is left alone.
+    The three are of equal length; a page without a host ("") is left alone. signed: the texts are
+    Markdown.
     """
     out = list(zip(texts, blocks, strict=True))
     by_host: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -130,7 +133,7 @@ def site_boilerplate(
         pages = {text: lines_of(text, blocks[own[0]]) for text, own in places.items()}
         repeated = repeated_lines(list(pages.values()))
         for text, lines in pages.items() if repeated else ():
-            cleaned = without_lines(text, blocks[places[text][0]], lines, repeated)
+            cleaned = without_lines(text, blocks[places[text][0]], lines, repeated, signed)
             for i in places[text]:
                 out[i] = cleaned
     return out
