@@ -235,6 +235,11 @@ def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS), marks: bool = Fa
     return text
 
 
+def has_marks(text: str) -> bool:
+    """Whether U+001C to U+001F stand in a text; faster than MARKS for the many without."""
+    return "\x1c" in text or "\x1d" in text or "\x1e" in text or "\x1f" in text
+
+
 def join_prose(pieces: Sequence[str]) -> str:
     """Pieces of prose as one text for `normalize(…, marks=True)`; they hold no PART."""
     return f"\n{PART}\n".join(pieces)

@@ -10,19 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from corpus.text.blocks import (
-    END,
-    NONE,
-    START,
-    Blocks,
-    kind,
-    to_points,
-)  # fmt: skip
+from corpus.text.blocks import END, KIND, KINDS, NONE, START, Blocks, kind, to_points
 from corpus.text.escape import line_sign
 from corpus.text.markdown import MAX_INDENT, read
 from corpus.text.normalize import (
@@ -30,6 +22,7 @@ from corpus.text.normalize import (
     PART,
     STAND_IN,
     STEPS,
+    has_marks,
     join_prose,
     newlines,
     normalize,
@@ -50,10 +43,12 @@ _RULE = re.compile(r"[ \t]*([-=*_])[ \t]*(?:\1[ \t]*)*")
 _BLANKS = re.compile(r"[ \t]*")
 # Lines that may begin a block once the blanks and marks at their start are gone, and digits narrow.
 _MAY_BEGIN = re.compile(
-    "\n([^\\S\n\x1c-\x1f]|[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])*"
+    "\n(?:[^\\S\n\x1c-\x1f]|[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])*"
     "(?:[-+*#>=_~|:`$\\\\]|[0-9０-９]{1,9}[.)])[^\n]*"
 )
 _MAX_BLANKS = 4  # behind an item's sign; more are indented code
+
+_WHOLE = np.array([name in ("paragraph", "definition", "caption") for name in KINDS])
 
 Build = Callable[[Iterator[str]], str]  # normalised pieces → the block's text
 
@@ -63,11 +58,12 @@ class _Pieces:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.own_line: list[bool] = []
+        self.inside: set[int] = set()  # pieces that begin behind a sign
 
     def add(self, text: str, own_line: bool = True) -> None:
+        if not own_line:
+            self.inside.add(len(self.texts))
         self.texts.append(text)
-        self.own_line.append(own_line)
 
     def normalized(self, steps: tuple[str, ...]) -> list[str]:
         """All pieces through the steps; inline code and formulas stay as they are."""
@@ -90,7 +86,7 @@ class _Pieces:
             blanks = _BLANKS.match(line).group()  # type: ignore[union-attr]
             first = found.start() == 0 or framed[found.start() - 1] == PART
             began = _width(blanks) <= MAX_INDENT and _sign_of(line[len(blanks) :]) >= 0
-            if not self.own_line[piece] or (began and (first or not _is_below(line))):
+            if piece in self.inside or (began and (first or not _is_below(line))):
                 after, sign = line, -1
             else:
                 after = normalize(line, done, True)
@@ -112,15 +108,20 @@ def _is_below(line: str) -> bool:
 
 
 def _stand_ins(text: str) -> tuple[str, list[str]]:
-    """(text with STAND_IN for each inline code and formula, those)."""
+    """(text with STAND_IN for each inline code and formula, those); dollars of prose escaped."""
     if "`" not in text and "$" not in text:
         return text, []
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    spans = to_points(data, inline_spans(data, ord(PART))).tolist()
-    ends = [0, *(end for _, end in spans)]
-    starts = [*(start for start, _ in spans), len(text)]
-    between = [text[a:z] for a, z in zip(ends, starts, strict=True)]
-    return STAND_IN.join(between), [_NO_TEXT.sub("", text[a:z]) for a, z in spans]
+    parts: list[str] = []
+    verbatim: list[str] = []
+    at = 0
+    for start, end, prose in to_points(data, inline_spans(data, ord(PART))).tolist():
+        own = text[start:end]
+        parts += [text[at:start], own.replace("$", "\\$") if prose else STAND_IN]
+        if not prose:
+            verbatim.append(_NO_TEXT.sub("", own))
+        at = end
+    return "".join([*parts, text[at:]]), verbatim
 
 
 def _restored(text: str, verbatim: list[str]) -> str:
@@ -231,14 +232,14 @@ def _table(body: str, margin: str, pieces: _Pieces) -> Build:
 
 def _unquoted(line: str, levels: int) -> tuple[int, str]:
     """(levels of > found, at most so many; the line without them)."""
-    found = 0
+    found = at = 0
     while found < levels:
-        text = line.lstrip(" \t")
-        if not text.startswith(">"):
+        sign = _BLANKS.match(line, at).end()  # type: ignore[union-attr]
+        if line[sign : sign + 1] != ">":
             break
-        line = text[1:].removeprefix(" ")
+        at = sign + 2 if line[sign + 1 : sign + 2] == " " else sign + 1
         found += 1
-    return found, line
+    return found, line[at:]
 
 
 class _Line(NamedTuple):
@@ -365,24 +366,45 @@ def normalize_blocks(
     Code, inline code and formulas stay byte for byte, but for what is no text (C0 controls,
     U+FFFE …). Blocks that are left without text go. Lines end with line feeds already.
     """
-    if MARKS.search(text):
+    if has_marks(text):
         blocks = _unmarked(text, blocks)
         text = MARKS.sub("", text)
     pieces = _Pieces()
-    builds, close = _cut(text, blocks.spans.tolist(), pieces)
-    done = iter(pieces.normalized(steps))
-    bodies = [build(done) for build in builds]
-    kept = [k for k, body in enumerate(bodies) if body]
-    if not kept:
+    if _WHOLE[blocks.spans[:, KIND]].all():  # most texts: paragraphs are their own pieces
+        pieces.texts = [text[a:z] for a, z in blocks.spans[:, : END + 1].tolist()]
+        bodies, close = pieces.normalized(steps), None
+    else:
+        builds, close = _cut(text, blocks.spans.tolist(), pieces)
+        done = iter(pieces.normalized(steps))
+        bodies = [build(done) for build in builds]
+    return _parted(bodies, close, blocks)
+
+
+def _parted(bodies: list[str], close: list[bool] | None, blocks: Blocks) -> tuple[str, Blocks]:
+    """Blocks parted by a blank line, or by a line feed where `close`; empty ones go."""
+    spans = blocks.spans
+    if not all(bodies):
+        kept = [k for k, body in enumerate(bodies) if body]
+        if not kept:
+            return "", NONE
+        if close:
+            close = [close[k] and bool(bodies[k - 1]) for k in kept]
+        bodies, spans = [bodies[k] for k in kept], spans[kept]
+    elif not bodies:
         return "", NONE
-    bodies = [bodies[k] for k in kept]
-    between = ["\n" if close[k] and kept[i] == k - 1 else "\n\n" for i, k in enumerate(kept[1:])]
-    sizes = [len(body) + len(gap) for body, gap in zip(bodies, [*between, ""], strict=True)]
-    spans = blocks.spans[kept]
-    spans[:, START] = [0, *accumulate(sizes[:-1])]
-    spans[:, END] = spans[:, START] + [len(body) for body in bodies]
-    parts = [part for pair in zip(bodies, [*between, ""], strict=True) for part in pair]
-    return "".join(parts), Blocks(spans, blocks.languages)
+    sizes = np.fromiter(map(len, bodies), np.int32, len(bodies))
+    gaps = np.full(len(bodies), 2, np.int32)
+    if close:
+        gaps[np.array(close)] = 1
+    gaps[0] = 0
+    spans = spans.copy()
+    spans[:, END] = np.cumsum(sizes + gaps)
+    spans[:, START] = spans[:, END] - sizes
+    if not close:
+        return "\n\n".join(bodies), Blocks(spans, blocks.languages)
+    parts = [part for gap, body in zip(gaps.tolist(), bodies, strict=True) for part in (gap, body)]
+    text = "".join("\n" * part if isinstance(part, int) else part for part in parts)
+    return text, Blocks(spans, blocks.languages)
 
 
 def _unmarked(text: str, blocks: Blocks) -> Blocks:
@@ -397,5 +419,5 @@ def _unmarked(text: str, blocks: Blocks) -> Blocks:
 def of_markdown(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> tuple[str, Blocks]:
     """A Markdown text that others wrote, normalised, and its blocks."""
     text = newlines(text) if "newlines" in steps else text.replace("\r\n", "\n")
-    text = MARKS.sub("", text) if MARKS.search(text) else text
+    text = MARKS.sub("", text) if has_marks(text) else text
     return normalize_blocks(text, read(text), steps)

@@ -63,6 +63,10 @@ def test_a_stand_in_is_a_letter() -> None:
         ("> ａ\n>\n>\n> ```\n>   Ａ\n>\n>\n> ```\n> - ｂ\n>   - c",
          "> a\n>\n> ```\n>   Ａ\n>\n>\n> ```\n> - b\n>   - c"),
         ("$$\nx  Ａ\n$$\n本文", "$$\nx  Ａ\n$$\n\n本文"),
+        # Dollars that are no formula are escaped where the plain view would take them for one.
+        ("$a = 1;\n$b = $c[1];", "$a = 1;\n$b = $c[1];"),
+        ("`$x` \"$foo\" か \"$bar\" か 5$", "`$x` \"\\$foo\" か \"\\$bar\" か 5$"),
+        ("$x$ か $価格$ か $\\text{価格}$", "$x$ か \\$価格$ か $\\text{価格}$"),
         ("- ```sh\n  ls\n  ```", "-\n  ```sh\n  ls\n  ```"),
         ("\u200b\n\n本文\n\n\u200b", "本文"),
         ("A\x1e\x1fB\n\n`\x1e`C", "AB\n\n``C"),
