@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -121,17 +120,3 @@ def test_code_of_real_markdown_stays_byte_for_byte(path: Path) -> None:
     ]
     assert [KINDS[k] for k in after.spans[:, KIND]] == [KINDS[k] for k in blocks.spans[:, KIND]]
     assert (read(text).spans == after.spans).all()
-
-
-def test_json_lines_of_markdown_come_through_document(data: Path) -> None:
-    from corpus.settings import Settings
-    from corpus.sources.item import Item
-    from corpus.stages.document import document
-
-    path = REPO / "README.ja.md"
-    text = path.read_text("utf-8") + "\n\n| 名前 | 値 |\n| --- | --- |\n|  | 甲 |\n"
-    item = Item(file="a.jsonl", offset=0, length=9, text=json.loads(json.dumps(text)))
-    row = document(item, Settings())
-    assert isinstance(row, dict) and row["format"] == "markdown"
-    assert (row["text"], len(row["blocks"].spans)) == (of_markdown(text)[0], len(read(text).spans))
-    assert plain_text(row["text"], row["blocks"]).endswith("名前\t値\n\t甲")
