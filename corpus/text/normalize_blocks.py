@@ -43,8 +43,8 @@ _RULE = re.compile(r"[ \t]*([-=*_])[ \t]*(?:\1[ \t]*)*")
 _BLANKS = re.compile(r"[ \t]*")
 # Lines that may begin a block once the blanks and marks at their start are gone, and digits narrow.
 _MAY_BEGIN = re.compile(
-    "\n(?:[^\\S\n\x1c-\x1f]|[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])*"
-    "(?:[-+*#>=_~|:`$\\\\]|[0-9０-９]{1,9}[.)])[^\n]*"
+    "\n[\x00-\x09\x0b-\x1b \x7f-\xa0\u00ad\u1680\u2000-\u200f\u2028-\u206f\u3000\ufeff]"
+    "*(?:[-+*#>=_~|:`$\\\\]|[0-9０-９]{1,9}[.)])[^\n]*"
 )
 _MAX_BLANKS = 4  # behind an item's sign; more are indented code
 
@@ -392,18 +392,16 @@ def _parted(bodies: list[str], close: list[bool] | None, blocks: Blocks) -> tupl
         bodies, spans = [bodies[k] for k in kept], spans[kept]
     elif not bodies:
         return "", NONE
-    sizes = np.fromiter(map(len, bodies), np.int32, len(bodies))
-    gaps = np.full(len(bodies), 2, np.int32)
-    if close:
-        gaps[np.array(close)] = 1
-    gaps[0] = 0
+    gaps = ["\n" if near else "\n\n" for near in close[1:]] if close else []
+    parts = [*(part for pair in zip(bodies, gaps, strict=False) for part in pair), bodies[-1]]
+    text = "".join(parts) if close else "\n\n".join(bodies)
+    sizes = np.array([len(body) for body in bodies], np.int32)
     spans = spans.copy()
-    spans[:, END] = np.cumsum(sizes + gaps)
-    spans[:, START] = spans[:, END] - sizes
-    if not close:
-        return "\n\n".join(bodies), Blocks(spans, blocks.languages)
-    parts = [part for gap, body in zip(gaps.tolist(), bodies, strict=True) for part in (gap, body)]
-    text = "".join("\n" * part if isinstance(part, int) else part for part in parts)
+    spans[:, END] = ends = np.cumsum(sizes + 2) - 2
+    if close:
+        ends -= np.cumsum(close)  # the first is never close
+        spans[:, END] = ends
+    spans[:, START] = ends - sizes
     return text, Blocks(spans, blocks.languages)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from corpus.text.markdown import read
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
 from corpus.text.views import plain_blocks, plain_text
-from tests.conftest import RunCorpus
 
 TEXT = """## 設定の　手順  ２
 
@@ -70,7 +70,7 @@ def test_signs_are_no_text() -> None:
 
 
 def test_code_of_json_lines_comes_through_a_build_byte_for_byte(
-    repo: Path, run_corpus: RunCorpus, tmp_path: Path
+    repo: Path, run_corpus: Callable[..., Any], tmp_path: Path
 ) -> None:
     texts = [
         path.read_text("utf-8") for path in sorted([*repo.glob("docs/*.md"), repo / "README.md"])
