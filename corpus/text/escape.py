@@ -69,7 +69,7 @@ def line_sign(data: np.ndarray, i: int, end: int) -> int:
             return i
     if c == ch.TILDE and i + 2 < end and after == ch.TILDE and data[i + 2] == ch.TILDE:
         return i
-    if c == ch.UNDERSCORE or c == ch.EQUALS or c == ch.HYPHEN:
+    if c == ch.UNDERSCORE or c == ch.EQUALS or c == ch.HYPHEN or c == ch.ASTERISK:
         # a line of nothing else is a rule, or makes a heading of the line above
         for k in range(i, end):
             if data[k] != c and data[k] > ch.SPACE:

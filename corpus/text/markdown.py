@@ -6,8 +6,8 @@ column of the innermost (CommonMark 0.31, GFM tables). Most texts read so are pl
 with a line a paragraph, so where CommonMark would take prose for structure we do not follow it:
 
 - a line of full-width blanks is blank;
-- a heading underlined by === or --- is one line and does not end with 。; else the line below is
-  a rule, or a paragraph of its own;
+- a heading underlined by === or --- is one line and does not end with 。; else --- below it is a
+  rule, and === a paragraph of its own;
 - a quote is its lines that begin with >: a line without it is no part of it;
 - lines indented by four blanks are prose when more than half of their characters are not ASCII and
   there is a 。 among them;
@@ -496,11 +496,9 @@ def _read(data: np.ndarray) -> np.ndarray:
             if _is_title(data, out[n - 1, START], out[n - 1, END]):
                 out[n - 1, END], out[n - 1, KIND], out[n - 1, LEVEL] = stop, kind.heading, under
                 text = False
-            else:
-                text = not _is_rule(data, first, stop)
-                n = _add(out, n, i, stop, kind.paragraph if text else kind.rule, 0)
-            i = stop + 1
-            continue
+                i = stop + 1
+                continue
+            text = under == 2  # a line of === becomes a paragraph of its own
         begins, end = _leaf(data, first, stop, base, text and not open_here, open_here, failed)
         if begins < 0:
             if text:
@@ -514,7 +512,7 @@ def _read(data: np.ndarray) -> np.ndarray:
             depth = min(inside + 1, MAX_DEPTH)
             columns[depth] = _text_column(data, end, stop, column + end - first)
             at = _first(data, end, stop)
-            hollow = _last(data, at, stop) == at
+            hollow = _is_blank(data, at, stop)
             text = not hollow
             fenced = text and fence_size(data, at, stop) > 0
             n = _add(out, n, i, end if fenced or hollow else stop, kind.item, depth)

@@ -77,12 +77,14 @@ def nfc(text: str) -> str:
 
 def halfwidth_kana(text: str) -> str:
     """Runs of half-width kana as full-width ones: with their voicing marks, so by runs."""
-    return _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
+    wide = _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
+    return text if wide == text else nfc(wide)  # the mark of かﾞ belongs to the kana before it
 
 
 def fullwidth_ascii(text: str) -> str:
     """Full-width letters and digits become ASCII; punctuation stays."""
-    return _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
+    narrow = _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
+    return text if narrow == text else nfc(narrow)  # an accent behind it joins the letter
 
 
 def punctuation(text: str) -> str:
@@ -231,6 +233,11 @@ def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS), marks: bool = Fa
         if name in steps and (name not in _WHEN or needs & _WHEN[name]):
             text = _MARKLESS.sub("", text) if marks and step is controls else step(text)
     return text
+
+
+def has_marks(text: str) -> bool:
+    """Whether U+001C to U+001F stand in a text; faster than MARKS for the many without."""
+    return "\x1c" in text or "\x1d" in text or "\x1e" in text or "\x1f" in text
 
 
 def join_prose(pieces: Sequence[str]) -> str:

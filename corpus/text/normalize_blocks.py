@@ -10,26 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from corpus.text.blocks import (
-    END,
-    NONE,
-    START,
-    Blocks,
-    kind,
-    to_points,
-)  # fmt: skip
+from corpus.text.blocks import END, KIND, KINDS, NONE, START, Blocks, kind, to_points
 from corpus.text.escape import line_sign
-from corpus.text.markdown import read
+from corpus.text.markdown import MAX_INDENT, read
 from corpus.text.normalize import (
     MARKS,
     PART,
     STAND_IN,
     STEPS,
+    has_marks,
     join_prose,
     newlines,
     normalize,
@@ -40,18 +33,22 @@ from corpus.text.views import inline_spans
 # What XML 1.0 does not call a character: all that is removed from code and formulas.
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _ITEM = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)]|)([ \t]*)")
+_FIRST = re.compile(r"[ \t]*(?:[-*+]|1[.)])")
 _HEADING = re.compile(r"[ \t]*#{0,6}[ \t]*")
 _CLOSING_HASHES = re.compile(r"(?:^|(?<=[ \t]))#+[ \t]*$")
 _BAR = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"[ \t]*(`{3,}(?=[^`]*$)|~{3,})")
 _SIGN = re.compile(r"[ \t]*(?:#{1,6}|[-*+]|\d{1,9}[.)])[ \t]+")
+_RULE = re.compile(r"[ \t]*([-=*_])[ \t]*(?:\1[ \t]*)*")
 _BLANKS = re.compile(r"[ \t]*")
 # Lines that may begin a block once the blanks and marks at their start are gone, and digits narrow.
 _MAY_BEGIN = re.compile(
-    "\n([^\\S\n\x1c-\x1f]|[\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])*"
-    "(?:[-+*#>=_~|:`]|[0-9０-９]{1,9}[.)])[^\n]*"
+    "\n[\x00-\x09\x0b-\x1b \x7f-\xa0\u00ad\u1680\u2000-\u200f\u2028-\u206f\u3000\ufeff]"
+    "*(?:[-+*#>=_~|:`$\\\\]|[0-9０-９]{1,9}[.)])[^\n]*"
 )
 _MAX_BLANKS = 4  # behind an item's sign; more are indented code
+
+_WHOLE = np.array([name in ("paragraph", "definition", "caption") for name in KINDS])
 
 Build = Callable[[Iterator[str]], str]  # normalised pieces → the block's text
 
@@ -61,11 +58,12 @@ class _Pieces:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self.own_line: list[bool] = []
+        self.inside: set[int] = set()  # pieces that begin behind a sign
 
     def add(self, text: str, own_line: bool = True) -> None:
+        if not own_line:
+            self.inside.add(len(self.texts))
         self.texts.append(text)
-        self.own_line.append(own_line)
 
     def normalized(self, steps: tuple[str, ...]) -> list[str]:
         """All pieces through the steps; inline code and formulas stay as they are."""
@@ -85,31 +83,45 @@ class _Pieces:
             piece += framed.count(PART, at, found.start())
             parts.append(framed[at : found.start() + 1])
             at = found.end()
-            blanks = _BLANKS.match(line).end()  # type: ignore[union-attr]
-            began = blanks < 4 and _sign_of(line[blanks:]) >= 0
-            after = line if began or not self.own_line[piece] else normalize(line, done, True)
-            sign = -1 if after is line else _sign_of(after)
+            blanks = _BLANKS.match(line).group()  # type: ignore[union-attr]
+            first = found.start() == 0 or framed[found.start() - 1] == PART
+            began = _width(blanks) <= MAX_INDENT and _sign_of(line[len(blanks) :]) >= 0
+            if piece in self.inside or (began and (first or not _is_below(line))):
+                after, sign = line, -1
+            else:
+                after = normalize(line, done, True)
+                sign = _sign_of(after)
             parts.append(line if sign < 0 else f"{after[:sign]}\\{after[sign:]}")
         return "".join([*parts, framed[at:]])[1:] if parts else text
 
 
 def _sign_of(line: str) -> int:
     """Where a backslash must stand so that the line begins no block, or -1."""
-    if line.startswith("```"):
-        return 0 if _FENCE.match(line) else -1
+    if line.startswith(("```", "\\[", "\\begin{", "$$")):
+        return 0 if line[0] != "`" or _FENCE.match(line) else -1
     return line_sign(np.frombuffer(data := line.encode("utf-8", "replace"), np.uint8), 0, len(data))
 
 
+def _is_below(line: str) -> bool:
+    """Whether the line would make a heading or the head of a table of the one above."""
+    return not line.strip("= \t") or ("-" in line and not line.strip("|:- \t"))
+
+
 def _stand_ins(text: str) -> tuple[str, list[str]]:
-    """(text with STAND_IN for each inline code and formula, those)."""
+    """(text with STAND_IN for each inline code and formula, those); dollars of prose escaped."""
     if "`" not in text and "$" not in text:
         return text, []
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    spans = to_points(data, inline_spans(data, ord(PART))).tolist()
-    ends = [0, *(end for _, end in spans)]
-    starts = [*(start for start, _ in spans), len(text)]
-    between = [text[a:z] for a, z in zip(ends, starts, strict=True)]
-    return STAND_IN.join(between), [_NO_TEXT.sub("", text[a:z]) for a, z in spans]
+    parts: list[str] = []
+    verbatim: list[str] = []
+    at = 0
+    for start, end, prose in to_points(data, inline_spans(data, ord(PART))).tolist():
+        own = text[start:end]
+        parts += [text[at:start], own.replace("$", "\\$") if prose else STAND_IN]
+        if not prose:
+            verbatim.append(_NO_TEXT.sub("", own))
+        at = end
+    return "".join([*parts, text[at:]]), verbatim
 
 
 def _restored(text: str, verbatim: list[str]) -> str:
@@ -117,10 +129,12 @@ def _restored(text: str, verbatim: list[str]) -> str:
     between = text.split(STAND_IN)
     parts = [between[0]]
     for own, after in zip(verbatim, between[1:], strict=True):
-        # A fence behind full-width blanks is text, and stays so without them.
-        fence = "\n" in own and _FENCE.match(own.partition("\n")[0])
-        if fence and (not parts[-1] or parts[-1].endswith("\n")):
-            own = "\\" + own
+        # Fences and $$ behind full-width blanks are text, and stay so without them.
+        alone = own.startswith("$$") and after[:1] in ("", "\n")
+        if alone or ("\n" in own and _FENCE.match(own.partition("\n")[0])):
+            own = own if parts[-1] and not parts[-1].endswith("\n") else "\\" + own
+        if own[0] == "$" and "0" <= after[:1] <= "9":
+            after = " " + after  # 5 has become narrow: $x$5 is no formula
         parts += [own, after]
     return "".join(parts)
 
@@ -130,11 +144,13 @@ def _width(blanks: str) -> int:
 
 
 def _dedented(text: str, columns: int) -> str:
-    """Lines behind the first without so many columns of blanks."""
+    """Lines behind the first without so many columns of blanks; of those with fewer, four stay."""
     lines = text.split("\n")
     for k, line in enumerate(lines[1:], 1):
         blanks = _BLANKS.match(line).group()  # type: ignore[union-attr]
-        lines[k] = " " * max(0, _width(blanks) - columns) + line[len(blanks) :]
+        width = _width(blanks)
+        left = width - columns if width >= columns else min(width, MAX_INDENT + 1)
+        lines[k] = " " * left + line[len(blanks) :]
     return "\n".join(lines)
 
 
@@ -163,7 +179,7 @@ def _heading(body: str, level: int, margin: str, pieces: _Pieces) -> Build:
         closing = _CLOSING_HASHES.search(text)
         if closing:
             text = f"{text[: closing.start()]}\\{closing.group()}"
-        return f"{margin}{'#' * level} {text}" if text else ""
+        return f"{margin}{'#' * level} {text}".rstrip()
 
     return build
 
@@ -216,14 +232,14 @@ def _table(body: str, margin: str, pieces: _Pieces) -> Build:
 
 def _unquoted(line: str, levels: int) -> tuple[int, str]:
     """(levels of > found, at most so many; the line without them)."""
-    found = 0
+    found = at = 0
     while found < levels:
-        text = line.lstrip(" \t")
-        if not text.startswith(">"):
+        sign = _BLANKS.match(line, at).end()  # type: ignore[union-attr]
+        if line[sign : sign + 1] != ">":
             break
-        line = text[1:].removeprefix(" ")
+        at = sign + 2 if line[sign + 1 : sign + 2] == " " else sign + 1
         found += 1
-    return found, line
+    return found, line[at:]
 
 
 class _Line(NamedTuple):
@@ -260,6 +276,9 @@ def _quote(body: str, margin: str, pieces: _Pieces) -> Build:
         elif not text.strip(" \t"):
             flush()
             lines.append(_Line("", ""))
+        elif _RULE.fullmatch(text):
+            flush()
+            lines.append(_Line(before, text.strip()))
         elif sign:
             flush()
             pieces.add(text[sign.end() :], own_line=False)
@@ -286,7 +305,7 @@ def _requoted(lines: list[_Line], margin: str, done: Iterator[str]) -> str:
             out.append(">")
     while out and out[-1] == ">":
         out.pop()
-    return "\n".join(margin + line for line in out)
+    return "\n".join(margin + line for line in out or [">"])
 
 
 def _verbatim(body: str, margin: str) -> Build:
@@ -299,21 +318,30 @@ def _cut(text: str, spans: list[list[int]], pieces: _Pieces) -> tuple[list[Build
     builds: list[Build] = []
     close: list[bool] = []
     columns: list[int] = []  # where the texts of the open items begin
-    before, hollow = -1, False  # kind of the last block; it is an item without text
+    before, last, depth = -1, 0, 0  # of the last block and item
+    hollow = False  # the last block is an item without text
     for start, end, block, level, _ in spans:
         body = text[start:end]
         glued = start > 0 and text[start - 1] != "\n"  # a fence on the line of its item's sign
+        ended = hollow and text.count("\n", last, start) > 1  # by a blank line
+        if ended:
+            columns.pop()
+            hollow = False
         if columns and not glued:
             column = _width(_BLANKS.match(body).group())  # type: ignore[union-attr]
             while columns and column < columns[-1]:
                 columns.pop()
         margin = " " * columns[-1] if columns else ""
-        close.append(before == block == kind.item or (hollow and bool(columns)))
+        below = hollow and bool(columns)
         hollow = False
         if block == kind.item:
             build, column = _item(body, pieces)
             columns.append(column)
             hollow = not pieces.texts[-1]
+            # A list begins inside an item's text only with 1 and with text, else behind a blank.
+            opens = level > depth and (hollow or not _FIRST.match(body))
+            below |= before == kind.item and not opens and not ended
+            depth = level
             builds.append(build)
         elif block == kind.heading:
             builds.append(_heading(body, level, margin, pieces))
@@ -325,7 +353,8 @@ def _cut(text: str, spans: list[list[int]], pieces: _Pieces) -> tuple[list[Build
             builds.append(_verbatim(body, margin if glued else ""))
         else:
             builds.append(_paragraph(body, margin, pieces))
-        before = block
+        close.append(below)
+        before, last = block, end
     return builds, close
 
 
@@ -337,24 +366,43 @@ def normalize_blocks(
     Code, inline code and formulas stay byte for byte, but for what is no text (C0 controls,
     U+FFFE …). Blocks that are left without text go. Lines end with line feeds already.
     """
-    if MARKS.search(text):
+    if has_marks(text):
         blocks = _unmarked(text, blocks)
         text = MARKS.sub("", text)
     pieces = _Pieces()
-    builds, close = _cut(text, blocks.spans.tolist(), pieces)
-    done = iter(pieces.normalized(steps))
-    bodies = [build(done) for build in builds]
-    kept = [k for k, body in enumerate(bodies) if body]
-    if not kept:
+    if _WHOLE[blocks.spans[:, KIND]].all():  # most texts: paragraphs are their own pieces
+        pieces.texts = [text[a:z] for a, z in blocks.spans[:, : END + 1].tolist()]
+        bodies, close = pieces.normalized(steps), None
+    else:
+        builds, close = _cut(text, blocks.spans.tolist(), pieces)
+        done = iter(pieces.normalized(steps))
+        bodies = [build(done) for build in builds]
+    return _parted(bodies, close, blocks)
+
+
+def _parted(bodies: list[str], close: list[bool] | None, blocks: Blocks) -> tuple[str, Blocks]:
+    """Blocks parted by a blank line, or by a line feed where `close`; empty ones go."""
+    spans = blocks.spans
+    if not all(bodies):
+        kept = [k for k, body in enumerate(bodies) if body]
+        if not kept:
+            return "", NONE
+        if close:
+            close = [close[k] and bool(bodies[k - 1]) for k in kept]
+        bodies, spans = [bodies[k] for k in kept], spans[kept]
+    elif not bodies:
         return "", NONE
-    bodies = [bodies[k] for k in kept]
-    between = ["\n" if close[k] and kept[i] == k - 1 else "\n\n" for i, k in enumerate(kept[1:])]
-    sizes = [len(body) + len(gap) for body, gap in zip(bodies, [*between, ""], strict=True)]
-    spans = blocks.spans[kept]
-    spans[:, START] = [0, *accumulate(sizes[:-1])]
-    spans[:, END] = spans[:, START] + [len(body) for body in bodies]
-    parts = [part for pair in zip(bodies, [*between, ""], strict=True) for part in pair]
-    return "".join(parts), Blocks(spans, blocks.languages)
+    gaps = ["\n" if near else "\n\n" for near in close[1:]] if close else []
+    parts = [*(part for pair in zip(bodies, gaps, strict=False) for part in pair), bodies[-1]]
+    text = "".join(parts) if close else "\n\n".join(bodies)
+    sizes = np.array([len(body) for body in bodies], np.int32)
+    spans = spans.copy()
+    spans[:, END] = ends = np.cumsum(sizes + 2) - 2
+    if close:
+        ends -= np.cumsum(close)  # the first is never close
+        spans[:, END] = ends
+    spans[:, START] = ends - sizes
+    return text, Blocks(spans, blocks.languages)
 
 
 def _unmarked(text: str, blocks: Blocks) -> Blocks:
@@ -369,5 +417,5 @@ def _unmarked(text: str, blocks: Blocks) -> Blocks:
 def of_markdown(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> tuple[str, Blocks]:
     """A Markdown text that others wrote, normalised, and its blocks."""
     text = newlines(text) if "newlines" in steps else text.replace("\r\n", "\n")
-    text = MARKS.sub("", text) if MARKS.search(text) else text
+    text = MARKS.sub("", text) if has_marks(text) else text
     return normalize_blocks(text, read(text), steps)

@@ -36,6 +36,7 @@ COLUMNS = ("text", "blocks", "format")  # of a documents file: what `plain_of` r
 MAX_RUN = 8  # backticks; a longer run is text
 IS_SIGN = np.zeros(256, np.bool_)  # what `_inline` looks at: the rest is copied
 IS_SIGN[[ch.BACKSLASH, ch.BACKTICK, ch.DOLLAR, ch.LINE_FEED]] = True
+MAX_FORMULA = 2000  # bytes between the dollars of a foreign text
 ALL_LEVELS = 1 << 30  # of quotes in quotes
 ALL = np.ones(len(KINDS), np.bool_)
 PROSE_KINDS = np.array([name in PROSE for name in KINDS])
@@ -107,17 +108,40 @@ def closed_at(
 
 
 @kernel
-def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
-    """int32 [n, 2]: bytes of inline code and formulas, with their signs, in pieces of prose.
+def _is_formula(data: np.ndarray, i: int, end: int, run: int) -> bool:
+    """Whether `$…$` at data[i:end] of a foreign text is a formula, and not "$a" and "$b".
 
-    Pieces are parted by the byte `part`.
+    It stands on one line, no letter follows, and what is not ASCII stands in it only beside TeX.
+    """
+    wide = tex = False
+    if end - i > MAX_FORMULA:
+        return False
+    for k in range(i, end):
+        if data[k] == ch.LINE_FEED and run == 1:
+            return False
+        wide |= data[k] >= ch.ASCII_END
+        tex |= data[k] == ch.BACKSLASH
+    after = data[end] if end < len(data) else ch.SPACE
+    return (tex or not wide) and not (
+        after == ch.UNDERSCORE
+        or ch.UPPER_A <= after <= ch.UPPER_Z
+        or ch.LOWER_A <= after <= ch.LOWER_Z
+    )
+
+
+@kernel
+def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
+    """int32 [n, 3]: bytes of inline code and formulas, with their signs, in pieces of prose.
+
+    Pieces are parted by the byte `part`. In the last column 1: a dollar of prose, to be escaped.
     """
     count = 0
     for c in data:
         count += c == ch.BACKTICK or c == ch.DOLLAR
-    out = np.empty((count // 2, 2), np.int32)
+    out = np.empty((count, 3), np.int32)
     absent_code = np.zeros(MAX_RUN + 1, np.bool_)
     absent_math = np.zeros(3, np.bool_)
+    known = np.zeros(3, np.int64)  # where the next dollars that close stand
     n = i = end = 0
     while i < len(data):
         if i >= end:
@@ -131,11 +155,17 @@ def inline_spans(data: np.ndarray, part: int) -> np.ndarray:
             i += 2
         elif c == ch.BACKTICK or c == ch.DOLLAR:
             run = _run(data, i, end)
-            close = closed_at(data, i, run, end, absent_code, absent_math)
+            if c == ch.DOLLAR and run <= 2 and i + run < known[run]:
+                close = known[run] if data[i + run] > ch.SPACE else -1
+            else:
+                close = closed_at(data, i, run, end, absent_code, absent_math)
             if close > i + run:
-                out[n, 0], out[n, 1] = i, close + run
+                prose = c == ch.DOLLAR and not _is_formula(data, i, close + run, run)
+                if c == ch.DOLLAR:
+                    known[run] = close
+                out[n, 0], out[n, 1], out[n, 2] = i, i + run if prose else close + run, prose
+                i = i if prose else close
                 n += 1
-                i = close
             i += run
         else:
             i += 1

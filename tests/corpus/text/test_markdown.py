@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from corpus.text.blocks import END, KIND, KINDS, LEVEL, START
 from corpus.text.markdown import read
+from corpus.text.normalize_blocks import of_markdown
 from corpus.text.views import plain_text
 
 REPO = Path(__file__).resolve().parents[3]
@@ -80,10 +81,10 @@ WORDS = st.sampled_from(
 )
 PIECES = st.sampled_from(
     [
-        "\n", "\n", "\n\n", "# ", "### ", "- ", "* ", "1. ", "2) ", "10. ", "  ", "    ", "\t", "```\n",
-        "~~~\n", "````py\n", "```", "| a | b |\n| --- | :-: |\n", "|---|\n", "| 1 | |\n", "---\n",
-        "***\n", "- - -\n", "> a\n\n", "題\n===\n", "題\n---\n", "本文です。", "foo", "a|b", "#", "`c`",
-        "題", "2. x",
+        "\n", "\n", "\n\n", "# ", "### ", "- ", "* ", "1. ", "2) ", "10. ", "  ", "    ", "\t",
+        "```\n", "~~~\n", "````py\n", "```", "| a | b |\n| --- | :-: |\n", "|---|\n", "| 1 | |\n",
+        "---\n", "***\n", "- - -\n", "> a\n\n", "題\n===\n", "題\n---\n", "本文です。", "foo",
+        "a|b", "#", "`c`", "題", "2. x",
     ]
 )  # fmt: skip
 
@@ -118,3 +119,97 @@ def deviates(text: str) -> bool:
 def test_generated_markdown_has_the_blocks_of_markdown_it(text: str) -> None:
     if not deviates(text):
         assert lines_of(text) == expected(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("一行目。\n二行目。\n\n次の段落。", ["paragraph", "paragraph"]),
+        ("　全角の字下げ。\n　　\n　　　　まだ本文。", ["paragraph", "paragraph"]),
+        ("説明:\n\n    int x;\n\n    int y;\n\n終わり", ["paragraph", "code", "paragraph"]),
+        ("    これは字下げされた文章です。\n\n    次の文章です。", ["paragraph", "paragraph"]),
+        ("本文の一行目。\n---\n次", ["paragraph", "rule", "paragraph"]),
+        ("一行目\n二行目\n===\n次", ["paragraph", "paragraph"]),
+        ("題\n---\n本文", ["heading", "paragraph"]),
+        ("> 引用\n返信の文", ["quote", "paragraph"]),
+        ("- 手順\n\n  続き\n\n  ```sh\n  ls\n  ```\n- 次", ["item", "paragraph", "code", "item"]),
+        ("- ```sh\n  ls\n  ```", ["item", "code"]),
+        ("式\n$$\nx^2\n$$\n次", ["paragraph", "formula", "paragraph"]),
+        ("$$x^2$$\n\\[ y = 1 \\]\n\\[注\\]", ["formula", "formula", "paragraph"]),
+        ("\\begin{align*}\na &= b\n\\end{align*}", ["formula"]),
+        ("\\begin{align}\na\n\\end{gather}", ["paragraph"]),
+        ("$$ は記号\n次の行", ["paragraph"]),
+        ("| 名前 | 値 |\n| --- | --- |\n| 甲 | |", ["table"]),
+        ("| 名前 | 値 |\n| --- |\n", ["paragraph"]),
+        ("```\n閉じない\n\n# 中", ["code"]),
+        ("\ufeff# 題", ["heading"]),
+        ("", []),
+        ("\n　\n", []),
+    ],
+)
+def test_blocks_by_example(text: str, kinds: list[str]) -> None:
+    assert kinds_of(text) == kinds
+
+
+def test_languages_are_the_first_word_behind_the_fence() -> None:
+    blocks = read(
+        "```Python title=x\na\n```\n\n~~~ c++\nb\n~~~\n\n```\nc\n```\n\n```python\nd\n```"
+    )
+    assert [(*blocks.languages, "")[code - 1] for code in blocks.spans[:, -1]] == [
+        "python", "c++", "", "python",
+    ]  # fmt: skip
+
+
+def test_levels_of_items_are_their_depths() -> None:
+    text = "- a\n  1. b\n     - c\n  2. d\n- e\n\n本文\n- f"
+    blocks = read(text).spans
+    assert [s[LEVEL] for s in blocks if KINDS[s[KIND]] == "item"] == [1, 2, 3, 2, 1, 1]
+
+
+PROSE = st.text("あ漢、。ー「」　aZ 9・：！？（）％", min_size=1, max_size=30).map(str.strip)
+LINES = st.lists(st.one_of(PROSE, st.just("")), max_size=12).filter(any)
+
+
+@given(LINES)
+def test_the_plain_view_of_prose_is_the_prose_without_blank_lines(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    blocks = read(text)
+    assert plain_text(text, blocks) == "\n".join(line for line in lines if line)
+    assert set(kinds_of(text)) <= {"paragraph"}
+
+
+SIGNS = "あa1 \t\n\n-*+#>|:=_~`$\\[]{}.)　"
+
+
+@given(st.text(SIGNS, max_size=120))
+def test_spans_cover_all_but_blank_lines(text: str) -> None:
+    spans = read(text).spans.tolist()
+    ends = [0, *(span[END] for span in spans)]
+    starts = [*(span[START] for span in spans), len(text)]
+    for end, start in zip(ends, starts, strict=True):
+        assert end <= start and not text[end:start].strip(" \t\n　")
+    assert all(text[span[START] : span[END]].strip() for span in spans)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- ", "> ", "```", "~~~x\n", "$$", "$$\n", "\\[\n", "\\begin{align}\n", "|a|\n|-|\n", "*",
+        "#", "    本。\n\n", "    a\n\n", "=\n", "1.\n", "`", "$", "\\", "- a\n", "| ", "|-",
+        "- - ", "\t", "a|b\n---|---|---\n", "  - a\n    - b\n", "> ```\n", "[", "- ```\n", "$a ",
+        "$a\n", "$a$b", "`a ``b", "# a #", "\\$", "> > ", "１. ", "　- a\n", "\n> - a",
+    ],
+)  # fmt: skip
+def test_hostile_text_takes_linear_time(line: str) -> None:
+    of_markdown(line)
+    sizes = 10_000, 160_000
+    times = []
+    for size in sizes:
+        text = line * (size // len(line)) + "x$"
+        best = 9.0
+        for _ in range(2):
+            start = time.process_time()
+            plain_text(*of_markdown(text))
+            best = min(best, time.process_time() - start)
+        times.append(best)
+    assert times[1] < 64 * times[0] + 0.02, times  # 16 times the text; its square is 256
