@@ -299,7 +299,7 @@ def _asked(lines: list[str], numbers: list[int], japanese: bool) -> list[tuple[s
         if _katakana_prose(head):
             answers.append(("ja", len(run)))
             continue
-        labels = [name for _, name in _model().predict(head + "\n", 2, 0.0, "replace")]
-        codes = [name.removeprefix("__label__") for name in labels]
+        labels = _model().predict(head + "\n", 1 if possible else 2, 0.0, "replace")
+        codes = [label.removeprefix("__label__") for _, label in labels]
         answers += [(code, len(run)) for code in codes if possible or code != "ja"][:1]
     return answers or [("und", 1)]
