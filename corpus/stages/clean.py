@@ -19,7 +19,7 @@ import pyarrow as pa
 from corpus.folder.ledger import Ledger
 from corpus.settings import CleanSettings
 from corpus.text import cut, views
-from corpus.text.blocks import KIND, NONE, Blocks, to_arrow
+from corpus.text.blocks import KIND, NONE, Blocks
 from corpus.text.mask import masked
 from filters import footer
 from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
@@ -73,12 +73,22 @@ def set_text(row: Row, text: str, blocks: Blocks = NONE) -> None:
         text = utf8(text)
         data = text.encode("utf-8")
     row["text"], row["blocks"] = text, blocks
+    row.pop("plain", None)
     row["n_chars"], row["n_bytes"] = len(text), len(data)
 
 
 def is_signed(row: Row) -> bool:
     """Whether the text of a row has signs, and so another plain view."""
     return row["format"] != "plain" and len(row["blocks"].spans) > 0
+
+
+def plain_view(row: Row) -> str:
+    """The plain view of a row's text, kept in the row (as `plain`) until the text changes."""
+    if "plain" not in row:
+        row["plain"] = (
+            views.plain_text(row["text"], row["blocks"]) if is_signed(row) else row["text"]
+        )
+    return str(row["plain"])
 
 
 def utf8(text: str) -> str:
@@ -98,27 +108,14 @@ def error_text(error: Exception) -> str:
 
 def _seen(rows: list[Row], ledger: Ledger, outcome: Outcome) -> tuple[list[Row], list[str]]:
     """The rows that have a plain view, and their views."""
-    signed = [i for i, row in enumerate(rows) if is_signed(row)]
-    seen = [row["text"] for row in rows]
-    broken = set()
-    try:
-        texts = pa.array([seen[i] for i in signed], pa.large_string())
-        blocks = to_arrow([rows[i]["blocks"] for i in signed])
-        formats = pa.repeat("markdown", len(signed))
-        found = views.plain(texts, blocks, formats).to_pylist()
-    except Exception:  # one of them: view each alone
-        found = []
-        for i in signed:
-            try:
-                found.append(views.plain_text(seen[i], rows[i]["blocks"]))
-            except Exception as error:
-                found.append("")
-                broken.add(i)
-                _drop_broken(rows[i], error, ledger, outcome)
-    for i, view in zip(signed, found, strict=True):
-        seen[i] = view
-    whole = [i for i in range(len(rows)) if i not in broken]
-    return [rows[i] for i in whole], [seen[i] for i in whole]
+    whole, seen = [], []
+    for row in rows:
+        try:
+            seen.append(plain_view(row))
+            whole.append(row)
+        except Exception as error:
+            _drop_broken(row, error, ledger, outcome)
+    return whole, seen
 
 
 def _trim(row: Row, view: str, ledger: Ledger, outcome: Outcome) -> str | None:

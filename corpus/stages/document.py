@@ -17,12 +17,12 @@ from corpus.folder.schema import document_id
 from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
-from corpus.stages.clean import error_text, set_text, utf8
+from corpus.stages.clean import error_text, plain_view, set_text, utf8
 from corpus.text import language
 from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
-from corpus.text.views import plain_blocks, plain_text
+from corpus.text.views import plain_blocks
 from corpus.web.charset import decode, gate
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
@@ -114,7 +114,7 @@ def _formatted(
 def _refusal(row: dict[str, Any], settings: Settings) -> Reject | None:
     """The decisions of harvest itself: empty text, another language, reserved rights."""
     policy = settings.harvest
-    text = row["text"] if row["format"] == "plain" else plain_text(row["text"], row["blocks"])
+    text = plain_view(row)
     if len(text) < policy.min_chars:
         return Reject("empty", "no main text was found", len(text), policy.min_chars)
     code, score, shares = language.identify(text)

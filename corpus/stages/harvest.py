@@ -22,7 +22,7 @@ from corpus.folder.schema import DOCUMENT, document_id
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import items_of
-from corpus.stages.clean import clean, error_text, ledger_key, set_text
+from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import Job
 from corpus.text import views
@@ -183,7 +183,7 @@ def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
         if field.name not in ("blocks", "quality")
     }
     columns["blocks"] = to_arrow([row["blocks"] for row in rows])
-    text = [columns[name] for name in ("text", "blocks", "format")]
-    seen, prose = views.plain_and_prose(*text)
+    seen = pa.array([plain_view(row) for row in rows], pa.string())
+    prose = views.prose_beside(seen, columns["text"], columns["blocks"], columns["format"])
     columns["quality"] = signals.measure(seen, prose=prose)
     return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)

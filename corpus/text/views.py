@@ -687,21 +687,20 @@ def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def plain_and_prose(
-    texts: pa.Array, blocks: pa.ListArray, formats: pa.Array
-) -> tuple[pa.Array, pa.Array]:
-    """Both views of every text; the same array where no text has anything but prose."""
+def prose_beside(
+    seen: pa.Array, texts: pa.Array, blocks: pa.ListArray, formats: pa.Array
+) -> pa.Array:
+    """The prose of every text; `seen`, their plain views, where no text has anything else."""
     spans, rows, _ = from_arrow(blocks)
-    seen = plain(texts, blocks, formats)
     other = ~PROSE_KINDS[spans[:, KIND]] & (spans[:, KIND] != kind.rule)
     more = np.diff(np.concatenate([[0], np.cumsum(other)])[rows]) > 0
     if not more.any():
-        return seen, seen
+        return seen
     taken = pa.array(np.flatnonzero(more))
     own = prose(texts.take(taken), blocks.take(taken), formats.take(taken))
     place = np.arange(len(texts))
     place[more] = len(texts) + np.arange(len(own))
-    return seen, pa.concat_arrays([seen, own]).take(pa.array(place))
+    return pa.concat_arrays([seen, own]).take(pa.array(place))
 
 
 def plain_text(text: str, blocks: Blocks, kinds: np.ndarray = ALL) -> str:

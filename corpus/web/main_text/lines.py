@@ -106,7 +106,7 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     low = prose.lower()
     marked = any(mark in low for mark in _MARKS)
     pieces = prose.split(PARTED)
-    lines = set(prose.replace(PARTED, "\n").split("\n"))
+    lines = {line for piece in set(pieces) for line in piece.split("\n")}
     gone = {line for line in lines if line and is_boilerplate(line.strip("　 ¶"), marked)}
     if not gone and "¶" not in prose:
         return prose

@@ -583,7 +583,7 @@ def write(
         prose, holes, found = _with_tex(prose, holes, len(formulas), document.source)
         formulas += found
     if steps:
-        prose = normalize(prose, steps, marks=True)
+        prose = normalize(prose.rstrip("\n"), steps, marks=True)
     source = document.source
     names = [
         language_of(source, elements, int(row[o.P_NUMBER]))

@@ -86,7 +86,8 @@ def test_signals_are_of_the_plain_view_and_of_its_prose(markdown: Path) -> None:
     from filters import signals
 
     table = shards(markdown)
-    plain, prose = views.plain_and_prose(*columns(table))
+    plain = views.plain(*columns(table))
+    prose = views.prose_beside(plain, *columns(table))
     assert prose.equals(views.prose(*columns(table)))
     quality = table["quality"].combine_chunks()
     assert quality.field("n_chars").equals(pc.utf8_length(plain))
