@@ -14,6 +14,7 @@ from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
 
 PARTED = "\n\x1e\n"  # between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
+MAX_CRUMBS = 80
 MAX_COPYRIGHT = 160
 
 _DECORATION = r"[\s　▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:：]*"
@@ -85,7 +86,7 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
-    if n <= 80 and _CRUMBS.fullmatch(line):
+    if n <= MAX_CRUMBS and _CRUMBS.fullmatch(line):
         return True
     return (
         may_be_copyright
@@ -107,7 +108,12 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     marked = any(mark in low for mark in _MARKS)
     pieces = prose.split(PARTED)
     lines = {line for piece in set(pieces) for line in piece.split("\n")}
-    gone = {line for line in lines if line and is_boilerplate(line.strip("　 ¶"), marked)}
+    longest = MAX_COPYRIGHT if marked else MAX_CRUMBS
+    gone = {
+        line
+        for line in lines
+        if 0 < len(line) <= longest and is_boilerplate(line.strip("　 ¶"), marked)
+    }
     if not gone and "¶" not in prose:
         return prose
     with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]

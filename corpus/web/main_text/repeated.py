@@ -16,9 +16,10 @@ The result depends only on the pages given, not on their order.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,10 +64,15 @@ def lines_of(text: str, blocks: Blocks) -> Lines:
 
 def repeated_lines(pages: Sequence[Lines]) -> frozenset[str]:
     """Lines of one host's different pages that rule 1 calls the site's."""
-    counts = Counter(line for page in pages for line in set(page.words) if line)
+    return _often([set(filter(None, page.words)) for page in pages])
+
+
+def _often(pages: Collection[set[str]]) -> frozenset[str]:
+    """What stands on so many of the pages that it is the site's."""
+    counts = Counter(itertools.chain.from_iterable(pages))
     needed = max(MIN_PAGES, SHARE * len(pages))
     often = (line for line, count in counts.items() if count >= needed)
-    return frozenset(line for line in often if not BRACKETS.fullmatch(line))
+    return frozenset(line for line in often if line and not BRACKETS.fullmatch(line))
 
 
 def without_lines(
@@ -130,9 +136,16 @@ def site_boilerplate(
     for host, places in by_host.items():
         if not host or len(places) < MIN_PAGES:
             continue
+        # Most hosts repeat nothing: the lines as they are written tell that, without their blocks.
+        written = {text: set(map(str.strip, text.split("\n"))) for text in places}
+        often = _often(written.values())
+        if not often:
+            continue
         pages = {text: lines_of(text, blocks[own[0]]) for text, own in places.items()}
         repeated = repeated_lines(list(pages.values()))
         for text, lines in pages.items() if repeated else ():
+            if repeated.isdisjoint(written[text]):
+                continue
             cleaned = without_lines(text, blocks[places[text][0]], lines, repeated, signed)
             for i in places[text]:
                 out[i] = cleaned

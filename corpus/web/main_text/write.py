@@ -601,10 +601,15 @@ def write(
     )
 
 
+_NOTHING = np.zeros(0, np.uint8), np.zeros(1, np.int64)
+
+
 def _buffers(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """(UTF-8 bytes of all texts, int64 [n + 1] where each begins and ends)."""
+    if not texts:  # of most pages
+        return _NOTHING
     parts = [text.encode("utf-8", "replace") for text in texts]
-    return np.frombuffer(b"".join(parts), np.uint8), np.cumsum([0, *map(len, parts)])
+    return np.frombuffer(b"".join(parts), np.uint8).copy(), np.cumsum([0, *map(len, parts)])
 
 
 def _with_tex(
