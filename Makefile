@@ -51,6 +51,7 @@ bench: install  ## The benchmarks, printed as tables
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/harvest.py
 	$(BIN)/python benchmarks/extraction.py
+	$(BIN)/python benchmarks/structure.py --sets pages,round --peers
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache

@@ -55,6 +55,10 @@ class InputSettings:
     name: str = setting("", "value of the column `source`; empty: web or files")
     sources: dict[str, str] = setting({}, "source → glob of its files, before `name`")
     licence: str = setting("", "licence class of the whole collection, e.g. PDL-1.0")
+    text: str = setting(
+        "markdown", "how texts of JSON lines, Parquet, CSV and text files are read: docs/text.md",
+        choices=("markdown", "plain"),
+    )  # fmt: skip
     text_column: str = setting("text", "column of Parquet, JSON lines and CSV that holds the text")
     url_column: str = setting("url", "column with the address")
     title_column: str = setting("title", "column with the title")
@@ -135,6 +139,10 @@ class HarvestSettings:
         1000, "a body that unpacks to more than this multiple is a bomb", least=1
     )
     min_chars: int = setting(1, "shorter texts are dropped as empty")
+    format: str = setting(
+        "markdown", "of the column text; plain: no signs, but blocks: docs/text.md",
+        choices=("markdown", "plain"),
+    )  # fmt: skip
     ruby: str = setting("drop", "what happens to furigana", choices=("drop", "inline", "keep"))
     site_boilerplate: bool = setting(
         True, "remove lines that most pages of a host in a unit repeat"
@@ -406,11 +414,26 @@ class DecontaminateSettings:
         check(self)
 
 
+# The kinds of blocks (docs/text.md); what a text may be.
+BLOCK_KINDS = (
+    "paragraph", "heading", "item", "table", "code", "quote", "definition", "formula", "caption",
+    "rule",
+)  # fmt: skip
+FORMATS = ("markdown", "plain")
+
+
 @dataclass(frozen=True)
 class PublishSettings:
     """The shape of the published shards."""
 
     name: str = setting("japanese-corpus", "title of the data card")
+    format: str = setting(
+        "markdown", "markdown: texts as they were harvested; plain: what a reader sees, no signs",
+        choices=FORMATS,
+    )  # fmt: skip
+    drop_blocks: tuple[str, ...] = setting(
+        (), "kinds of blocks that are left out of the texts, e.g. table,code", choices=BLOCK_KINDS
+    )
     shard_mib: int = setting(256, "MiB of UTF-8 text per shard before compression", least=1)
 
     def __post_init__(self) -> None:

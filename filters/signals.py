@@ -1,11 +1,14 @@
 """Signals: everything that is measured of a text, as one struct of typed columns a document.
 
-    measure(texts) -> StructArray of QUALITY_TYPE
+    measure(texts, prose=prose) -> StructArray of QUALITY_TYPE
 
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
 columns. Signals of one theme form a *group*; a group that is not asked for is null. Lazy groups
 are measured only when asked for by name: `words` (a morphological analyser), `perplexity` (a
 language model), `classifiers` (fastText), `zlib`.
+
+Texts are plain views (docs/text.md), as published recipes read them. Signals that code, tables,
+formulas and headings distort are measured on prose alone too, as `prose_` and their name.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.buffers import text_buffers
 from filters.compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
@@ -123,8 +127,44 @@ GROUPS: dict[str, Group] = {
     "perplexity": Group(perplexity.SIGNALS, _perplexity, lazy=True),
     "classifiers": Group(QUALITY_SIGNALS, _quality, lazy=True),
 }
-SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
 GROUP_OF: dict[str, str] = {s.name: name for name, g in GROUPS.items() for s in g.signals}
+
+# What structure distorts: shares of scripts and marks (code is Latin and symbols, table cells and
+# headings are kanji and digits without a kuten), lengths and ends of sentences and lines (a cell or
+# a line of code is a short one without an end), and repetition (`}`, a column of the same value).
+# Not here, and so on the whole text alone: faults, which count wherever they stand (broken, control
+# and foreign characters, half-width kana, emoji); what is 0 or the same in prose, which has no
+# blank lines; and what published recipes define on the whole text (HojiChar's, Uzushio's, Gopher's
+# and mC4's lines, Swallow's shares of n-gram types). Densities, lz4 and words stay as they are too,
+# and `prose_line_share`, which `prose_closed_sentence_share` stands in for.
+PROSE = "prose_"
+DISTORTED = (
+    "n_chars", "n_japanese", "japanese_share", "hiragana_share_ja", "katakana_share_ja",
+    "kanji_share_ja", "kuten_share_ja", "toten_share_ja", "hiragana_share", "katakana_share",
+    "kanji_share", "latin_share", "digit_share", "symbol_share", "ascii_symbol_share",
+    "space_share", "letter_share", "max_char_run", "char_run_share",
+    "n_paragraphs", "n_sentences", "mean_sentence_length", "max_sentence_length",
+    "ellipsis_sentence_share", "dup_sentence_share", "dup_sentence_char_share",
+    "dup_paragraph_share", "dup_paragraph_char_share", "closed_sentence_share",
+    "long_sentence_share",
+    "mean_line_length", "max_line_length", "short_line_30_share", "bullet_line_share",
+    "kana_line_share", "broken_line_share", "one_char_line_share", "dup_line_char_share",
+    "chars_per_kuten",
+    *(f"top_{n}gram_share" for n in ngrams.TOP_SIZES),
+    *(f"dup_{n}gram_share" for n in ngrams.DUPLICATE_SIZES),
+)  # fmt: skip
+DISTORTED_GROUPS = frozenset(GROUP_OF[name] for name in DISTORTED)
+PLAIN_OF = {PROSE + name: name for name in DISTORTED}
+GROUP_OF |= {name: GROUP_OF[plain] for name, plain in PLAIN_OF.items()}
+SIGNALS: dict[str, Signal] = {s.name: s for group in GROUPS.values() for s in group.signals}
+SIGNALS |= {
+    PROSE + name: replace(
+        SIGNALS[name],
+        name=PROSE + name,
+        description=f"{SIGNALS[name].description}; of prose alone, shares are of its counts",
+    )
+    for name in DISTORTED
+}
 
 # Signals of a document that are columns of their own: a profile may name them, `decide` takes them
 # as `extra`.
@@ -192,13 +232,17 @@ def _field(signal: Signal) -> pa.Field:
 
 
 QUALITY_TYPE: pa.StructType = pa.struct([_field(s) for s in SIGNALS.values()])
+PLACE_OF = {s.name: i for group in GROUPS.values() for i, s in enumerate(group.signals)}
 
 
-def measure(texts: pa.Array, groups: frozenset[str] | None = None) -> pa.StructArray:
+def measure(
+    texts: pa.Array, groups: frozenset[str] | None = None, prose: pa.Array | None = None
+) -> pa.StructArray:
     """All signals of every document.
 
     texts: `string` or `large_string`, sliced or not; a null counts as an empty text.
     groups: names out of `GROUPS`; None measures every group that is not lazy.
+    prose: what of each text is prose, in its order (`corpus.text.views.prose`); None: all of it.
     Returns a struct array of `QUALITY_TYPE`, as long as `texts`; signals of other groups are null.
     Raises ValueError for an unknown group, TypeError for an array that holds no strings.
     """
@@ -206,25 +250,48 @@ def measure(texts: pa.Array, groups: frozenset[str] | None = None) -> pa.StructA
     wanted = default if groups is None else groups
     if unknown := sorted(wanted - frozenset(GROUPS)):
         raise ValueError(f"unknown signal group {unknown[0]!r}; there are {', '.join(GROUPS)}")
-    rows = len(texts)
-    matrices = {g: np.empty((rows, len(GROUPS[g].signals))) for g in GROUPS if g in wanted}
+    matrices = _matrices(texts, wanted)
+    of_prose = {name: matrices[name] for name in DISTORTED_GROUPS & wanted}
+    if prose is not None and prose is not texts and of_prose:
+        _measure_prose(of_prose, texts, prose)
+    columns = []
+    for signal in SIGNALS.values():
+        plain = PLAIN_OF.get(signal.name)  # of a signal of prose: that of the whole text
+        found = matrices if plain is None else of_prose
+        columns.append(_column(found, signal, plain or signal.name, len(texts)))
+    return pa.StructArray.from_arrays(columns, fields=list(QUALITY_TYPE))
+
+
+def _matrices(texts: pa.Array, groups: frozenset[str]) -> dict[str, Floats]:
+    """The signals of each group, [len(texts), signals of the group]."""
+    found = {g: np.empty((len(texts), len(GROUPS[g].signals))) for g in GROUPS if g in groups}
     row = 0
     for part in slices(texts):
         n = len(part.starts) - 1
-        for name, matrix in matrices.items():
+        for name, matrix in found.items():
             GROUPS[name].measure(part, matrix[row : row + n])
         row += n
-    return pa.StructArray.from_arrays(
-        [_column(matrices, s, rows) for s in SIGNALS.values()], fields=list(QUALITY_TYPE)
-    )
+    return found
 
 
-def _column(matrices: dict[str, Floats], signal: Signal, rows: int) -> pa.Array:
+def _measure_prose(of_prose: dict[str, Floats], texts: pa.Array, prose: pa.Array) -> None:
+    """Put the signals of prose in; a text that is all prose keeps those that it has."""
+    sizes, own = (pc.fill_null(pc.binary_length(column), 0) for column in (texts, prose))
+    rows = np.flatnonzero(pc.not_equal(sizes, own).to_numpy(zero_copy_only=False))
+    if not len(rows):
+        return
+    measured = _matrices(prose.take(pa.array(rows)), frozenset(of_prose))
+    for name, matrix in measured.items():
+        of_prose[name] = of_prose[name].copy()
+        of_prose[name][rows] = matrix
+
+
+def _column(matrices: dict[str, Floats], signal: Signal, place: str, rows: int) -> pa.Array:
     group = GROUP_OF[signal.name]
     kind = QUALITY_TYPE.field(signal.name).type
     if group not in matrices:
         return pa.nulls(rows, kind)
-    values = matrices[group][:, GROUPS[group].signals.index(signal)]
+    values = matrices[group][:, PLACE_OF[place]]
     if signal.kind == "count":
         values = np.minimum(values, MAX_COUNT)
     return pa.array(values.astype(kind.to_pandas_dtype()))

@@ -68,6 +68,12 @@ def _body(member: bytes) -> bytes:
     return b""
 
 
+def sample_page(raw: bytes, row: dict) -> str:
+    """The page of the shared sample (`raw`, its WARC) that a row of the truth file names."""
+    body = _body(raw[row["offset"] : row["offset"] + row["length"]])
+    return body.decode(_CODECS.get(row["true_enc"], row["true_enc"]), "replace")
+
+
 def dev_sample(warc_folder: Path) -> Iterator[GoldPage]:
     """Documentation and law pages of the shared sample (gold by site rule or official text)."""
     truth = {}
@@ -80,9 +86,7 @@ def dev_sample(warc_folder: Path) -> Iterator[GoldPage]:
         for line in lines:
             gold = json.loads(line)
             row = truth[gold["record_id"]]
-            body = _body(raw[row["offset"] : row["offset"] + row["length"]])
-            codec = _CODECS.get(row["true_enc"], row["true_enc"])
-            html = body.decode(codec, "replace").encode("utf-8", "replace")
+            html = sample_page(raw, row).encode("utf-8", "replace")
             yield GoldPage(
                 "dev",
                 row["fam"],

@@ -275,6 +275,8 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
     from corpus.sources.kinds import items_of
     from corpus.sources.plan import units
     from corpus.stages.document import document
+    from corpus.text.blocks import NONE
+    from corpus.text.views import plain_text
     from corpus.web.charset import decode, gate
 
     settings = set_key(Settings(), "input", "text_column", column, "--text-column")
@@ -287,7 +289,7 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
             elif item.html is not None:
                 row = document(item, settings)
                 if isinstance(row, dict):
-                    yield item, row["text"]
+                    yield item, plain_text(row["text"], row.get("blocks", NONE))
 
 
 def _load(model: str) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from corpus.dedup.local.load import take_rows
 from corpus.folder.sql import quoted
+from corpus.text import views
 
 SHOWN_CHARS = 120  # of a document's first line
 BINS = 20  # of the similarity histogram
@@ -83,15 +84,17 @@ def report(
 def _first_lines(
     documents: list[Path], places: list[tuple[int, int]]
 ) -> list[tuple[str | None, str]]:
-    """(url, first line that is not blank, cut) of documents given as (file, row)."""
+    """(url, first plain line that is not blank, cut) of documents given as (file, row)."""
     first_lines: dict[tuple[int, int], tuple[str | None, str]] = {}
     for index in sorted({file for file, _ in places}):
         wanted = np.unique([row for file, row in places if file == index])
-        table = take_rows(documents[index], wanted, ["url", "text"])
-        for row, document in zip(wanted.tolist(), table.to_pylist(), strict=True):
-            lines = (document["text"] or "").split("\n")
+        table = take_rows(documents[index], wanted, ["url", *views.COLUMNS])
+        texts = views.plain_of(table).to_pylist()
+        urls = table["url"].to_pylist() if "url" in table.column_names else [None] * len(texts)
+        for row, url, text in zip(wanted.tolist(), urls, texts, strict=True):
+            lines = (text or "").split("\n")
             line = next((line.strip() for line in lines if line.strip()), "")
-            first_lines[index, row] = (document.get("url"), line[:SHOWN_CHARS])
+            first_lines[index, row] = (url, line[:SHOWN_CHARS])
     return [first_lines[place] for place in places]
 
 

@@ -10,12 +10,13 @@ import hashlib
 
 import pyarrow as pa
 
+from corpus.text.blocks import BLOCKS_TYPE
 from filters.personal import KINDS
 from filters.signals import QUALITY_TYPE
 
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
-TEXT_VERSION = 2
+TEXT_VERSION = 3
 
 
 def _field(name: str, data_type: pa.DataType, meaning: str) -> pa.Field:
@@ -57,7 +58,10 @@ DOCUMENT = pa.schema(
         _field("title", pa.string(), "title of the page or work"),
         _field("author", pa.string(), "author as the page states it"),
         _field("site", pa.string(), "name of the site as the page states it"),
-        _field("text", pa.string(), "main text, paragraphs separated by one line feed"),
+        _field("text", pa.string(), "main text, Markdown of docs/text.md or plain: see format"),
+        _field("blocks", BLOCKS_TYPE, "what stands where in text: spans in code points, kinds"),
+        _field("format", pa.string(), "markdown, or plain: text has no signs"),
+        _field("unread_formulas", pa.int32(), "formulas that left 〈数式〉 in the text"),
         _field("date", pa.string(), "ISO 8601 date of publication as the page states it"),
         _field("captured", pa.string(), "ISO 8601 time of capture (WARC-Date)"),
         _field("source", pa.string(), "name of the source collection"),
@@ -90,7 +94,9 @@ SHARD = pa.schema([*DOCUMENT, *CLUSTER_FIELDS])
 
 LEDGER = pa.schema(
     [
-        _field("stage", pa.string(), "harvest, remove, dedup, select, trim, decontaminate"),
+        _field(
+            "stage", pa.string(), "harvest, remove, dedup, select, trim, decontaminate, publish"
+        ),
         _field("rule", pa.string(), "rule that decided"),
         _field("action", pa.string(), "drop, alter, mark or skip"),
         _field("id", pa.string(), "document id; of a record without text: id of the record"),

@@ -19,6 +19,7 @@ from corpus.errors import UsageError
 from corpus.folder.commit import as_array, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.layout import PARQUET, Layout, index_of
+from corpus.folder.texts import plain_texts
 from filters import signals
 from filters.profile import Profile
 from filters.quality import Classifier
@@ -31,17 +32,17 @@ def score_build(
 ) -> Iterator[tuple[Path, pa.Array]]:
     """Score every documents file of a build; yields (file, scores) as each is stored.
 
-    Where scores of that name change, the decisions taken before are void: `corpus select` decides
-    anew.
+    The classifier reads plain views. Where scores of that name change, the decisions taken before
+    are void: `corpus select` decides anew.
     """
     layout = folder.layout
     with folder.lock():
         before = {path: sha256(path) for path in layout.scores_folder(name).glob(PARQUET)}
         after = {}
         for documents in layout.documents_files():
-            table = pq.read_table(documents, columns=["id", "text"]).combine_chunks()
-            values = pa.array(classifier.score(as_array(table["text"])), pa.float32())
-            scored = pa.Table.from_arrays([as_array(table["id"]), values], schema=SCORES)
+            ids = as_array(pq.read_table(documents, columns=["id"])["id"])
+            values = pa.array(classifier.score(plain_texts(documents)), pa.float32())
+            scored = pa.Table.from_arrays([ids, values], schema=SCORES)
             path = layout.scores(name, index_of(documents))
             after[path] = folder.commit_parquet(path, SCORES, scored)[0]
             yield documents, values

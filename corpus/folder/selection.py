@@ -1,8 +1,8 @@
 """Which rows of a documents file are still in: what select and the stages after it hand on.
 
 Each of these stages writes a row per document that it keeps, with the columns of SELECTED and, from
-`trim` on, the altered text and a weight. The next stage reads the file of the last one before it
-that ran: `chain` names those that may have, in their order.
+`trim` on, the altered text with its blocks, and a weight. The next stage reads the file of the last
+one before it that ran: `chain` names those that may have, in their order.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER
 from corpus.settings import Settings
+from corpus.text.blocks import BLOCKS_TYPE
 
 SELECTED = pa.schema(
     [
@@ -35,7 +36,8 @@ SELECTED = pa.schema(
 )
 WEIGHT = pa.field("weight", pa.float32())
 TEXT = pa.field("text", pa.string())  # null: as harvested
-ABOUT = ("id", "url", "host", "source_file", "source_offset", "text")
+BLOCKS = pa.field("blocks", BLOCKS_TYPE)  # of TEXT, null where that is
+ABOUT = ("id", "url", "host", "source_file", "source_offset", "text", "blocks", "format")
 
 
 def path_of(layout: Layout, index: int, chain: tuple[str, ...]) -> Path:
@@ -59,12 +61,26 @@ def digest(layout: Layout, files: range, chain: tuple[str, ...]) -> str:
 
 
 def read(layout: Layout, index: int, chain: tuple[str, ...]) -> pa.Table:
-    """All rows that are left, with `weight` and `text` in any case."""
+    """All rows that are left, with `weight`, `text` and `blocks` in any case."""
     table = pq.read_table(path_of(layout, index, chain))
     if "weight" not in table.column_names:
         table = table.append_column(WEIGHT, pa.array(np.ones(len(table), np.float32)))
     if "text" not in table.column_names:
-        table = table.append_column(TEXT, pa.nulls(len(table), pa.string()))
+        table = table.append_column(TEXT, pa.nulls(len(table), TEXT.type))
+    if "blocks" not in table.column_names:
+        table = table.append_column(BLOCKS, pa.nulls(len(table), BLOCKS.type))
+    return table
+
+
+def with_texts(table: pa.Table, left: pa.Table) -> pa.Table:
+    """Documents with the altered texts of `left` (row for row) in place, and their blocks."""
+    altered = pc.is_valid(left["text"])
+    if not pc.any(altered).as_py():
+        return table
+    for field in (TEXT, BLOCKS):
+        column = pc.if_else(altered, left[field.name], table[field.name])
+        at = table.schema.get_field_index(field.name)
+        table = table.set_column(at, table.schema.field(at), column)
     return table
 
 
@@ -74,9 +90,8 @@ def texts(layout: Layout, index: int, chain: tuple[str, ...]) -> Iterator[pa.Rec
     rows = left["row"].to_numpy()
     with pq.ParquetFile(layout.documents(index)) as file:
         for table, low, high in picked_rows(file, rows, list(ABOUT)):
-            altered = pc.coalesce(left["text"].slice(low, high - low), table["text"])
-            table = table.set_column(table.schema.get_field_index("text"), "text", altered)
-            table = table.append_column("row", left["row"].slice(low, high - low))
+            picked = left.slice(low, high - low)
+            table = with_texts(table, picked).append_column("row", picked["row"])
             yield from table.combine_chunks().to_batches()
 
 

@@ -21,13 +21,14 @@ from corpus.folder.commit import as_array
 from corpus.folder.hosts import harm_shares
 from corpus.folder.layout import Layout
 from corpus.folder.removals import taken
+from corpus.folder.texts import plain_texts
 from corpus.settings import SelectSettings
 from filters import signals
 from filters.profile import Profile, load
 from filters.published_words import check, measure_extra
 from filters.words import WordError
 
-OWN = ("n_chars", "language_score", "repairs")  # columns of a document that count as signals
+OWN = ("language_score", "repairs")  # columns of a document that count as signals
 CLUSTER = "cluster_size"
 HOST_HARM = "host_harm_share"
 PERSONAL = "personal_"
@@ -58,7 +59,7 @@ def signals_of(
         if n in signals.EXTRA_SIGNALS and n not in folder_has and not n.startswith(PERSONAL)
     ]
     if lazy or extra:
-        texts = as_array(pq.read_table(path, columns=["text"])["text"])
+        texts = plain_texts(path)
         if rows is not None:
             texts = texts.take(pa.array(rows))
         fresh = signals.measure(texts, lazy) if lazy else None

@@ -6,7 +6,7 @@
     select    kept by dedup      = selected + ledger rows
     trim      selected           = left + ledger rows of emptied ones, and rows of altered ones
     decontaminate  selected      = left + ledger rows (or marked, with a ledger row)
-    publish   what is left       = rows in the shards
+    publish   what is left       = rows in the shards + ledger rows of emptied ones
 
 Counts come from the receipts; the check also counts the rows that really stand in the files.
 """

@@ -1,8 +1,9 @@
 """Clean: footers trimmed and personal data masked, after normalisation and before the signals.
 
 `clean` changes the rows of harvest in place and writes what it did to the ledger, as rows with the
-action `alter`: the rule, how much, and the spans. Spans are characters `begin:end` of the text as
-it was before that step. The personal data itself is nowhere kept.
+action `alter`: the rule, how much, and the spans. Both steps read the plain view (docs/text.md) and
+alter the text and its blocks; spans are characters `begin:end` of the plain view as it was before
+that step. The personal data itself is nowhere kept.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from corpus.folder.ledger import Ledger
 from corpus.settings import CleanSettings
+from corpus.text import cut, views
+from corpus.text.blocks import KIND, NONE, Blocks
+from corpus.text.mask import masked
 from filters import footer
 from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
 
@@ -39,11 +44,14 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     A row that breaks a step is dropped alone, with the rule `error`.
     """
     outcome = Outcome([], Counter(), Counter())
+    rows, seen = _seen(rows, ledger, outcome)
     # Footers first: a company's own address at the end of a page is no personal data to mask.
     if settings.footer:
-        rows = [row for row in rows if _trim(row, ledger, outcome)]
+        trimmed = [_trim(row, view, ledger, outcome) for row, view in zip(rows, seen, strict=True)]
+        rows = [row for row, view in zip(rows, trimmed, strict=True) if view is not None]
+        seen = [view for view in trimmed if view is not None]
     policy = policies(settings.personal, settings.personal_classes)
-    in_texts, in_titles = _find(rows, "text", policy), _find(rows, "title", policy)
+    in_texts, in_titles = _find(seen, policy), _find([row["title"] for row in rows], policy)
     nothing = {kind: None if policy[kind] == "off" else 0 for kind in KINDS}
     for i, row in enumerate(rows):
         row["personal"] = nothing
@@ -57,14 +65,30 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     return outcome
 
 
-def set_text(row: Row, text: str) -> None:
-    """Another text for a row, with the columns that count it; valid UTF-8 in any case."""
+def set_text(row: Row, text: str, blocks: Blocks = NONE) -> None:
+    """Another text and blocks for a row, and the columns that count it; valid UTF-8 anyway."""
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         text = utf8(text)
         data = text.encode("utf-8")
-    row["text"], row["n_chars"], row["n_bytes"] = text, len(text), len(data)
+    row["text"], row["blocks"] = text, blocks
+    row.pop("plain", None)
+    row["n_chars"], row["n_bytes"] = len(text), len(data)
+
+
+def is_signed(row: Row) -> bool:
+    """Whether the text of a row has signs, and so another plain view."""
+    return row["format"] != "plain" and len(row["blocks"].spans) > 0
+
+
+def plain_view(row: Row) -> str:
+    """The plain view of a row's text, kept in the row (as `plain`) until the text changes."""
+    if "plain" not in row:
+        row["plain"] = (
+            views.plain_text(row["text"], row["blocks"]) if is_signed(row) else row["text"]
+        )
+    return str(row["plain"])
 
 
 def utf8(text: str) -> str:
@@ -82,41 +106,77 @@ def error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _trim(row: Row, ledger: Ledger, outcome: Outcome) -> bool:
-    text = row["text"]
+def _seen(rows: list[Row], ledger: Ledger, outcome: Outcome) -> tuple[list[Row], list[str]]:
+    """The rows that have a plain view, and their views."""
+    whole, seen = [], []
+    for row in rows:
+        try:
+            seen.append(plain_view(row))
+            whole.append(row)
+        except Exception as error:
+            _drop_broken(row, error, ledger, outcome)
+    return whole, seen
+
+
+def _trim(row: Row, view: str, ledger: Ledger, outcome: Outcome) -> str | None:
+    """Cut the footer of a row; returns its new plain view, None where that broke."""
     try:
-        cut = footer.trim(text)
+        kept = footer.trim(view)
+        text, blocks = row["text"], row["blocks"]
+        if kept.begin or kept.end < len(view):
+            kept, text, blocks = _trimmed(row, view, kept)
     except Exception as error:
         _drop_broken(row, error, ledger, outcome)
-        return False
-    gone = len(text) - (cut.end - cut.begin)
+        return None
+    gone = len(view) - (kept.end - kept.begin)
     if gone:
         outcome.altered["footer"] += 1
         parts = [
-            f"{place}, characters {begin}:{end}, BLAKE2b {_digest(text[begin:end])}"
-            for place, begin, end in (("head", 0, cut.begin), ("end", cut.end, len(text)))
+            f"{place}, characters {begin}:{end}, BLAKE2b {_digest(view[begin:end])}"
+            for place, begin, end in (("head", 0, kept.begin), ("end", kept.end, len(view)))
             if begin < end
         ]
         ledger.add("footer", *ledger_key(row), action="alter", value=gone, detail="; ".join(parts))
-        set_text(row, text[cut.begin : cut.end])
-    return True
+        set_text(row, text, blocks)
+    return view[kept.begin : kept.end]
+
+
+def _trimmed(row: Row, view: str, kept: footer.Trim) -> tuple[footer.Trim, str, Blocks]:
+    """(what stays of the view, text, blocks): what is trimmed ends at code, tables and formulas."""
+    text, blocks = row["text"], row["blocks"]
+    if not len(blocks.spans):
+        return kept, text[kept.begin : kept.end], blocks
+    places = np.arange(len(text) + 1)
+    if is_signed(row):
+        places = views.plain_with_places(text, blocks)[1]
+    lines = cut.lines_of(text, blocks)
+    solid = np.isin(blocks.spans[lines[:, cut.LINE_BLOCK], KIND], cut.SOLID)
+    head = lines[:, cut.LINE_END] <= places[kept.begin]
+    tail = lines[:, cut.LINE_START] > places[kept.end - 1]
+    head &= ~np.logical_or.accumulate(solid & head)
+    tail &= ~np.logical_or.accumulate((solid & tail)[::-1])[::-1]
+    # What that leaves of the view: from the first line that stays to the end of the last one.
+    left = lines[~(head | tail) & (lines[:, cut.LINE_SIGN] == 0)]
+    begin, end = np.searchsorted(places, [left[0, cut.LINE_START], left[-1, cut.LINE_END]])
+    begin += view[begin : begin + 1] == "\n"  # between this block and the one before
+    begin, end = (int(begin) if head.any() else 0), (int(end) if tail.any() else len(view))
+    gone = head | tail
+    return footer.Trim(begin, end), *cut.without_lines(text, blocks, lines, gone, is_signed(row))
 
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def _find(
-    rows: Sequence[Row], column: str, policy: dict[str, str]
-) -> dict[int, list[Finding] | Exception]:
+def _find(texts: Sequence[str], policy: dict[str, str]) -> dict[int, list[Finding] | Exception]:
     """Row → its findings, or what searching it raised."""
     try:
-        return dict(find_all(pa.array([row[column] for row in rows], pa.large_string()), policy))
+        return dict(find_all(pa.array(texts, pa.large_string()), policy))
     except Exception:  # one of them: search each alone
         found: dict[int, list[Finding] | Exception] = {}
-        for i, row in enumerate(rows):
+        for i, text in enumerate(texts):
             try:
-                alone = find_all(pa.array([row[column]], pa.large_string()), policy)
+                alone = find_all(pa.array([text], pa.large_string()), policy)
                 if alone:
                     found[i] = alone[0]
             except Exception as error:
@@ -146,9 +206,9 @@ def _apply(
                 PREFIX + kind, *ledger_key(row), action="alter", value=counts[kind], detail=spans
             )
     row["title"] = mask(row["title"], [f for f in title if policy[f.kind] == "mask"])
-    hidden = [f for f in text if policy[f.kind] == "mask"]
+    hidden = [(f.begin, f.end, PLACEHOLDERS[f.kind]) for f in text if policy[f.kind] == "mask"]
     if hidden:
-        set_text(row, mask(row["text"], hidden))
+        set_text(row, *masked(row["text"], row["blocks"], is_signed(row), hidden))
     return True
 
 

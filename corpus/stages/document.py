@@ -17,9 +17,12 @@ from corpus.folder.schema import document_id
 from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
-from corpus.stages.clean import error_text, set_text, utf8
+from corpus.stages.clean import error_text, plain_view, set_text, utf8
 from corpus.text import language
+from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
+from corpus.text.normalize_blocks import of_markdown
+from corpus.text.views import plain_blocks
 from corpus.web.charset import decode, gate
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
@@ -61,7 +64,7 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     if evidence is not None and settings.harvest.gate and not gate.is_candidate(evidence):
         return Reject("not Japanese (gate)", skip=True)
     row = _empty_row(item, settings)
-    text = item.text or ""
+    text, blocks = item.text or "", NONE
     # Bytes to text: the charset the source vouches for, or the one that bytes and labels tell.
     if body is not None and evidence is not None:
         row["source_digest"] = item.digest or _sha1(body)
@@ -75,27 +78,46 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     # Markup to main text and metadata; what page and headers say of rights is recorded.
     if item.html is not None:
         tree = parse(text)
-        page = extract(tree, item.url, settings.harvest.ruby)
-        text = page.text
+        page = extract(tree, item.url, settings.harvest.ruby, settings.normalize.steps)
+        text, blocks = page.text, page.blocks
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
-        visible = tree.text.tobytes().decode("utf-8", "replace")
-        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, visible)
+        row["unread_formulas"] = page.unread_formulas
+        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
     else:
         claims = page_rights.read(item.headers, {}, (), (), text)
+        text, blocks, row["format"] = _text_of(text, settings)
     row["rights"] = claims
     row["licence"] = settings.input.licence or page_rights.licence_class(claims["licence_url"])
-    set_text(row, normalize(text, settings.normalize.steps))
+    set_text(row, *_formatted(row, text, blocks, settings))
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:TITLE_CHARS]
     _make_row_utf8(row)
     return _refusal(row, settings) or row
 
 
+def _text_of(text: str, settings: Settings) -> tuple[str, Blocks, str]:
+    """(normalised text, its blocks, format) of a text that is no HTML."""
+    if settings.input.text == "plain":
+        return normalize(text, settings.normalize.steps), NONE, "plain"
+    return *of_markdown(text, settings.normalize.steps), "markdown"
+
+
+def _formatted(
+    row: dict[str, Any], text: str, blocks: Blocks, settings: Settings
+) -> tuple[str, Blocks]:
+    """The text under `harvest.format`; sets the row's `format`."""
+    if settings.harvest.format == "plain" and row["format"] != "plain":
+        row["format"] = "plain"
+        return plain_blocks(text, blocks)
+    return text, blocks
+
+
 def _refusal(row: dict[str, Any], settings: Settings) -> Reject | None:
     """The decisions of harvest itself: empty text, another language, reserved rights."""
     policy = settings.harvest
-    if row["n_chars"] < policy.min_chars:
-        return Reject("empty", "no main text was found", row["n_chars"], policy.min_chars)
-    code, score, shares = language.identify(row["text"])
+    text = plain_view(row)
+    if len(text) < policy.min_chars:
+        return Reject("empty", "no main text was found", len(text), policy.min_chars)
+    code, score, shares = language.identify(text)
     row["language"], row["language_score"] = code, score
     row["languages"] = [{"language": name, "share": share} for name, share in shares.items()]
     if code != policy.language:
@@ -118,6 +140,8 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "date": item.date,
         "captured": item.captured,
         "source": settings.input.source_of(item.file) or source,
+        "format": "markdown",
+        "unread_formulas": 0,
         "charset": item.charset,
         "charset_from": "given",
         "repairs": 0,

@@ -22,9 +22,11 @@ from corpus.folder.schema import DOCUMENT, document_id
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import items_of
-from corpus.stages.clean import clean, error_text, ledger_key, set_text
+from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import Job
+from corpus.text import views
+from corpus.text.blocks import to_arrow
 from corpus.web.main_text.repeated import site_boilerplate
 from corpus.web.rights import sites
 from filters import signals
@@ -78,7 +80,9 @@ class _Harvest:
         rows = [row for item in items_of(self.unit, self.settings) if (row := self._row(item))]
         # Over all pages of a host in the unit: what they repeat is no text of any of them.
         if self.settings.harvest.site_boilerplate:
-            self.altered["site_boilerplate"] = _remove_site_boilerplate(rows, self.ledger)
+            self.altered["site_boilerplate"] = _remove_site_boilerplate(
+                rows, self.ledger, self.settings.harvest.format == "markdown"
+            )
         # Footers and personal data go before signals are measured: signals are of what is kept.
         cleaned = clean(rows, self.settings.clean, self.ledger)
         self.dropped.update(cleaned.dropped)
@@ -122,15 +126,16 @@ class _Harvest:
         return None
 
 
-def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
+def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger, signed: bool) -> int:
     """Cut what most pages of a host in this unit repeat (corpus/web/main_text/repeated.py).
 
+    signed: the texts are Markdown.
     Returns the number of documents it changed; each has a row in the ledger.
     """
     changed = 0
     pages = [row for row in rows if row["host"]]
-    cleaned = site_boilerplate([row["host"] for row in pages], [row["text"] for row in pages])
-    for row, text in zip(pages, cleaned, strict=True):
+    columns = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
+    for row, (text, blocks) in zip(pages, site_boilerplate(*columns, signed), strict=True):
         if text != row["text"]:
             changed += 1
             gone = row["n_chars"] - len(text)
@@ -138,7 +143,7 @@ def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger) -> int:
             ledger.add(
                 "site_boilerplate", *ledger_key(row), action="alter", value=gone, detail=detail
             )
-            set_text(row, text)
+            set_text(row, text, blocks)
     return changed
 
 
@@ -172,10 +177,13 @@ def _measured(rows: list[dict[str, Any]], ledger: Ledger) -> tuple[pa.RecordBatc
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    texts = pa.array([row["text"] for row in rows], pa.string())
-    columns = [
-        pa.array([row[field.name] for row in rows], field.type)
+    columns = {
+        field.name: pa.array([row[field.name] for row in rows], field.type)
         for field in DOCUMENT
-        if field.name != "quality"
-    ]
-    return pa.RecordBatch.from_arrays([*columns, signals.measure(texts)], schema=DOCUMENT)
+        if field.name not in ("blocks", "quality")
+    }
+    columns["blocks"] = to_arrow([row["blocks"] for row in rows])
+    seen = pa.array([plain_view(row) for row in rows], pa.string())
+    prose = views.prose_beside(seen, columns["text"], columns["blocks"], columns["format"])
+    columns["quality"] = signals.measure(seen, prose=prose)
+    return pa.RecordBatch.from_arrays([columns[name] for name in DOCUMENT.names], schema=DOCUMENT)

@@ -1,4 +1,8 @@
-"""Publish: the selected documents as Parquet shards of even size, in the order of the input."""
+"""Publish: the selected documents as Parquet shards of even size, in the order of the input.
+
+`publish.format` and `drop_blocks` say what of the texts is published; a document of which nothing
+is left is dropped, with a row in the ledger.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,18 @@ import pyarrow.parquet as pq
 
 from corpus.dedup.keep import repetitions
 from corpus.folder import selection
-from corpus.folder.commit import picked_rows
+from corpus.folder.commit import as_array, picked_rows
 from corpus.folder.folder import Folder
 from corpus.folder.layout import SHARDS, Layout, index_of
+from corpus.folder.ledger import Ledger
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
-from corpus.settings import MIB, Settings, parse_weights
+from corpus.settings import MIB, PublishSettings, Settings, parse_weights
 from corpus.stages.stage import Job
+from corpus.text import cut as cutting
+from corpus.text import views
+from corpus.text.blocks import rows_of, to_arrow
+
+EMPTY = "drop_blocks"  # the rule of documents of which drop_blocks leaves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ def forget_stale(folder: Folder, shards: list[Shard]) -> None:
         shard = shards[index] if index < len(shards) else None
         is_same = shard is not None and receipt["counts"].get("made_from") == shard.made_from
         if shard is None or not is_same or f"{SHARDS}/{shard.name}" not in receipt["outputs"]:
-            stale.append(path)
+            stale += [path, layout.ledger("publish", index)]
     names = {shard.name for shard in shards}
     folder.remove([*stale, *(path for path in layout.shards() if path.name not in names)])
 
@@ -105,28 +115,32 @@ def forget_stale(folder: Folder, shards: list[Shard]) -> None:
 def publish_unit(
     shard: Shard, folder: Folder, settings: Settings, chain: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Write one shard; returns {documents, characters, bytes}."""
+    """Write one shard; returns {documents, characters, bytes, dropped}."""
     rehydration = parse_weights(settings.dedup.rehydrate)
     counts = {"documents": 0, "characters": 0, "bytes": 0}
+    ledger = Ledger("publish")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for index, start, end in shard.parts:
             left = selection.read(folder.layout, index, chain).slice(start, end - start)
-            for batch in _rows(folder.layout.documents(index), left, rehydration):
+            for table in _rows(folder.layout.documents(index), left, rehydration):
+                batch = _published(table, settings.publish, ledger)
                 counts["documents"] += batch.num_rows
                 counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
                 counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
                 yield batch
 
     path = folder.layout.shard(shard.name)
-    digest, _ = folder.commit_parquet(path, SHARD, batches())
-    made_from = {"made_from": shard.made_from}
-    folder.write_receipt("publish", shard.index, {path: digest}, counts | made_from)
+    outputs = {path: folder.commit_parquet(path, SHARD, batches())[0]}
+    if len(ledger):
+        outputs |= ledger.commit(folder, shard.index)
+    facts = {"dropped": {EMPTY: len(ledger)} if len(ledger) else {}, "made_from": shard.made_from}
+    folder.write_receipt("publish", shard.index, outputs, counts | facts)
     return counts
 
 
-def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Iterator[pa.RecordBatch]:
-    """The rows `left` of a documents file as a shard has them, a row group at a time."""
+def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Iterator[pa.Table]:
+    """The rows `left` of a documents file with the columns of a shard, a row group at a time."""
     times = repetitions(left["cluster_size"].to_numpy(), rehydration)
     weight = pc.multiply(left["weight"], pa.array(times.astype(np.float32)))
     left = left.set_column(left.schema.get_field_index("weight"), selection.WEIGHT, weight)
@@ -134,22 +148,71 @@ def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Itera
     with pq.ParquetFile(documents) as file:
         for table, low, high in picked_rows(file, rows):
             picked = left.slice(low, high - low)
-            table = _with_text(_with_robots(table, picked), picked["text"])
+            table = _with_text(_with_robots(table, picked), picked)
             for name in ("cluster", "cluster_size", "weight"):
                 table = table.append_column(SHARD.field(name), picked[name])
-            yield from table.cast(SHARD).combine_chunks().to_batches()
+            yield table.cast(SHARD)
 
 
-def _with_text(table: pa.Table, altered: pa.ChunkedArray) -> pa.Table:
+def _with_text(table: pa.Table, left: pa.Table) -> pa.Table:
     """Put the altered texts in, with their lengths; signals stay those of the whole text."""
-    if altered.null_count == len(altered):
+    if left["text"].null_count == len(left):
         return table
-    text = pc.coalesce(altered, table["text"])
-    columns = {"text": text, "n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
+    return _with_lengths(selection.with_texts(table, left))
+
+
+def _with_lengths(table: pa.Table) -> pa.Table:
+    text = table["text"]
+    columns = {"n_chars": pc.utf8_length(text), "n_bytes": pc.binary_length(text)}
+    return _with(table, **columns)
+
+
+def _with(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> pa.Table:
     for name, column in columns.items():
         at = table.schema.get_field_index(name)
         table = table.set_column(at, SHARD.field(name), column.cast(SHARD.field(name).type))
     return table
+
+
+def _published(table: pa.Table, settings: PublishSettings, ledger: Ledger) -> pa.RecordBatch:
+    """The rows as they are published; those of which nothing is left go to the ledger."""
+    before = table["n_bytes"]
+    if settings.drop_blocks:
+        table = _without_blocks(table, settings.drop_blocks)
+    if settings.format == "plain":
+        columns = [table[name].combine_chunks() for name in ("text", "blocks", "format")]
+        text, blocks = views.with_blocks(*columns)
+        table = _with(table, text=text, blocks=blocks, format=pa.repeat("plain", len(table)))
+    if settings.drop_blocks or settings.format == "plain":
+        table = _with_lengths(table)
+        emptied = pc.and_(pc.equal(table["n_bytes"], 0), pc.greater(before, 0))
+        if pc.any(emptied).as_py():
+            _note(table.filter(emptied), before.filter(emptied), settings, ledger)
+            table = table.filter(pc.invert(emptied))
+    return pa.RecordBatch.from_arrays([as_array(c) for c in table.columns], schema=SHARD)
+
+
+def _without_blocks(table: pa.Table, kinds: tuple[str, ...]) -> pa.Table:
+    """The rows without their blocks of these kinds."""
+    texts, blocks = table["text"].to_pylist(), rows_of(table["blocks"])
+    for i, own in enumerate(blocks):
+        keep = views.without_kinds(own, kinds)
+        if not keep.all():
+            texts[i], blocks[i] = cutting.only_blocks(texts[i], own, keep)
+    return _with(table, text=pa.array(texts, pa.string()), blocks=to_arrow(blocks))
+
+
+def _note(
+    table: pa.Table, before: pa.ChunkedArray, settings: PublishSettings, ledger: Ledger
+) -> None:
+    """A ledger row for every document of which nothing is left."""
+    words = f" without {', '.join(settings.drop_blocks)}" if settings.drop_blocks else ""
+    keys = table.select(["id", "url", "source_file", "source_offset"]).to_pylist()
+    for key, size in zip(keys, before.to_pylist(), strict=True):
+        ledger.add(
+            EMPTY, *key.values(), value=size, threshold=1,
+            detail=f"nothing is left of its {size} bytes{words}",
+        )  # fmt: skip
 
 
 def _with_robots(table: pa.Table, picked: pa.Table) -> pa.Table:

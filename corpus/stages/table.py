@@ -67,10 +67,11 @@ def _altering(units: list[Counts]) -> dict[str, Any]:
 
 
 def _publish(units: list[Counts]) -> dict[str, Any]:
-    documents = summed(units, "documents")
+    documents, dropped = summed(units, "documents"), merged(units, "dropped")
     return {
-        "in": documents,
+        "in": documents + sum(dropped.values()),
         "out": documents,
+        "dropped": dropped,
         "characters": summed(units, "characters"),
         "bytes": summed(units, "bytes"),
         "shards": len(units),

@@ -23,6 +23,8 @@ from corpus.folder.schema import LEDGER
 from corpus.folder.selection import Selected
 from corpus.settings import DedupSettings
 from corpus.stages.stage import Job
+from corpus.text.blocks import BLOCKS_TYPE
+from corpus.text.views import plain_of
 
 BYTES_PER_LETTER = 40  # of corpus.dedup.passages.substrings
 
@@ -65,7 +67,7 @@ def _find_spans(units: list[Selected], settings: DedupSettings) -> None:
     """Write the passages that an earlier document has, a file per documents file."""
     parts, starts, letters = [], [0], 0
     for unit in units:
-        texts = _after_paragraphs(unit)[1]
+        texts = plain_of(_after_paragraphs(unit)[0])
         letters += pc.sum(pc.utf8_length(texts)).as_py() or 0
         need = BYTES_PER_LETTER * letters >> 20
         if need > settings.memory_mib:
@@ -85,52 +87,50 @@ def _find_spans(units: list[Selected], settings: DedupSettings) -> None:
         commit_parquet(path, part.schema, part.set_column(0, "document", own))
 
 
-def _after_paragraphs(unit: Selected) -> tuple[pa.Table, pa.Array, np.ndarray, np.ndarray]:
-    """(documents, texts large_string[n], paragraphs cut int64[n], weight float32[n]) of a file."""
+def _after_paragraphs(unit: Selected) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """(documents, paragraphs cut int64[n], weight float32[n]) of a file; text is large_string."""
     batches = list(unit.texts())
     if not batches:
-        empty = pa.schema([*((n, pa.string()) for n in selection.ABOUT)]).empty_table()
-        return empty, pa.array([], pa.large_string()), np.zeros(0, int), np.zeros(0, np.float32)
-    table = pa.Table.from_batches(batches)
-    texts = table["text"].cast(pa.large_string()).combine_chunks()
+        empty = pa.schema([*((n, pa.string()) for n in selection.ABOUT if n != "blocks"),
+                           ("blocks", BLOCKS_TYPE)]).empty_table()  # fmt: skip
+        return _with_large_texts(empty), np.zeros(0, int), np.zeros(0, np.float32)
+    table = _with_large_texts(pa.Table.from_batches(batches))
     cut, weight = np.zeros(len(table), int), np.ones(len(table), np.float32)
-    rule = unit.settings.dedup.paragraph_rule
+    rule, least = unit.settings.dedup.paragraph_rule, unit.settings.dedup.paragraph_least
     if unit.settings.dedup.paragraph != "none" and rule != "count":
         name = f"{unit.settings.dedup.paragraph_match}_{unit.settings.dedup.paragraph}"
         annotated = pq.read_table(unit.layout.paragraphs(unit.index), columns=[name])
         counts = annotated[name].combine_chunks()
         if rule == "remove":
-            texts, cut = paragraphs.drop(texts, counts, unit.settings.dedup.paragraph_least)
+            table, cut = paragraphs.drop(table, counts, least)
         else:
-            weight = paragraphs.document_weights(texts, counts, unit.settings.dedup.paragraph_least)
-    return table.drop_columns(["text"]), texts, cut, weight
+            weight = paragraphs.document_weights(table, counts, least)
+    return table, cut, weight
+
+
+def _with_large_texts(table: pa.Table) -> pa.Table:
+    """The table with texts that may exceed 2 GiB together."""
+    at = table.schema.get_field_index("text")
+    return table.set_column(at, "text", table["text"].cast(pa.large_string()))
 
 
 def _finish(unit: Selected) -> None:
     """Write what is left of a file, its ledger rows and its receipt."""
     folder, layout = unit.folder, unit.layout
     before = unit.read()
-    documents, texts, cut, weight = _after_paragraphs(unit)
-    letters = np.zeros(len(texts), int)
-    if unit.settings.dedup.substring and len(texts):
-        shorter = drop_spans(texts, pq.read_table(layout.passages(unit.index)))
-        letters = pc.subtract(pc.utf8_length(texts), pc.utf8_length(shorter)).to_numpy()
-        texts = shorter
+    documents, cut, weight = _after_paragraphs(unit)
+    letters = np.zeros(len(documents), int)
+    if unit.settings.dedup.substring and len(documents):
+        shorter = drop_spans(documents, pq.read_table(layout.passages(unit.index)))
+        lengths = [pc.utf8_length(plain_of(table)).to_numpy() for table in (documents, shorter)]
+        letters, documents = (lengths[0] - lengths[1]).astype(int), shorter
     # The rows that are handed on: what changed carries its text, what is empty goes.
     altered = (cut > 0) | (letters > 0)
-    empty = altered & (pc.binary_length(normalise(texts)).to_numpy() == 0)
-    kept = pa.array(np.flatnonzero(~empty))
-    new = pc.if_else(pa.array(altered), texts, pa.scalar(None, pa.large_string()))
-    table = before.set_column(before.schema.get_field_index("text"), selection.TEXT,
-                              new.cast(pa.string()))  # fmt: skip
-    sizes = pc.if_else(pa.array(altered), pc.binary_length(texts), before["n_bytes"])
-    at = table.schema.get_field_index("n_bytes")
-    table = table.set_column(at, before.schema.field("n_bytes"), sizes.cast(pa.int32()))
-    at = table.schema.get_field_index("weight")
-    weights = pc.multiply(before["weight"], pa.array(weight))
-    table = table.set_column(at, selection.WEIGHT, weights).take(kept).combine_chunks()
+    empty = altered & (pc.binary_length(normalise(plain_of(documents))).to_numpy() == 0)
+    table = _handed_on(before, documents, altered, weight)
+    table = table.take(pa.array(np.flatnonzero(~empty))).combine_chunks()
     out, ledger = layout.rows("trim", unit.index), layout.ledger("trim", unit.index)
-    rows = _ledger(documents, unit.settings.dedup, cut, letters, empty)
+    rows = _ledger(documents.drop_columns(["text"]), unit.settings.dedup, cut, letters, empty)
     outputs = {out: folder.commit_parquet(out, table.schema, table)[0]}
     outputs[ledger] = folder.commit_parquet(ledger, LEDGER, rows)[0]
     if (annotated := layout.paragraphs(unit.index)).exists():
@@ -147,6 +147,28 @@ def _finish(unit: Selected) -> None:
         "made_from": unit.made_from,
     }
     folder.write_receipt("trim", unit.index, outputs, counts)
+
+
+def _handed_on(
+    before: pa.Table, documents: pa.Table, altered: np.ndarray, weight: np.ndarray
+) -> pa.Table:
+    """The rows with text, blocks and size of the altered documents, and their weights."""
+    mask = pa.array(altered)
+    texts = documents["text"]
+    columns = {
+        selection.TEXT: pc.if_else(mask, texts, pa.scalar(None, texts.type)),
+        before.schema.field("n_bytes"): pc.if_else(
+            mask, pc.binary_length(texts), before["n_bytes"]
+        ),
+        selection.WEIGHT: pc.multiply(before["weight"], pa.array(weight)),
+    }
+    if "blocks" in documents.column_names:
+        none = pa.scalar(None, BLOCKS_TYPE)
+        columns[selection.BLOCKS] = pc.if_else(mask, documents["blocks"], none)
+    for field, column in columns.items():
+        at = before.schema.get_field_index(field.name)
+        before = before.set_column(at, field, column.cast(field.type))
+    return before
 
 
 def _ledger(

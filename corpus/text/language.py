@@ -27,6 +27,11 @@ PART_CHARS = 256
 # Okinawan are, and lid.176 knows neither). A unit is a letter, but a whole word in Latin script,
 # or a page of Japanese about English commands would count as English.
 KANA_DECIDES = 0.20
+# Until 1946 statutes, orders and minutes were written in kanji and katakana, and lists and set
+# phrases among them leave 3 to 20 % kana, which lid.176 takes for Chinese. A lone ノ ニ ヲ ハ ト
+# behind a kanji tells: Chinese has katakana in names, never as particles.
+_PARTICLE = re.compile(r"[㐀-鿿豈-龎々][ノニヲハト](?![ァ-ヺー])")
+PARTICLES_DECIDE, FEW_PARTICLES = 0.03, 2  # their share of the characters, and how many at least
 MIXED_CHARS = 400  # shorter texts are in one language
 HAN_LINE = 30  # letters: so many kanji in a line without kana are Chinese, or must be asked about
 ASKED_CHARS = 60  # the lines of a script are not asked about when they hold fewer characters,
@@ -35,6 +40,7 @@ ASKED_PARTS = 6  # runs of lines in one script, each asked alone
 RUN_CHARS = 300  # a longer run is asked in several parts
 RUN_HEAD = 128  # characters of a run that are asked
 NONE, JAPANESE, SHORT_HAN, HAN, HANGUL, LATIN, OTHER = range(7)  # what a line is written in
+_KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
 _NOISE = re.compile(r"https?://\S+|[\s\d_\-=*#|/\\.,:;()\[\]{}<>\"'~^+]+")
 
 
@@ -202,23 +208,36 @@ def identify(text: str) -> Language:
         kana, units = _units(np.frombuffer(line.encode("utf-8", "replace"), np.uint8))
         if not units:
             return Language("und", 0.0, {})
-        code, score = _decide(line, kana / units)
+        code, score = _decide(line, kana / units, units)
     shares = _shares(text) if len(text) >= MIXED_CHARS else {}
     return Language(code, score, shares or {code: 1.0})
 
 
-def _decide(line: str, kana_share: float) -> tuple[str, float]:
-    """(code, score) of a sample by the model's three best answers and the share of kana."""
+def _decide(line: str, kana_share: float, units: int) -> tuple[str, float]:
+    """(code, score) of a sample by the model's three best answers and its kana.
+
+    kana_share: of the units; units: letters, or Latin words, of the sample.
+    """
     scores = {
         label.removeprefix("__label__"): min(1.0, float(score))
         for score, label in _model().predict(line + "\n", 3, 0.0, "replace")
     }
-    if kana_share >= KANA_DECIDES:
+    if kana_share >= KANA_DECIDES or (kana_share and _katakana_prose(line)):
         return "ja", max(scores.get("ja", 0.0), min(1.0, 0.5 + kana_share))
+    if (
+        not kana_share and units >= HAN_LINE
+    ):  # kanji alone are Chinese, also where Japanese wrote it
+        scores.pop("ja", None)
     if not scores:
         return "und", 0.0
     best = max(scores, key=lambda code: scores[code])
     return best, scores[best]
+
+
+def _katakana_prose(text: str) -> bool:
+    """Is this Japanese of kanji and katakana, by its particles?"""
+    count = len(_PARTICLE.findall(text))
+    return count >= max(FEW_PARTICLES, PARTICLES_DECIDE * len(text))
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -242,7 +261,8 @@ def _shares(text: str) -> dict[str, float]:
         if sums[asked_script] < least:
             continue
         lines = lines or text.split("\n")
-        answers = _asked(lines, np.flatnonzero(script == asked_script).tolist())
+        numbers = np.flatnonzero(script == asked_script).tolist()
+        answers = _asked(lines, numbers, bool(sums[JAPANESE]))
         asked = sum(size for _, size in answers)
         for code, size in answers:
             total[code] = total.get(code, 0.0) + float(sums[asked_script]) * size / asked
@@ -251,9 +271,12 @@ def _shares(text: str) -> dict[str, float]:
     return {code: round(share / whole, 3) for code, share in ranked}
 
 
-def _asked(lines: list[str], numbers: list[int]) -> list[tuple[str, int]]:
+def _asked(lines: list[str], numbers: list[int], japanese: bool) -> list[tuple[str, int]]:
     """(code, characters) of some runs of the chosen lines: neighbours belong together, a line in
-    another script often ends a language. Short runs are left out where there are others."""
+    another script often ends a language. Short runs are left out where there are others.
+
+    japanese: other lines of the text are; where none is, lines without any kana are not.
+    """
     runs: list[str] = []
     last = -2
     for i in numbers:
@@ -269,9 +292,14 @@ def _asked(lines: list[str], numbers: list[int]) -> list[tuple[str, int]]:
         for i in range(1, ASKED_PARTS, 2):
             places[i] -= (places[i] + places[i - 1] + 1) % 2
         runs = [runs[place] for place in places]
+    possible = japanese or any(map(_KANA.search, runs))
     answers = []
     for run in runs:
-        answer = _model().predict(sample(run[:RUN_HEAD]) + "\n", 1, 0.0, "replace")
-        if answer:
-            answers.append((answer[0][1].removeprefix("__label__"), len(run)))
+        head = sample(run[:RUN_HEAD])
+        if _katakana_prose(head):
+            answers.append(("ja", len(run)))
+            continue
+        labels = _model().predict(head + "\n", 1 if possible else 2, 0.0, "replace")
+        codes = [label.removeprefix("__label__") for _, label in labels]
+        answers += [(code, len(run)) for code in codes if possible or code != "ja"][:1]
     return answers or [("und", 1)]

@@ -14,25 +14,32 @@ none of that can be undone. Each step below is idempotent and so is their sequen
                      because they separate names, list items and words written apart
 
 Most texts need few of them: one pass over the bytes finds which.
+
+Some characters that no text has are marks under `marks=True`, and come through every step: a line
+of PART alone parts the pieces of prose of a document (`join_prose`), so that all are normalised at
+once, and STAND_IN takes the place of inline code and formulas, which no step may change.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from corpus.settings import NORMALIZE_STEPS
 from filters.kernels.kernel import kernel
 
+PART, STAND_IN = "\x1e", "\x1f"
+MARKS = re.compile("[\x1c-\x1f]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\uffff\ue000-\uf8ff\ufdd0-\ufdef\ud800-\udfff\U000e0000-\U000e007f"
     "\U000f0000-\U0010ffff]"
 )
+_MARKLESS = re.compile(_CONTROLS.pattern.replace("\x0e-\x1f", "\x0e-\x1b", 1))  # marks stay
 _HALF_KANA = re.compile("[\uff61-\uff9f]+")
 _FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]+")
 _TO_ASCII = {
@@ -70,12 +77,14 @@ def nfc(text: str) -> str:
 
 def halfwidth_kana(text: str) -> str:
     """Runs of half-width kana as full-width ones: with their voicing marks, so by runs."""
-    return _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
+    wide = _HALF_KANA.sub(lambda run: unicodedata.normalize("NFKC", run.group()), text)
+    return text if wide == text else nfc(wide)  # the mark of かﾞ belongs to the kana before it
 
 
 def fullwidth_ascii(text: str) -> str:
     """Full-width letters and digits become ASCII; punctuation stays."""
-    return _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
+    narrow = _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
+    return text if narrow == text else nfc(narrow)  # an accent behind it joins the letter
 
 
 def punctuation(text: str) -> str:
@@ -88,7 +97,7 @@ def punctuation(text: str) -> str:
             continue
         after = re.compile(f"(?<=[{_JAPANESE}]){western}")
         if len(after.findall(text)) > len(re.findall(f"(?<=[{_JAPANESE}]){japanese}", text)):
-            text = re.sub(f"(?<![Ａ-Ｚａ-ｚ０-９A-Za-z0-9]){western}", japanese, text)
+            text = re.sub(f"(?<![Ａ-Ｚａ-ｚ０-９A-Za-z0-9{STAND_IN}]){western}", japanese, text)
     return text
 
 
@@ -106,13 +115,19 @@ def spaces(text: str) -> str:
 
 
 # Blank first, so that the search runs from blank to blank.
-_AFTER_MARK = re.compile(f" (?<=[、。」』] )(?=[{_JAPANESE}「『（【〈《])")
+_AFTER_MARK = re.compile(
+    f" (?:(?<=[、。」』] )(?=[{_JAPANESE}「『（【〈《])"
+    f"|(?<=[、。」』）】] )(?=[A-Za-z0-9{STAND_IN}]))"
+)
 _KANJI = "[々\u3400-\u4dbf\u4e00-\u9fff](?<![一二三四五六七八九十月火水木金土])"
 _SPACED_KANJI = re.compile(f" (?<=(?<![^ \u3000\n]){_KANJI} )(?={_KANJI}(?:[ \u3000\n]|$))")
 
 
 def japanese_spaces(text: str) -> str:
-    """Blanks of layout inside Japanese: 、 日本 becomes 、日本, and 日 本 語 becomes 日本語."""
+    """Blanks of layout inside Japanese: 、 日本 becomes 、日本, and 日 本 語 becomes 日本語.
+
+    Behind 、。」』）】 one before a Latin letter, a digit or inline code is layout too: 。 Apache.
+    """
     if " " not in text:
         return text
     return _SPACED_KANJI.sub("", _AFTER_MARK.sub("", text))
@@ -137,8 +152,11 @@ _WHEN = {
 
 
 @kernel
-def _needed(data: np.ndarray) -> int:
-    """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those."""
+def _needed(data: np.ndarray, marks: bool) -> int:
+    """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those.
+
+    marks: U+001C to U+001F are no controls.
+    """
     needs = 0
     blank = True  # the last character was one, or a line begins
     i = 0
@@ -152,7 +170,7 @@ def _needed(data: np.ndarray) -> int:
                 blank = True
             else:
                 blank = False
-                if lead < 0x20:
+                if lead < 0x20 and not (marks and lead >= 0x1C):
                     ends = lead == 0x0B or lead == 0x0C or lead == 0x0D
                     needs |= _HAS_BLANK if lead == 0x09 else _HAS_NEWLINE if ends else _HAS_CONTROL
                 elif lead == 0x7F:
@@ -205,10 +223,28 @@ def _needed(data: np.ndarray) -> int:
     return needs | (_HAS_BLANK if blank and n else 0)
 
 
-def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS)) -> str:
-    """Apply the named steps in the order of STEPS."""
-    needs = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8))
+def normalize(text: str, steps: tuple[str, ...] = tuple(STEPS), marks: bool = False) -> str:
+    """Apply the named steps in the order of STEPS.
+
+    marks: U+001C to U+001F come through where they stand; else `controls` removes them.
+    """
+    needs = _needed(np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8), marks)
     for name, step in STEPS.items():
         if name in steps and (name not in _WHEN or needs & _WHEN[name]):
-            text = step(text)
+            text = _MARKLESS.sub("", text) if marks and step is controls else step(text)
     return text
+
+
+def has_marks(text: str) -> bool:
+    """Whether U+001C to U+001F stand in a text; faster than MARKS for the many without."""
+    return "\x1c" in text or "\x1d" in text or "\x1e" in text or "\x1f" in text
+
+
+def join_prose(pieces: Sequence[str]) -> str:
+    """Pieces of prose as one text for `normalize(…, marks=True)`; they hold no PART."""
+    return f"\n{PART}\n".join(pieces)
+
+
+def split_prose(text: str) -> list[str]:
+    """The pieces of `join_prose`, as many as they were; "" for one that was emptied."""
+    return [piece.removeprefix("\n").removesuffix("\n") for piece in f"\n{text}\n".split(PART)]

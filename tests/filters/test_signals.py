@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.compression import LZ4_INPUT, measure_lz4
-from filters.signals import GROUPS, QUALITY_TYPE, SLICE_BYTES, measure
+from filters.signals import DISTORTED, GROUP_OF, GROUPS, PROSE, QUALITY_TYPE, SLICE_BYTES, measure
 
 # Few characters that the kernels treat apart make every branch likely.
 TRICKY = st.text(
@@ -101,10 +101,35 @@ def test_bytes_that_are_no_utf8_measure_as_replacement_characters() -> None:
 
 def test_groups_that_are_not_asked_for_are_null() -> None:
     row = measure(pa.array(["あ"]), frozenset({"scripts"})).to_pylist()[0]
-    names = {s.name for s in GROUPS["scripts"].signals}
+    names = {name for name, group in GROUP_OF.items() if group == "scripts"}
     assert {name for name, value in row.items() if value is not None} == names
     with pytest.raises(ValueError, match="unknown signal group 'script'"):
         measure(pa.array(["あ"]), frozenset({"script"}))
+
+
+def test_signals_of_prose_see_no_structure_and_are_those_of_the_text_where_all_is_prose() -> None:
+    """Closing braces are no repeated paragraphs of the prose around them."""
+    words = "この関数は二つの値を比べます。\n大きい方を返します。"
+    text = f"{words}\n" + "    }\n" * 20 + "  return 1;"
+    texts = pa.array([text, words, "}\n}", words])
+    prose = pa.array([words, words, "", words])
+    rows = measure(texts, prose=prose).to_pylist()
+    alone = measure(prose).to_pylist()
+    assert rows[0]["dup_paragraph_share"] > 0.8 and rows[0]["prose_dup_paragraph_share"] == 0
+    for row, own in zip(rows, alone, strict=True):
+        for name in DISTORTED:
+            assert row[PROSE + name] == own[name] == own[PROSE + name], name
+    assert {name: rows[1][name] for name in DISTORTED} == {
+        name: rows[1][PROSE + name] for name in DISTORTED
+    }
+
+
+def test_the_signals_of_prose_are_of_the_four_groups_that_structure_distorts() -> None:
+    assert {GROUP_OF[name] for name in DISTORTED} == {"scripts", "sentences", "lines", "ngrams"}
+    assert len(set(DISTORTED)) == len(DISTORTED)
+    for name in DISTORTED:
+        field, plain = QUALITY_TYPE.field(PROSE + name), QUALITY_TYPE.field(name)
+        assert field.type == plain.type and b"prose alone" in field.metadata[b"description"]
 
 
 def test_no_documents_give_an_empty_struct_of_the_schema() -> None:

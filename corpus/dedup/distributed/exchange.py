@@ -290,7 +290,7 @@ def _verdicts(
 
 
 def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
-    """Signature and text of documents (int64[m], ascending): SHIPPED."""
+    """Signature and plain text of documents (int64[m], ascending): SHIPPED."""
     signature_type = pa.binary(4 * exchange.settings.num_perm)
     fields = {"document": pa.int64(), "signature": signature_type, "text": pa.large_string()}
     parts = [pa.schema(fields.items()).empty_table()]
@@ -299,6 +299,6 @@ def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
         signed = take_rows(path, rows, ["signature"])
         name = pq.read_schema(path).metadata.get(DOCUMENTS, b"")
         texts = open_texts(path.parent / name.decode("utf-8", "surrogateescape"), rows)
-        columns = [pa.array(inside), signed["signature"], texts.cast(pa.large_string())]
+        columns = [pa.array(inside), signed["signature"], texts]
         parts.append(pa.table(columns, names=list(fields)))
     return pa.concat_tables(parts)

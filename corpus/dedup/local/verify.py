@@ -19,6 +19,7 @@ from corpus.dedup.local.load import Signatures, by_file, take_rows
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
 from corpus.settings import DedupSettings
+from corpus.text import views
 
 STANDARD_ERRORS = 3.0
 BYTES_PER_POINT = 12  # a text of m code points and its shingle set while both are in memory
@@ -76,20 +77,24 @@ def _blocks(data: Signatures, left: np.ndarray, right: np.ndarray, memory: int) 
 
 
 def read_texts(data: Signatures, documents: np.ndarray) -> pa.Array:
-    """Texts (large_string[m]) of documents (int64[m], ascending); whole row groups are read."""
-    parts: list[pa.Array] = []
-    for file, _, rows in by_file(data.starts, documents):
-        texts = open_texts(data.paths[file].parent / data.documents[file], rows)
-        parts += texts.cast(pa.large_string()).chunks
+    """Plain texts (large_string[m]) of documents (int64[m], ascending)."""
+    parts = [
+        open_texts(data.paths[file].parent / data.documents[file], rows)
+        for file, _, rows in by_file(data.starts, documents)
+    ]
     return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
 
 
-def open_texts(documents: Path, rows: np.ndarray) -> pa.ChunkedArray:
-    """Texts of rows (int64[m], ascending) of a documents file; RunError if it is gone."""
+def open_texts(documents: Path, rows: np.ndarray) -> pa.Array:
+    """Plain views (large_string[m]) of rows (int64[m], ascending) of a documents file.
+
+    Whole row groups are read. RunError if the file is gone.
+    """
     try:
-        return take_rows(documents, rows, ["text"])["text"]
+        table = take_rows(documents, rows, list(views.COLUMNS))
     except OSError as error:
         raise RunError(
             f"cannot read {documents} to verify near-duplicates: put it back, or set "
             "dedup.verify = estimate"
         ) from error
+    return views.plain_of(table).cast(pa.large_string())

@@ -26,6 +26,7 @@ from corpus.dedup.passages.evalsets import read_items
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
 from corpus.folder.commit import CommitParquet, commit_parquet
 from corpus.folder.schema import LEDGER
+from corpus.text import views
 from filters.kernels.kernel import kernel
 
 NGRAM = 8
@@ -140,12 +141,12 @@ def _count(
 def count(documents: Documents, items: Items) -> tuple[int, np.ndarray]:
     """(number of documents, df int64[grams]): how many documents of a file hold each n-gram.
 
-    documents: the file, or batches with the column text.
+    documents: the file, or batches with views.COLUMNS.
     """
     df = np.zeros(len(items.first) - 1, np.int64)
     total = 0
-    for batch in batches_of(documents, ["text"]):
-        points, starts = code_points(batch["text"])
+    for batch in batches_of(documents, list(views.COLUMNS)):
+        points, starts = code_points(views.plain_of(batch))
         _count(points, starts, tables(), items.ngram, items.keys, items.slots, df)
         total += batch.num_rows
     return total, df
@@ -264,17 +265,17 @@ def mark(
     column `row`. Returns {documents, contaminated}.
     """
     totals = {"documents": 0, "contaminated": 0}
-    columns = ["id", "url", "source_file", "source_offset", "text"]
+    about = ["id", "url", "source_file", "source_offset"]
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in batches_of(documents, columns):
-            hits_of_rows = contaminated(batch["text"], items, weights, threshold)
+        for batch in batches_of(documents, [*about, *views.COLUMNS]):
+            hits_of_rows = contaminated(views.plain_of(batch), items, weights, threshold)
             totals["documents"] += batch.num_rows
             totals["contaminated"] += len(hits_of_rows)
             if rows_hit is not None:
                 rows_hit.extend(batch["row"][row].as_py() for row, _ in hits_of_rows)
             # The other columns become Python values only where something was found, which is rare.
-            names = [n for n in columns if n in batch.schema.names and n != "text"]
+            names = [n for n in about if n in batch.schema.names]
             columns_of_rows = batch.select(names).to_pylist() if hits_of_rows else []
             yield pa.RecordBatch.from_pylist(
                 [

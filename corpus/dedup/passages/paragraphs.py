@@ -1,13 +1,15 @@
 """Paragraphs that recur: within a host (menus, notices, bylines) or over the whole corpus.
 
-A paragraph is a line of a document's text. Two are *exactly* equal when their normalised texts are,
-and *nearly* when they also are with every run of digits masked: 2024年1月5日 (3件) and
-2025年12月24日 (15件). What counts is the number of documents, not of occurrences. Three steps, the
-first and the last a unit per documents file:
+A paragraph is a line of a document's prose: lines of code, tables, formulas and headings are none
+(docs/text.md), and of a text without blocks every line is one. Two are *exactly* equal when their
+normalised texts are, and *nearly* when they also are with every run of digits masked: 2024年1月5日
+(3件) and 2025年12月24日 (15件). What counts is the number of documents, not of occurrences. Three
+steps, the first and the last a unit per documents file:
 
 `count` (a file's paragraphs) → `merge` (all files, out of core) → `annotate` (counts per document).
 
-A rule then decides: `drop` removes paragraphs of frequent counts, `weights` gives each 1 / count.
+A rule then decides: `drop` removes paragraphs of frequent counts, and headings with the last line
+under them; `document_weights` gives each 1 / count.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.dedup.passages.batches import Documents, batches_of
+from corpus.dedup.passages.batches import Documents, batches_of, read_rows, with_texts
 from corpus.dedup.signatures.hashes import murmur128
 from corpus.dedup.signatures.normal import code_points, mask_digits, normalise_points, tables
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit, commit_parquet
+from corpus.text import cut, views
 from filters.buffers import Texts
 from filters.kernels.kernel import kernel
 
@@ -92,15 +95,15 @@ def hash_paragraphs(texts: Texts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def count(documents: Documents, out: Path) -> dict[str, int]:
     """Write the paragraph counts (COUNTS) of one documents file; return {documents, paragraphs}.
 
-    documents: the file, or batches with the columns text and host.
+    documents: the file, or batches with views.COLUMNS and host.
     """
     # Per batch: (hash, host number) of every paragraph, each once a document.
     hosts: dict[str, int] = {"": 0}
     parts: dict[int, list[np.ndarray]] = {EXACT: [], NEAR: []}
     totals = {"documents": 0, "paragraphs": 0}
-    for batch in batches_of(documents, ["text", "host"]):
+    for batch in batches_of(documents, [*views.COLUMNS, "host"]):
         number = np.array([hosts.setdefault(h, len(hosts)) for h in _hosts(batch)], np.uint64)
-        document, exact, near = hash_paragraphs(batch["text"])
+        document, exact, near = hash_paragraphs(cut.prose_lines(batch))
         totals["documents"] += batch.num_rows
         totals["paragraphs"] += len(document)
         for kind, hashes in ((EXACT, exact), (NEAR, near)):
@@ -210,17 +213,17 @@ def annotate(
 ) -> dict[str, int]:
     """Write the counts of every paragraph of a documents file (ANNOTATED: a row per document).
 
-    The lists have an entry per line of the text; `row` is the batches' column of that name, or
-    counts the documents. Returns {documents, paragraphs, frequent}, the last being the lines that
-    another document of the same host shares nearly.
+    The lists have an entry per line (cut.lines_of), 0 for one that is no paragraph; `row` is the
+    batches' column of that name, or counts the documents. Returns {documents, paragraphs,
+    frequent}, the last being the lines that another document of the same host shares nearly.
     """
     known = Frequent(frequent)
     totals = {"documents": 0, "paragraphs": 0, "frequent": 0}
 
     def rows() -> Iterator[pa.RecordBatch]:
-        for batch in batches_of(documents, ["text", "host"]):
+        for batch in batches_of(documents, [*views.COLUMNS, "host"]):
             n = batch.num_rows
-            document, *hashes = hash_paragraphs(batch["text"])
+            document, *hashes = hash_paragraphs(cut.prose_lines(batch))
             hosts = _host_hashes(pa.array(_hosts(batch), pa.string()))[document]
             # A list a document, as Arrow wants it: offsets into the paragraphs of the batch.
             ends = np.concatenate([[0], np.cumsum(np.bincount(document, minlength=n))])
@@ -239,33 +242,45 @@ def annotate(
     return totals
 
 
-def drop(texts: Texts, counts: pa.ListArray, least: int) -> tuple[pa.Array, np.ndarray]:
-    """Texts without the lines whose count is `least` or more, and how many went (int32[n]).
+def drop(documents: pa.Table, counts: pa.ListArray, least: int) -> tuple[pa.Table, np.ndarray]:
+    """Documents without the lines whose count is `least` or more, and how many went (int32[n]).
 
-    counts: one of LISTS. A text may become empty.
+    documents: views.COLUMNS and others; counts: one of LISTS. A text may become empty. Headings
+    that go with what stands under them are not counted.
     """
-    kept, dropped = [], np.zeros(len(texts), np.int32)
-    for i, (text, values) in enumerate(zip(texts.to_pylist(), counts.to_pylist(), strict=True)):
-        lines = (text or "").split("\n")
-        left = [line for line, n in zip(lines, values, strict=True) if n < least]
-        dropped[i] = len(lines) - len(left)
-        kept.append("\n".join(left))
-    return pa.array(kept, pa.large_string()), dropped
+    frequent, ends = _frequent(counts, least)
+    dropped = np.diff(np.concatenate([[0], np.cumsum(frequent)])[ends]).astype(np.int32)
+    rows = np.flatnonzero(dropped)
+    shorter = [
+        cut.without_paragraphs(text, own, frequent[ends[row] : ends[row + 1]], signed)
+        for row, text, own, signed in read_rows(documents, rows)
+    ]
+    return with_texts(documents, rows, shorter), dropped
 
 
-def document_weights(texts: Texts, counts: pa.ListArray, least: int) -> np.ndarray:
+def document_weights(documents: pa.Table, counts: pa.ListArray, least: int) -> np.ndarray:
     """Mean of 1 / count of the lines whose count is `least` or more, 1 of the others, by length.
 
-    float32[n]; 1 for a text without characters. counts: one of LISTS.
+    float32[n]; 1 for a text without characters. documents: views.COLUMNS; counts: one of LISTS.
     """
-    out = np.ones(len(texts), np.float32)
-    for i, (text, values) in enumerate(zip(texts.to_pylist(), counts.to_pylist(), strict=True)):
-        lengths = np.array([len(line) for line in (text or "").split("\n")], float)
-        numbers = np.array(values, float)
+    frequent, ends = _frequent(counts, least)
+    values = counts.flatten().to_numpy()
+    each = np.where(frequent, 1.0 / np.maximum(values, 1.0), 1.0)
+    out = np.ones(len(documents), np.float32)
+    rows = np.flatnonzero(np.diff(np.concatenate([[0], np.cumsum(frequent)])[ends]))
+    for row, text, own, _ in read_rows(documents, rows):
+        lines = cut.lines_of(text, own)
+        lengths = (lines[:, cut.LINE_END] - lines[:, cut.LINE_START]).astype(float)
+        lengths[lines[:, cut.LINE_SIGN] == 1] = 0.0
         if lengths.sum():
-            each = np.where(numbers >= least, 1.0 / np.maximum(numbers, 1.0), 1.0)
-            out[i] = (each * lengths).sum() / lengths.sum()
+            out[row] = (each[ends[row] : ends[row + 1]] * lengths).sum() / lengths.sum()
     return out
+
+
+def _frequent(counts: pa.ListArray, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """(bool[lines] of all documents: `least` or more have it, int64[n + 1] offsets)."""
+    ends = np.concatenate([[0], np.cumsum(pc.list_value_length(counts).to_numpy())])
+    return counts.flatten().to_numpy() >= least, ends.astype(np.int64)
 
 
 def _host_hashes(hosts: pa.Array) -> np.ndarray:

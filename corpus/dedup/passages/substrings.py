@@ -6,8 +6,8 @@ fingerprint in common. Equal fingerprints are extended to both sides as far as t
 fingerprint's bucket is walked as in corpus.dedup.local.buckets: each occurrence is compared with
 the bucket's first and the WINDOW before it, so a passage on a million pages costs linear work.
 
-Works on the texts it is given, in memory: about 40 bytes a character. Repetition within one
-document is not looked for; the filters measure that.
+Works on the texts it is given, plain views, in memory: about 40 bytes a character. Repetition
+within one document is not looked for; the filters measure that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.dedup.local.buckets import WINDOW, sort_buckets
+from corpus.dedup.passages.batches import read_rows, with_texts
 from corpus.dedup.signatures.normal import code_points, normalise_points, tables
+from corpus.text import cut
 from filters.buffers import Texts
 from filters.kernels.kernel import kernel
 
@@ -28,7 +30,7 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 SPANS = pa.schema(
     [
         pa.field("document", pa.int64()),
-        pa.field("start", pa.int64()),  # code points of the text, [start, end)
+        pa.field("start", pa.int64()),  # code points of the plain view, [start, end)
         pa.field("end", pa.int64()),
         pa.field("partner", pa.int64()),  # an earlier document that holds most of the passage
     ]
@@ -213,15 +215,17 @@ def repeated_spans(texts: Texts, least: int = LEAST) -> pa.Table:
     return pa.table([merged[:, column].copy() for column in range(4)], SPANS)
 
 
-def drop_spans(texts: Texts, spans: pa.Table) -> pa.Array:
-    """The texts (large_string) without the spans of `repeated_spans`."""
-    cuts: dict[int, list[tuple[int, int]]] = {}
-    for row in spans.to_pylist():
-        cuts.setdefault(row["document"], []).append((row["start"], row["end"]))
-    out = []
-    for document, text in enumerate(texts.to_pylist()):
-        text = text or ""
-        for start, end in reversed(cuts.get(document, [])):
-            text = text[:start] + text[end:]
-        out.append(text)
-    return pa.array(out, pa.large_string())
+def drop_spans(documents: pa.Table, spans: pa.Table) -> pa.Table:
+    """Documents (views.COLUMNS and others) without the spans that `repeated_spans` found in their
+    plain views, as `cut.without_spans` takes them out."""
+    if not spans.num_rows:
+        return documents
+    rows, first = np.unique(spans["document"].to_numpy(), return_index=True)
+    bounds = np.stack([spans["start"].to_numpy(), spans["end"].to_numpy()], axis=1)
+    shorter = [
+        cut.without_spans(text, own, part.tolist(), signed)
+        for part, (_, text, own, signed) in zip(
+            np.split(bounds, first[1:]), read_rows(documents, rows), strict=True
+        )
+    ]
+    return with_texts(documents, rows, shorter)

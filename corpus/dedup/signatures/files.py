@@ -24,6 +24,7 @@ from corpus.dedup.signatures.minhash import sign_texts
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP
 from corpus.settings import DedupSettings
+from corpus.text import views
 from filters.buffers import text_buffers
 
 METADATA = b"inaho.dedup"
@@ -105,8 +106,7 @@ def sign_documents(
         names = set(file.schema_arrow.names)
         if not {"id", "text"} <= names:
             raise RunError(f"{documents} has no columns id and text: it is no documents file")
-        wanted = [name for name in COPIED if name in names] + ["text"]
-        wanted += [name for name in ("rights", "licence") if name in names]
+        wanted = [n for n in (*COPIED, *views.COLUMNS, "rights", "licence") if n in names]
         if settings.quality:
             _require_signal(file.schema_arrow, settings.quality, documents)
             wanted.append(f"quality.{settings.quality}")
@@ -129,7 +129,7 @@ def _sign_batch(
     batch: pa.RecordBatch, row: int, settings: DedupSettings, schema: pa.Schema
 ) -> pa.RecordBatch:
     n = batch.num_rows
-    signatures, exact, lengths = sign_texts(batch["text"], settings, has_near(settings))
+    signatures, exact, lengths = sign_texts(views.plain_of(batch), settings, has_near(settings))
     columns: dict[str, Any] = {"row": np.arange(row, row + n, dtype=np.int32)}
     for name, kind in COPIED.items():
         columns[name] = batch[name].cast(kind) if name in batch.schema.names else pa.nulls(n, kind)

@@ -2,7 +2,9 @@
 
 A block is the text between block-level boundaries or two `<br>`; one `<br>` is a newline inside it.
 White space collapses as in a browser, except that a source newline between two wide characters
-writes nothing (Japanese has no word spaces), and an indent of full-width spaces is dropped.
+writes nothing (Japanese has no word spaces), and an indent of full-width spaces is dropped. In
+preformatted text every blank stays. Bytes that are no UTF-8 mark what the words alone do not say:
+the ends of inline code, and the place of a formula.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ YEAR, MONTH, DAY = map(ord, "年月日")
 # Block columns (int32). Weights in tenths of a CJK character; LINKED is the weight inside links;
 # STOPS counts 。！？!? and a full stop at a word's end; LAST says what the block ends in, 0 where
 # that is no stop and no 」』）; DATES counts 年月日 and colons between digits.
+# LISTING is the outermost preformatted element it stands in, plus 1; EMPTY the empty lines before
+# it there; RULE: an `<hr>` stands before it.
 (
     B_START,
     B_END,
@@ -43,13 +47,17 @@ YEAR, MONTH, DAY = map(ord, "年月日")
     B_BOLD,
     B_DATES,
     B_COPYRIGHT,
+    B_LISTING,
+    B_EMPTY,
+    B_RULE,
     B_WIDTH,
-) = range(21)
+) = range(24)
 
 # Element columns (int32). Blocks [E_FIRST, E_END) lie inside the element. E_FLAGS holds the kinds
 # of its class, id and role; E_OVER those of its ancestors and itself; E_BAD and E_GOOD count the
 # ancestors-or-self named like boilerplate and like content; E_LANDMARK holds the L_ bits of those,
-# E_OWN_LANDMARK its own.
+# E_OWN_LANDMARK its own. E_SOURCE: where its tag's name begins; E_NUMBER: start or value of a list
+# or item, colspan of a cell; E_ROWS: rowspan.
 (
     E_TAG,
     E_PARENT,
@@ -70,8 +78,11 @@ YEAR, MONTH, DAY = map(ord, "年月日")
     E_HEADING,
     E_CHILDREN,
     E_OWN_LANDMARK,
+    E_SOURCE,
+    E_NUMBER,
+    E_ROWS,
     E_WIDTH,
-) = range(20)
+) = range(23)
 
 # Landmarks (bits): nav, aside or footer; header; article or main; itemprop=articleBody; form;
 # aria-hidden; main.
@@ -81,7 +92,12 @@ YEAR, MONTH, DAY = map(ord, "年月日")
 
 # Mark columns (int32) and kinds. A mark is a span of the source, for M_H1 and M_AUTHOR of the text.
 MARK_KIND, MARK_START, MARK_END, MARK_WIDTH = range(4)
-M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR = range(7)
+M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR, M_FORMULA = range(8)
+
+# Bytes of the text that are no UTF-8: inline code begins and ends, a formula with its number.
+CODE_ON, CODE_OFF, FORMULA = 0xF8, 0xF9, 0xFA
+NUMBER_BYTES = 3  # behind FORMULA: six bits each, as 0x80 to 0xBF
+FORMULA_WEIGHT, FORMULA_CHARS = 40, 4  # what a formula counts in its block
 
 # State of the walk and its writer (int64).
 (
@@ -104,10 +120,19 @@ M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR = range(7)
     S_CURRENT,
     S_MARKS,
     S_MEDIA,
+    S_CODE,
+    S_LISTING,
+    S_SOFT,
+    S_EMPTY,
+    S_RULE,
+    S_FORMULAS,
+    S_SOFT_FORMULA,
+    S_SOFT_MARK,
     S_WIDTH,
-) = range(20)
+) = range(28)
 SPACE, NEWLINE = 1, 2
-BASE_MARK, OPEN_ROUND, OPEN_DOUBLE = 1, 2, 3  # pending ruby marks: ｜ （ 《
+# What waits for the next character: ruby's ｜ （ 《, or the begin of inline code.
+BASE_MARK, OPEN_ROUND, OPEN_DOUBLE, OPEN_CODE = 1, 2, 3, 4
 
 
 @kernel
@@ -115,28 +140,24 @@ def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """End the open block, if any, and forget pending white space."""
     if state[S_OPEN]:
         row = blocks[state[S_BLOCKS]]
-        while out[state[S_OUT] - 1] <= ch.SPACE:
+        if state[S_CODE]:  # code that goes on in the next block
+            out[state[S_OUT]] = CODE_OFF
+            state[S_OUT] += 1
+            state[S_CODE] = 0
+            state[S_PENDING] = OPEN_CODE
+        while state[S_OUT] > row[B_START] and out[state[S_OUT] - 1] <= ch.SPACE:
             state[S_OUT] -= 1
         row[B_END] = state[S_OUT]
         row[B_LAST] = state[S_LAST]
-        state[S_BLOCKS] += 1
         state[S_OPEN] = 0
+        if state[S_OUT] > row[B_START]:
+            state[S_BLOCKS] += 1
+            state[S_EMPTY] = 0
+        else:  # an empty line of a listing
+            state[S_EMPTY] += 1
     state[S_SPACE] = 0
     state[S_BREAKS] = 0
     state[S_WIDE] = 0
-
-
-@kernel
-def _put_newline(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
-    """A newline of preformatted text: no trailing blanks, at most one empty line."""
-    o = state[S_OUT]
-    while out[o - 1] == ch.SPACE or out[o - 1] == ch.TAB:
-        o -= 1
-    if out[o - 1] != ch.LINE_FEED or out[o - 2] != ch.LINE_FEED:
-        out[o] = ch.LINE_FEED
-        o += 1
-        blocks[state[S_BLOCKS], B_BREAKS] += 1
-    state[S_OUT] = o
 
 
 @kernel
@@ -151,19 +172,29 @@ def put_wide(out: np.ndarray, state: np.ndarray, code: int) -> None:
 
 
 @kernel
-def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
-    """Open a block if none is, and write the pending break, space or ruby mark."""
+def open_block(state: np.ndarray, blocks: np.ndarray) -> None:
+    """Begin a block where none is open."""
+    row = blocks[state[S_BLOCKS]]
+    row[:] = 0
+    row[B_START] = state[S_OUT]
+    row[B_ELEMENT] = state[S_ELEMENT]
+    row[B_PRE] = state[S_PRE]
+    row[B_INLINE] = state[S_INLINE]
+    row[B_LINKS] = 1 if state[S_LINK] else 0
+    row[B_LISTING] = state[S_LISTING]
+    row[B_EMPTY] = state[S_EMPTY]
+    row[B_RULE] = state[S_RULE]
+    state[S_RULE] = 0
+    state[S_OPEN] = 1
+
+
+@kernel
+def before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
+    """Open a block if none is, and write the pending break, space or mark."""
     if state[S_OPEN] and state[S_BREAKS] >= 2:
         close_block(out, state, blocks)
     if not state[S_OPEN]:
-        row = blocks[state[S_BLOCKS]]
-        row[:] = 0
-        row[B_START] = state[S_OUT]
-        row[B_ELEMENT] = state[S_ELEMENT]
-        row[B_PRE] = state[S_PRE]
-        row[B_INLINE] = state[S_INLINE]
-        row[B_LINKS] = 1 if state[S_LINK] else 0
-        state[S_OPEN] = 1
+        open_block(state, blocks)
     elif state[S_BREAKS] == 1:
         out[state[S_OUT]] = ch.LINE_FEED
         state[S_OUT] += 1
@@ -176,12 +207,26 @@ def _before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np
     if state[S_PENDING]:
         pending = state[S_PENDING]
         state[S_PENDING] = 0
-        if pending == BASE_MARK:
+        if pending == OPEN_CODE:
+            out[state[S_OUT]] = CODE_ON
+            state[S_OUT] += 1
+            state[S_CODE] = 1
+        elif pending == BASE_MARK:
             put_wide(out, state, ch.WIDE_BAR)
         else:
             put_wide(
                 out, state, ch.WIDE_OPEN_ROUND if pending == OPEN_ROUND else ch.OPEN_DOUBLE_ANGLE
             )
+
+
+@kernel
+def _put_blank(c: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
+    """A blank or line feed of preformatted text, which stays as it is."""
+    if not state[S_OPEN]:
+        open_block(state, blocks)
+    out[state[S_OUT]] = c
+    state[S_OUT] += 1
+    blocks[state[S_BLOCKS], B_BREAKS] += c == ch.LINE_FEED
 
 
 @inlined
@@ -257,12 +302,10 @@ def put_text(
         if c <= ch.SPACE:
             i += 1
             if pre and (c == ch.LINE_FEED or c == ch.SPACE or c == ch.TAB):
-                if c == ch.LINE_FEED:
-                    if state[S_OPEN]:
-                        _put_newline(out, state, blocks)
-                elif state[S_OPEN]:
-                    out[state[S_OUT]] = c
-                    state[S_OUT] += 1
+                _put_blank(c, out, state, blocks)
+            elif state[S_CODE] and c == ch.SPACE and state[S_BREAKS] == 0:
+                out[state[S_OUT]] = c
+                state[S_OUT] += 1
             elif c == ch.LINE_FEED or c == ch.RETURN:
                 state[S_SPACE] = NEWLINE if state[S_SPACE] != SPACE else SPACE
             elif c == ch.SPACE or c == ch.TAB or c == ch.FORM_FEED:
@@ -286,6 +329,14 @@ def put_text(
                 code = np.int64(ch.GREATER)
             elif src[i + 1] == ch.LOWER_Q:  # &quot;
                 code = np.int64(ch.QUOTE)
+            elif pre:
+                i = j + 1
+                _put_blank(ch.SPACE, out, state, blocks)
+                if not state[S_SOFT]:
+                    out[state[S_OUT] - 1] = 0xC2
+                    out[state[S_OUT]] = 0xA0
+                    state[S_OUT] += 1
+                continue
             else:  # &nbsp;
                 i = j + 1
                 if state[S_SPACE] == 0 or state[S_SPACE] == NEWLINE:
@@ -299,7 +350,7 @@ def put_text(
         elif size == 2:
             code = (np.int64(c & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
             i += 2
-            if code == ch.NO_BREAK_SPACE:
+            if code == ch.NO_BREAK_SPACE and not pre:
                 state[S_SPACE] = SPACE
                 continue
             if code < ch.NO_BREAK_SPACE:  # C1 control characters
@@ -311,8 +362,10 @@ def put_text(
                 | np.int64(src[i + 2] & 0x3F)
             )
             i += 3
-            if code == ch.WIDE_SPACE and (
-                not state[S_OPEN] or state[S_BREAKS] or (pre == 0 and state[S_SPACE] != 0)
+            if (
+                pre == 0
+                and code == ch.WIDE_SPACE
+                and (not state[S_OPEN] or state[S_BREAKS] or state[S_SPACE] != 0)
             ):
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE
@@ -325,7 +378,7 @@ def put_text(
         # It ends the wait of white space, and opens a block if none is open.
         wide = code >= ch.FIRST_CJK
         if state[S_SPACE] or state[S_BREAKS] or not state[S_OPEN] or state[S_PENDING]:
-            _before_character(wide, out, state, blocks)
+            before_character(wide, out, state, blocks)
         # It is counted in its block, and written.
         row = blocks[state[S_BLOCKS]]
         following = np.int64(src[i]) if i < len(src) else np.int64(ch.SPACE)

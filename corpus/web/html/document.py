@@ -13,12 +13,16 @@ import numpy as np
 from selectolax.lexbor import LexborHTMLParser
 
 from corpus.web.html import blocks as b
+from corpus.web.html.classes import CLASSES
 from corpus.web.html.guard import harmless
-from corpus.web.html.tags import TABLES
+from corpus.web.html.tags import build_tables
 from corpus.web.html.walk import DROP, INLINE, KEEP, walk
 
+TABLES = build_tables(CLASSES)
 RUBY = {"drop": DROP, "inline": INLINE, "keep": KEEP}
 _ATTRIBUTE = re.compile(r'([^\s="/>]+)="([^"]*)"')
+_MARKS = re.compile(rb"[\xf8\xf9]|\xfa[\x80-\xbf]{3}")  # of code and formulas
+_CODE_MARKS = bytes((b.CODE_ON, b.CODE_OFF))
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&nbsp;", " "), ("&amp;", "&"))
 
 
@@ -51,6 +55,7 @@ class Document:
     def _walk(self, ruby: str, frames: bool) -> None:
         page = np.frombuffer(self.source, dtype=np.uint8)
         self.text, self.blocks, self.elements, self.marks = walk(page, TABLES, RUBY[ruby], frames)
+        self.__dict__.pop("visible", None)
 
     def with_ruby(self, ruby: str) -> Document:
         """The same page read under a ruby policy: "drop", "inline" or "keep"."""
@@ -59,12 +64,29 @@ class Document:
             self._walk(ruby, frames=False)
         return self
 
+    def _words(self, start: int, end: int) -> str:
+        """Text between two places, without the marks of code and formulas."""
+        raw = self.text[start:end].tobytes()
+        # formulas have a number behind their mark; code has none, which is quicker
+        raw = _MARKS.sub(b"", raw) if self.has_formulas else raw.translate(None, _CODE_MARKS)
+        return raw.decode("utf-8", "replace")
+
+    @cached_property
+    def visible(self) -> str:
+        """All that a reader sees of the page."""
+        return self._words(0, len(self.text))
+
     def block_texts(self) -> list[str]:
         """Text of every block."""
-        raw = self.text.tobytes()
-        return [
-            raw[row[b.B_START] : row[b.B_END]].decode("utf-8", "replace") for row in self.blocks
-        ]
+        return [self._words(row[b.B_START], row[b.B_END]) for row in self.blocks]
+
+    @cached_property
+    def has_formulas(self) -> bool:
+        return bool((self.marks[:, b.MARK_KIND] == b.M_FORMULA).any())
+
+    def formulas(self) -> list[str]:
+        """Source of every formula, in the order of their numbers in the text."""
+        return self._spans(b.M_FORMULA)
 
     def _spans(self, kind: int) -> list[str]:
         """Source spans of the marks of one kind."""
@@ -125,7 +147,7 @@ class Document:
     def marked_text(self, kind: int) -> list[str]:
         """Texts of the marks M_H1 or M_AUTHOR."""
         return [
-            " ".join(self.text[start:end].tobytes().decode("utf-8", "replace").split())
+            " ".join(self._words(start, end).split())
             for mark, start, end in self.marks.tolist()
             if mark == kind
         ]

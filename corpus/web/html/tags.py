@@ -14,15 +14,22 @@ TABLE_SIZE = 2048  # a power of two, at least twice the entries of either table
 HASH_BASE = 16777619
 
 # Element properties (bits).
-BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION = (
-    1 << i for i in range(12)
+BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION, INLINE = (
+    1 << i for i in range(13)
 )
 
 # Element ids the kernels name; every other element gets the next free number.
-_NAMED = "a br rt rp ruby meta link title script time h1 p body hr noframes rtc html head rb img"
+_NAMED = (
+    "a br rt rp ruby meta link title script time h1 p body hr noframes rtc html head rb img "
+    "h2 h3 h4 h5 h6 ul ol menu dir li dl dt dd blockquote table caption figcaption tr td th pre "
+    "code tt samp kbd sup sub math textarea mjx-container"
+)
 NAMED = tuple(_NAMED.split())
 (A, BR, RT, RP, RUBY, META, LINK, TITLE, SCRIPT, TIME) = range(1, 11)
-(H1, P, BODY, HR, NOFRAMES, RTC, HTML, HEAD, RB, IMG) = range(11, len(NAMED) + 1)
+(H1, P, BODY, HR, NOFRAMES, RTC, HTML, HEAD, RB, IMG) = range(11, 21)
+(H2, H3, H4, H5, H6, UL, OL, MENU, DIR, LI, DL, DT, DD, BLOCKQUOTE) = range(21, 35)
+(TABLE_TAG, CAPTION, FIGCAPTION, TR, TD, TH, PRE_TAG, CODE, TT, SAMP, KBD) = range(35, 46)
+(SUP, SUB, MATH, TEXTAREA, MJX_CONTAINER) = range(46, len(NAMED) + 1)
 
 _KINDS: dict[int, str] = {
     BLOCK: "address article aside blockquote body center dd details dialog dir div dl dt fieldset "
@@ -43,6 +50,7 @@ _KINDS: dict[int, str] = {
     ROW: "tr",
     SECTION: "article main section div td body html center blockquote form table tbody tr dl ul "
     "ol span font header aside footer nav",
+    INLINE: "code tt samp kbd sup sub",  # with a sign of their own
 }
 
 # Kinds of class and id words (bits). Japanese sites romanise: pankuzu, honbun, kiji, oshirase.
@@ -137,6 +145,8 @@ class Tables(NamedTuple):
     tag_props: np.ndarray  # int32 by element id
     word_hash: np.ndarray
     word_bits: np.ndarray
+    class_hash: np.ndarray  # names of `classes`, as a whole
+    class_bits: np.ndarray
 
 
 def name_hash(name: str) -> int:
@@ -162,7 +172,8 @@ def open_table(entries: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     return hashes, values
 
 
-def _build_tables() -> Tables:
+def build_tables(classes: tuple[np.ndarray, np.ndarray]) -> Tables:
+    """The tables of the walk; `classes` is that of `corpus.web.html.classes`."""
     names = list(NAMED)
     for words in _KINDS.values():
         names.extend(name for name in words.split() if name not in names)
@@ -177,7 +188,4 @@ def _build_tables() -> Tables:
             word_bits[word] = word_bits.get(word, 0) | bit
     for role, bit in ROLES.items():
         word_bits["role=" + role] = bit
-    return Tables(*open_table(ids), props, *open_table(word_bits))
-
-
-TABLES = _build_tables()
+    return Tables(*open_table(ids), props, *open_table(word_bits), *classes)

@@ -14,13 +14,31 @@ from corpus.web.html import blocks as b
 from corpus.web.html import tags
 from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.blocks import close_block, put_text, put_wide
+from corpus.web.html.classes import (
+    C_ANCHOR,
+    C_CODE,
+    C_DISPLAY,
+    C_FORMULA,
+    C_GUTTER,
+    C_LISTING,
+    breaks_lines,
+    element_end,
+    holds_only,
+    is_bare_text,
+    only_code,
+)
+from corpus.web.html.inline import begin_inline, break_line, end_inline, put_formula
 from corpus.web.html.starttag import (
     X_AUTHOR,
+    X_CLASSES,
     X_FLAGS,
     X_HIDDEN,
     X_HREF,
     X_LANDMARK,
     X_MARK,
+    X_NUMBER,
+    X_ROWS,
+    X_TEX,
     X_WIDTH,
     raw_end,
     read_attributes,
@@ -34,7 +52,7 @@ MAX_STRAY = 64  # open elements an end tag is compared with; lexbor's own output
 DROP, INLINE, KEEP = 0, 1, 2  # ruby policies
 
 # Columns of the stack of open elements (int64).
-K_NAME, K_ELEMENT, K_PROPS, K_TAG, K_LINK, K_MARK, K_WIDTH = range(7)
+K_NAME, K_ELEMENT, K_PROPS, K_TAG, K_LINK, K_MARK, K_OUT, K_LINKS, K_WIDTH = range(9)
 # The tag functions are inlined: handing a dozen arrays to each tag cost 0.2 ms a page.
 _ZERO = np.uint32(0)
 _B = np.uint32(tags.name_hash("b"))
@@ -56,7 +74,7 @@ def _put_mark(marks: np.ndarray, state: np.ndarray, kind: int, start: int, end: 
 
 @kernel
 def _new_element(
-    elements: np.ndarray, tag: int, props: int, said: np.ndarray, state: np.ndarray
+    elements: np.ndarray, tag: int, props: int, start: int, said: np.ndarray, state: np.ndarray
 ) -> int:
     """Add an element from its parent's row and its own attributes; returns its row."""
     count, parent = state[b.S_COUNT], state[b.S_CURRENT]
@@ -88,9 +106,20 @@ def _new_element(
     row[b.E_LAST_CHILD] = -1
     row[b.E_CHILDREN] = 0
     row[b.E_MEDIA] = state[b.S_MEDIA]
+    row[b.E_SOURCE] = start
+    row[b.E_NUMBER] = said[X_NUMBER]
+    row[b.E_ROWS] = said[X_ROWS]
     state[b.S_COUNT] = count + 1
     state[b.S_CURRENT] = count
     return count
+
+
+@kernel
+def _empty_line(element: int, state: np.ndarray, elements: np.ndarray) -> None:
+    """A block element of a listing that holds nothing is an empty line."""
+    row = elements[element]
+    if row[b.E_FIRST] == state[b.S_BLOCKS] and row[b.E_CHILDREN] == 0:
+        state[b.S_EMPTY] += 1
 
 
 @inlined
@@ -106,9 +135,16 @@ def _close_element(
     """What the end of a visible element means for the text, its row and the marks."""
     props, tag, name = top[K_PROPS], top[K_TAG], top[K_NAME]
     if props & tags.BLOCK:
+        if state[b.S_PRE] and not state[b.S_OPEN]:
+            _empty_line(top[K_ELEMENT], state, elements)
         close_block(out, state, blocks)
     if props & tags.PRE:
         state[b.S_PRE] -= 1
+        if state[b.S_PRE] == 0:
+            state[b.S_LISTING] = state[b.S_SOFT] = state[b.S_EMPTY] = 0
+    if props & tags.INLINE:
+        linked = blocks[state[b.S_BLOCKS], b.B_LINKS] > top[K_LINKS]
+        end_inline(tag, top[K_OUT], linked, out, state, blocks)
     if tag == tags.RT and ruby != DROP:
         if state[b.S_PENDING] == ruby + 1:  # an empty reading
             state[b.S_PENDING] = 0
@@ -161,6 +197,7 @@ def _end_tag(
 
 @inlined
 def _open_element(
+    start: int,
     name: np.uint32,
     tag: int,
     props: int,
@@ -176,8 +213,9 @@ def _open_element(
     """What the start of a visible element means for the text, the tables and the marks."""
     if props & tags.BLOCK:
         close_block(out, state, blocks)
-    if props & tags.PRE:
-        state[b.S_PRE] += 1
+    if props & tags.INLINE:
+        top[K_OUT] = begin_inline(tag, out, state)
+        top[K_LINKS] = blocks[state[b.S_BLOCKS], b.B_LINKS] if state[b.S_OPEN] else 0
     if tag == tags.A and said[X_HREF]:
         state[b.S_LINK] = 1
         if state[b.S_OPEN]:
@@ -191,7 +229,13 @@ def _open_element(
     if tag == tags.H1 or said[X_AUTHOR] or said[X_FLAGS] & tags.AUTHOR:
         kind = b.M_H1 if tag == tags.H1 else b.M_AUTHOR
         top[K_MARK] = _put_mark(marks, state, kind, state[b.S_OUT], state[b.S_OUT])
-    top[K_ELEMENT] = _new_element(elements, tag, props, said, state)
+    top[K_ELEMENT] = _new_element(elements, tag, props, start, said, state)
+    if props & tags.PRE:
+        if state[b.S_PRE] == 0:
+            state[b.S_LISTING] = top[K_ELEMENT] + 1
+            state[b.S_SOFT] = tag != tags.PRE_TAG
+            state[b.S_EMPTY] = 0
+        state[b.S_PRE] += 1
     if props & tags.BLOCK:
         state[b.S_ELEMENT] = top[K_ELEMENT]
         state[b.S_INLINE] = 0
@@ -247,34 +291,80 @@ def _start_tag(
     # Elements without an end tag, and those whose content is no markup, are done with at once.
     if props & tags.VOID:
         if visible and tag == tags.BR:
-            state[b.S_BREAKS] += 1
+            break_line(out, state, blocks)
         elif visible and tag == tags.HR:
             close_block(out, state, blocks)
+            state[b.S_RULE] = 1
         elif visible and tag == tags.IMG:
             state[b.S_MEDIA] += 1
+            if said[X_TEX]:
+                row = _put_mark(marks, state, b.M_FORMULA, name_end, i)
+                put_formula(row, said[X_CLASSES] & C_DISPLAY, False, out, state, blocks)
         return i
     if props & tags.RAW and not (frames and tag == tags.NOFRAMES):
         end = raw_end(src, i, start, name_end)
         if tag == tags.SCRIPT and said[X_MARK]:
             _put_mark(marks, state, b.M_JSONLD, i, end)
+        elif tag == tags.SCRIPT and said[X_TEX] and visible:
+            # what MathJax wrote before it is the same formula
+            if state[b.S_SOFT_FORMULA] == state[b.S_OUT] and state[b.S_SPACE] == 0:
+                row = state[b.S_SOFT_MARK]
+                marks[row, b.MARK_START], marks[row, b.MARK_END] = i, end
+                state[b.S_SOFT_FORMULA] = 0
+            else:
+                row = _put_mark(marks, state, b.M_FORMULA, i, end)
+                put_formula(row, said[X_CLASSES] & C_DISPLAY, False, out, state, blocks)
         if props & tags.PRE and visible and said[X_HIDDEN] == 0:
             close_block(out, state, blocks)
             state[b.S_PRE] += 1
+            state[b.S_ELEMENT] = _new_element(elements, tag, props, start, said, state)
+            state[b.S_LISTING] = state[b.S_ELEMENT] + 1
             put_text(src, i, end, out, state, blocks)
             close_block(out, state, blocks)
             state[b.S_PRE] -= 1
+            if state[b.S_PRE] == 0:
+                state[b.S_LISTING] = 0
+            elements[state[b.S_ELEMENT], b.E_END] = state[b.S_BLOCKS]
+            elements[state[b.S_ELEMENT], b.E_MEDIA] = 0
+            state[b.S_CURRENT] = elements[state[b.S_ELEMENT], b.E_PARENT]
+            state[b.S_ELEMENT] = state[b.S_CURRENT]
         return tag_end(src, end)
+    # So are formulas, line numbers and links of a heading to itself.
+    classes = said[X_CLASSES]
+    if classes & C_FORMULA and visible and not (tag == tags.MATH and is_bare_text(src, i)):
+        end, after = element_end(src, i, start, name_end)
+        row = _put_mark(marks, state, b.M_FORMULA, start - 1, after)
+        soft = tag != tags.MATH
+        put_formula(row, classes & C_DISPLAY, soft, out, state, blocks)
+        return after
+    if classes & (C_GUTTER | C_ANCHOR) and visible:
+        end, after = element_end(src, i, start, name_end)
+        if holds_only(src, i, end, classes & C_GUTTER != 0):
+            return after
     # Every other element stays open on the stack until its end tag.
     top = stack[state[b.S_DEPTH]]
     state[b.S_DEPTH] += 1
     top[K_NAME], top[K_PROPS], top[K_TAG] = name, props, tag
     top[K_LINK], top[K_ELEMENT], top[K_MARK] = state[b.S_LINK], -1, -1
+    if tag == tags.MATH:
+        props = top[K_PROPS] = 0
+    elif visible and classes & (C_LISTING | C_CODE) and state[b.S_PRE] == 0:
+        listing = classes & C_LISTING and (props & tags.BLOCK or tag == tags.TEXTAREA)
+        if classes & C_CODE or tag == tags.CODE:
+            end, after = element_end(src, i, start, name_end)
+            inner = only_code(src, i, end)
+            listing = listing or ((tag == tags.CODE or inner) and breaks_lines(src, i, end))
+        if listing:
+            props = (props | tags.PRE | tags.BLOCK) & ~(tags.SKIP | tags.INLINE)
+            top[K_PROPS] = props
     if visible and tag != tags.HEAD:
         drop = tag == tags.RP or (ruby == DROP and (tag == tags.RT or tag == tags.RTC))
         if (props & tags.SKIP or said[X_HIDDEN] or drop) and tag != tags.HTML and tag != tags.BODY:
             state[b.S_SKIPPING] = state[b.S_DEPTH]  # until its own end tag
         else:
-            _open_element(name, tag, props, ruby, said, top, out, state, blocks, elements, marks)
+            _open_element(
+                start, name, tag, props, ruby, said, top, out, state, blocks, elements, marks
+            )
     return i
 
 

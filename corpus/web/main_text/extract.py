@@ -3,7 +3,7 @@
     html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
          ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks,
             none on an index page                                                  (select)
-         ─▶ lines without boilerplate phrases                                      (lines)
+         ─▶ Markdown with typed blocks, without boilerplate phrases                (write)
          ─▶ title, date, author, site                                              (html/metadata)
 
 Everything between lexbor and the finished text is native code. Lines repeated over the pages of a
@@ -16,12 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from corpus.text.blocks import Blocks
 from corpus.web.html.document import RUBY, Document, parse
 from corpus.web.html.metadata import metadata
 from corpus.web.main_text import containers, features, listing
 from corpus.web.main_text.forest import Forest, load_forest
-from corpus.web.main_text.lines import clean_lines
-from corpus.web.main_text.select import METHODS, choose, joined
+from corpus.web.main_text.select import METHODS, choose
+from corpus.web.main_text.write import write
 
 MODEL = Path(__file__).with_name("models") / "extractor.npz"
 
@@ -31,13 +32,15 @@ __all__ = ["Document", "Page", "extract", "parse"]
 class Page(NamedTuple):
     """What is kept of a page. Strings are "" where nothing was found.
 
-    text: paragraphs, list items, table rows (cells separated by tabs) and code lines, each a line;
-    date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks", "largest",
-    "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks: text
-    blocks on the page, kept or not.
+    text: Markdown (docs/text.md), of which `blocks` are the parts; unread_formulas: those that left
+    a mark only; date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks",
+    "largest", "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks:
+    text blocks on the page, kept or not.
     """
 
     text: str
+    blocks: Blocks
+    unread_formulas: int
     title: str
     date: str
     author: str
@@ -55,21 +58,24 @@ def _forests() -> tuple[Forest, Forest, Forest]:
     )
 
 
-def main_text(document: Document) -> tuple[str, str]:
-    """(main text, method) of a parsed page."""
+def main_text(
+    document: Document, steps: tuple[str, ...] = ()
+) -> tuple[tuple[str, Blocks, int], str]:
+    """((Markdown, blocks, unread formulas), method) of a parsed page."""
     keep, method = choose(document.blocks, document.elements, *_forests())
-    written = joined(document.text, document.blocks, document.elements, keep)
-    return clean_lines(written.tobytes().decode("utf-8", "replace")), METHODS[method]
+    return write(document, keep, steps), METHODS[method]
 
 
-def extract(html: str | bytes | Document, url: str = "", ruby: str = "drop") -> Page:
+def extract(
+    html: str | bytes | Document, url: str = "", ruby: str = "drop", steps: tuple[str, ...] = ()
+) -> Page:
     """Main content of a page (text, UTF-8 bytes, or what `parse` returned).
 
     `ruby` is "drop" (readings left out), "inline" (漢字（かんじ）) or "keep" (｜漢字《かんじ》, the
-    notation of Aozora Bunko). Raises ValueError for another policy; never for what a page holds.
+    notation of Aozora Bunko). steps: of `corpus.text.normalize`, for prose. Raises ValueError for another policy; never for what a page holds.
     """
     if ruby not in RUBY:
         raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")
     document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
-    text, method = main_text(document)
-    return Page(text, *metadata(document, url), method, len(document.blocks))
+    written, method = main_text(document, steps)
+    return Page(*written, *metadata(document, url), method, len(document.blocks))

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from corpus.text.blocks import kind
+from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
+
+PARTED = "\n\x1e\n"  # between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
+MAX_CRUMBS = 80
+MAX_CODES = 120
 MAX_COPYRIGHT = 160
 
 _DECORATION = r"[\s　▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:：]*"
@@ -106,6 +114,8 @@ _CONTENTS = re.compile(
 # What a list mark, a heading mark or a number puts before the words of a heading.
 _BEFORE = re.compile(r"[\s#>*+\-・•]*(?:\d{1,2}(?:\.\d{1,2})*[.)．、:：]?\s+)?")
 SWITCHER = 3  # names of languages in a row
+# One of these stands in every switcher; looking for them first spares most pages the patterns.
+SWITCHER_NAMES = ("日本語", "English", "Français", "Deutsch", "中文", "한국", "简体", "繁體")
 CONTENTS = 3  # lines of a table of contents
 MAX_HEADING = 60  # characters
 
@@ -119,9 +129,9 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
-    if n <= 80 and (_CRUMBS.fullmatch(line) or _STEPS.fullmatch(line)):
+    if n <= MAX_CRUMBS and (_CRUMBS.fullmatch(line) or _STEPS.fullmatch(line)):
         return True
-    if n <= 120 and _CODES.fullmatch(line):
+    if n <= MAX_CODES and _CODES.fullmatch(line):
         return True
     return (
         may_be_copyright
@@ -185,14 +195,36 @@ def _contents(lines: list[str]) -> set[int]:
     return out
 
 
-def clean_lines(text: str) -> str:
-    """A text without boilerplate lines, empty ends, ¶ anchors and indents of full-width spaces."""
-    low = text.lower()
+def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
+    """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
+
+    A heading with text under it stays, so do the cells of tables, and what has a hole.
+    """
+    low = prose.lower()
     marked = any(mark in low for mark in _MARKS)
-    lines = [line.rstrip().removesuffix("¶").rstrip().lstrip("　") for line in text.split("\n")]
-    distinct = set(lines)  # a page of a million lines repeats them
-    gone = {line for line in distinct if is_boilerplate(line, marked)}
-    some = _switchers(lines) | _contents(lines)
-    return "\n".join(
-        line for i, line in enumerate(lines) if line not in gone and i not in some
-    ).strip("\n")
+    pieces = prose.split(PARTED)
+    lines = {line for piece in set(pieces) for line in piece.split("\n")}
+    longest = MAX_COPYRIGHT if marked else MAX_CODES
+    gone = {
+        line
+        for line in lines
+        if 0 < len(line) <= longest and is_boilerplate(line.strip("　 ¶"), marked)
+    }
+    with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
+    headings = with_piece[:, P_KIND] == kind.heading
+    free = with_piece[:, P_OP] == O_PROSE
+    some = _switchers(pieces) if any(name in prose for name in SWITCHER_NAMES) else set()
+    if headings.sum() >= CONTENTS:
+        some |= _contents(pieces)
+    if not gone and not some and "¶" not in prose:
+        return prose
+    for k, piece in enumerate(pieces[: len(with_piece)]):
+        if k in some and free[k] and not headings[k]:
+            pieces[k] = ""
+            continue
+        if headings[k]:
+            below = k + 1 < len(headings) and not headings[k + 1]
+            pieces[k] = "" if piece in gone and not below else piece.rstrip(" ¶")
+        elif free[k]:
+            pieces[k] = "\n".join(line for line in piece.split("\n") if line not in gone)
+    return PARTED.join(pieces)

@@ -4,66 +4,149 @@ The rule, over the pages of a host in one work unit:
 
 1. A line is the site's when it stands on at least MIN_PAGES pages and on at least SHARE of the
    host's pages (pages with the same text count once: duplicates are the dedup stage's business).
+   Lines of code and formulas, rows of tables, and lines of brackets alone (`}`) are no one's.
 2. Such a line is removed where it has at least LONG characters, or where it belongs to the run of
-   such lines at the start or at the end of a text (short headings inside a text stay).
-3. A text that would lose more than MAX_LOSS of its characters is left as it is.
+   such lines at the start or at the end of a text (short headings inside a text stay). With the
+   run goes what is no text there: a lone <, > or |, a rule.
+3. A heading goes only with all that stands under it, down to the next one of its level or above.
+4. A text that would lose more than MAX_LOSS of its characters is left as it is.
 
 The result depends only on the pages given, not on their order.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from corpus.text import cut
+from corpus.text.blocks import KIND, LEVEL, Blocks, kind
 
 MIN_PAGES = 5
 SHARE = 0.5
 LONG = 20
 MAX_LOSS = 0.8
+LEVELS = 8  # above those of headings
+NO_TEXT = re.compile(r"[\\<>|｜＜＞«»‹›\s]+")
+BRACKETS = re.compile(r"[\\(){}\[\];,\s]+")
+
+Text = tuple[str, Blocks]
 
 
-def repeated_lines(texts: Sequence[str]) -> frozenset[str]:
-    """Lines of one host's texts that rule 1 calls the site's."""
-    pages = sorted(set(texts))
-    if len(pages) < MIN_PAGES:
-        return frozenset()
-    counts: Counter[str] = Counter()
-    for text in pages:
-        counts.update({line.strip() for line in text.split("\n")})
-    needed = max(MIN_PAGES, SHARE * len(pages))
-    return frozenset(line for line, count in counts.items() if line and count >= needed)
+class Lines(NamedTuple):
+    """The lines of a text: where they stand (`cut.lines_of`) and what they say.
 
-
-def without_lines(text: str, repeated: frozenset[str]) -> str:
-    """A text without its site's lines (rules 2 and 3)."""
-    if not repeated:
-        return text
-    lines = text.split("\n")
-    flags = [line.strip() in repeated for line in lines]
-    if not any(flags):
-        return text
-    first = next((i for i, flag in enumerate(flags) if not flag), len(lines))
-    last = len(lines) - next((i for i, flag in enumerate(reversed(flags)) if not flag), len(lines))
-    kept = [
-        line
-        for i, line in enumerate(lines)
-        if not flags[i] or (first <= i < last and len(line.strip()) < LONG)
-    ]
-    size = sum(map(len, lines))
-    return text if sum(map(len, kept)) < (1 - MAX_LOSS) * size else "\n".join(kept)
-
-
-def site_boilerplate(hosts: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Texts of a work unit without the lines their hosts repeat, in the order given.
-
-    `hosts` and `texts` are of equal length; a page without a host ("") is left alone.
+    None stands for a line that is no one's, "" for a rule.
     """
-    by_host: dict[str, list[str]] = defaultdict(list)
-    for host, text in zip(hosts, texts, strict=True):
-        by_host[host].append(text)
-    repeated = {host: repeated_lines(group) for host, group in by_host.items() if host}
-    nothing: frozenset[str] = frozenset()
-    return [
-        without_lines(text, repeated.get(host, nothing))
-        for host, text in zip(hosts, texts, strict=True)
+
+    where: np.ndarray
+    words: list[str | None]
+
+
+def lines_of(text: str, blocks: Blocks) -> Lines:
+    """The lines of a text as rule 1 sees them."""
+    where = cut.lines_of(text, blocks)
+    spans = where[:, : cut.LINE_BLOCK].tolist()
+    words: list[str | None] = [text[start:end].strip() for start, end in spans]
+    if len(blocks.spans):
+        for i in np.flatnonzero(where[:, cut.LINE_SIGN]).tolist():
+            words[i] = ""
+        solid = np.isin(blocks.spans[where[:, cut.LINE_BLOCK], KIND], cut.SOLID)
+        for i in np.flatnonzero(solid).tolist():
+            words[i] = None
+    return Lines(where, words)
+
+
+def repeated_lines(pages: Sequence[Lines]) -> frozenset[str]:
+    """Lines of one host's different pages that rule 1 calls the site's."""
+    return _often([set(filter(None, page.words)) for page in pages])
+
+
+def _often(pages: Collection[set[str]]) -> frozenset[str]:
+    """What stands on so many of the pages that it is the site's."""
+    counts = Counter(itertools.chain.from_iterable(pages))
+    needed = max(MIN_PAGES, SHARE * len(pages))
+    often = (line for line, count in counts.items() if count >= needed)
+    return frozenset(line for line in often if line and not BRACKETS.fullmatch(line))
+
+
+def without_lines(
+    text: str, blocks: Blocks, lines: Lines, repeated: frozenset[str], signed: bool = True
+) -> Text:
+    """A text without its site's lines (rules 2 to 4). signed: it is Markdown."""
+    where, words = lines
+    flags = [word in repeated for word in words]
+    if not any(flags):
+        return text, blocks
+    first, last = _run(words, flags), len(words) - _run(words[::-1], flags[::-1])
+    gone = [
+        not first <= i < last or (flag and len(cut.bare(word or "")) >= LONG)
+        for i, (word, flag) in enumerate(zip(words, flags, strict=True))
     ]
+    if len(blocks.spans):
+        _keep_headings(gone, where, blocks)
+    sizes, out = where[:, cut.LINE_END] - where[:, cut.LINE_START], np.array(gone)
+    if sizes[~out].sum() < (1 - MAX_LOSS) * sizes.sum():
+        return text, blocks
+    return cut.without_lines(text, blocks, where, out, signed)
+
+
+def _run(words: Sequence[str | None], flags: Sequence[bool]) -> int:
+    """How many lines go from the start on: the site's, and what is no text beside them."""
+    n = 0
+    for word, flag in zip(words, flags, strict=True):
+        if not flag and (word is None or (word and not NO_TEXT.fullmatch(word))):
+            break
+        n += 1
+    return n if any(flags[:n]) else 0
+
+
+def _keep_headings(gone: list[bool], where: np.ndarray, blocks: Blocks) -> None:
+    """Rule 3, in place: from the last line up, so that a heading that stays is text to others."""
+    own = blocks.spans[where[:, cut.LINE_BLOCK]]
+    # [level]: whether text stays below, before the next heading of that level or above
+    has_text = [False] * LEVELS
+    for i in range(len(gone) - 1, -1, -1):
+        level = int(own[i, LEVEL]) if own[i, KIND] == kind.heading else LEVELS
+        if level < LEVELS and has_text[level]:
+            gone[i] = False
+        if not gone[i] and not where[i, cut.LINE_SIGN]:
+            has_text = [True] * LEVELS
+        has_text[level:] = [False] * (LEVELS - level)
+
+
+def site_boilerplate(
+    hosts: Sequence[str], texts: Sequence[str], blocks: Sequence[Blocks], signed: bool = True
+) -> list[Text]:
+    """Texts of a work unit without the lines their hosts repeat, with their blocks, in the order
+    given.
+
+    The three are of equal length; a page without a host ("") is left alone. signed: the texts are
+    Markdown.
+    """
+    out = list(zip(texts, blocks, strict=True))
+    by_host: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for i, host in enumerate(hosts):
+        by_host[host][texts[i]].append(i)
+    for host, places in by_host.items():
+        if not host or len(places) < MIN_PAGES:
+            continue
+        # Most hosts repeat nothing: the lines as they are written tell that, without their blocks.
+        written = {text: set(map(str.strip, text.split("\n"))) for text in places}
+        often = _often(written.values())
+        if not often:
+            continue
+        pages = {text: lines_of(text, blocks[own[0]]) for text, own in places.items()}
+        repeated = repeated_lines(list(pages.values()))
+        for text, lines in pages.items() if repeated else ():
+            if repeated.isdisjoint(written[text]):
+                continue
+            cleaned = without_lines(text, blocks[places[text][0]], lines, repeated, signed)
+            for i in places[text]:
+                out[i] = cleaned
+    return out

@@ -1,4 +1,4 @@
-"""Choose the blocks of a page that are its main text, and write them out.
+"""Choose the blocks of a page that are its main text.
 
 Block probabilities (first forest), then one option, an element with a threshold: the one with the
 highest predicted F1 (second forest) plus EF1_SHARE times the expected F1 of its element. Inside it
@@ -12,19 +12,16 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.web.html import blocks as b
-from corpus.web.html import tags
 from corpus.web.main_text.containers import SHARP_EF1, options, waste
 from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
 from corpus.web.main_text.listing import column as of_page
 from corpus.web.main_text.listing import page_features
-from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
 EF1_SHARE = 0.4
 MAIN_MASS = 0.2
 MAX_BLOCKS = 20_000  # longer pages (tables, dumps) are chosen by rule: features would take 0.5 GB
-CELL_WEIGHT = 600  # cells of up to 60 CJK characters are joined by tabs to a table row
 OUTSIDE = 10.0  # more than any score
 LIKELY = 0.5
 SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with the element
@@ -169,43 +166,3 @@ def choose(
         if raw_scores(page, listing_forest)[0] > LISTING:
             return np.zeros(n, dtype=np.bool_), INDEX
     return keep, method
-
-
-@kernel
-def joined(
-    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray
-) -> np.ndarray:
-    """UTF-8 bytes (uint8) of the kept blocks: lines, and tabs between the short cells of a row.
-
-    text uint8: the page's text, of which B_START and B_END are positions; keep bool [n].
-    """
-    size = 0
-    for i in range(len(blocks)):
-        if keep[i]:
-            size += blocks[i, b.B_END] - blocks[i, b.B_START] + 1
-    out = np.empty(size, dtype=np.uint8)
-    written = 0
-    last = -2
-    for i in range(len(blocks)):
-        if not keep[i]:
-            continue
-        if written:
-            owner, before = blocks[i, b.B_ELEMENT], blocks[last, b.B_ELEMENT]
-            same_row = (
-                last == i - 1
-                and owner >= 0
-                and before >= 0
-                and owner != before
-                and elements[owner, b.E_PROPS] & tags.CELL
-                and elements[before, b.E_PROPS] & tags.CELL
-                and elements[owner, b.E_PARENT] == elements[before, b.E_PARENT]
-                and blocks[i, b.B_WEIGHT] <= CELL_WEIGHT
-                and blocks[last, b.B_WEIGHT] <= CELL_WEIGHT
-            )
-            out[written] = ch.TAB if same_row else ch.LINE_FEED
-            written += 1
-        start, end = blocks[i, b.B_START], blocks[i, b.B_END]
-        out[written : written + end - start] = text[start:end]
-        written += end - start
-        last = i
-    return out[:written]

@@ -90,8 +90,8 @@ def test_frequent_lines_are_dropped(tmp_path: Path) -> None:
     rows = annotated(tmp_path, DOCUMENTS)
     texts = pa.array([text for _, text in DOCUMENTS])
     counts = pa.array([row["near_host"] for row in rows], pa.list_(pa.int32()))
-    kept, dropped = paragraphs.drop(texts, counts, 3)
-    assert kept[0].as_py() == "ホーム｜会社概要\n本文その一です。"
+    table, dropped = paragraphs.drop(pa.table({"text": texts}), counts, 3)
+    assert table["text"][0].as_py() == "ホーム｜会社概要\n本文その一です。"
     assert dropped.tolist() == [1, 1, 1, 0, 0, 0]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -23,6 +24,7 @@ from corpus.stages import books, harvest
 from corpus.stages.clean import CleanSettings, clean
 from corpus.stages.document import document
 from corpus.stages.table import STAGES
+from corpus.text.blocks import KINDS, NONE, Blocks
 from filters.personal import PLACEHOLDERS, find
 
 BODY = "稲の穂が実るころ、村の人々は朝早くから田に出て働いていました。" * 6
@@ -109,6 +111,7 @@ def test_everything_off_leaves_texts_as_they_are(tmp_path: Path) -> None:
 def test_titles_are_masked_and_counted_too() -> None:
     row = {"id": "x", "url": "", "source_file": "f", "source_offset": 0, "text": BODY}
     row |= {"title": "予約 03-3581-0123", "n_chars": len(BODY), "n_bytes": 0}
+    row |= {"blocks": NONE, "format": "markdown"}
     ledger = Ledger("harvest")
     ((kept,), _, altered) = clean([row], CleanSettings(), ledger)
     assert kept["title"] == f"予約 {PLACEHOLDERS['phone']}" and kept["personal"]["phone"] == 1
@@ -209,3 +212,58 @@ def test_lines_that_a_site_repeats_have_a_ledger_row_each(tmp_path: Path) -> Non
     assert counts["altered"] == {"site_boilerplate": 6}
     assert {row["rule"] for row in ledger} == {"site_boilerplate"} and len(ledger) == 6
     books.check(Layout(tmp_path / "out"), STAGES[0])
+
+
+def marked_up(*parts: tuple[str, str]) -> dict[str, Any]:
+    """A row of harvest whose text has blocks: (kind, Markdown)."""
+    text = "\n\n".join(body for _, body in parts)
+    spans, at = [], 0
+    for kind, body in parts:
+        spans.append([at, at + len(body), KINDS.index(kind), int(kind == "heading"), 0])
+        at += len(body) + 2
+    row = {"id": "x", "url": "", "source_file": "f", "source_offset": 0, "title": ""}
+    return row | {"text": text, "blocks": Blocks(np.array(spans, np.int32)), "format": "markdown"}
+
+
+def parts_of(row: dict[str, Any]) -> list[str]:
+    return [row["text"][a:z] for a, z in row["blocks"].spans[:, :2].tolist()]
+
+
+def test_footers_of_markdown_go_line_by_line_and_the_ledger_speaks_of_the_plain_view() -> None:
+    row = marked_up(
+        ("item", "- ホーム メニュー\n  ログイン"),
+        ("heading", "# 稲の穂"),
+        ("paragraph", BODY),
+        ("rule", "---"),
+        ("item", "- 会社概要\n  お問い合わせ"),
+        ("paragraph", "© 2024 稲穂社 All Rights Reserved."),
+    )
+    ledger = Ledger("harvest")
+    ((kept,), _, altered) = clean([row], CleanSettings(), ledger)
+    assert parts_of(kept) == ["# 稲の穂", BODY] and kept["text"] == f"# 稲の穂\n\n{BODY}"
+    assert kept["n_chars"] == len(kept["text"]) and altered == {"footer": 1}
+    head, body = "ホーム メニュー\nログイン\n", f"稲の穂\n{BODY}"
+    end = "\n会社概要\nお問い合わせ\n© 2024 稲穂社 All Rights Reserved."
+    (said,) = ledger._rows
+    begin = len(head + body)
+    assert f"head, characters 0:{len(head)}," in said["detail"]
+    assert f"end, characters {begin}:{begin + len(end)}," in said["detail"]
+    assert said["value"] == len(head) + len(end)
+
+
+def test_code_and_tables_at_the_end_are_no_navigation() -> None:
+    table = "| 会社概要 | お問い合わせ |\n| --- | --- |\n| サイトマップ | © 2024 |"
+    for solid in (("table", table), ("code", "```\n© 2024 All Rights Reserved\n```")):
+        row = marked_up(("paragraph", BODY), solid, ("paragraph", "サイトマップ"))
+        ((kept,), _, _) = clean([row], CleanSettings(), Ledger("harvest"))
+        assert parts_of(kept) == [BODY, solid[1]]
+
+
+def test_personal_data_of_markdown_is_found_in_the_plain_view() -> None:
+    row = marked_up(("paragraph", "電話は03-`3581`-0123です。"), ("code", "```\n03-3581-0123\n```"))
+    ledger = Ledger("harvest")
+    ((kept,), _, _) = clean([row], CleanSettings(), ledger)
+    hidden = PLACEHOLDERS["phone"]
+    assert parts_of(kept) == [f"電話は{hidden}です。", f"```\n{hidden}\n```"]
+    assert kept["personal"]["phone"] == 2
+    assert ledger._rows[0]["detail"].startswith("characters 3:15, 19:31 became")

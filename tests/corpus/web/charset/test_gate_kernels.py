@@ -7,7 +7,6 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,8 +27,63 @@ def test_marks_and_mojibake_are_counted_as_plain_searches_find_them(text: str) -
     body = text.encode()
     found = gate.evidence(body)
     assert found.mojibake == len(_MOJIBAKE.findall(body))
-    marks = gate._marks(np.frombuffer(body, np.uint8))
-    assert marks == (b"\x1b$" in body) + 2 * (b"&#" in body)
+    assert found.iso2022 == len(gate._ISO2022.findall(body))
+    assert found.entities == len(gate._ENTITY.findall(body))
+
+
+# One well-formed character as the gate reads UTF-8: overlong forms and surrogates are none's.
+_CHARACTER = re.compile(
+    rb"[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|(.)",
+    re.S,
+)
+_KANA = re.compile(rb"\xe3(?:[\x81\x82].|\x83[\x80-\xba])", re.S)
+PIECES = [
+    "あ",
+    "・",
+    "ン",
+    "é",
+    "ã",
+    "漢",
+    "😀",
+    "&",
+    "#",
+    "x3042;",
+    "&#12354;",
+    "a" * 61,
+    "\x1b",
+    "$B",
+]
+BYTES = [
+    b"\xc0",
+    b"\xf5",
+    b"\xe3",
+    b"\x82",
+    b"\xc2",
+    b"\xf4\x90\x80\x80",
+    b"\x8f\xa2\xa2",
+    b"\xa4\xa2",
+]
+
+
+@given(
+    st.lists(st.sampled_from([piece.encode() for piece in PIECES]), max_size=40),
+    st.lists(st.sampled_from(BYTES), max_size=2),
+    st.lists(st.sampled_from([piece.encode() for piece in PIECES]), max_size=40),
+)
+def test_utf8_is_counted_as_a_plain_reader_counts_it(
+    before: list[bytes], between: list[bytes], behind: list[bytes]
+) -> None:
+    body = b"".join([*before, *between, *behind])
+    read = [(match.group(), match.group(1)) for match in _CHARACTER.finditer(body)]
+    kana = [bool(not bad and _KANA.match(one)) for one, bad in read]
+    found = gate.evidence(body)
+    assert found.utf8_bad == sum(bad is not None for _, bad in read)
+    assert found.utf8 == sum(len(one) > 1 for one, _ in read)
+    assert found.high == sum(len(one) for one, _ in read if one[0] >= 0x80)
+    assert found.utf8_kana == sum(kana)
+    assert found.utf8_pairs == sum(map(min, kana, kana[1:]))
+    assert found.entities == len(gate._ENTITY.findall(body))
+    assert found.iso2022 == len(gate._ISO2022.findall(body))
 
 
 LEGACY = {"zh": ["gbk", "big5"], "ko": ["cp949"]}

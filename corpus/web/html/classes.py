@@ -1,0 +1,177 @@
+"""Class names with one meaning on every site: renderers of formulas, highlighters of code.
+
+Unlike the words of `tags`, which say what a part of a page is likely to be, these are names that a
+program writes: they are compared as a whole, and some only count when the content agrees.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from corpus.web.html.attributes import lookup, span_hash
+from corpus.web.html.tags import open_table
+from filters.kernels import characters as ch
+from filters.kernels.kernel import kernel
+
+# C_FORMULA: all of the element is one formula. C_FORMULA_IMAGE: the alt text of the image is.
+# C_DISPLAY: it stands on a line of its own. C_GUTTER: line numbers, if it holds digits only.
+# C_ANCHOR: a link to itself, if it holds a sign only. C_UNSEEN: the site's own style hides it.
+# C_LISTING: preformatted text without <pre>, with blanks written as &nbsp;. C_CODE: that, if it is
+# a <code> with line breaks, or holds nothing but one.
+(C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING, C_CODE) = (
+    1 << k for k in range(8)
+)
+_CLASSES = {
+    C_FORMULA: "katex katex-display mathjax mathjax_display mathjax_svg mathjax_svg_display "
+    "mathjax_chtml mjx-chtml mjx-container mwe-math-element hurmet-tex",
+    C_FORMULA_IMAGE: "tex latex math mimetex mathtex mwe-math-fallback-image-inline "
+    "mwe-math-fallback-image-display",
+    C_DISPLAY: "katex-display mathjax_display mathjax_svg_display mwe-math-fallback-image-display "
+    "mjxc-display",
+    C_GUTTER: "gutter lineno linenos linenodiv line-number line-numbers line-numbers-rows "
+    "linenumber linenumbers rouge-gutter hljs-ln-numbers hljs-ln-line-number blob-num lnt ln "
+    "crayon-nums crayon-num code-line-number react-syntax-highlighter-line-number gl lnum "
+    "lntd linenum line_numbers code-gutter codehilite-linenos",
+    C_ANCHOR: "headerlink anchor-link hash-link header-anchor headeranchor heading-anchor anchor "
+    "headinglink anchorjs-link permalink direct-link",
+    C_UNSEEN: "mathjax_preview katex-html boring rusttest mw-editsection",
+    C_LISTING: "syntaxhighlighter crayon-pre dp-highlighter cm-content codemirror-code",
+    C_CODE: "block code code-block codeblock",
+}
+
+
+def _table() -> tuple[np.ndarray, np.ndarray]:
+    bits: dict[str, int] = {}
+    for bit, names in _CLASSES.items():
+        for name in names.split():
+            bits[name] = bits.get(name, 0) | bit
+    return open_table(bits)
+
+
+CLASSES = _table()
+MAX_ANCHOR = 3  # bytes of the sign in a link to itself: ¶, #, §, 🔗 is an icon
+_ZERO = np.uint32(0)
+_CODE_TAG = np.frombuffer(b"<code", np.uint8)
+
+
+@kernel
+def class_bits(
+    src: np.ndarray, start: int, end: int, hashes: np.ndarray, bits: np.ndarray
+) -> np.int32:
+    """The C_ bits of the names in a class value, each up to a blank."""
+    found = np.int32(0)
+    i = start
+    while i < end:
+        while i < end and src[i] <= ch.SPACE:
+            i += 1
+        first = i
+        while i < end and src[i] > ch.SPACE:
+            i += 1
+        if i > first:
+            found |= lookup(span_hash(src, first, i, _ZERO), hashes, bits)
+    return found
+
+
+@kernel
+def _named(src: np.ndarray, i: int, start: int, end: int) -> bool:
+    """Whether the name src[start:end] stands at i, and ends there."""
+    size = end - start
+    if i + size >= len(src):
+        return False
+    for k in range(size):
+        if src[i + k] != src[start + k]:
+            return False
+    after = src[i + size]
+    return after == ch.GREATER or after == ch.SPACE or after == ch.SLASH
+
+
+@kernel
+def element_end(src: np.ndarray, i: int, start: int, end: int) -> tuple[int, int]:
+    """(index of the end tag, index after it) of the element named src[start:end] whose start tag
+    ends at i; elements of that name inside it count. The end of the source without one."""
+    depth = 1
+    n = len(src)
+    while i < n:
+        if src[i] == ch.LESS and i + 1 < n:
+            if src[i + 1] == ch.SLASH:
+                if _named(src, i + 2, start, end):
+                    depth -= 1
+                    if depth == 0:
+                        return i, min(i + 3 + end - start, n)
+            elif _named(src, i + 1, start, end):
+                depth += 1
+        i += 1
+    return n, n
+
+
+@kernel
+def holds_only(src: np.ndarray, i: int, end: int, digits: bool) -> bool:
+    """Whether the text of src[i:end] is digits and blanks only, or (not digits) one sign."""
+    size = 0
+    while i < end:
+        if src[i] == ch.LESS:
+            while i < end and src[i] != ch.GREATER:
+                i += 1
+        elif src[i] > ch.SPACE:
+            if digits and not (
+                ch.ZERO <= src[i] <= ch.NINE or src[i] == ch.FULL_STOP or src[i] == ch.COLON
+            ):
+                return False
+            size += 1
+            if not digits and size > MAX_ANCHOR:
+                return False
+        i += 1
+    return True
+
+
+@kernel
+def breaks_lines(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] holds a line feed between words, or a `<br>`, and no block element."""
+    broken = False
+    words = False
+    while i < end:
+        if src[i] == ch.LESS:
+            name = src[i + 1] if i + 1 < end else ch.SPACE
+            after = src[i + 2] if i + 2 < end else ch.SPACE
+            if name == ch.LOWER_B and after == ch.LOWER_R:
+                broken = True
+            elif (
+                name == ch.LOWER_D
+                or name == ch.LOWER_P
+                or name == ch.LOWER_T
+                or (name == ch.LOWER_U)
+            ):
+                return False
+            while i < end and src[i] != ch.GREATER:
+                i += 1
+        elif src[i] == ch.LINE_FEED:
+            broken = broken or words
+        elif src[i] > ch.SPACE:
+            words = True
+        i += 1
+    return broken
+
+
+@kernel
+def is_bare_text(src: np.ndarray, i: int) -> bool:
+    """Whether a `<math>` whose start tag ends at i holds text instead of MathML (old statutes)."""
+    while i < len(src) and src[i] <= ch.SPACE:
+        i += 1
+    return i < len(src) and src[i] != ch.LESS
+
+
+@kernel
+def only_code(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] is one `<code>` element, or text without an element."""
+    while i < end and src[i] <= ch.SPACE:
+        i += 1
+    for k in range(len(_CODE_TAG)):
+        if i + k >= end or src[i + k] != _CODE_TAG[k]:
+            break
+    else:
+        return True
+    while i < end:
+        if src[i] == ch.LESS:
+            return False
+        i += 1
+    return True

@@ -1,0 +1,299 @@
+"""What the kept blocks of a page are: headings, items, code, quotes, cells of data tables.
+
+`outline` turns the mask of kept blocks into a plan: a row an operation, in the order of the page,
+from which `write` makes Markdown. Contexts are handed down the tree once, from parent to child.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from corpus.text.blocks import kind
+from corpus.web.html import blocks as b
+from corpus.web.html import tags
+from corpus.web.main_text.tables import Tables, read_tables, reading_order
+from filters.kernels import characters as ch
+from filters.kernels.kernel import inlined, kernel
+
+# Columns of a plan (int32): what to do, the bytes of the page's text it is about, the kind and
+# level of the block, the number of an item, and whether it stands close to the one before it.
+P_OP, P_START, P_END, P_KIND, P_LEVEL, P_NUMBER, P_CLOSE, P_WIDTH = range(8)
+# Operations: prose; the term of a definition that its value follows; a listing (START and END are
+# blocks, NUMBER its element); a formula of its own; a table (START rows of END cells), its cells
+# (START to END: blocks, NUMBER: an empty one); a rule.
+O_PROSE, O_TERM, O_CODE, O_FORMULA, O_TABLE, O_CELL, O_RULE = range(7)
+# Contexts of an element (int32): the nearest heading, item, list, term or value, quote, caption and
+# cell over it or itself, -1 for none; how many lists hold it; the place of an item in its list.
+(
+    C_HEADING, C_ITEM, C_LIST, C_TERM, C_VALUE, C_QUOTE, C_CAPTION, C_CELL, C_DEPTH, C_PLACE,
+    C_WIDTH,
+) = range(11)  # fmt: skip
+QUOTE_SHARE = 0.5  # of the kept text: a page quoted as a whole is indented, not quoted
+TERM_WEIGHT = 400  # a term of up to 40 CJK characters stands before its value
+VALUE_WEIGHT = 1500  # the blocks of a value up to this weight are one line
+PROSE_STOPS = 3  # full stops in preformatted text that make it prose …
+PROSE_WIDE = 0.6  # … if so much of it is CJK characters …
+PROSE_INDENT = 0.2  # … and no more of its lines are indented
+
+
+@kernel
+def contexts(elements: np.ndarray) -> np.ndarray:
+    """int32 [m, C_WIDTH] of elements int32 [m, E_WIDTH]: parents stand before their children."""
+    m = len(elements)
+    out = np.full((m, C_WIDTH), -1, np.int32)
+    items = np.zeros(m, np.int32)  # of a list so far
+    for e in range(m):
+        parent, tag = elements[e, b.E_PARENT], elements[e, b.E_TAG]
+        row = out[e]
+        if parent >= 0:
+            row[:] = out[parent]
+        else:
+            row[C_DEPTH] = 0
+        row[C_PLACE] = 0
+        if elements[e, b.E_PROPS] & tags.HEADING:
+            row[C_HEADING] = e
+        elif tag == tags.UL or tag == tags.OL or tag == tags.MENU or tag == tags.DIR:
+            row[C_LIST] = e
+            row[C_DEPTH] += 1
+            items[e] = elements[e, b.E_NUMBER] - 1 if elements[e, b.E_NUMBER] > 0 else 0
+        elif tag == tags.LI:
+            row[C_ITEM] = e
+            row[C_VALUE] = row[C_TERM] = -1
+            holder = row[C_LIST]
+            if holder >= 0:
+                if elements[e, b.E_NUMBER] > 0:
+                    items[holder] = elements[e, b.E_NUMBER] - 1
+                items[holder] += 1
+                if elements[holder, b.E_TAG] == tags.OL:
+                    row[C_PLACE] = items[holder]
+        elif tag == tags.DT:
+            row[C_TERM], row[C_VALUE], row[C_ITEM] = e, -1, -1
+        elif tag == tags.DD:
+            row[C_TERM], row[C_VALUE], row[C_ITEM] = -1, e, -1
+        elif tag == tags.BLOCKQUOTE:
+            row[C_QUOTE] = e
+        elif tag == tags.CAPTION or tag == tags.FIGCAPTION:
+            row[C_CAPTION] = e
+        elif tag == tags.TD or tag == tags.TH:
+            row[C_CELL] = e
+            row[C_HEADING] = row[C_ITEM] = row[C_TERM] = row[C_VALUE] = row[C_CAPTION] = -1
+    return out
+
+
+@kernel
+def heading_level(tag: int) -> int:
+    """1 to 6 for h1 to h6."""
+    return 1 if tag == tags.H1 else tag - tags.H2 + 2
+
+
+@kernel
+def is_formula(text: np.ndarray, block: np.ndarray) -> bool:
+    """Whether the block is one formula and nothing else."""
+    size = block[b.B_END] - block[b.B_START]
+    return size == 1 + b.NUMBER_BYTES and text[block[b.B_START]] == b.FORMULA
+
+
+@kernel
+def listing_end(blocks: np.ndarray, first: int) -> int:
+    """Behind the last block of the listing that block `first` begins."""
+    last = first
+    while last < len(blocks) and blocks[last, b.B_LISTING] == blocks[first, b.B_LISTING]:
+        last += 1
+    return last
+
+
+@kernel
+def reads_as_prose(text: np.ndarray, blocks: np.ndarray, first: int, last: int) -> bool:
+    """Whether preformatted text is sentences in Japanese, as on old pages, and no code."""
+    stops = wide = chars = lines = indented = 0
+    for i in range(first, last):
+        stops += blocks[i, b.B_STOPS]
+        wide += blocks[i, b.B_KANA] + blocks[i, b.B_HAN]
+        chars += blocks[i, b.B_CHARS]
+        for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):
+            if k == blocks[i, b.B_START] or text[k - 1] == ch.LINE_FEED:
+                lines += text[k] != ch.LINE_FEED
+                indented += text[k] == ch.SPACE or text[k] == ch.TAB
+    if stops < PROSE_STOPS or wide < PROSE_WIDE * chars:
+        return False
+    return indented <= PROSE_INDENT * lines
+
+
+@inlined
+def _add(
+    plan: np.ndarray, n: int, op: int, start: int, end: int, block: int, level: int, number: int,
+    close: bool,
+) -> int:  # fmt: skip
+    row = plan[n]
+    row[P_OP], row[P_START], row[P_END], row[P_KIND] = op, start, end, block
+    row[P_LEVEL], row[P_NUMBER], row[P_CLOSE] = level, number, close
+    return n + 1
+
+
+@kernel
+def _paragraphs(text: np.ndarray, start: int, end: int, plan: np.ndarray, n: int) -> int:
+    """A paragraph for every run of lines of preformatted prose between empty ones."""
+    i = start
+    while i < end:
+        while i < end and text[i] <= ch.SPACE:
+            i += 1
+        first = i
+        while i < end and not (
+            text[i] == ch.LINE_FEED and (i + 1 == end or text[i + 1] == ch.LINE_FEED)
+        ):
+            i += 1
+        if i > first:
+            n = _add(plan, n, O_PROSE, first, i, kind.paragraph, 0, 0, False)
+    return n
+
+
+@kernel
+def _quoted_pages(blocks: np.ndarray, keep: np.ndarray, own: np.ndarray) -> bool:
+    """Whether most of what is kept stands in quotes: they are used as indents then."""
+    quoted, total = 0.0, 0.0
+    for i in range(len(blocks)):
+        if keep[i]:
+            total += blocks[i, b.B_WEIGHT]
+            e = blocks[i, b.B_ELEMENT]
+            if e >= 0 and own[e, C_QUOTE] >= 0:
+                quoted += blocks[i, b.B_WEIGHT]
+    return quoted > QUOTE_SHARE * total
+
+
+@kernel
+def _value_of(blocks: np.ndarray, keep: np.ndarray, own: np.ndarray, i: int) -> tuple[int, int]:
+    """(first block, behind the last) of the value that follows the term in block i, all one line;
+    (i, i) if none does."""
+    value = -1
+    last = i + 1
+    weight = 0
+    while last < len(blocks) and keep[last]:
+        e = blocks[last, b.B_ELEMENT]
+        at = own[e, C_VALUE] if e >= 0 else -1
+        if at < 0 or (value >= 0 and at != value) or blocks[last, b.B_LISTING]:
+            break
+        if own[e, C_ITEM] >= 0 or own[e, C_HEADING] >= 0:
+            break
+        value = at
+        weight += blocks[last, b.B_WEIGHT]
+        last += 1
+    if value < 0:
+        return i, i
+    return (i + 1, last) if weight <= VALUE_WEIGHT else (i + 1, i + 2)
+
+
+@kernel
+def outline(
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray
+) -> np.ndarray:
+    """The plan of the kept blocks: int32 [n, P_WIDTH].
+
+    text uint8, blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] as in
+    `corpus.web.html.blocks`; keep bool [n].
+    """
+    own = contexts(elements)
+    tables: Tables = read_tables(blocks, elements, own[:, C_CELL], keep)
+    quotes_are_indents = _quoted_pages(blocks, keep, own)
+    used = np.zeros(len(elements) + 1, np.bool_)  # items that have their sign, tables written
+    room = len(blocks) + len(tables.cells) + 4
+    for i in range(len(blocks)):
+        if blocks[i, b.B_LISTING] and keep[i]:
+            room += blocks[i, b.B_BREAKS]
+    plan = np.empty((room + len(blocks), P_WIDTH), np.int32)
+    n = 0
+    list_before = -1  # outermost element of the list that the item before stands in
+    term = -1  # element of the definition before
+    order = reading_order(blocks, elements, tables)
+    at = 0
+    while at < len(blocks):
+        i = order[at]
+        at += 1
+        block = blocks[i]
+        e = block[b.B_ELEMENT]
+        table = tables.of_cell[own[e, C_CELL]] if e >= 0 and own[e, C_CELL] >= 0 else -1
+        # A data table is written as a whole where its first kept block stands.
+        if table >= 0:
+            if tables.rows[table] > 0 and not used[table]:
+                used[table] = True
+                first = tables.first[table]
+                columns = tables.columns[table]
+                count = tables.rows[table] * columns
+                n = _add(plan, n, O_TABLE, tables.rows[table], columns, kind.table, 0, 0, False)
+                for k in range(first, first + count):
+                    cell = tables.cells[k]
+                    low = elements[cell, b.E_FIRST] if cell >= 0 else 0
+                    high = elements[cell, b.E_END] if cell >= 0 else 0
+                    n = _add(plan, n, O_CELL, low, high, kind.table, 0, cell < 0, False)
+                list_before = term = -1
+            continue
+        if not keep[i]:
+            continue
+        if block[b.B_RULE] and n and i and keep[i - 1]:
+            n = _add(plan, n, O_RULE, 0, 0, kind.rule, 0, 0, False)
+        start, end = block[b.B_START], block[b.B_END]
+        # Preformatted text: all blocks of the element are one listing, or paragraphs.
+        if block[b.B_LISTING]:
+            last = listing_end(blocks, i)
+            element = block[b.B_LISTING] - 1
+            if reads_as_prose(text, blocks, i, last):
+                for k in range(i, last):
+                    n = _paragraphs(text, blocks[k, b.B_START], blocks[k, b.B_END], plan, n)
+            else:
+                n = _add(plan, n, O_CODE, i, last, kind.code, 0, element, False)
+            if e >= 0 and own[e, C_ITEM] >= 0:
+                used[own[e, C_ITEM]] = True
+            list_before = term = -1
+            at += last - i - 1
+            continue
+        if is_formula(text, block):
+            n = _add(plan, n, O_FORMULA, start, end, kind.formula, 0, 0, False)
+            list_before = term = -1
+            continue
+        if e < 0:
+            n = _add(plan, n, O_PROSE, start, end, kind.paragraph, 0, 0, False)
+            list_before = term = -1
+            continue
+        here = own[e]
+        item = here[C_ITEM]
+        if here[C_HEADING] >= 0:
+            level = heading_level(elements[here[C_HEADING], b.E_TAG])
+            n = _add(plan, n, O_PROSE, start, end, kind.heading, level, 0, False)
+            if item >= 0:
+                used[item] = True
+            list_before = term = -1
+        elif here[C_CAPTION] >= 0:
+            n = _add(plan, n, O_PROSE, start, end, kind.caption, 0, 0, False)
+            list_before = term = -1
+        elif item >= 0 and not used[item]:
+            used[item] = True
+            holder = here[C_LIST]
+            outer = holder
+            while (
+                outer >= 0
+                and elements[outer, b.E_PARENT] >= 0
+                and (own[elements[outer, b.E_PARENT], C_LIST] >= 0)
+            ):
+                outer = own[elements[outer, b.E_PARENT], C_LIST]
+            close = list_before >= 0 and list_before == outer
+            depth = max(here[C_DEPTH], 1)
+            n = _add(plan, n, O_PROSE, start, end, kind.item, depth, here[C_PLACE], close)
+            list_before, term = outer if outer >= 0 else item, -1
+        elif here[C_TERM] >= 0 or here[C_VALUE] >= 0:
+            holder = elements[here[C_TERM] if here[C_TERM] >= 0 else here[C_VALUE], b.E_PARENT]
+            close = term == holder
+            low, high = i, i
+            if here[C_TERM] >= 0 and block[b.B_WEIGHT] <= TERM_WEIGHT:
+                low, high = _value_of(blocks, keep, own, i)
+            if high > low:
+                n = _add(plan, n, O_TERM, start, end, kind.definition, 0, 0, close)
+                n = _add(plan, n, O_CELL, low, high, kind.definition, 0, 0, False)
+                at += high - 1 - i
+            else:
+                n = _add(plan, n, O_PROSE, start, end, kind.definition, 0, 0, False)
+            list_before, term = -1, holder
+        else:
+            quoted = here[C_QUOTE] >= 0 and not quotes_are_indents
+            block_kind = kind.quote if quoted else kind.paragraph
+            n = _add(plan, n, O_PROSE, start, end, block_kind, 0, 0, False)
+            list_before = term = -1
+    return plan[:n]
