@@ -28,7 +28,7 @@ SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with 
 # A page is an index when the third forest's score passes LISTING, LISTING_LINKS of its text are
 # links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters):
 # losing a text is worse than keeping a listing.
-LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE = 0.0, 0.4, 0.5, 1000.0
+LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE = 0.75, 0.4, 0.5, 1000.0
 INDEX_BLOCKS = 8  # fewer blocks are no index
 NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
 METHODS = ("none", "container", "blocks", "largest", "rule", "listing")
