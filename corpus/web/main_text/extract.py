@@ -34,7 +34,7 @@ class Page(NamedTuple):
 
     text: Markdown (docs/text.md), of which `blocks` are the parts; unread_formulas: those that left
     a mark only; date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks",
-    "largest", "rule", "none" are fallbacks; "listing" is an index page, without text); n_blocks:
+    "largest", "rule", "none" are fallbacks; "listing" is an index page, mostly without text); n_blocks:
     text blocks on the page, kept or not.
     """
 

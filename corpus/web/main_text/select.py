@@ -26,8 +26,8 @@ OUTSIDE = 10.0  # more than any score
 LIKELY = 0.5
 SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with the element
 # A page is an index when the third forest's score passes LISTING, LISTING_LINKS of its text are
-# links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters):
-# losing a text is worse than keeping a listing.
+# links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters). Only
+# where both hold does it lose what was kept: losing a text is worse than keeping a listing.
 LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE = 0.75, 0.4, 0.5, 1000.0
 INDEX_BLOCKS = 8  # fewer blocks are no index
 NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
@@ -158,11 +158,8 @@ def choose(
     page = page_features(blocks, elements, p, keep)
     links, sentences = page[0, of_page.page_links], page[0, of_page.sentences]
     prose = sentences * np.expm1(page[0, of_page.weight])
-    if (
-        n >= INDEX_BLOCKS
-        and links >= LISTING_LINKS
-        and (sentences < LISTING_SENTENCES or prose < PROSE)
-    ):
+    names, little = sentences < LISTING_SENTENCES, prose < PROSE
+    if n >= INDEX_BLOCKS and links >= LISTING_LINKS and (names or little):
         if raw_scores(page, listing_forest)[0] > LISTING:
-            return np.zeros(n, dtype=np.bool_), INDEX
+            return (np.zeros(n, dtype=np.bool_) if names and little else keep), INDEX
     return keep, method
