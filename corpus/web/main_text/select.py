@@ -17,6 +17,7 @@ from corpus.web.main_text.features import block_features
 from corpus.web.main_text.forest import Forest, probabilities, raw_scores
 from corpus.web.main_text.listing import column as of_page
 from corpus.web.main_text.listing import page_features
+from corpus.web.main_text.page import landmarks, sentence_weights
 from filters.kernels.kernel import kernel
 
 EF1_SHARE = 0.4
@@ -27,8 +28,9 @@ LIKELY = 0.5
 SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with the element
 # A page is an index when the third forest's score passes LISTING, LISTING_LINKS of its text are
 # links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters). Only
-# where both hold does it lose what was kept: losing a text is worse than keeping a listing.
-LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE = 0.75, 0.4, 0.5, 1000.0
+# where both hold, the whole page has under PAGE_PROSE and its author calls no one part of it an
+# article, does it lose what was kept: losing a text is worse than keeping a listing.
+LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE, PAGE_PROSE = 0.75, 0.4, 0.5, 1000.0, 1500.0
 INDEX_BLOCKS = 8  # fewer blocks are no index
 NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
 METHODS = ("none", "container", "blocks", "largest", "rule", "listing")
@@ -161,5 +163,8 @@ def choose(
     names, little = sentences < LISTING_SENTENCES, prose < PROSE
     if n >= INDEX_BLOCKS and links >= LISTING_LINKS and (names or little):
         if raw_scores(page, listing_forest)[0] > LISTING:
-            return (np.zeros(n, dtype=np.bool_) if names and little else keep), INDEX
+            bare = sentence_weights(blocks).sum() < PAGE_PROSE
+            if names and little and bare and landmarks(elements)[1] != 1:
+                keep[:] = False
+            return keep, INDEX
     return keep, method
