@@ -20,17 +20,15 @@ FIRST_WIDE = 0xE3  # first byte of kana; kanji and full-width forms follow
 def put_formula(
     row: int, display: int, soft: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray
 ) -> None:
-    """Write the place of the formula whose mark is `row` (-1: there were too many marks).
+    """Write the place of the formula whose mark is `row` (-1: there were MAX_FORMULAS before it).
 
     display: it is a block of its own. soft: a renderer's work, which a script of TeX may follow.
     """
-    if row < 0:
-        return
     if display:
         close_block(out, state, blocks)
     before_character(False, out, state, blocks)
     number = state[b.S_FORMULAS]
-    state[b.S_FORMULAS] = number + 1
+    state[b.S_FORMULAS] = min(number + 1, b.MAX_FORMULAS)
     o = state[b.S_OUT]
     out[o] = b.FORMULA
     for k in range(b.NUMBER_BYTES):
@@ -43,7 +41,7 @@ def put_formula(
     state[b.S_WIDE] = 1  # a line break of the source beside it is no blank
     if display:
         close_block(out, state, blocks)
-    state[b.S_SOFT_FORMULA] = state[b.S_OUT] if soft else 0
+    state[b.S_SOFT_FORMULA] = state[b.S_OUT] if soft and row >= 0 else 0
     state[b.S_SOFT_MARK] = row
 
 

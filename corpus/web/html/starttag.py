@@ -67,7 +67,14 @@ _MODE_DISPLAY = as_bytes("mode=display")
 _SRC = _hash("src")
 _DATA_TEX = tuple(
     _hash(name)
-    for name in ["data-tex", "data-latex", "data-math", "data-katex", "data-formula", "data-equation"]
+    for name in [
+        "data-tex",
+        "data-latex",
+        "data-math",
+        "data-katex",
+        "data-formula",
+        "data-equation",
+    ]
 )
 _DISPLAY_BLOCK, _UNSELECTABLE = as_bytes("display:block"), as_bytes("user-select:none")
 _SERVICE = ("latex.php?", "latex?", "codecogs.com", "mathtex.cgi?", "mimetex.cgi?", "cht=tx")

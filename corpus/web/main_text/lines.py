@@ -12,7 +12,7 @@ import numpy as np
 from corpus.text.blocks import kind
 from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
 
-PARTED = "\n\x1e\n"  # between pieces of prose
+HOLE, PARTED = "\x1f", "\n\x1e\n"  # code or a formula; between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
 MAX_COPYRIGHT = 160
 
@@ -98,6 +98,11 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     )
 
 
+def _goes(line: str, may_be_copyright: bool) -> bool:
+    bare = line.strip("　 ¶")
+    return bare != "" and HOLE not in line and is_boilerplate(bare, may_be_copyright)
+
+
 def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
 
@@ -107,7 +112,7 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     marked = any(mark in low for mark in _MARKS)
     pieces = prose.split(PARTED)
     lines = set(prose.replace(PARTED, "\n").split("\n"))
-    gone = {line for line in lines if line and is_boilerplate(line.strip("　 ¶"), marked)}
+    gone = {line for line in lines if _goes(line, marked)}
     if not gone and "¶" not in prose:
         return prose
     with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
