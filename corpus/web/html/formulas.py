@@ -25,6 +25,7 @@ _ATTRIBUTE = re.compile(
     r'\s(?:data-latex|data-tex|data-math|data-formula|data-expr|data-original|data-entry|'
     r'data-katex|data-equation|data-mathml)="([^"]+)"', re.I
 )  # fmt: skip
+_INSIDE_TAG, _ELEMENT = re.compile(r' [^\s="<>]{1,99}="'), re.compile("<[a-z]")
 _TAG = re.compile(r'<[^"<>]*(?:"[^"]*"[^"<>]*)*')  # of serialised HTML, up to its `>`
 _SOURCE = re.compile(r'\ssrc="([^"]*)"')
 _SERVICE = re.compile(r"latex\.php\?|codecogs\.com/[^?]{0,40}\?|latex\?|math?i?tex\.cgi\?|cht=tx&")
@@ -49,9 +50,9 @@ def tex(source: str) -> str:
 
     source: serialised HTML of the element, or the content of a script of TeX.
     """
-    if source.startswith(" "):  # the inside of an <img> tag
+    if _INSIDE_TAG.match(source):  # of an image
         return tidy(_of_image(source))
-    if not source.lstrip().startswith("<"):  # of a script
+    if not _ELEMENT.match(source):  # of a script
         return tidy(source)
     own = _ATTRIBUTE.search(tag[0]) if (tag := _TAG.match(source)) else None
     if own is not None and not own[1].lstrip().startswith("&lt;"):

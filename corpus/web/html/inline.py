@@ -14,6 +14,7 @@ MAX_POWER = 24  # bytes of a power or index; longer ones are small print
 ORDINALS = ("st", "nd", "rd", "th", "TM", "SM", "R", "tm", "sm")  # raised words that are no power
 _ORDINALS = np.array([(ord(w[0]) << 8) + ord(w[1]) if w[1:] else ord(w) for w in ORDINALS])
 FIRST_WIDE = 0xE3  # first byte of kana; kanji and full-width forms follow
+DAGGER, DOUBLE_DAGGER, KOME = (tuple(mark.encode()) for mark in "†‡※")  # marks of notes
 
 
 @kernel
@@ -100,7 +101,11 @@ def _raise(tag: int, start: int, linked: bool, out: np.ndarray, state: np.ndarra
     for k in range(start, end):
         c = out[k]
         if c <= ch.SPACE or c >= FIRST_WIDE or c == ch.OPEN_SQUARE or c == ch.ASTERISK:
-            return  # words, kanji, ※, [1]: they stay as they are
+            return  # words, kanji, [1]: they stay as they are
+        if c == KOME[0] and k + 2 < end and out[k + 1] == KOME[1]:
+            last = out[k + 2]
+            if last == KOME[2] or last == DAGGER[2] or last == DOUBLE_DAGGER[2]:
+                return
         digits = digits and ch.ZERO <= c <= ch.NINE
     word = (np.int64(out[start]) << 8) + out[start + 1] if size == 2 else np.int64(out[start])
     if size <= 2:

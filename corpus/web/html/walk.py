@@ -402,14 +402,14 @@ def walk(
     for i in range(n):
         room += src[i] == ch.LESS
     out = np.empty(n + 64, dtype=np.uint8)
-    out[:2] = 0  # so that looking back is always possible
+    out[: b.TEXT_START] = 0
     blocks = np.empty((room + 2, b.B_WIDTH), dtype=np.int32)
     elements = np.empty((room, b.E_WIDTH), dtype=np.int32)
     marks = np.empty((room, b.MARK_WIDTH), dtype=np.int32)
     stack = np.empty((room, K_WIDTH), dtype=np.int64)
     said = np.zeros(X_WIDTH, dtype=np.int32)
     state = np.zeros(b.S_WIDTH, dtype=np.int64)
-    state[b.S_OUT] = 2
+    state[b.S_OUT] = b.TEXT_START
     state[b.S_ELEMENT] = -1
     state[b.S_CURRENT] = -1
     # From front to back, one run of text, declaration, end tag or start tag at a time.

@@ -283,8 +283,10 @@ def assemble(page: Parts) -> tuple[np.ndarray, np.ndarray, int]:
         if op == o.O_RULE and (n == 0 or spans[n - 1, KIND] == kind.rule):
             continue
         close = page.plan[k, o.P_CLOSE] and n > 0 and spans[n - 1, KIND] == block
+        # an inner list that begins with another number than 1 would go on with the text above
+        counts = close and level > now[N_DEPTH] and page.plan[k, o.P_NUMBER] > 1
         if n:
-            now[N_OUT] = put_run(ch.LINE_FEED, 1 if close else 2, out, before)
+            now[N_OUT] = put_run(ch.LINE_FEED, 1 if close and not counts else 2, out, before)
         if not close:
             now[N_DEPTH] = 0
         start = now[N_OUT]
