@@ -15,6 +15,7 @@ from filters.kernels.kernel import inlined, kernel
 
 MAX_ENTITY = 32  # characters of an entity's name
 MAX_NUMBER = 9  # digits of an item's number
+STAND_IN = 0x1F  # takes the place of code or a formula
 
 
 @inlined
@@ -93,9 +94,14 @@ def line_sign(data: np.ndarray, i: int, end: int) -> int:
 
 @kernel
 def needs_escape(data: np.ndarray, i: int, start: int, end: int, cell: bool) -> bool:
-    """Whether the byte at i would be read as a sign inside a line of data[start:end]."""
+    """Whether the byte at i would be read as a sign inside a line of data[start:end].
+
+    Behind the end may stand a STAND_IN, which counts as a sign.
+    """
     c = data[i]
     after = data[i + 1] if i + 1 < end else ch.LINE_FEED
+    if i + 1 == end and end < len(data) and data[end] == STAND_IN:
+        after = ch.BACKTICK
     if c == ch.BACKTICK or c == ch.DOLLAR:
         return True
     if c == ch.BACKSLASH:

@@ -94,9 +94,11 @@ YEAR, MONTH, DAY = map(ord, "年月日")
 MARK_KIND, MARK_START, MARK_END, MARK_WIDTH = range(4)
 M_META, M_LINK, M_JSONLD, M_TITLE, M_TIME, M_H1, M_AUTHOR, M_FORMULA = range(8)
 
+TEXT_START = 2  # two zero bytes stand before the text, so that looking back is always possible
 # Bytes of the text that are no UTF-8: inline code begins and ends, a formula with its number.
 CODE_ON, CODE_OFF, FORMULA = 0xF8, 0xF9, 0xFA
 NUMBER_BYTES = 3  # behind FORMULA: six bits each, as 0x80 to 0xBF
+MAX_FORMULAS = 20_000  # of a page; the others have this number and stay unread
 FORMULA_WEIGHT, FORMULA_CHARS = 40, 4  # what a formula counts in its block
 
 # State of the walk and its writer (int64).

@@ -11,16 +11,15 @@ import numpy as np
 from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.tags import open_table
 from filters.kernels import characters as ch
-from filters.kernels.kernel import kernel
+from filters.kernels.kernel import inlined, kernel
 
 # C_FORMULA: all of the element is one formula. C_FORMULA_IMAGE: the alt text of the image is.
 # C_DISPLAY: it stands on a line of its own. C_GUTTER: line numbers, if it holds digits only.
 # C_ANCHOR: a link to itself, if it holds a sign only. C_UNSEEN: the site's own style hides it.
 # C_LISTING: preformatted text without <pre>, with blanks written as &nbsp;. C_CODE: that, if it is
-# a <code> with line breaks, or holds nothing but one.
-(C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING, C_CODE) = (
-    1 << k for k in range(8)
-)
+# a <code> with line breaks, or holds nothing but one; C_CODE_BLOCK: also if it is text only.
+(C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING, C_CODE,
+ C_CODE_BLOCK) = (1 << k for k in range(9))  # fmt: skip
 _CLASSES = {
     C_FORMULA: "katex katex-display mathjax mathjax_display mathjax_svg mathjax_svg_display "
     "mathjax_chtml mjx-chtml mjx-container mwe-math-element hurmet-tex",
@@ -37,6 +36,7 @@ _CLASSES = {
     C_UNSEEN: "mathjax_preview katex-html boring rusttest mw-editsection",
     C_LISTING: "syntaxhighlighter crayon-pre dp-highlighter cm-content codemirror-code",
     C_CODE: "block code code-block codeblock",
+    C_CODE_BLOCK: "code-block codeblock",
 }
 
 
@@ -105,23 +105,36 @@ def element_end(src: np.ndarray, i: int, start: int, end: int) -> tuple[int, int
 
 
 @kernel
-def holds_only(src: np.ndarray, i: int, end: int, digits: bool) -> bool:
-    """Whether the text of src[i:end] is digits and blanks only, or (not digits) one sign."""
-    size = 0
-    while i < end:
-        if src[i] == ch.LESS:
-            while i < end and src[i] != ch.GREATER:
+def sign_end(src: np.ndarray, i: int, start: int, end: int, digits: bool) -> int:
+    """Index after the element named src[start:end] whose start tag ends at i, if its text is digits
+    and blanks only, or (not digits) one sign that is no letter and no digit; 0 if it is not."""
+    depth, size, n = 1, 0, len(src)
+    while i < n:
+        c = src[i]
+        if c == ch.LESS and i + 1 < n:
+            if src[i + 1] == ch.SLASH:
+                depth -= _named(src, i + 2, start, end)
+            else:
+                depth += _named(src, i + 1, start, end)
+            while i < n and src[i] != ch.GREATER:
                 i += 1
-        elif src[i] > ch.SPACE:
-            if digits and not (
-                ch.ZERO <= src[i] <= ch.NINE or src[i] == ch.FULL_STOP or src[i] == ch.COLON
-            ):
-                return False
+            if depth == 0:
+                return min(i + 1, n)
+        elif c > ch.SPACE:
+            digit = ch.ZERO <= c <= ch.NINE
             size += 1
-            if not digits and size > MAX_ANCHOR:
-                return False
+            if digits and not (digit or c == ch.FULL_STOP or c == ch.COLON):
+                return 0
+            if not digits and (digit or size > MAX_ANCHOR or _is_letter(c)):
+                return 0
         i += 1
-    return True
+    return n
+
+
+@inlined
+def _is_letter(c: int) -> bool:
+    """Whether a byte is an ASCII letter or begins kana, kanji or a full-width form."""
+    return ch.LOWER_A <= c <= ch.LOWER_Z or ch.UPPER_A <= c <= ch.UPPER_Z or 0xE3 <= c <= 0xEF
 
 
 @kernel
@@ -161,15 +174,22 @@ def is_bare_text(src: np.ndarray, i: int) -> bool:
 
 
 @kernel
-def only_code(src: np.ndarray, i: int, end: int) -> bool:
-    """Whether src[i:end] is one `<code>` element, or text without an element."""
+def is_only_code(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] is one `<code>` element."""
     while i < end and src[i] <= ch.SPACE:
         i += 1
     for k in range(len(_CODE_TAG)):
         if i + k >= end or src[i + k] != _CODE_TAG[k]:
-            break
-    else:
-        return True
+            return False
+    i = element_end(src, i + 1, i + 1, i + len(_CODE_TAG))[1]
+    while i < end and src[i] <= ch.SPACE:
+        i += 1
+    return i >= end
+
+
+@kernel
+def has_no_tag(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether src[i:end] is text and nothing else."""
     while i < end:
         if src[i] == ch.LESS:
             return False

@@ -74,7 +74,7 @@ class Document:
     @cached_property
     def visible(self) -> str:
         """All that a reader sees of the page."""
-        return self._words(0, len(self.text))
+        return self._words(b.TEXT_START, len(self.text))
 
     def block_texts(self) -> list[str]:
         """Text of every block."""

@@ -14,23 +14,22 @@ MAX_POWER = 24  # bytes of a power or index; longer ones are small print
 ORDINALS = ("st", "nd", "rd", "th", "TM", "SM", "R", "tm", "sm")  # raised words that are no power
 _ORDINALS = np.array([(ord(w[0]) << 8) + ord(w[1]) if w[1:] else ord(w) for w in ORDINALS])
 FIRST_WIDE = 0xE3  # first byte of kana; kanji and full-width forms follow
+DAGGER, DOUBLE_DAGGER, KOME = (tuple(mark.encode()) for mark in "†‡※")  # marks of notes
 
 
 @kernel
 def put_formula(
     row: int, display: int, soft: bool, out: np.ndarray, state: np.ndarray, blocks: np.ndarray
 ) -> None:
-    """Write the place of the formula whose mark is `row` (-1: there were too many marks).
+    """Write the place of the formula whose mark is `row` (-1: there were MAX_FORMULAS before it).
 
     display: it is a block of its own. soft: a renderer's work, which a script of TeX may follow.
     """
-    if row < 0:
-        return
     if display:
         close_block(out, state, blocks)
     before_character(False, out, state, blocks)
     number = state[b.S_FORMULAS]
-    state[b.S_FORMULAS] = number + 1
+    state[b.S_FORMULAS] = min(number + 1, b.MAX_FORMULAS)
     o = state[b.S_OUT]
     out[o] = b.FORMULA
     for k in range(b.NUMBER_BYTES):
@@ -43,7 +42,7 @@ def put_formula(
     state[b.S_WIDE] = 1  # a line break of the source beside it is no blank
     if display:
         close_block(out, state, blocks)
-    state[b.S_SOFT_FORMULA] = state[b.S_OUT] if soft else 0
+    state[b.S_SOFT_FORMULA] = state[b.S_OUT] if soft and row >= 0 else 0
     state[b.S_SOFT_MARK] = row
 
 
@@ -102,7 +101,11 @@ def _raise(tag: int, start: int, linked: bool, out: np.ndarray, state: np.ndarra
     for k in range(start, end):
         c = out[k]
         if c <= ch.SPACE or c >= FIRST_WIDE or c == ch.OPEN_SQUARE or c == ch.ASTERISK:
-            return  # words, kanji, ※, [1]: they stay as they are
+            return  # words, kanji, [1]: they stay as they are
+        if c == KOME[0] and k + 2 < end and out[k + 1] == KOME[1]:
+            last = out[k + 2]
+            if last == KOME[2] or last == DAGGER[2] or last == DOUBLE_DAGGER[2]:
+                return
         digits = digits and ch.ZERO <= c <= ch.NINE
     word = (np.int64(out[start]) << 8) + out[start + 1] if size == 2 else np.int64(out[start])
     if size <= 2:

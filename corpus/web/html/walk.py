@@ -17,15 +17,17 @@ from corpus.web.html.blocks import close_block, put_text, put_wide
 from corpus.web.html.classes import (
     C_ANCHOR,
     C_CODE,
+    C_CODE_BLOCK,
     C_DISPLAY,
     C_FORMULA,
     C_GUTTER,
     C_LISTING,
     breaks_lines,
     element_end,
-    holds_only,
+    has_no_tag,
     is_bare_text,
-    only_code,
+    is_only_code,
+    sign_end,
 )
 from corpus.web.html.inline import begin_inline, break_line, end_inline, put_formula
 from corpus.web.html.starttag import (
@@ -47,7 +49,7 @@ from corpus.web.html.starttag import (
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
-MAX_MARKS = 2048
+MAX_MARKS = 2048  # besides formulas
 MAX_STRAY = 64  # open elements an end tag is compared with; lexbor's own output always fits
 DROP, INLINE, KEEP = 0, 1, 2  # ruby policies
 
@@ -61,9 +63,10 @@ _STRONG = np.uint32(tags.name_hash("strong"))
 
 @kernel
 def _put_mark(marks: np.ndarray, state: np.ndarray, kind: int, start: int, end: int) -> int:
-    """Add a mark; returns its row, or -1 when there are MAX_MARKS."""
-    row = state[b.S_MARKS]
-    if row >= MAX_MARKS:
+    """Add a mark; returns its row, or -1 when there are MAX_MARKS, or MAX_FORMULAS formulas."""
+    row, formulas = state[b.S_MARKS], state[b.S_FORMULAS]
+    full = formulas >= b.MAX_FORMULAS if kind == b.M_FORMULA else row - formulas >= MAX_MARKS
+    if full:
         return -1
     marks[row, b.MARK_KIND] = kind
     marks[row, b.MARK_START] = start
@@ -297,7 +300,7 @@ def _start_tag(
             state[b.S_RULE] = 1
         elif visible and tag == tags.IMG:
             state[b.S_MEDIA] += 1
-            if said[X_TEX]:
+            if said[X_TEX] and said[X_HIDDEN] == 0:
                 row = _put_mark(marks, state, b.M_FORMULA, name_end, i)
                 put_formula(row, said[X_CLASSES] & C_DISPLAY, False, out, state, blocks)
         return i
@@ -331,15 +334,16 @@ def _start_tag(
         return tag_end(src, end)
     # So are formulas, line numbers and links of a heading to itself.
     classes = said[X_CLASSES]
-    if classes & C_FORMULA and visible and not (tag == tags.MATH and is_bare_text(src, i)):
+    shown = visible and said[X_HIDDEN] == 0
+    if classes & C_FORMULA and shown and not (tag == tags.MATH and is_bare_text(src, i)):
         end, after = element_end(src, i, start, name_end)
         row = _put_mark(marks, state, b.M_FORMULA, start - 1, after)
         soft = tag != tags.MATH
         put_formula(row, classes & C_DISPLAY, soft, out, state, blocks)
         return after
     if classes & (C_GUTTER | C_ANCHOR) and visible:
-        end, after = element_end(src, i, start, name_end)
-        if holds_only(src, i, end, classes & C_GUTTER != 0):
+        after = sign_end(src, i, start, name_end, classes & C_GUTTER != 0)
+        if after > 0:
             return after
     # Every other element stays open on the stack until its end tag.
     top = stack[state[b.S_DEPTH]]
@@ -350,10 +354,11 @@ def _start_tag(
         props = top[K_PROPS] = 0
     elif visible and classes & (C_LISTING | C_CODE) and state[b.S_PRE] == 0:
         listing = classes & C_LISTING and (props & tags.BLOCK or tag == tags.TEXTAREA)
-        if classes & C_CODE or tag == tags.CODE:
+        if not listing and classes & C_CODE:
             end, after = element_end(src, i, start, name_end)
-            inner = only_code(src, i, end)
-            listing = listing or ((tag == tags.CODE or inner) and breaks_lines(src, i, end))
+            listing = tag == tags.CODE or is_only_code(src, i, end)
+            listing = listing or (classes & C_CODE_BLOCK and has_no_tag(src, i, end))
+            listing = listing and breaks_lines(src, i, end)
         if listing:
             props = (props | tags.PRE | tags.BLOCK) & ~(tags.SKIP | tags.INLINE)
             top[K_PROPS] = props
@@ -397,14 +402,14 @@ def walk(
     for i in range(n):
         room += src[i] == ch.LESS
     out = np.empty(n + 64, dtype=np.uint8)
-    out[:2] = 0  # so that looking back is always possible
+    out[: b.TEXT_START] = 0
     blocks = np.empty((room + 2, b.B_WIDTH), dtype=np.int32)
     elements = np.empty((room, b.E_WIDTH), dtype=np.int32)
-    marks = np.empty((MAX_MARKS, b.MARK_WIDTH), dtype=np.int32)
+    marks = np.empty((room, b.MARK_WIDTH), dtype=np.int32)
     stack = np.empty((room, K_WIDTH), dtype=np.int64)
     said = np.zeros(X_WIDTH, dtype=np.int32)
     state = np.zeros(b.S_WIDTH, dtype=np.int64)
-    state[b.S_OUT] = 2
+    state[b.S_OUT] = b.TEXT_START
     state[b.S_ELEMENT] = -1
     state[b.S_CURRENT] = -1
     # From front to back, one run of text, declaration, end tag or start tag at a time.

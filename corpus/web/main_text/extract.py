@@ -34,8 +34,8 @@ class Page(NamedTuple):
 
     text: Markdown (docs/text.md), of which `blocks` are the parts; unread_formulas: those that left
     a mark only; date: YYYY-MM-DD; method: how the text was chosen ("container" as a rule; "blocks",
-    "largest", "rule", "none" are fallbacks; "listing" is an index page, mostly without text); n_blocks:
-    text blocks on the page, kept or not.
+    "largest", "rule", "none" are fallbacks; "listing" is an index page, mostly without text);
+    n_blocks: text blocks on the page, kept or not.
     """
 
     text: str
@@ -72,7 +72,8 @@ def extract(
     """Main content of a page (text, UTF-8 bytes, or what `parse` returned).
 
     `ruby` is "drop" (readings left out), "inline" (漢字（かんじ）) or "keep" (｜漢字《かんじ》, the
-    notation of Aozora Bunko). steps: of `corpus.text.normalize`, for prose. Raises ValueError for another policy; never for what a page holds.
+    notation of Aozora Bunko). steps: of `corpus.text.normalize`, for prose. Raises ValueError for
+    another policy; never for what a page holds.
     """
     if ruby not in RUBY:
         raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")

@@ -14,7 +14,7 @@ import numpy as np
 from corpus.text.blocks import kind
 from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
 
-PARTED = "\n\x1e\n"  # between pieces of prose
+HOLE, PARTED = "\x1f", "\n\x1e\n"  # code or a formula; between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
 MAX_CRUMBS = 80
 MAX_CODES = 120
@@ -195,6 +195,11 @@ def _contents(lines: list[str]) -> set[int]:
     return out
 
 
+def _goes(line: str, may_be_copyright: bool) -> bool:
+    bare = line.strip("　 ¶")
+    return bare != "" and HOLE not in line and is_boilerplate(bare, may_be_copyright)
+
+
 def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
 
@@ -205,11 +210,7 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     pieces = prose.split(PARTED)
     lines = {line for piece in set(pieces) for line in piece.split("\n")}
     longest = MAX_COPYRIGHT if marked else MAX_CODES
-    gone = {
-        line
-        for line in lines
-        if 0 < len(line) <= longest and is_boilerplate(line.strip("　 ¶"), marked)
-    }
+    gone = {line for line in lines if 0 < len(line) <= longest and _goes(line, marked)}
     with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
     headings = with_piece[:, P_KIND] == kind.heading
     free = with_piece[:, P_OP] == O_PROSE
@@ -219,7 +220,7 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     if not gone and not some and "¶" not in prose:
         return prose
     for k, piece in enumerate(pieces[: len(with_piece)]):
-        if k in some and free[k] and not headings[k]:
+        if k in some and free[k] and not headings[k] and HOLE not in piece:
             pieces[k] = ""
             continue
         if headings[k]:

@@ -161,25 +161,122 @@ def _quoted_pages(blocks: np.ndarray, keep: np.ndarray, own: np.ndarray) -> bool
 
 
 @kernel
-def _value_of(blocks: np.ndarray, keep: np.ndarray, own: np.ndarray, i: int) -> tuple[int, int]:
-    """(first block, behind the last) of the value that follows the term in block i, all one line;
-    (i, i) if none does."""
+def _holder(elements: np.ndarray, e: int) -> int:
+    """The `<dl>` that element e stands in; -1 for none."""
+    while e >= 0 and elements[e, b.E_TAG] != tags.DL:
+        e = elements[e, b.E_PARENT]
+    return e
+
+
+@kernel
+def _value_of(
+    blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, own: np.ndarray, i: int
+) -> int:
+    """Behind the last block of the value that follows the term in block i, all one line; i + 1 if
+    none of its own list does."""
+    holder = _holder(elements, own[blocks[i, b.B_ELEMENT], C_TERM])
     value = -1
     last = i + 1
     weight = 0
     while last < len(blocks) and keep[last]:
         e = blocks[last, b.B_ELEMENT]
         at = own[e, C_VALUE] if e >= 0 else -1
-        if at < 0 or (value >= 0 and at != value) or blocks[last, b.B_LISTING]:
+        if at < 0 or (value >= 0 and at != value) or _holder(elements, at) != holder:
             break
-        if own[e, C_ITEM] >= 0 or own[e, C_HEADING] >= 0:
+        if blocks[last, b.B_LISTING] or own[e, C_ITEM] >= 0 or own[e, C_HEADING] >= 0:
             break
         value = at
         weight += blocks[last, b.B_WEIGHT]
         last += 1
-    if value < 0:
-        return i, i
-    return (i + 1, last) if weight <= VALUE_WEIGHT else (i + 1, i + 2)
+    return last if weight <= VALUE_WEIGHT else i + 2
+
+
+@kernel
+def _put_table(elements: np.ndarray, tables: Tables, table: int, plan: np.ndarray, n: int) -> int:
+    """A data table and its cells, row by row."""
+    first, wide = tables.first[table], tables.columns[table]
+    n = _add(plan, n, O_TABLE, tables.rows[table], wide, kind.table, 0, 0, False)
+    for cell in tables.cells[first : first + tables.rows[table] * wide]:
+        low = elements[cell, b.E_FIRST] if cell >= 0 else 0
+        high = elements[cell, b.E_END] if cell >= 0 else 0
+        n = _add(plan, n, O_CELL, low, high, kind.table, 0, cell < 0, False)
+    return n
+
+
+@kernel
+def _put_listing(
+    text: np.ndarray, blocks: np.ndarray, i: int, last: int, plan: np.ndarray, n: int
+) -> int:
+    """The blocks [i, last) of a preformatted element: one listing, or paragraphs."""
+    if not reads_as_prose(text, blocks, i, last):
+        return _add(plan, n, O_CODE, i, last, kind.code, 0, blocks[i, b.B_LISTING] - 1, False)
+    for k in range(i, last):
+        n = _paragraphs(text, blocks[k, b.B_START], blocks[k, b.B_END], plan, n)
+    return n
+
+
+@kernel
+def _outermost(elements: np.ndarray, own: np.ndarray, e: int) -> int:
+    """The list over e that stands in no other list; -1 for none."""
+    outer = own[e, C_LIST]
+    while outer >= 0:
+        over = elements[outer, b.E_PARENT]
+        if over < 0 or own[over, C_LIST] < 0:
+            break
+        outer = own[over, C_LIST]
+    return outer
+
+
+@kernel
+def _put_block(
+    blocks: np.ndarray, elements: np.ndarray, own: np.ndarray, keep: np.ndarray, i: int,
+    used: np.ndarray, quotes: bool, before: np.ndarray, plan: np.ndarray, n: int,
+) -> tuple[int, int]:  # fmt: skip
+    """(rows of the plan, next block) with block i of prose, as what its elements make of it.
+
+    used: items that have their sign; quotes: quotes are what they say; before: the outermost list
+    of the item that the block before was, or -1.
+    """
+    e = blocks[i, b.B_ELEMENT]
+    start, end = blocks[i, b.B_START], blocks[i, b.B_END]
+    here = own[e]
+    item = here[C_ITEM]
+    list_before = before[0]
+    before[0] = -1
+    if here[C_HEADING] >= 0:
+        if item >= 0:
+            used[item] = True
+        level = heading_level(elements[here[C_HEADING], b.E_TAG])
+        return _add(plan, n, O_PROSE, start, end, kind.heading, level, 0, False), i + 1
+    if here[C_CAPTION] >= 0:
+        return _add(plan, n, O_PROSE, start, end, kind.caption, 0, 0, False), i + 1
+    if item >= 0 and not used[item]:
+        used[item] = True
+        outer = _outermost(elements, own, e)
+        close = list_before >= 0 and list_before == outer
+        before[0] = outer if outer >= 0 else item
+        depth = max(here[C_DEPTH], 1)
+        return _add(plan, n, O_PROSE, start, end, kind.item, depth, here[C_PLACE], close), i + 1
+    if here[C_TERM] >= 0 or here[C_VALUE] >= 0:
+        last = i + 1
+        if here[C_TERM] >= 0 and blocks[i, b.B_WEIGHT] <= TERM_WEIGHT:
+            last = _value_of(blocks, elements, keep, own, i)
+        if last == i + 1:
+            return _add(plan, n, O_PROSE, start, end, kind.definition, 0, 0, False), last
+        n = _add(plan, n, O_TERM, start, end, kind.definition, 0, 0, False)
+        return _add(plan, n, O_CELL, i + 1, last, kind.definition, 0, 0, False), last
+    block = kind.quote if quotes and here[C_QUOTE] >= 0 else kind.paragraph
+    return _add(plan, n, O_PROSE, start, end, block, 0, 0, False), i + 1
+
+
+@kernel
+def _room(blocks: np.ndarray, keep: np.ndarray, tables: Tables) -> int:
+    """Rows that a plan takes at most."""
+    room = 2 * len(blocks) + len(tables.cells) + 4
+    for i in range(len(blocks)):
+        if blocks[i, b.B_LISTING] and keep[i]:
+            room += blocks[i, b.B_BREAKS]
+    return room
 
 
 @kernel
@@ -193,107 +290,43 @@ def outline(
     """
     own = contexts(elements)
     tables: Tables = read_tables(blocks, elements, own[:, C_CELL], keep)
-    quotes_are_indents = _quoted_pages(blocks, keep, own)
+    quotes = not _quoted_pages(blocks, keep, own)
     used = np.zeros(len(elements) + 1, np.bool_)  # items that have their sign, tables written
-    room = len(blocks) + len(tables.cells) + 4
-    for i in range(len(blocks)):
-        if blocks[i, b.B_LISTING] and keep[i]:
-            room += blocks[i, b.B_BREAKS]
-    plan = np.empty((room + len(blocks), P_WIDTH), np.int32)
-    n = 0
-    list_before = -1  # outermost element of the list that the item before stands in
-    term = -1  # element of the definition before
+    plan = np.empty((_room(blocks, keep, tables), P_WIDTH), np.int32)
+    before = np.full(1, -1, np.int64)
     order = reading_order(blocks, elements, tables)
-    at = 0
+    n = at = 0
     while at < len(blocks):
         i = order[at]
         at += 1
-        block = blocks[i]
-        e = block[b.B_ELEMENT]
+        e = blocks[i, b.B_ELEMENT]
         table = tables.of_cell[own[e, C_CELL]] if e >= 0 and own[e, C_CELL] >= 0 else -1
-        # A data table is written as a whole where its first kept block stands.
+        # A data table is written as a whole where its first block stands.
         if table >= 0:
-            if tables.rows[table] > 0 and not used[table]:
+            if not used[table]:
                 used[table] = True
-                first = tables.first[table]
-                columns = tables.columns[table]
-                count = tables.rows[table] * columns
-                n = _add(plan, n, O_TABLE, tables.rows[table], columns, kind.table, 0, 0, False)
-                for k in range(first, first + count):
-                    cell = tables.cells[k]
-                    low = elements[cell, b.E_FIRST] if cell >= 0 else 0
-                    high = elements[cell, b.E_END] if cell >= 0 else 0
-                    n = _add(plan, n, O_CELL, low, high, kind.table, 0, cell < 0, False)
-                list_before = term = -1
+                n = _put_table(elements, tables, table, plan, n)
+                before[0] = -1
             continue
         if not keep[i]:
             continue
-        if block[b.B_RULE] and n and i and keep[i - 1]:
+        if blocks[i, b.B_RULE] and n and i and keep[i - 1]:
             n = _add(plan, n, O_RULE, 0, 0, kind.rule, 0, 0, False)
-        start, end = block[b.B_START], block[b.B_END]
-        # Preformatted text: all blocks of the element are one listing, or paragraphs.
-        if block[b.B_LISTING]:
+        start, end = blocks[i, b.B_START], blocks[i, b.B_END]
+        if blocks[i, b.B_LISTING]:
             last = listing_end(blocks, i)
-            element = block[b.B_LISTING] - 1
-            if reads_as_prose(text, blocks, i, last):
-                for k in range(i, last):
-                    n = _paragraphs(text, blocks[k, b.B_START], blocks[k, b.B_END], plan, n)
-            else:
-                n = _add(plan, n, O_CODE, i, last, kind.code, 0, element, False)
+            n = _put_listing(text, blocks, i, last, plan, n)
             if e >= 0 and own[e, C_ITEM] >= 0:
                 used[own[e, C_ITEM]] = True
-            list_before = term = -1
+            before[0] = -1
             at += last - i - 1
-            continue
-        if is_formula(text, block):
+        elif is_formula(text, blocks[i]):
             n = _add(plan, n, O_FORMULA, start, end, kind.formula, 0, 0, False)
-            list_before = term = -1
-            continue
-        if e < 0:
+            before[0] = -1
+        elif e < 0:
             n = _add(plan, n, O_PROSE, start, end, kind.paragraph, 0, 0, False)
-            list_before = term = -1
-            continue
-        here = own[e]
-        item = here[C_ITEM]
-        if here[C_HEADING] >= 0:
-            level = heading_level(elements[here[C_HEADING], b.E_TAG])
-            n = _add(plan, n, O_PROSE, start, end, kind.heading, level, 0, False)
-            if item >= 0:
-                used[item] = True
-            list_before = term = -1
-        elif here[C_CAPTION] >= 0:
-            n = _add(plan, n, O_PROSE, start, end, kind.caption, 0, 0, False)
-            list_before = term = -1
-        elif item >= 0 and not used[item]:
-            used[item] = True
-            holder = here[C_LIST]
-            outer = holder
-            while (
-                outer >= 0
-                and elements[outer, b.E_PARENT] >= 0
-                and (own[elements[outer, b.E_PARENT], C_LIST] >= 0)
-            ):
-                outer = own[elements[outer, b.E_PARENT], C_LIST]
-            close = list_before >= 0 and list_before == outer
-            depth = max(here[C_DEPTH], 1)
-            n = _add(plan, n, O_PROSE, start, end, kind.item, depth, here[C_PLACE], close)
-            list_before, term = outer if outer >= 0 else item, -1
-        elif here[C_TERM] >= 0 or here[C_VALUE] >= 0:
-            holder = elements[here[C_TERM] if here[C_TERM] >= 0 else here[C_VALUE], b.E_PARENT]
-            close = term == holder
-            low, high = i, i
-            if here[C_TERM] >= 0 and block[b.B_WEIGHT] <= TERM_WEIGHT:
-                low, high = _value_of(blocks, keep, own, i)
-            if high > low:
-                n = _add(plan, n, O_TERM, start, end, kind.definition, 0, 0, close)
-                n = _add(plan, n, O_CELL, low, high, kind.definition, 0, 0, False)
-                at += high - 1 - i
-            else:
-                n = _add(plan, n, O_PROSE, start, end, kind.definition, 0, 0, False)
-            list_before, term = -1, holder
+            before[0] = -1
         else:
-            quoted = here[C_QUOTE] >= 0 and not quotes_are_indents
-            block_kind = kind.quote if quoted else kind.paragraph
-            n = _add(plan, n, O_PROSE, start, end, block_kind, 0, 0, False)
-            list_before = term = -1
+            n, last = _put_block(blocks, elements, own, keep, i, used, quotes, before, plan, n)
+            at += last - i - 1
     return plan[:n]

@@ -135,6 +135,9 @@ def _is_pair_of_lists(
         return False
     if row_of[half] == row_of[0] or row_of[-1] != row_of[half]:
         return False
+    for i in range(elements[table, b.E_FIRST], elements[table, b.E_END]):
+        if blocks[i, b.B_LISTING]:
+            return False
     inside = 0
     for k in range(len(cells)):
         size = elements[cells[k], b.E_END] - elements[cells[k], b.E_FIRST]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -12,29 +13,54 @@ from corpus.web.html import blocks as b
 from corpus.web.html.document import parse
 
 SKIPPED = (
-    "script style noscript template button select option textarea input iframe svg math object "
+    "script style noscript template button select option textarea input iframe svg object "
     "embed canvas audio video head title datalist meter progress applet map rt rp rtc noframes "
     "-comment -undef"
 )
 DROPPED = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0xFEFF])
+# What the walk does on purpose with names that programs write (corpus/web/html/classes.py).
+FORMULAS = "katex katex-display mathjax mathjax_display mjx-chtml mjx-container mwe-math-element"
+UNSEEN = "mathjax_preview katex-html boring rusttest mw-editsection"
+GUTTERS = (
+    "gutter lineno linenos linenodiv line-number line-numbers line-numbers-rows linenumber "
+    "linenumbers hljs-ln-numbers blob-num lnt ln lntd gl"
+)
+ANCHORS = (
+    "headerlink anchor-link hash-link header-anchor headeranchor heading-anchor anchor permalink"
+)
+POWERS = dict.fromkeys(map(ord, "^_{}[]"))  # the signs of powers, indices and notes
 
 
 def visible(node: LexborNode) -> str:
     """Text of a DOM subtree that the walk should read, in document order (reference)."""
     if node.tag == "-text":
         return node.text_content or ""
-    style = "".join((node.attributes.get("style") or "").split())
-    if node.tag in SKIPPED.split() or "hidden" in node.attributes or "display:none" in style:
+    said = node.attributes
+    style = "".join((said.get("style") or "").split())
+    classes = set((said.get("class") or "").lower().split())
+    code = node.tag == "textarea" and (said.get("name") == "code" or "codemirror-code" in classes)
+    hidden = "hidden" in said or "display:none" in style or classes & set(UNSEEN.split())
+    if hidden or (node.tag in SKIPPED.split() and not code):
+        return ""
+    first = node.child.text_content or "" if node.child and node.child.tag == "-text" else ""
+    if node.tag == "math" and not first.strip():
+        return ""
+    if node.tag == "mjx-container" or classes & set(FORMULAS.split()) or said.get("data-tex"):
         return ""
     found, child = "", node.child
     while child is not None:
         found += visible(child)
         child = child.next
+    sign = "".join(found.split())
+    if classes & set(GUTTERS.split()) and re.fullmatch(r"[0-9.:]*", sign):
+        return ""
+    if classes & set(ANCHORS.split()) and re.fullmatch("[^0-9A-Za-z\u3000-\uffff]?", sign):
+        return ""
     return found
 
 
 def squeezed(text: str) -> str:
-    return "".join(text.translate(DROPPED).split())
+    return "".join(text.translate(DROPPED | POWERS).split())
 
 
 @settings(max_examples=150, deadline=None)
@@ -63,6 +89,22 @@ def squeezed(text: str) -> str:
                     "&amp;&lt;&nbsp;&#12354;",
                     "<ul>",
                     "<li>",
+                    "<pre>",
+                    "</pre>",
+                    "<code class=block>",
+                    "</code>",
+                    "<span class=gutter>1</span>",
+                    "<span class=gutter>x</span>",
+                    "<a class=headerlink>¶</a>",
+                    "<a class=anchor>あ</a>",
+                    "<span class=boring>x</span>",
+                    "<math><mi>x</mi></math>",
+                    "<math>甲</math>",
+                    "<span class=katex>y</span>",
+                    "<textarea name=code>a\n b</textarea>",
+                    "10<sup>23</sup>",
+                    "<sub>",
+                    "</sub>",
                 ]
             ),
             st.text(st.characters(codec="utf-8", exclude_characters="<&\0\r"), max_size=20),
@@ -95,3 +137,31 @@ def test_blocks_lie_inside_their_elements() -> None:
             element = document.elements[e]
             assert element[b.E_FIRST] <= i < element[b.E_END]
             e = element[b.E_PARENT]
+
+
+def words(html: str) -> str:
+    return "".join(parse(html).block_texts())
+
+
+def test_powers_indices_and_notes_have_signs() -> None:
+    assert words("<p>10<sup>23</sup>個のH<sub>2</sub>O") == "10^{23}個のH_{2}O"
+    assert words("<p>2 <sup>30</sup>バイト") == "2^{30}バイト"
+    assert words("<p>文である<sup>1</sup>。続く<sup><a href=#n>2</a></sup>。") == (
+        "文である[1]。続く[2]。"
+    )
+    assert words("<p>文<sup>[3]</sup>と<sup>※</sup>と1<sup>st</sup>とX<sup>TM</sup>") == (
+        "文[3]と※と1stとXTM"
+    )
+
+
+def test_numbers_of_lines_and_links_to_oneself_are_no_text() -> None:
+    assert words("<h2>節<a class=headerlink href=#a>¶</a></h2>") == "節"
+    assert words("<h2><a class=anchor name=a>あ</a></h2><h2><a class=anchor>A</a></h2>") == "あA"
+    assert words("<p><span class=gutter>12</span>行<span class=ln>第1</span>") == "行第1"
+
+
+def test_hidden_formulas_are_no_text() -> None:
+    hidden = parse("<p>式<span class=katex style='display:none'><math><mi>x</mi></math></span>。")
+    assert not hidden.has_formulas and hidden.block_texts() == ["式。"]
+    image = parse("<p>式<img class=tex alt='x^{2}' hidden>。")
+    assert not image.has_formulas

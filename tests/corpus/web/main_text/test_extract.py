@@ -6,6 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corpus.settings import NORMALIZE_STEPS as STEPS
+from corpus.text.blocks import KIND, KINDS
+from corpus.text.views import plain_text
 from corpus.web.main_text.extract import extract, parse
 
 BODY = (
@@ -24,19 +27,21 @@ def article(extra: str = "", before: str = "", after: str = "") -> str:
 
 
 def lines(html: str, **settings: str) -> list[str]:
-    return extract(html, **settings).text.split("\n")
+    return [line for line in extract(html, **settings).text.split("\n") if line]
 
 
 def test_paragraphs_come_out_one_a_line_with_their_heading() -> None:
-    found = lines(article())
-    assert found[0] == "桜が咲いた"
+    found = extract(article()).text.split("\n\n")
+    assert found[0] == "# 桜が咲いた"
     assert found[1].startswith("今年も城下町") and found[3].startswith("市は週末")
     assert len(found) == 4
 
 
 def test_bytes_and_text_and_a_parsed_document_give_the_same_page() -> None:
     html = article()
-    assert extract(html) == extract(html.encode()) == extract(parse(html))
+    pages = [extract(html), extract(html.encode()), extract(parse(html))]
+    assert len({page[:1] + page[2:] for page in pages}) == 1
+    assert len({(page.blocks.spans.tobytes(), page.blocks.languages) for page in pages}) == 1
 
 
 RUBY = "<p>これは<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>の読みを付けた文章です。</p>"
@@ -72,12 +77,10 @@ def test_a_single_br_is_a_line_and_two_are_a_paragraph_and_indents_go() -> None:
         "<div>　昔々、ある所に老人が住んでいた。<br>山へ行くのが好きだった。<br><br>"
         "　ある日、川で大きな桃を見つけた。<br />\n<br>　それを持って帰ることにした。</div>"
     )
-    assert lines(text) == [
-        "昔々、ある所に老人が住んでいた。",
-        "山へ行くのが好きだった。",
-        "ある日、川で大きな桃を見つけた。",
-        "それを持って帰ることにした。",
-    ]
+    assert extract(text).text == (
+        "昔々、ある所に老人が住んでいた。\n山へ行くのが好きだった。\n\n"
+        "ある日、川で大きな桃を見つけた。\n\nそれを持って帰ることにした。"
+    )
 
 
 def test_a_source_line_break_between_japanese_characters_writes_nothing() -> None:
@@ -91,13 +94,15 @@ def test_a_source_line_break_between_japanese_characters_writes_nothing() -> Non
     assert "English words stay apart" in text
 
 
-def test_a_data_table_keeps_its_rows_as_lines_with_tabs_between_cells() -> None:
+def test_a_data_table_keeps_its_rows_as_lines_with_bars_between_cells() -> None:
     table = (
         "<table><tr><th>年</th><th>来場者</th></tr><tr><td>2022年</td><td>12万人</td></tr>"
         "<tr><td>2023年</td><td>15万人</td></tr></table><p>過去最多は2019年の18万人だった。</p>"
     )
-    found = lines(article(table))
-    assert "年\t来場者" in found and "2023年\t15万人" in found
+    page = extract(article(table))
+    rows = "| 年 | 来場者 |\n| --- | --- |\n| 2022年 | 12万人 |\n| 2023年 | 15万人 |"
+    assert f"\n\n{rows}\n\n過去最多" in page.text
+    assert "年\t来場者\n2022年\t12万人\n2023年\t15万人\n" in plain_text(page.text, page.blocks)
 
 
 def test_list_items_are_lines() -> None:
@@ -106,7 +111,7 @@ def test_list_items_are_lines() -> None:
         "<li>茶会が開かれる。</li></ul>"
     )
     found = lines(article(items))
-    assert "太鼓の演奏がある。" in found and "茶会が開かれる。" in found
+    assert "- 太鼓の演奏がある。" in found and "- 茶会が開かれる。" in found
 
 
 def test_code_keeps_its_line_breaks_and_indents() -> None:
@@ -114,13 +119,16 @@ def test_code_keeps_its_line_breaks_and_indents() -> None:
         "<p>次のように書く。すると動く。</p><pre>"
         "<code>def f(x):\n    if x:\n        return 1\n</code></pre>"
     )
-    assert "def f(x):\n    if x:\n        return 1" in extract(article(code)).text
+    assert "\n\n```\ndef f(x):\n    if x:\n        return 1\n```" in extract(article(code)).text
 
 
 def test_plain_text_in_pre_keeps_its_lines() -> None:
     text = "　これは平文の文書です。\n改行は残ります。\n\n段落が変わりました。\n以上で終わりです。"
-    found = extract(page(f"<pre>{text}</pre>")).text
-    assert found.split("\n") == [line.strip("　") for line in text.split("\n")]
+    found = extract(page(f"<pre>{text}</pre>"))
+    assert found.text == text  # sentences: paragraphs, no code
+    names = [KINDS[kind] for kind in found.blocks.spans[:, KIND]]
+    assert names == ["paragraph", "paragraph"]
+    assert extract(page(f"<pre>{text}</pre>"), steps=STEPS).text == text.replace("　", "")
 
 
 def test_numeric_entities_decode() -> None:
@@ -275,7 +283,8 @@ def test_the_text_is_a_subsequence_of_the_visible_text(parts: list[tuple[str, st
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         html += f"<{tag}>{escaped}" + (f"</{tag}>" if close and tag != "br" else "")
         visible += text
-    assert _is_subsequence(_squeezed(extract(html).text), _squeezed(visible))
+    found = extract(html)
+    assert _is_subsequence(_squeezed(plain_text(found.text, found.blocks)), _squeezed(visible))
 
 
 def cards(number: int) -> str:

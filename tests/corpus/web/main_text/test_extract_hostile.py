@@ -58,7 +58,7 @@ def test_a_hundred_thousand_blocks() -> None:
     page = extract("".join(f"<p>{i}番目の段落です。ここに文があります。" for i in range(100_000)))
     assert page.n_blocks == 100_000
     assert page.method == "rule"
-    assert page.text.count("\n") == 99_999
+    assert page.text.count("\n\n") == 99_999 and len(page.blocks.spans) == 100_000
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.web.main_text import lines
+from corpus.text.blocks import kind
+from corpus.web.main_text import lines, outline
 
 
 @pytest.mark.parametrize("phrase", lines._PHRASES)
@@ -41,10 +43,45 @@ def test_copyright_lines_go_and_sentences_about_them_stay(line: str) -> None:
     expected = lines._COPYRIGHT.fullmatch(line) or lines._RESERVED.fullmatch(line)
     expected = expected or lines._FORBIDDEN.fullmatch(line)
     assert bool(expected) == (line != "（ｃ）Example")  # a full-width c is no mark
-    assert lines.clean_lines(f"本文です。\n{line}") == (
-        "本文です。" if expected else f"本文です。\n{line}"
+    assert cleaned(f"本文です。\n{line}") == ("本文です。" if expected else f"本文です。\n{line}")
+    assert cleaned(sentence) == sentence
+
+
+def plan_of(*kinds: tuple[int, int]) -> np.ndarray:
+    """A plan of pieces: their operations and kinds."""
+    plan = np.zeros((len(kinds), outline.P_WIDTH), np.int32)
+    plan[:, [outline.P_OP, outline.P_KIND]] = kinds
+    return plan
+
+
+def cleaned(piece: str) -> str:
+    """One paragraph without its boilerplate lines."""
+    plan = plan_of((outline.O_PROSE, kind.paragraph))
+    return lines.boilerplate_pieces(piece + lines.PARTED, plan).removesuffix(lines.PARTED)
+
+
+def test_headings_with_text_below_cells_terms_and_lines_with_code_stay() -> None:
+    prose, cell, term = outline.O_PROSE, outline.O_CELL, outline.O_TERM
+    plan = plan_of(
+        (prose, kind.heading), (prose, kind.paragraph), (prose, kind.heading),
+        (cell, kind.table), (term, kind.definition), (cell, kind.definition),
+        (prose, kind.paragraph), (prose, kind.item), (prose, kind.heading),
+    )  # fmt: skip
+    pieces = ["前へ", "前へ", "節 ¶", "前へ", "次へ", "前へ", "\x1f前へ", "© 2020 \x1f", "前へ"]
+    found = lines.boilerplate_pieces(lines.PARTED.join([*pieces, ""]), plan).split(lines.PARTED)
+    assert found == [
+        "前へ", "", "節", "前へ", "次へ", "前へ", "\x1f前へ", "© 2020 \x1f", "", "",
+    ]  # fmt: skip
+
+
+def page_of(text: str) -> str:
+    """A page whose lines are paragraphs, and headings where SECTIONS name them, cleaned."""
+    parts = text.split("\n")
+    plan = plan_of(
+        *((outline.O_PROSE, kind.heading if x in SECTIONS else kind.paragraph) for x in parts)
     )
-    assert lines.clean_lines(sentence) == sentence
+    found = lines.boilerplate_pieces(lines.PARTED.join([*parts, ""]), plan).split(lines.PARTED)
+    return "\n".join(filter(None, found))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +97,12 @@ def test_copyright_lines_go_and_sentences_about_them_stay(line: str) -> None:
     ],
 )
 def test_links_to_neighbours_and_codes_of_languages_go(line: str) -> None:
-    assert lines.clean_lines(f"本文です。\n{line}\n続きです。") == "本文です。\n続きです。"
+    assert page_of(f"本文です。\n{line}\n続きです。") == "本文です。\n続きです。"
 
 
 @pytest.mark.parametrize("line", [">>>", "x << 2 >> 1", "次", "前へ進む", "Next", "言語: 日本語"])
 def test_lines_that_look_like_them_stay(line: str) -> None:
-    assert line in lines.clean_lines(f"本文です。\n{line}\n続きです。").split("\n")
+    assert line in page_of(f"本文です。\n{line}\n続きです。").split("\n")
 
 
 def test_a_language_switcher_goes_in_one_line_or_in_many_and_two_names_stay() -> None:
@@ -74,12 +111,12 @@ def test_a_language_switcher_goes_in_one_line_or_in_many_and_two_names_stay() ->
         "English\n日本語\n한국어",
         "- Deutsch\n- Español\n- 日本語",
     ):
-        assert lines.clean_lines(f"本文です。\n{switcher}\n続きです。") == "本文です。\n続きです。"
-    assert lines.clean_lines("English\n日本語") == "English\n日本語"
+        assert page_of(f"本文です。\n{switcher}\n続きです。") == "本文です。\n続きです。"
+    assert page_of("English\n日本語") == "English\n日本語"
 
 
 def test_heading_anchors_go() -> None:
-    assert lines.clean_lines("はじめに¶\n段落記号¶は残る。") == "はじめに\n段落記号¶は残る。"
+    assert page_of("はじめに¶\n段落記号¶は残る。") == "はじめに\n段落記号¶は残る。"
 
 
 SECTIONS = ["はじめに", "使い方", "2.1 設定", "おわりに"]
@@ -88,13 +125,13 @@ BODY = [line for head in SECTIONS for line in (head, f"{head}の説明をここ�
 
 
 def test_contents_that_repeat_the_headings_go_with_their_title() -> None:
-    assert lines.clean_lines("\n".join(["題", *CONTENTS, *BODY])) == "\n".join(["題", *BODY])
+    assert page_of("\n".join(["題", *CONTENTS, *BODY])) == "\n".join(["題", *BODY])
 
 
 def test_contents_without_their_sections_and_refrains_stay() -> None:
     alone = "\n".join(["題", *CONTENTS, "本文はここに書く。"])
-    assert lines.clean_lines(alone) == alone
+    assert page_of(alone) == alone
     song = "\n".join(
         ["花が咲く", "鳥が鳴く", "風が吹く", "春の歌", "花が咲く", "鳥が鳴く", "風が吹く"]
     )
-    assert lines.clean_lines(song) == song
+    assert page_of(song) == song
