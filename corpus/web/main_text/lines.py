@@ -227,5 +227,6 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
             below = k + 1 < len(headings) and not headings[k + 1]
             pieces[k] = "" if piece in gone and not below else piece.rstrip(" ¶")
         elif free[k]:
-            pieces[k] = "\n".join(line for line in piece.split("\n") if line not in gone)
+            left = (line for line in piece.split("\n") if line not in gone)
+            pieces[k] = "\n".join(line.removesuffix("¶").rstrip(" ") for line in left)
     return PARTED.join(pieces)

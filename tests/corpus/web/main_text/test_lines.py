@@ -75,11 +75,10 @@ def test_headings_with_text_below_cells_terms_and_lines_with_code_stay() -> None
 
 
 def page_of(text: str) -> str:
-    """A page whose lines are paragraphs, and headings where SECTIONS name them, cleaned."""
+    """A page of paragraphs, and of headings where SECTIONS name them the last time, cleaned."""
     parts = text.split("\n")
-    plan = plan_of(
-        *((outline.O_PROSE, kind.heading if x in SECTIONS else kind.paragraph) for x in parts)
-    )
+    heads = [x in SECTIONS and x not in parts[i + 1 :] for i, x in enumerate(parts)]
+    plan = plan_of(*((outline.O_PROSE, kind.heading if head else kind.paragraph) for head in heads))
     found = lines.boilerplate_pieces(lines.PARTED.join([*parts, ""]), plan).split(lines.PARTED)
     return "\n".join(filter(None, found))
 
