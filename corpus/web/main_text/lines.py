@@ -10,10 +10,12 @@ import re
 import numpy as np
 
 from corpus.text.blocks import kind
-from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
+from corpus.web.main_text.outline import O_CELL, O_PROSE, O_RULE, O_TERM, P_KIND, P_OP
 
 HOLE, PARTED = "\x1f", "\n\x1e\n"  # code or a formula; between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
+MAX_LINE = 200  # with blanks at its ends
+MAX_CRUMBS = 80
 MAX_COPYRIGHT = 160
 
 _DECORATION = r"[\s　▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:：]*"
@@ -66,6 +68,7 @@ _PHRASE = re.compile(f"{_DECORATION}+(?=[{_FIRST}])(?:{'|'.join(_PHRASES)}){_DEC
 _CRUMBS = re.compile(
     r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*"
 )
+_FIRST_CRUMB = "ホhHトtT現yY"
 _COPYRIGHT = re.compile(
     r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
     r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
@@ -80,12 +83,16 @@ _FORBIDDEN = re.compile(
 _MARKS = ("©", "ⓒ", "copyright", "(c)", "（c）", "(c）", "（c)", "rights reserved", "無断")
 
 
+_HAS_PIECE = np.zeros(O_RULE + 1, np.bool_)  # by operation
+_HAS_PIECE[[O_PROSE, O_TERM, O_CELL]] = True
+
+
 def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     """Whether a line of text is a boilerplate phrase as a whole."""
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
-    if n <= 80 and _CRUMBS.fullmatch(line):
+    if n <= MAX_CRUMBS and line[:1] in _FIRST_CRUMB and _CRUMBS.fullmatch(line):
         return True
     return (
         may_be_copyright
@@ -98,11 +105,6 @@ def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
     )
 
 
-def _goes(line: str, may_be_copyright: bool) -> bool:
-    bare = line.strip("　 ¶")
-    return bare != "" and HOLE not in line and is_boilerplate(bare, may_be_copyright)
-
-
 def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
 
@@ -112,10 +114,16 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     marked = any(mark in low for mark in _MARKS)
     pieces = prose.split(PARTED)
     lines = set(prose.replace(PARTED, "\n").split("\n"))
-    gone = {line for line in lines if _goes(line, marked)}
+    gone = {
+        line
+        for line in lines
+        if 0 < len(line) <= MAX_LINE
+        and is_boilerplate(line.strip("　 ¶"), marked)
+        and HOLE not in line
+    }
     if not gone and "¶" not in prose:
         return prose
-    with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
+    with_piece = plan[_HAS_PIECE[plan[:, P_OP]]]
     headings = with_piece[:, P_KIND] == kind.heading
     free = with_piece[:, P_OP] == O_PROSE
     for k, piece in enumerate(pieces[: len(with_piece)]):
