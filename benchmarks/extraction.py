@@ -147,7 +147,7 @@ def held_out(options: argparse.Namespace) -> None:
     """Print F1 by set where each page is scored by forests that saw only the other half's sites."""
     from benchmarks.training import train_extractor as training
     from corpus.web.main_text.forest import Forest
-    from corpus.web.main_text.lines import clean_lines
+    from corpus.web.main_text.lines import is_boilerplate
     from corpus.web.main_text.select import choose, joined
 
     examples = training.examples(options.material, options.shared)
@@ -167,7 +167,13 @@ def held_out(options: argparse.Namespace) -> None:
                 if training.half(e.page.family) == k:
                     keep, _ = choose(e.blocks, e.elements, *forests)
                     written = joined(e.text, e.blocks, e.elements, keep).tobytes()
-                    found = counted(clean_lines(written.decode("utf-8", "replace")))
+                    found = counted(
+                        "\n".join(
+                            line
+                            for line in written.decode("utf-8", "replace").split("\n")
+                            if not is_boilerplate(line)
+                        )
+                    )
                     f1 = precision_recall_f1(found, counted(e.page.gold))[2]
                     results[group("held out", e.page)].append((seed, f1))
     print("| set | pages | F1 mean over seeds | lowest | highest |\n|---|---|---|---|---|")
