@@ -206,8 +206,9 @@ def wide_table(texts: dict[str, str], pages: list[goldsets.GoldPage], peers: boo
 def held_out(options: argparse.Namespace) -> None:
     """Print F1 by set where each page is scored by forests that saw only other folds' sites."""
     from benchmarks.training import train_extractor as training
-    from corpus.web.main_text.lines import clean_lines
-    from corpus.web.main_text.select import choose, joined
+    from corpus.web.html.document import parse
+    from corpus.web.main_text.write import write
+    from corpus.web.main_text.select import choose
 
     examples = training.examples(options.material, options.shared)
     extra = training.segment_rows(options.material)
@@ -219,8 +220,7 @@ def held_out(options: argparse.Namespace) -> None:
         ]
         for e in examples:
             keep, _ = choose(e.blocks, e.elements, *models[training.fold(e.page.family)])
-            written = joined(e.text, e.blocks, e.elements, keep).tobytes()
-            text = clean_lines(written.decode("utf-8", "replace"))
+            text = write(parse(e.page.html), keep)[0]
             if e.page.source == "wide" and seed == 0:
                 texts[e.page.url] = text
             results[group("held out", e.page)].append((seed, score(text, e.page)[2]))

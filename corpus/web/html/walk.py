@@ -354,7 +354,7 @@ def _start_tag(
         props = top[K_PROPS] = 0
     elif visible and classes & (C_LISTING | C_CODE) and state[b.S_PRE] == 0:
         listing = classes & C_LISTING and (props & tags.BLOCK or tag == tags.TEXTAREA)
-        if not listing and classes & C_CODE:
+        if not listing and (classes & C_CODE or tag == tags.CODE):
             end, after = element_end(src, i, start, name_end)
             listing = tag == tags.CODE or is_only_code(src, i, end)
             listing = listing or (classes & C_CODE_BLOCK and has_no_tag(src, i, end))

@@ -12,10 +12,11 @@ import re
 import numpy as np
 
 from corpus.text.blocks import kind
-from corpus.web.main_text.outline import O_CELL, O_PROSE, O_TERM, P_KIND, P_OP
+from corpus.web.main_text.outline import O_CELL, O_PROSE, O_RULE, O_TERM, P_KIND, P_OP
 
 HOLE, PARTED = "\x1f", "\n\x1e\n"  # code or a formula; between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
+MAX_LINE = 200  # with blanks at its ends
 MAX_CRUMBS = 80
 MAX_CODES = 120
 MAX_COPYRIGHT = 160
@@ -70,6 +71,7 @@ _PHRASE = re.compile(f"{_DECORATION}+(?=[{_FIRST}])(?:{'|'.join(_PHRASES)}){_DEC
 _CRUMBS = re.compile(
     r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*"
 )
+_FIRST_CRUMB = "ホhHトtT現yY"
 _COPYRIGHT = re.compile(
     r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
     r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
@@ -124,14 +126,32 @@ MAX_HEADING = 60  # characters
 _MARKS = ("©", "ⓒ", "copyright", "(c)", "（c）", "(c）", "（c)", "rights reserved", "無断")
 
 
-def is_boilerplate(line: str, may_be_copyright: bool = True) -> bool:
-    """Whether a line of text is a boilerplate phrase as a whole."""
+# The same of links to neighbours, and of codes of languages.
+_STEP_SIGNS = ("<<", "«", "≪", "prev", "next", "目次", "戻る", "前へ", "次へ", "前の", "上へ")
+_CODE_SIGNS = (
+    "翻訳済み言語", "他の言語", "available lang", "langues disp", "verfügbare spr", "idiomas disp",
+    "mevcut diller", "가능한 언어",
+)  # fmt: skip
+
+_HAS_PIECE = np.zeros(O_RULE + 1, np.bool_)  # by operation
+_HAS_PIECE[[O_PROSE, O_TERM, O_CELL]] = True
+
+
+def is_boilerplate(
+    line: str, may_be_copyright: bool = True, may_be_steps: bool = True, may_be_codes: bool = True
+) -> bool:
+    """Whether a line of text is a boilerplate phrase as a whole.
+
+    The flags: whether the page has a sign of copyright, of steps, of codes of languages anywhere.
+    """
     n = len(line)
     if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
         return True
-    if n <= MAX_CRUMBS and (_CRUMBS.fullmatch(line) or _STEPS.fullmatch(line)):
+    if n <= MAX_CRUMBS and line[:1] in _FIRST_CRUMB and _CRUMBS.fullmatch(line):
         return True
-    if n <= MAX_CODES and _CODES.fullmatch(line):
+    if may_be_steps and n <= MAX_PHRASE and _STEPS.fullmatch(line):
+        return True
+    if may_be_codes and n <= MAX_CODES and _CODES.fullmatch(line):
         return True
     return (
         may_be_copyright
@@ -167,7 +187,10 @@ def _contents(lines: list[str]) -> set[int]:
     Lines in a row that each stand again behind the last of them, in the same order and never one
     right after another (that would be a refrain).
     """
-    keys = [_BEFORE.sub("", line, count=1).rstrip("¶ ") if line else "" for line in lines]
+    keys = [
+        _BEFORE.sub("", line, count=1).rstrip("¶ ") if 0 < len(line) <= 2 * MAX_HEADING else line
+        for line in lines
+    ]
     places: dict[str, list[int]] = {}
     for i, key in enumerate(keys):
         if 2 <= len(key) <= MAX_HEADING:
@@ -195,23 +218,24 @@ def _contents(lines: list[str]) -> set[int]:
     return out
 
 
-def _goes(line: str, may_be_copyright: bool) -> bool:
-    bare = line.strip("　 ¶")
-    return bare != "" and HOLE not in line and is_boilerplate(bare, may_be_copyright)
-
-
 def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     """Prose of `write.pieces` without boilerplate lines: their pieces become empty.
 
     A heading with text under it stays, so do the cells of tables, and what has a hole.
     """
     low = prose.lower()
-    marked = any(mark in low for mark in _MARKS)
     pieces = prose.split(PARTED)
     lines = {line for piece in set(pieces) for line in piece.split("\n")}
-    longest = MAX_COPYRIGHT if marked else MAX_CODES
-    gone = {line for line in lines if 0 < len(line) <= longest and _goes(line, marked)}
-    with_piece = plan[np.isin(plan[:, P_OP], (O_PROSE, O_TERM, O_CELL))]
+    kinds = (_MARKS, _STEP_SIGNS, _CODE_SIGNS)
+    signs = [any(sign in low for sign in of_kind) for of_kind in kinds]
+    gone = {
+        line
+        for line in lines
+        if 0 < len(line) <= MAX_LINE
+        and is_boilerplate(line.strip("　 ¶"), *signs)
+        and HOLE not in line
+    }
+    with_piece = plan[_HAS_PIECE[plan[:, P_OP]]]
     headings = with_piece[:, P_KIND] == kind.heading
     free = with_piece[:, P_OP] == O_PROSE
     some = _switchers(pieces) if any(name in prose for name in SWITCHER_NAMES) else set()

@@ -167,22 +167,27 @@ def pieces(text: np.ndarray, blocks: np.ndarray, plan: np.ndarray) -> tuple[np.n
 
 
 @kernel
-def places(prose: np.ndarray, plan: np.ndarray) -> np.ndarray:
-    """int64 [pieces, 2]: where each piece of normalised prose begins and ends, without blanks."""
+def places(prose: np.ndarray, plan: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(int64 [pieces, 2]: where each piece of normalised prose begins and ends, without blanks;
+    whether a line is empty or indented, which would be a sign)."""
     count = 0
     for row in plan:
         count += has_piece(row[o.P_OP])
     out = np.zeros((count, 2), np.int64)
-    start = i = 0
+    rough = False
+    start = 0
     for k in range(count):
-        i = start
-        while i < len(prose) and prose[i] != PART:
+        end = start
+        while end < len(prose) and prose[end] != PART:
+            end += 1
+        i, last = start, end
+        while i < last and (prose[i] == ch.SPACE or prose[i] == ch.LINE_FEED):
             i += 1
-        first, end = start, min(i, len(prose))
-        while first < end and (prose[first] == ch.SPACE or prose[first] == ch.LINE_FEED):
-            first += 1
-        while end > first and (prose[end - 1] == ch.SPACE or prose[end - 1] == ch.LINE_FEED):
-            end -= 1
-        out[k, 0], out[k, 1] = first, end
-        start = i + 1
-    return out
+        while last > i and (prose[last - 1] == ch.SPACE or prose[last - 1] == ch.LINE_FEED):
+            last -= 1
+        out[k, 0], out[k, 1] = i, last
+        for at in range(i, last - 1):
+            if prose[at] == ch.LINE_FEED:
+                rough |= prose[at + 1] <= ch.SPACE and prose[at + 1] != HOLE
+        start = end + 1
+    return out, rough

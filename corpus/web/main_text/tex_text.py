@@ -32,7 +32,7 @@ _DOLLARS = re.compile(
 _SIGNS = re.compile(r"[\\^_{}=]|[A-Za-z]")
 _RENDERERS = (b"MathJax", b"mathjax", b"KaTeX", b"katex", b"MATHJAX", b"Mathjax")
 _PART, _ENDS = "\x1e", "\x1e\x1f"
-_MARKS = ("\\(", "\\[", "\\begin{", "$", "[tex:")
+_MARKS = ("\\", "$", "[tex:")
 
 Token = tuple[int, int, str]  # start, end, what it is
 

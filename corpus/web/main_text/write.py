@@ -43,7 +43,7 @@ from corpus.web.main_text.signs import (
 )  # fmt: skip
 from corpus.web.main_text.tex_text import may_hold_tex, with_tex
 from filters.kernels import characters as ch
-from filters.kernels.kernel import kernel
+from filters.kernels.kernel import inlined, kernel
 
 MAX_DEPTH = 16
 MAX_OFFSET = 4 * MAX_DEPTH  # blanks before an inner item
@@ -97,14 +97,14 @@ def _room(page: Parts) -> int:
     return room + 2 * len(page.tex) + 16 * len(page.tex_ends)
 
 
-@kernel
+@inlined
 def _put_formula(page: Parts, k: int, cell: bool, out: np.ndarray, now: np.ndarray) -> None:
     own = page.tex[page.tex_ends[k] : page.tex_ends[k + 1]]
     now[N_OUT] = put_formula(own, cell, out, now[N_OUT])
     now[N_UNREAD] += len(own) == 0
 
 
-@kernel
+@inlined
 def _put_piece(page: Parts, cell: bool, out: np.ndarray, now: np.ndarray) -> bool:
     """Write the next piece of prose, escaped, with its holes filled; whether it has anything.
 
@@ -138,7 +138,7 @@ def _put_piece(page: Parts, cell: bool, out: np.ndarray, now: np.ndarray) -> boo
     return end > start
 
 
-@kernel
+@inlined
 def _table(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     """Rows as lines between bars, a rule below the first; empty rows are left out."""
     start = now[N_OUT]
@@ -173,7 +173,7 @@ def _table(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     return now[N_OUT] > start
 
 
-@kernel
+@inlined
 def _is_lone_formula(page: Parts, k: int, now: np.ndarray) -> bool:
     """Whether operation k is a paragraph of one formula and nothing else."""
     if page.plan[k, o.P_OP] != o.O_PROSE or page.plan[k, o.P_KIND] != kind.paragraph:
@@ -183,7 +183,7 @@ def _is_lone_formula(page: Parts, k: int, now: np.ndarray) -> bool:
     return lone and page.holes[now[N_HOLE], H_FORMULA] == 1
 
 
-@kernel
+@inlined
 def _display(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     """A formula of its own."""
     if page.plan[k, o.P_OP] == o.O_FORMULA:
@@ -198,7 +198,7 @@ def _display(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     return True
 
 
-@kernel
+@inlined
 def _listing(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     """Code between fences, with its language."""
     number = now[N_LISTING]
@@ -210,7 +210,7 @@ def _listing(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
     return at >= 0
 
 
-@kernel
+@inlined
 def _put_sign(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> int:
     """The sign of a heading, an item or a quote; the level of the block."""
     block, level, at = page.plan[k, o.P_KIND], page.plan[k, o.P_LEVEL], now[N_OUT]
@@ -230,7 +230,7 @@ def _put_sign(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> int:
     return level
 
 
-@kernel
+@inlined
 def _put_value(page: Parts, term: int, out: np.ndarray, now: np.ndarray) -> bool:
     """`: ` and the value of the term that begins at out[term]; whether there is one."""
     first, last = page.places[now[N_PIECE]]
@@ -248,7 +248,7 @@ def _put_value(page: Parts, term: int, out: np.ndarray, now: np.ndarray) -> bool
     return _put_piece(page, False, out, now)
 
 
-@kernel
+@inlined
 def _prose(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> tuple[bool, int]:
     """(Whether there was anything, level) of a piece of prose, or a term with its value."""
     term = page.plan[k, o.P_OP] == o.O_TERM
@@ -332,16 +332,16 @@ def write(
         formulas += found
     if steps:
         prose = normalize(prose.rstrip("\n"), steps, marks=True)
-    if "\n\n" in prose or "\n " in prose or "\n\t" in prose:
-        prose = _BLANKS.sub("\n", prose)  # an indent, or an empty line, would be a sign
     names = [
         language_of(document.source, elements, int(row[o.P_NUMBER]))
         for row in plan[plan[:, o.P_OP] == o.O_CODE]
     ]
-    data = np.frombuffer(prose.encode("utf-8", "replace"), np.uint8)
-    page = Parts(
-        text, blocks, plan, data, holes, places(data, plan), *_buffers(formulas), *_buffers(names)
-    )
+    data = _bytes(prose)
+    at, rough = places(data, plan)
+    if rough:
+        data = _bytes(_BLANKS.sub("\n", prose))
+        at, _ = places(data, plan)
+    page = Parts(text, blocks, plan, data, holes, at, *_buffers(formulas), *_buffers(names))
     out, spans, unread = assemble(page)
     written = out.tobytes().decode("utf-8", "replace")
     return written, Blocks(to_points(out, spans), tuple(names)), int(unread)
@@ -378,6 +378,10 @@ def _wanted(
 
 
 _NOTHING = np.zeros(0, np.uint8), np.zeros(1, np.int64)
+
+
+def _bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
 
 
 def _buffers(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
