@@ -207,8 +207,8 @@ def held_out(options: argparse.Namespace) -> None:
     """Print F1 by set where each page is scored by forests that saw only other folds' sites."""
     from benchmarks.training import train_extractor as training
     from corpus.web.html.document import parse
-    from corpus.web.main_text.write import write
     from corpus.web.main_text.select import choose
+    from corpus.web.main_text.write import write
 
     examples = training.examples(options.material, options.shared)
     extra = training.segment_rows(options.material)
