@@ -30,7 +30,7 @@ SIBLING_MEAN = 0.4  # weighted mean probability of a sibling that is taken with 
 # links, and what was kept is not mostly sentences or under PROSE of them (100 CJK characters). Only
 # where both hold, the whole page has under PAGE_PROSE and its author calls no one part of it an
 # article, does it lose what was kept: losing a text is worse than keeping a listing.
-LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE, PAGE_PROSE = 0.75, 0.4, 0.5, 1000.0, 1500.0
+LISTING, LISTING_LINKS, LISTING_SENTENCES, PROSE, PAGE_PROSE = 1.5, 0.4, 0.5, 1000.0, 1500.0
 INDEX_BLOCKS = 8  # fewer blocks are no index
 NONE, CONTAINER, BLOCKS, LARGEST, RULE, INDEX = range(6)
 METHODS = ("none", "container", "blocks", "largest", "rule", "listing")

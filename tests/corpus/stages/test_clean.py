@@ -178,6 +178,7 @@ def test_a_document_that_breaks_a_filter_costs_one_ledger_row(tmp_path: Path) ->
         if isinstance(row := document(item, settings), dict)
     ]
     rows[1]["text"] += "\ud83d"
+    rows[1].pop("plain")  # made of the whole text
     rows[2]["title"] += "\udc00"
     ledger = Ledger("harvest")
     outcome = clean(rows, settings.clean, ledger)
