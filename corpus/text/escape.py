@@ -13,6 +13,7 @@ from corpus.text.views import is_delimiter_row, is_punctuation
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
+LINES, CELL, HEADING = range(3)  # where prose stands: a block, a cell, behind the sign of a heading
 MAX_ENTITY = 32  # characters of an entity's name
 MAX_NUMBER = 9  # digits of an item's number
 STAND_IN = 0x1F  # takes the place of code or a formula
@@ -93,7 +94,7 @@ def line_sign(data: np.ndarray, i: int, end: int) -> int:
 
 
 @kernel
-def needs_escape(data: np.ndarray, i: int, start: int, end: int, cell: bool) -> bool:
+def needs_escape(data: np.ndarray, i: int, start: int, end: int, place: int) -> bool:
     """Whether the byte at i would be read as a sign inside a line of data[start:end].
 
     Behind the end may stand a STAND_IN, which counts as a sign.
@@ -123,25 +124,26 @@ def needs_escape(data: np.ndarray, i: int, start: int, end: int, cell: bool) -> 
         return _is_entity(data, i, end)
     if c == ch.HASH:
         return i > start and data[i - 1] == ch.SPACE and _is_last(data, i, end)
-    return cell and c == ch.BAR
+    return place == CELL and c == ch.BAR
 
 
 @kernel
-def put_escaped(data: np.ndarray, start: int, end: int, cell: bool, out: np.ndarray, o: int) -> int:
+def put_escaped(data: np.ndarray, start: int, end: int, place: int, out: np.ndarray, o: int) -> int:
     """Write prose data[start:end] (uint8, UTF-8) at out[o:]; return the new end.
 
-    A line feed begins a line of the block; a cell has none. `out` needs twice the room.
+    place: LINES, CELL or HEADING. A line feed begins a line of the block; cells and headings have
+    none. `out` needs twice the room.
     """
     i = start
     while i < end:
         stop = i
         while stop < end and data[stop] != ch.LINE_FEED:
             stop += 1
-        sign = -1 if cell else line_sign(data, i, stop)
+        sign = line_sign(data, i, stop) if place == LINES else -1
         for k in range(i, stop):
             c = data[k]
             if c < ch.ASCII_END and (
-                k == sign or (not _is_word(c) and needs_escape(data, k, start, end, cell))
+                k == sign or (not _is_word(c) and needs_escape(data, k, start, end, place))
             ):
                 out[o] = ch.BACKSLASH
                 o += 1
@@ -158,4 +160,5 @@ def escaped(text: str, cell: bool = False) -> str:
     """Prose as Markdown."""
     data = np.frombuffer(text.encode(), np.uint8)
     out = np.empty(2 * len(data) + 1, np.uint8)
-    return out[: put_escaped(data, 0, len(data), cell, out, 0)].tobytes().decode()
+    place = CELL if cell else LINES
+    return out[: put_escaped(data, 0, len(data), place, out, 0)].tobytes().decode()

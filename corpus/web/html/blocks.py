@@ -133,6 +133,9 @@ FORMULA_WEIGHT, FORMULA_CHARS = 40, 4  # what a formula counts in its block
     S_WIDTH,
 ) = range(28)
 SPACE, NEWLINE = 1, 2
+# Values of S_SOFT: a listing without <pre>, whose &nbsp; are blanks; one of <br>, whose own blanks
+# collapse.
+SOFT, COLLAPSED = 1, 2
 # What waits for the next character: ruby's ｜ （ 《, or the begin of inline code.
 BASE_MARK, OPEN_ROUND, OPEN_DOUBLE, OPEN_CODE = 1, 2, 3, 4
 
@@ -201,6 +204,8 @@ def before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.
         out[state[S_OUT]] = ch.LINE_FEED
         state[S_OUT] += 1
         blocks[state[S_BLOCKS], B_BREAKS] += 1
+    elif out[state[S_OUT] - 1] == ch.LINE_FEED:
+        pass  # a line of a listing begins
     elif state[S_SPACE] == SPACE or (state[S_SPACE] == NEWLINE and not (wide and state[S_WIDE])):
         out[state[S_OUT]] = ch.SPACE
         state[S_OUT] += 1
@@ -226,6 +231,7 @@ def _put_blank(c: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -
     """A blank or line feed of preformatted text, which stays as it is."""
     if not state[S_OPEN]:
         open_block(state, blocks)
+    state[S_SPACE] = 0
     out[state[S_OUT]] = c
     state[S_OUT] += 1
     blocks[state[S_BLOCKS], B_BREAKS] += c == ch.LINE_FEED
@@ -297,7 +303,7 @@ def put_text(
     src, out uint8; state int64 [S_WIDTH]; blocks int32 [rows, B_WIDTH], counted up as they open.
     """
     i = start
-    pre = state[S_PRE]
+    pre = state[S_PRE] if state[S_SOFT] != COLLAPSED else 0
     while i < end:
         c = src[i]
         # White space waits until a character follows; other control characters are dropped.
@@ -305,7 +311,7 @@ def put_text(
             i += 1
             if pre and (c == ch.LINE_FEED or c == ch.SPACE or c == ch.TAB):
                 _put_blank(c, out, state, blocks)
-            elif state[S_CODE] and c == ch.SPACE and state[S_BREAKS] == 0:
+            elif state[S_CODE] and c == ch.SPACE and state[S_BREAKS] == state[S_SPACE] == 0:
                 out[state[S_OUT]] = c
                 state[S_OUT] += 1
             elif c == ch.LINE_FEED or c == ch.RETURN:
@@ -339,6 +345,10 @@ def put_text(
                     out[state[S_OUT]] = 0xA0
                     state[S_OUT] += 1
                 continue
+            elif state[S_PRE]:
+                i = j + 1
+                _put_blank(ch.SPACE, out, state, blocks)
+                continue
             else:  # &nbsp;
                 i = j + 1
                 if state[S_SPACE] == 0 or state[S_SPACE] == NEWLINE:
@@ -352,6 +362,9 @@ def put_text(
         elif size == 2:
             code = (np.int64(c & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
             i += 2
+            if code == ch.NO_BREAK_SPACE and state[S_PRE] and not pre:
+                _put_blank(ch.SPACE, out, state, blocks)
+                continue
             if code == ch.NO_BREAK_SPACE and not pre:
                 state[S_SPACE] = SPACE
                 continue

@@ -195,3 +195,29 @@ def has_no_tag(src: np.ndarray, i: int, end: int) -> bool:
             return False
         i += 1
     return True
+
+
+@kernel
+def has_break(src: np.ndarray, i: int, end: int) -> bool:
+    """Whether a `<br>` stands in src[i:end]."""
+    while i + 3 < end:
+        if src[i] == ch.LESS and src[i + 1] == ch.LOWER_B and src[i + 2] == ch.LOWER_R:
+            return True
+        i += 1
+    return False
+
+
+@kernel
+def ends_block(src: np.ndarray, i: int) -> bool:
+    """Whether nothing but blanks stands between i and the end tag of a block element."""
+    while i < len(src) and src[i] <= ch.SPACE:
+        i += 1
+    if i + 3 >= len(src) or src[i] != ch.LESS or src[i + 1] != ch.SLASH:
+        return False
+    c = src[i + 2]  # div, dd; p, pre; td; li; blockquote
+    return (
+        c == ch.LOWER_D
+        or c == ch.LOWER_P
+        or c == ch.LOWER_L
+        or ((c == ch.LOWER_T or c == ch.LOWER_B) and src[i + 3] != ch.GREATER)
+    )

@@ -54,6 +54,7 @@ def break_line(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
             b.open_block(state, blocks)
         out[state[b.S_OUT]] = ch.LINE_FEED
         state[b.S_OUT] += 1
+        state[b.S_SPACE] = 0
         blocks[state[b.S_BLOCKS], b.B_BREAKS] += 1
     else:
         state[b.S_BREAKS] += 1

@@ -14,8 +14,8 @@ TABLE_SIZE = 2048  # a power of two, at least twice the entries of either table
 HASH_BASE = 16777619
 
 # Element properties (bits).
-BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION, INLINE = (
-    1 << i for i in range(13)
+(BLOCK, SKIP, VOID, RAW, PRE, HEADING, LIST, TABLE, ITEM, CELL, ROW, SECTION, INLINE, COLLAPSE) = (
+    1 << i for i in range(14)
 )
 
 # Element ids the kernels name; every other element gets the next free number.

@@ -24,6 +24,8 @@ from corpus.web.html.classes import (
     C_LISTING,
     breaks_lines,
     element_end,
+    ends_block,
+    has_break,
     has_no_tag,
     is_bare_text,
     is_only_code,
@@ -236,7 +238,7 @@ def _open_element(
     if props & tags.PRE:
         if state[b.S_PRE] == 0:
             state[b.S_LISTING] = top[K_ELEMENT] + 1
-            state[b.S_SOFT] = tag != tags.PRE_TAG
+            state[b.S_SOFT] = b.COLLAPSED if props & tags.COLLAPSE else tag != tags.PRE_TAG
             state[b.S_EMPTY] = 0
         state[b.S_PRE] += 1
     if props & tags.BLOCK:
@@ -361,6 +363,11 @@ def _start_tag(
             listing = listing and breaks_lines(src, i, end)
         if listing:
             props = (props | tags.PRE | tags.BLOCK) & ~(tags.SKIP | tags.INLINE)
+            top[K_PROPS] = props
+    elif visible and tag == tags.CODE and not (state[b.S_PRE] or state[b.S_OPEN]):
+        end, after = element_end(src, i, start, name_end)
+        if has_break(src, i, end) and ends_block(src, after) and breaks_lines(src, i, end):
+            props = (props | tags.PRE | tags.BLOCK | tags.COLLAPSE) & ~tags.INLINE
             top[K_PROPS] = props
     if visible and tag != tags.HEAD:
         drop = tag == tags.RP or (ruby == DROP and (tag == tags.RT or tag == tags.RTC))

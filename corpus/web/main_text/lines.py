@@ -16,7 +16,6 @@ from corpus.web.main_text.outline import O_CELL, O_PROSE, O_RULE, O_TERM, P_KIND
 
 HOLE, PARTED = "\x1f", "\n\x1e\n"  # code or a formula; between pieces of prose
 MAX_PHRASE = 40  # characters; longer lines are looked at only for copyright
-MAX_LINE = 200  # with blanks at its ends
 MAX_CRUMBS = 80
 MAX_CODES = 120
 MAX_COPYRIGHT = 160
@@ -113,8 +112,8 @@ _CONTENTS = re.compile(
     f"{_DECORATION}(?i:目次|もくじ|内容|コンテンツ|(table of )?contents|index"
     f"|この(記事|ページ)の(目次|内容)){_DECORATION}"
 )
-# What a list mark, a heading mark or a number puts before the words of a heading.
-_BEFORE = re.compile(r"[\s#>*+\-・•]*(?:\d{1,2}(?:\.\d{1,2})*[.)．、:：]?\s+)?")
+# What a mark or a number puts before the words of a heading.
+_BEFORE = " \t#>*+-・•0123456789.)．、:："
 SWITCHER = 3  # names of languages in a row
 # One of these stands in every switcher; looking for them first spares most pages the patterns.
 SWITCHER_NAMES = ("日本語", "English", "Français", "Deutsch", "中文", "한국", "简体", "繁體")
@@ -137,31 +136,37 @@ _HAS_PIECE = np.zeros(O_RULE + 1, np.bool_)  # by operation
 _HAS_PIECE[[O_PROSE, O_TERM, O_CELL]] = True
 
 
-def is_boilerplate(
-    line: str, may_be_copyright: bool = True, may_be_steps: bool = True, may_be_codes: bool = True
-) -> bool:
-    """Whether a line of text is a boilerplate phrase as a whole.
-
-    The flags: whether the page has a sign of copyright, of steps, of codes of languages anywhere.
-    """
-    n = len(line)
-    if n <= MAX_PHRASE and _PHRASE.fullmatch(line):
-        return True
-    if n <= MAX_CRUMBS and line[:1] in _FIRST_CRUMB and _CRUMBS.fullmatch(line):
-        return True
-    if may_be_steps and n <= MAX_PHRASE and _STEPS.fullmatch(line):
-        return True
-    if may_be_codes and n <= MAX_CODES and _CODES.fullmatch(line):
-        return True
-    return (
-        may_be_copyright
-        and n <= MAX_COPYRIGHT
-        and (
-            _COPYRIGHT.fullmatch(line) is not None
-            or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
-            or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
-        )
+def _is_rights(line: str) -> bool:
+    """Whether a line is one of copyright as a whole."""
+    return len(line) <= MAX_COPYRIGHT and (
+        _COPYRIGHT.fullmatch(line) is not None
+        or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
+        or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
     )
+
+
+def boilerplate(lines: set[str], page: str) -> set[str]:
+    """Those of the lines that are a boilerplate phrase as a whole.
+
+    page: all text around them in lower case, whose signs say which patterns are worth a search.
+    """
+    lines = {line.strip("　 ¶"): line for line in lines} if "¶" in page else {x: x for x in lines}
+    gone = {x for x in lines if len(x) <= MAX_PHRASE and _PHRASE.fullmatch(x)}
+    gone |= {
+        x for x in lines if x[:1] in _FIRST_CRUMB and len(x) <= MAX_CRUMBS and _CRUMBS.fullmatch(x)
+    }
+    if any(sign in page for sign in _STEP_SIGNS):
+        gone |= {x for x in lines if len(x) <= MAX_PHRASE and _STEPS.fullmatch(x)}
+    if any(sign in page for sign in _CODE_SIGNS):
+        gone |= {x for x in lines if len(x) <= MAX_CODES and _CODES.fullmatch(x)}
+    if any(sign in page for sign in _MARKS):
+        gone |= {x for x in lines if _is_rights(x)}
+    return {lines[x] for x in gone if x and HOLE not in x}
+
+
+def is_boilerplate(line: str) -> bool:
+    """Whether a line of text is a boilerplate phrase as a whole."""
+    return bool(boilerplate({line}, line.lower()))
 
 
 def _switchers(lines: list[str]) -> set[int]:
@@ -187,10 +192,7 @@ def _contents(lines: list[str]) -> set[int]:
     Lines in a row that each stand again behind the last of them, in the same order and never one
     right after another (that would be a refrain).
     """
-    keys = [
-        _BEFORE.sub("", line, count=1).rstrip("¶ ") if 0 < len(line) <= 2 * MAX_HEADING else line
-        for line in lines
-    ]
+    keys = [line.lstrip(_BEFORE).rstrip("¶ ") for line in lines]
     places: dict[str, list[int]] = {}
     for i, key in enumerate(keys):
         if 2 <= len(key) <= MAX_HEADING:
@@ -225,16 +227,7 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     """
     low = prose.lower()
     pieces = prose.split(PARTED)
-    lines = {line for piece in set(pieces) for line in piece.split("\n")}
-    kinds = (_MARKS, _STEP_SIGNS, _CODE_SIGNS)
-    signs = [any(sign in low for sign in of_kind) for of_kind in kinds]
-    gone = {
-        line
-        for line in lines
-        if 0 < len(line) <= MAX_LINE
-        and is_boilerplate(line.strip("　 ¶"), *signs)
-        and HOLE not in line
-    }
+    gone = boilerplate({line for piece in set(pieces) for line in piece.split("\n")}, low)
     with_piece = plan[_HAS_PIECE[plan[:, P_OP]]]
     headings = with_piece[:, P_KIND] == kind.heading
     free = with_piece[:, P_OP] == O_PROSE
@@ -244,7 +237,8 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
     if not gone and not some and "¶" not in prose:
         return prose
     for k, piece in enumerate(pieces[: len(with_piece)]):
-        if k in some and free[k] and not headings[k] and HOLE not in piece:
+        title = headings[k] and _CONTENTS.fullmatch(piece)
+        if k in some and free[k] and HOLE not in piece and (not headings[k] or title):
             pieces[k] = ""
             continue
         if headings[k]:

@@ -103,8 +103,14 @@ def listing_end(blocks: np.ndarray, first: int) -> int:
 
 
 @kernel
-def reads_as_prose(text: np.ndarray, blocks: np.ndarray, first: int, last: int) -> bool:
+def reads_as_prose(
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, first: int, last: int
+) -> bool:
     """Whether preformatted text is sentences in Japanese, as on old pages, and no code."""
+    inner = blocks[first, b.B_LISTING]  # the first element in it
+    if inner < len(elements) and elements[inner, b.E_PARENT] == inner - 1:
+        if elements[inner, b.E_TAG] == tags.CODE:
+            return False
     stops = wide = chars = lines = indented = 0
     for i in range(first, last):
         stops += blocks[i, b.B_STOPS]
@@ -112,6 +118,8 @@ def reads_as_prose(text: np.ndarray, blocks: np.ndarray, first: int, last: int) 
         chars += blocks[i, b.B_CHARS]
         for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):
             if k == blocks[i, b.B_START] or text[k - 1] == ch.LINE_FEED:
+                if text[k] == ch.LESS:
+                    return False
                 lines += text[k] != ch.LINE_FEED
                 indented += text[k] == ch.SPACE or text[k] == ch.TAB
     if stops < PROSE_STOPS or wide < PROSE_WIDE * chars:
@@ -205,10 +213,11 @@ def _put_table(elements: np.ndarray, tables: Tables, table: int, plan: np.ndarra
 
 @kernel
 def _put_listing(
-    text: np.ndarray, blocks: np.ndarray, i: int, last: int, plan: np.ndarray, n: int
-) -> int:
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, i: int, last: int,
+    plan: np.ndarray, n: int,
+) -> int:  # fmt: skip
     """The blocks [i, last) of a preformatted element: one listing, or paragraphs."""
-    if not reads_as_prose(text, blocks, i, last):
+    if not reads_as_prose(text, blocks, elements, i, last):
         return _add(plan, n, O_CODE, i, last, kind.code, 0, blocks[i, b.B_LISTING] - 1, False)
     for k in range(i, last):
         n = _paragraphs(text, blocks[k, b.B_START], blocks[k, b.B_END], plan, n)
@@ -256,7 +265,9 @@ def _put_block(
         close = list_before >= 0 and list_before == outer
         before[0] = outer if outer >= 0 else item
         depth = max(here[C_DEPTH], 1)
-        return _add(plan, n, O_PROSE, start, end, kind.item, depth, here[C_PLACE], close), i + 1
+        return _add(
+            plan, n, O_PROSE, start, end, kind.item, depth, own[item, C_PLACE], close
+        ), i + 1
     if here[C_TERM] >= 0 or here[C_VALUE] >= 0:
         last = i + 1
         if here[C_TERM] >= 0 and blocks[i, b.B_WEIGHT] <= TERM_WEIGHT:
@@ -315,7 +326,7 @@ def outline(
         start, end = blocks[i, b.B_START], blocks[i, b.B_END]
         if blocks[i, b.B_LISTING]:
             last = listing_end(blocks, i)
-            n = _put_listing(text, blocks, i, last, plan, n)
+            n = _put_listing(text, blocks, elements, i, last, plan, n)
             if e >= 0 and own[e, C_ITEM] >= 0:
                 used[own[e, C_ITEM]] = True
             before[0] = -1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corpus.text.escape import put_escaped
+from corpus.text.escape import CELL, LINES, put_escaped
 from corpus.text.views import MAX_RUN
 from corpus.web.html import blocks as b
 from corpus.web.main_text.pieces import formula_number
@@ -60,7 +60,7 @@ def put_code(text: np.ndarray, start: int, end: int, cell: bool, out: np.ndarray
     """Inline code text[start:end] between backticks, without the marks of its ends inside."""
     ticks = _ticks(text, start, end)
     if ticks == 0:
-        return put_escaped(text, start, end, cell, out, at)
+        return put_escaped(text, start, end, CELL if cell else LINES, out, at)
     at = put_run(ch.BACKTICK, ticks, out, at)
     padded = (
         text[start] == ch.BACKTICK

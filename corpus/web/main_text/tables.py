@@ -104,7 +104,7 @@ def _is_data(
             longest = max(longest, weight)
             most = max(most, end - first)
     good += in_row >= MIN_COLUMNS
-    if rows < MIN_ROWS or filled == 0 or (not headed and good < FILLED * rows):
+    if rows < MIN_ROWS or good == 0 or (not headed and good < FILLED * rows):
         return False
     if longest > (HEADED_WEIGHT if headed else CELL_WEIGHT):
         return False

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.text.blocks import END, KIND, LANGUAGE, LEVEL, START, WIDTH, Blocks, kind, to_points
-from corpus.text.escape import put_escaped
+from corpus.text.escape import CELL, HEADING, LINES, put_escaped
 from corpus.text.normalize import normalize
 from corpus.web.html import blocks as b
 from corpus.web.html.document import Document
@@ -105,7 +105,7 @@ def _put_formula(page: Parts, k: int, cell: bool, out: np.ndarray, now: np.ndarr
 
 
 @inlined
-def _put_piece(page: Parts, cell: bool, out: np.ndarray, now: np.ndarray) -> bool:
+def _put_piece(page: Parts, place: int, out: np.ndarray, now: np.ndarray) -> bool:
     """Write the next piece of prose, escaped, with its holes filled; whether it has anything.
 
     A blank parts signs that would be read as one: `a``b`, $x$$y$, and $x$ before a digit.
@@ -123,16 +123,16 @@ def _put_piece(page: Parts, cell: bool, out: np.ndarray, now: np.ndarray) -> boo
             if first > start and digit and out[now[N_OUT] - 1] == ch.DOLLAR:
                 out[now[N_OUT]] = ch.SPACE
                 now[N_OUT] += 1
-            now[N_OUT] = put_escaped(page.prose, first, i, cell, out, now[N_OUT])
+            now[N_OUT] = put_escaped(page.prose, first, i, place, out, now[N_OUT])
         elif i > start and page.holes[h, H_FORMULA] == page.holes[h - 1, H_FORMULA]:
             out[now[N_OUT]] = ch.SPACE
             now[N_OUT] += 1
         if i < end:
             low, high = page.holes[h, H_START], page.holes[h, H_END]
             if page.holes[h, H_FORMULA]:
-                _put_formula(page, low, cell, out, now)
+                _put_formula(page, low, place == CELL, out, now)
             else:
-                now[N_OUT] = put_code(page.text, low, high, cell, out, now[N_OUT])
+                now[N_OUT] = put_code(page.text, low, high, place == CELL, out, now[N_OUT])
             now[N_HOLE] += 1
             i += 1
     return end > start
@@ -154,7 +154,7 @@ def _table(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> bool:
         for _ in range(wide):
             out[now[N_OUT]] = ch.SPACE
             now[N_OUT] += 1
-            filled |= _put_piece(page, True, out, now)
+            filled |= _put_piece(page, CELL, out, now)
             at = now[N_OUT]
             out[at], out[at + 1] = ch.SPACE, ch.BAR
             now[N_OUT] += 2
@@ -245,7 +245,7 @@ def _put_value(page: Parts, term: int, out: np.ndarray, now: np.ndarray) -> bool
             at += 1
         out[at] = ch.SPACE
         now[N_OUT] = at + 1
-    return _put_piece(page, False, out, now)
+    return _put_piece(page, LINES, out, now)
 
 
 @inlined
@@ -259,7 +259,8 @@ def _prose(page: Parts, k: int, out: np.ndarray, now: np.ndarray) -> tuple[bool,
     start = now[N_OUT]
     level = _put_sign(page, k, out, now)
     body = now[N_OUT]
-    filled = _put_piece(page, False, out, now)
+    heading = page.plan[k, o.P_KIND] == kind.heading
+    filled = _put_piece(page, HEADING if heading else LINES, out, now)
     if term:
         filled |= _put_value(page, body, out, now)
     block = page.plan[k, o.P_KIND]

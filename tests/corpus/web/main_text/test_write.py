@@ -98,12 +98,33 @@ def test_every_kind_has_its_signs_and_its_span(
     assert unread == 0
 
 
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p><code>while (1) {<br>\n  &nbsp;&nbsp;x;<br>\n}</code></p>", "```\nwhile (1) {\n  x;\n}\n```"),
+        ("<p>前<code>a\n     b</code>後", "前`a b`後"),
+        ("<ol start=3><li><p>三</p></li><li><div>四</div></li></ol>", "3. 三\n4. 四"),
+        ("<h2>2. 題</h2>", "## 2. 題"),
+        (
+            "<table><tr><td rowspan=2><img><th>注記<tr><td>本文の注です。</table>",
+            "注記\n\n本文の注です。",
+        ),
+        (
+            "<pre><code>&lt;p&gt;これは。文で。ある。&lt;/p&gt;</code></pre>",
+            "```\n<p>これは。文で。ある。</p>\n```",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_reader_of_thirty_pages_found(html: str, expected: str) -> None:
+    assert text_of(html) == expected
+
+
 INLINE = [
     ("<p>型は<code>a  b</code>で", "型は`a  b`で"),
     ("<p><kbd>`</kbd>と<tt>``x`</tt>", "`` ` ``と``` ``x` ```"),
     ("<p><code>`````````</code>", "` ````````` `"),
     ("<p><tt>lib</tt><i><tt>foo</tt></i>", "`libfoo`"),
-    ("<p><code>a<br>b</code>", "`a`\n`b`"),
+    ("<p><code>a<br>b</code>です", "`a`\n`b`です"),
     ("<p>値<code>*x*</code>*と<code> y </code>", "値`*x*`\\*と `y`"),
     ("<p>10<sup>23</sup>とH<sub>2</sub>O", "10^{23}とH_{2}O"),
     ("<p>文である<sup>1</sup>。", "文である[1]。"),
