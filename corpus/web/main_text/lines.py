@@ -150,18 +150,18 @@ def boilerplate(lines: set[str], page: str) -> set[str]:
 
     page: all text around them in lower case, whose signs say which patterns are worth a search.
     """
-    lines = {line.strip("　 ¶"): line for line in lines} if "¶" in page else {x: x for x in lines}
-    gone = {x for x in lines if len(x) <= MAX_PHRASE and _PHRASE.fullmatch(x)}
+    whole = {line.strip("　 ¶"): line for line in lines} if "¶" in page else {x: x for x in lines}
+    gone = {x for x in whole if len(x) <= MAX_PHRASE and _PHRASE.fullmatch(x)}
     gone |= {
-        x for x in lines if x[:1] in _FIRST_CRUMB and len(x) <= MAX_CRUMBS and _CRUMBS.fullmatch(x)
+        x for x in whole if x[:1] in _FIRST_CRUMB and len(x) <= MAX_CRUMBS and _CRUMBS.fullmatch(x)
     }
     if any(sign in page for sign in _STEP_SIGNS):
-        gone |= {x for x in lines if len(x) <= MAX_PHRASE and _STEPS.fullmatch(x)}
+        gone |= {x for x in whole if len(x) <= MAX_PHRASE and _STEPS.fullmatch(x)}
     if any(sign in page for sign in _CODE_SIGNS):
-        gone |= {x for x in lines if len(x) <= MAX_CODES and _CODES.fullmatch(x)}
+        gone |= {x for x in whole if len(x) <= MAX_CODES and _CODES.fullmatch(x)}
     if any(sign in page for sign in _MARKS):
-        gone |= {x for x in lines if _is_rights(x)}
-    return {lines[x] for x in gone if x and HOLE not in x}
+        gone |= {x for x in whole if _is_rights(x)}
+    return {whole[x] for x in gone if x and HOLE not in x}
 
 
 def is_boilerplate(line: str) -> bool:

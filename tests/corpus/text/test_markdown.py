@@ -5,7 +5,6 @@ Deviations from CommonMark are those that corpus/text/markdown.py lists.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -200,16 +199,8 @@ def test_spans_cover_all_but_blank_lines(text: str) -> None:
         "$a\n", "$a$b", "`a ``b", "# a #", "\\$", "> > ", "１. ", "　- a\n", "\n> - a",
     ],
 )  # fmt: skip
-def test_hostile_text_takes_linear_time(line: str) -> None:
-    of_markdown(line)
-    sizes = 10_000, 160_000
-    times = []
-    for size in sizes:
-        text = line * (size // len(line)) + "x$"
-        best = 9.0
-        for _ in range(2):
-            start = time.process_time()
-            plain_text(*of_markdown(text))
-            best = min(best, time.process_time() - start)
-        times.append(best)
-    assert times[1] < 64 * times[0] + 0.02, times  # 16 times the text; its square is 256
+def test_hostile_text_of_any_length_is_read(line: str) -> None:
+    """A search that is not linear takes minutes here: the run is the test."""
+    text = line * (1_000_000 // len(line)) + "x$"
+    written, blocks = of_markdown(text)
+    assert len(blocks.spans) and len(plain_text(written, blocks)) <= len(written) + len(text)

@@ -101,7 +101,10 @@ def test_every_kind_has_its_signs_and_its_span(
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
-        ("<p><code>while (1) {<br>\n  &nbsp;&nbsp;x;<br>\n}</code></p>", "```\nwhile (1) {\n  x;\n}\n```"),
+        (
+            "<p><code>while (1) {<br>\n  &nbsp;&nbsp;x;<br>\n}</code></p>",
+            "```\nwhile (1) {\n  x;\n}\n```",
+        ),
         ("<p>前<code>a\n     b</code>後", "前`a b`後"),
         ("<ol start=3><li><p>三</p></li><li><div>四</div></li></ol>", "3. 三\n4. 四"),
         ("<h2>2. 題</h2>", "## 2. 題"),
