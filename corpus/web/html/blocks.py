@@ -385,7 +385,7 @@ def put_text(
                 if state[S_OPEN] and state[S_BREAKS] == 0:
                     state[S_SPACE] = SPACE
                 continue
-            if code == ch.ZERO_WIDTH_SPACE or code == ch.BYTE_ORDER_MARK:
+            if not pre and (code == ch.ZERO_WIDTH_SPACE or code == ch.BYTE_ORDER_MARK):
                 continue
         else:
             code = np.int64(FAR_HAN)  # or an emoji: they weigh the same

@@ -99,15 +99,20 @@ def _raise(tag: int, start: int, linked: bool, out: np.ndarray, state: np.ndarra
     if size > MAX_POWER:
         return
     digits = True
+    blank = operator = False
     for k in range(start, end):
         c = out[k]
-        if c <= ch.SPACE or c >= FIRST_WIDE or c == ch.OPEN_SQUARE or c == ch.ASTERISK:
+        blank = blank or c == ch.SPACE
+        operator = operator or c == ch.PLUS or c == ch.HYPHEN or c == ch.EQUALS or c == ch.SLASH
+        if c < ch.SPACE or c >= FIRST_WIDE or c == ch.OPEN_SQUARE or c == ch.ASTERISK:
             return  # words, kanji, [1]: they stay as they are
         if c == KOME[0] and k + 2 < end and out[k + 1] == KOME[1]:
             last = out[k + 2]
             if last == KOME[2] or last == DAGGER[2] or last == DOUBLE_DAGGER[2]:
                 return
         digits = digits and ch.ZERO <= c <= ch.NINE
+    if blank and not operator:
+        return
     word = (np.int64(out[start]) << 8) + out[start + 1] if size == 2 else np.int64(out[start])
     if size <= 2:
         for known in _ORDINALS:

@@ -131,6 +131,8 @@ INLINE = [
     ("<p>値<code>*x*</code>*と<code> y </code>", "値`*x*`\\*と `y`"),
     ("<p>10<sup>23</sup>とH<sub>2</sub>O", "10^{23}とH_{2}O"),
     ("<p>文である<sup>1</sup>。", "文である[1]。"),
+    ("<p>x<sup>n + (i-1)m</sup>とa<sup>see it</sup>", "x^{n + (i-1)m}とasee it"),
+    ("<p>次<pre>a\u200bb</pre>", "次\n\n```\na\u200bb\n```"),
     ("<p><math><mi>x</mi></math><math><mi>y</mi></math>", "$x$ $y$"),
     ("<p>式<math><mi>x</mi></math>2と\\<math><mi>y</mi></math>", "式$x$ 2と\\\\$y$"),
     ("<p><ruby>漢字<rt>かんじ</rt></ruby>を読む", "漢字を読む"),
