@@ -119,14 +119,15 @@ def _finish(unit: Selected) -> None:
     folder, layout = unit.folder, unit.layout
     before = unit.read()
     documents, cut, weight = _after_paragraphs(unit)
-    letters = np.zeros(len(documents), int)
+    letters, seen = np.zeros(len(documents), int), plain_of(documents)
     if unit.settings.dedup.substring and len(documents):
         shorter = drop_spans(documents, pq.read_table(layout.passages(unit.index)))
-        lengths = [pc.utf8_length(plain_of(table)).to_numpy() for table in (documents, shorter)]
-        letters, documents = (lengths[0] - lengths[1]).astype(int), shorter
+        lengths = pc.utf8_length(seen)
+        documents, seen = shorter, plain_of(shorter)
+        letters = pc.subtract(lengths, pc.utf8_length(seen)).to_numpy().astype(int)
     # The rows that are handed on: what changed carries its text, what is empty goes.
     altered = (cut > 0) | (letters > 0)
-    empty = altered & (pc.binary_length(normalise(plain_of(documents))).to_numpy() == 0)
+    empty = altered & (pc.binary_length(normalise(seen)).to_numpy() == 0)
     table = _handed_on(before, documents, altered, weight)
     table = table.take(pa.array(np.flatnonzero(~empty))).combine_chunks()
     out, ledger = layout.rows("trim", unit.index), layout.ledger("trim", unit.index)

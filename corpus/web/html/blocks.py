@@ -227,7 +227,7 @@ def before_character(wide: bool, out: np.ndarray, state: np.ndarray, blocks: np.
 
 
 @kernel
-def _put_blank(c: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
+def put_blank(c: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """A blank or line feed of preformatted text, which stays as it is."""
     if not state[S_OPEN]:
         open_block(state, blocks)
@@ -310,7 +310,7 @@ def put_text(
         if c <= ch.SPACE:
             i += 1
             if pre and (c == ch.LINE_FEED or c == ch.SPACE or c == ch.TAB):
-                _put_blank(c, out, state, blocks)
+                put_blank(c, out, state, blocks)
             elif state[S_CODE] and c == ch.SPACE and state[S_BREAKS] == state[S_SPACE] == 0:
                 out[state[S_OUT]] = c
                 state[S_OUT] += 1
@@ -339,7 +339,7 @@ def put_text(
                 code = np.int64(ch.QUOTE)
             elif pre:
                 i = j + 1
-                _put_blank(ch.SPACE, out, state, blocks)
+                put_blank(ch.SPACE, out, state, blocks)
                 if not state[S_SOFT]:
                     out[state[S_OUT] - 1] = 0xC2
                     out[state[S_OUT]] = 0xA0
@@ -347,7 +347,7 @@ def put_text(
                 continue
             elif state[S_PRE]:
                 i = j + 1
-                _put_blank(ch.SPACE, out, state, blocks)
+                put_blank(ch.SPACE, out, state, blocks)
                 continue
             else:  # &nbsp;
                 i = j + 1
@@ -363,7 +363,7 @@ def put_text(
             code = (np.int64(c & 0x1F) << 6) | np.int64(src[i + 1] & 0x3F)
             i += 2
             if code == ch.NO_BREAK_SPACE and state[S_PRE] and not pre:
-                _put_blank(ch.SPACE, out, state, blocks)
+                put_blank(ch.SPACE, out, state, blocks)
                 continue
             if code == ch.NO_BREAK_SPACE and not pre:
                 state[S_SPACE] = SPACE

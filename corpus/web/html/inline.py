@@ -6,7 +6,7 @@ import numpy as np
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags
-from corpus.web.html.blocks import before_character, close_block
+from corpus.web.html.blocks import before_character, close_block, put_blank
 from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
@@ -50,12 +50,7 @@ def put_formula(
 def break_line(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
     """A `<br>`: a line feed in preformatted text, else one that waits for a character."""
     if state[b.S_PRE]:
-        if not state[b.S_OPEN]:
-            b.open_block(state, blocks)
-        out[state[b.S_OUT]] = ch.LINE_FEED
-        state[b.S_OUT] += 1
-        state[b.S_SPACE] = 0
-        blocks[state[b.S_BLOCKS], b.B_BREAKS] += 1
+        put_blank(ch.LINE_FEED, out, state, blocks)
     else:
         state[b.S_BREAKS] += 1
 

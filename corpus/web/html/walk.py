@@ -366,7 +366,7 @@ def _start_tag(
             top[K_PROPS] = props
     elif visible and tag == tags.CODE and not (state[b.S_PRE] or state[b.S_OPEN]):
         end, after = element_end(src, i, start, name_end)
-        if has_break(src, i, end) and ends_block(src, after) and breaks_lines(src, i, end):
+        if ends_block(src, after) and has_break(src, i, end) and breaks_lines(src, i, end):
             props = (props | tags.PRE | tags.BLOCK | tags.COLLAPSE) & ~tags.INLINE
             top[K_PROPS] = props
     if visible and tag != tags.HEAD:

@@ -164,11 +164,6 @@ def boilerplate(lines: set[str], page: str) -> set[str]:
     return {whole[x] for x in gone if x and HOLE not in x}
 
 
-def is_boilerplate(line: str) -> bool:
-    """Whether a line of text is a boilerplate phrase as a whole."""
-    return bool(boilerplate({line}, line.lower()))
-
-
 def _switchers(lines: list[str]) -> set[int]:
     """Numbers of the lines that name languages and nothing else, SWITCHER or more in a row."""
     out: set[int] = set()
