@@ -24,7 +24,7 @@ def tokenizer(
 ) -> None:
     """Train a SentencePiece tokenizer with byte fallback; the same text gives the same bytes."""
     from trainer.data import parquet
-    from trainer.data import tokenizer as tok
+    from trainer.data import tokenizer_train as tok
 
     if model not in ("unigram", "bpe"):
         raise ConfigError(f"--model is {model!r}: choose unigram or bpe")

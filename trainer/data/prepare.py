@@ -77,7 +77,7 @@ def prepare(
     folder = Path(out)
     _claim(folder, key)
     target = folder / "tokenizer"
-    model = target / "tokenizer.model"
+    model = target / tokenizer.file
     if not model.exists() or files.sha256(model) != tokenizer.hash:  # absent, cut short, another
         shutil.copytree(tokenizer_dir, target, dirs_exist_ok=True)
     jobs = [
