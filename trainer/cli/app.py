@@ -31,6 +31,7 @@ VERBS = (
     (train.train, True),
     (train.config, True),
     (generate.generate, False),
+    (export.import_, False),
     (export.export, False),
     (train.sft, True),
     (train.ablate, True),
@@ -41,7 +42,8 @@ VERBS = (
     (trace.trace, False),
 )
 for verb, takes_settings in VERBS:
-    app.command(context_settings=SETTINGS if takes_settings else None)(verb)
+    name = verb.__name__.rstrip("_")
+    app.command(name, context_settings=SETTINGS if takes_settings else None)(verb)
 
 
 def _version(show: bool) -> None:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trainer.cli.options import Out, RunDir, Step
+
+
+def import_(
+    model: Annotated[Path, typer.Argument(help="Folder of Hugging Face, with safetensors.")],
+    out: Out,
+) -> None:
+    """Make a run at step 0 of a Llama, llm-jp-3, Qwen 2.5/3 (dense) or Mistral model.
+
+    Then: trainer train --config OUT --out=NEXT …, sft, evaluate, generate, export.
+    """
+    from trainer.export.from_huggingface import import_model
+
+    made = import_model(model, out)
+    shape, tokenizer = made["model"], made["tokenizer"]
+    print(
+        f"{out}: {made['parameters']:,} parameters, {shape.num_hidden_layers} layers, context "
+        f"{shape.max_position_embeddings:,}, {tokenizer.vocab_size:,} entries in "
+        f"{tokenizer.file} (begin {tokenizer.bos}, end {tokenizer.eos}, pad {tokenizer.pad})"
+    )
 
 
 def export(

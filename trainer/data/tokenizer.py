@@ -116,7 +116,7 @@ class Tokenizer:
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         """Ids of each text. One call into SentencePiece for all, which is what makes it fast."""
         if not self.ours:
-            return self._sp.encode(texts, num_threads=1)  # type: ignore[no-any-return]
+            return self._sp.encode(texts, num_threads=1)
         segments: list[str] = []
         cuts = []
         for text in texts:
@@ -181,7 +181,7 @@ class Tokenizer:
         piece = self._sp.id_to_piece(token)
         if self._sp.is_byte(token):
             return bytes([int(piece[3:5], 16)])
-        return piece.replace(SPACE, " ").encode()  # type: ignore[no-any-return]
+        return piece.replace(SPACE, " ").encode()
 
     def _describe(self, folder: Path) -> None:
         """Marks and template of a tokenizer that is not ours, from the files beside it."""

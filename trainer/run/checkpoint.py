@@ -15,12 +15,14 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
+from safetensors import safe_open
 from torch import Tensor, nn, optim
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
@@ -32,6 +34,7 @@ from trainer.model.transformer import CausalLM
 from trainer.run.dcp_reader import SafeReader, TensorsOnly
 from trainer.run.folder import load_run
 from trainer.run.optim import state_tensors
+from trainer.run.parallel import local_rows
 from trainer.run.processes import World
 
 
@@ -219,7 +222,8 @@ def check(folder: Path) -> str:
             return f"{name} has {file.stat().st_size} bytes, {size} expected"
         if files.sha256(file) != digest:
             return f"{name} does not match its SHA-256"
-    return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
+    weights = ".metadata" in manifest or any(n.endswith(".safetensors") for n in manifest)
+    return "" if weights and "train.json" in manifest else "incomplete manifest"
 
 
 def newest(run: Path, step: int | None = None) -> Path:
@@ -235,6 +239,9 @@ def newest(run: Path, step: int | None = None) -> Path:
 
 def read(folder: Path, tensors: dict[str, Tensor]) -> None:
     """Fill `tensors` from a checkpoint; works in one process without a process group."""
+    if shards := sorted(folder.glob("*.safetensors")):
+        _read_safetensors(shards, tensors)
+        return
     reader = SafeReader(str(folder))
     alone = not dist.is_initialized()
     try:
@@ -243,6 +250,29 @@ def read(folder: Path, tensors: dict[str, Tensor]) -> None:
             dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
     except CheckpointException as error:
         raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
+
+
+def _read_safetensors(shards: list[Path], tensors: dict[str, Tensor]) -> None:
+    """Imported weights: of each tensor only the rows of this process. Optimisers stay new."""
+    with ExitStack() as stack:
+        where: dict[str, Any] = {}
+        for file in shards:
+            handle = stack.enter_context(safe_open(file, "pt"))
+            where |= dict.fromkeys(handle.keys(), handle)
+        for key, tensor in tensors.items():
+            name = key.removeprefix("model.")
+            if key == name:  # optim.…
+                continue
+            if name not in where:
+                raise TrainError(f"{shards[0].parent} has no {name}: take its run's [model]")
+            stored, (local, first) = where[name].get_slice(name), local_rows(tensor)
+            if list(stored.get_shape()) != list(tensor.shape):
+                raise TrainError(
+                    f"{name} is {stored.get_shape()} in {shards[0].parent} and "
+                    f"{list(tensor.shape)} here: take its run's [model]"
+                )
+            if len(local):
+                local.copy_(stored[first : first + len(local)])
 
 
 def load_model(

@@ -106,6 +106,9 @@ def describe(
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(tokenizer_dir, partial)
         partial.rename(folder / "tokenizer")
+    base = Path(config.checkpoint.load) / "hf"
+    if config.checkpoint.load and base.is_dir() and not (folder / "hf").exists():
+        shutil.copytree(base, folder / "hf")
     start = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "from_step": saved}
     with (folder / "starts.jsonl").open("a", encoding="utf-8") as handle:
         handle.write(json.dumps({**start, "config": asdict(config)}) + "\n")
