@@ -28,7 +28,7 @@ from trainer.config.write import as_toml
 from trainer.data import files
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
-from trainer.run.checkpoint import seal
+from trainer.run.manifest import seal
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 # Our names of the numbers that are taken over as they are.

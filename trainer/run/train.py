@@ -222,6 +222,8 @@ class Run:
             for parts in losses:  # a skipped step is in no figure; its loss may be NaN
                 self.meter.add(*parts)
             for optimizer in self.optimizers:
+                # Found on the device: a gradient that is not finite changes nothing.
+                optimizer.found_inf = (~full.isfinite()).float()  # type: ignore[attr-defined]
                 optimizer.step()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
