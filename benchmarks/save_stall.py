@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainer.config.settings import CheckpointConfig, ParallelConfig, TrainConfig
-from trainer.run import optim, processes
-from trainer.run.checkpoint import Checkpointer
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # trainer.py beside this is no package
+from trainer.config.settings import CheckpointConfig, ParallelConfig, TrainConfig  # noqa: E402
+from trainer.run import optim, processes  # noqa: E402
+from trainer.run.checkpoint import Checkpointer  # noqa: E402
 
 
 def main() -> None:

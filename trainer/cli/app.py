@@ -32,6 +32,7 @@ VERBS = (
     (train.config, True),
     (generate.generate, False),
     (export.import_, False),
+    (export.extend, False),
     (export.export, False),
     (train.sft, True),
     (train.ablate, True),

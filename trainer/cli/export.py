@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from trainer.cli.options import Out, RunDir, Step
+from trainer.cli.options import Json, Out, RunDir, Source, Step
+from trainer.cli.printing import show
 
 
 def import_(
@@ -27,6 +28,29 @@ def import_(
         f"{shape.max_position_embeddings:,}, {tokenizer.vocab_size:,} entries in "
         f"{tokenizer.file} (begin {tokenizer.bos}, end {tokenizer.eos}, pad {tokenizer.pad})"
     )
+
+
+def extend(
+    run: RunDir,
+    source: Source,
+    out: Out,
+    pieces: Annotated[int, typer.Option(help="How many to add at most.")] = 4000,
+    init: Annotated[str, typer.Option(help="New rows: mean, weighted or normal.")] = "mean",
+    max_mb: Annotated[int, typer.Option(help="Text to learn from, a sample by hash of id.")] = 64,
+    json_: Json = False,
+) -> None:
+    """Add pieces learnt on a corpus to a run's tokenizer; the new run stands at step 0.
+
+    Prints characters per token before and after, by source. Then train on it.
+    """
+    from trainer.analysis.fertility import report
+    from trainer.export.vocabulary import extend as run_extend
+
+    made = run_extend(run, source, out, pieces, init, max_mb)
+    if not json_:
+        shown = "、".join(e for e in made["examples"] if "\ufffd" not in e and len(e) > 1)
+        print(f"{out}: {made['pieces']:,} pieces, {made['vocab_size']:,} rows: {shown[:60]}…")
+    show(report(source, [str(run / "tokenizer"), str(out / "tokenizer")]), json_)
 
 
 def export(

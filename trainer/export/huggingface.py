@@ -61,7 +61,7 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_weights(folder, run.name)
-        files = _save(tensors, folder)
+        files = save_weights(tensors, folder)
         if with_gguf:
             files.append(gguf.write(tensors, config.model, tokenizer, folder, run.name))
         _describe(folder, run, config, tokenizer, dtype)
@@ -250,7 +250,8 @@ def _gpt2_names(tensors: dict[str, Tensor], shape: ModelConfig) -> dict[str, Ten
     return {n: t.contiguous() for n, t in out.items()}
 
 
-def _save(tensors: dict[str, Tensor], folder: Path) -> list[str]:
+def save_weights(tensors: dict[str, Tensor], folder: Path) -> list[str]:
+    """Safetensors of at most SHARD_BYTES, with an index where there are several; their names."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, tensor in tensors.items():
