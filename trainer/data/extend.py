@@ -25,7 +25,7 @@ from trainer.data.tokenizer_hf import SPACE
 from trainer.data.tokenizer_train import CJK, save
 
 LONGEST = (8, 16)  # characters of a piece with and without a CJK character, as in tokenizer_train
-STALE = ("tokenizer.model", "vocab.json", "merges.txt", "training.json")  # beside a tokenizer.json
+STALE = ("tokenizer.model", "tokenizer.json", "vocab.json", "merges.txt", "training.json")
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def write(tokenizer: Tokenizer, folder: Path, out: Path, pieces: list[Piece]) ->
         if tokenizer.ours:
             save(extended, out, {"extended_from": tokenizer.hash, "pieces": len(pieces)})
             return Tokenizer.load(out)
-        content, stale = extended.model, ("tokenizer.json",)
+        content = extended.model
     else:
-        content, stale = _with_merges(tokenizer, pieces), STALE
-    shutil.copytree(folder, out, ignore=shutil.ignore_patterns(*stale), dirs_exist_ok=True)
+        content = _with_merges(tokenizer, pieces)
+    shutil.copytree(folder, out, ignore=shutil.ignore_patterns(*STALE), dirs_exist_ok=True)
     (out / tokenizer.file).write_bytes(content)
     return Tokenizer.load(out)
 

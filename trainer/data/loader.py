@@ -71,6 +71,23 @@ class Batch:
             self.digest,
         )
 
+    def share(self, start: int, stop: int) -> Batch:
+        """Rows start..stop-1, with rows that carry no loss in place of those beyond the end."""
+        short = max(0, stop - max(start, len(self.tokens)))
+        if not short:
+            return self.rows(start, stop)
+        numbers = np.minimum(np.arange(start, stop), len(self.tokens) - 1)
+        targets = self.targets[numbers]
+        targets[len(numbers) - short :] = IGNORE
+        return Batch(
+            self.tokens[numbers],
+            targets,
+            self.documents[numbers],
+            self.sources[numbers],
+            self.loss_tokens,
+            self.digest,
+        )
+
 
 class Documents:
     """The documents of one split of a prepared folder: lengths and sources, tokens on demand."""

@@ -19,9 +19,12 @@ import torch
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.config.write import as_toml
 from trainer.data import files
+from trainer.data.parquet import input_files, text_bytes
 from trainer.data.prepare import prepare
 from trainer.data.steps import first_row
 from trainer.run.processes import World, on_main
+
+MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
 
 
 def tokenised(config: Config, world: World) -> Config:
@@ -34,6 +37,12 @@ def tokenised(config: Config, world: World) -> Config:
         return config
     if data.tokens or not data.tokenizer:
         raise ConfigError("data.corpus goes with data.tokenizer, and in place of data.tokens")
+    text = text_bytes(input_files(data.corpus))
+    if world.size > 1 and text > MOST_TEXT:
+        raise ConfigError(
+            f"{data.corpus} has {text / 2**30:,.0f} GiB of text: {world.size - 1} processes would "
+            "wait for its tokens; make them with `trainer prepare` and set data.tokens"
+        )
     tokens = Path(config.out) / "tokens"
     workers = max(1, (os.cpu_count() or 1) - 1)
     arguments = (data.corpus, data.tokenizer, tokens, data.held_out, workers)
