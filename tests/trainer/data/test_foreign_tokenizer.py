@@ -33,7 +33,7 @@ def sentencepiece_model(folder: Path, kind: str = "bpe", **options: object) -> P
         model_writer=out,
         model_type=kind,
         vocab_size=1600,
-        character_coverage=0.95,
+        character_coverage=0.98,
         minloglevel=2,
         **{**usual, **options},
     )
@@ -59,7 +59,7 @@ def unigram(folder: Path) -> Path:
     made = Fast.from_str(json.dumps(described))
     fuse = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
     made.decoder = decoders.Sequence(fuse)
-    return write(made, folder, {"bos_token": "<s>", "eos_token": {"content": "</s>"}})
+    return write(made, folder, {"bos_token": "<s>", "eos_token": {"__type": "AddedToken", "content": "</s>"}})
 
 
 MAKERS = {"bpe": bpe, "unigram": unigram, "sentencepiece": sentencepiece_model}
