@@ -129,10 +129,18 @@ def refuse_other_data(
     """A run that takes over the full state of a step also takes over the order of data."""
     train = config.train
     here = {"seed": train.seed, "row": first_row(train, step), "data": manifest["fingerprint"]}
-    different = [k for k, v in here.items() if state.get(k) != v]
+    here |= {f"data.{k}": v for k, v in order(config).items()}
+    there = state | {f"data.{k}": v for k, v in state.get("order", order(config)).items()}
+    different = [k for k, v in here.items() if there.get(k) != v]
     if different:
         raise ConfigError(
             f"checkpoint.load_step goes on with the data of {config.checkpoint.load}, but the "
-            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and data.tokens, "
+            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and [data], "
             "or leave load_step 0 to start from its weights alone"
         )
+
+
+def order(config: Config) -> dict[str, Any]:
+    """The settings of [data] by which rows are cut and ordered: with others it is another row."""
+    keys = ("seq_len", "weights", "document_weights", "block_tokens", "window_blocks")
+    return {key: getattr(config.data, key) for key in keys}

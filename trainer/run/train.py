@@ -35,7 +35,7 @@ from trainer.run.log import Log
 from trainer.run.processes import World, on_main
 from trainer.run.schedule import lr_scale
 from trainer.run.spikes import Spikes
-from trainer.run.start import describe, locked, refuse_other_data, tokenised
+from trainer.run.start import describe, locked, order, refuse_other_data, tokenised
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ class Run:
         state["norms"] = self.spikes.norms
         state["meter"] = self.meter.sums(self.world)
         state["row"] = first_row(self.config.train, step)
-        state["seed"] = self.config.train.seed
+        state["seed"], state["order"] = self.config.train.seed, order(self.config)
         state["data"] = self.manifest["fingerprint"]
         self.checkpoints.save(step, state)
 
