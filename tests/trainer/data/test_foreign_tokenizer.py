@@ -118,7 +118,7 @@ def test_a_tokenizer_that_loses_text_is_refused_when_it_is_opened(tmp_path: Path
     with pytest.raises(ConfigError, match=r"cannot write newlines, tabs, double spaces: text is"):
         Tokenizer.load(usual)
     lost = sentencepiece_model(tmp_path / "unk", byte_fallback=False)
-    with pytest.raises(ConfigError, match=r"tokenizer.model cannot write newlines, tabs: text is"):
+    with pytest.raises(ConfigError, match=r"tokenizer.model cannot write newlines.*: text is"):
         Tokenizer.load(lost)
 
 
