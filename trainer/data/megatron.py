@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -38,7 +37,7 @@ from trainer.data.prepare import (
     write_manifest,
     write_split,
 )  # fmt: skip
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer, copy
 
 MAGIC = b"MMIDIDX\x00\x00"
 CODES: dict[int, np.dtype[Any]] = {
@@ -141,7 +140,7 @@ def prepare(
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     claim(folder, key)
-    shutil.copytree(tokenizer_dir, folder / "tokenizer", dirs_exist_ok=True)
+    copy(tokenizer_dir, folder / "tokenizer")
     rows: list[dict[str, Any]] = []
     for path in paths:
         first = 0

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -31,7 +30,7 @@ import pyarrow.parquet as pq
 
 from trainer.config.settings import ConfigError, TrainError
 from trainer.data import files, parquet
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer, copy
 
 SPLITS = ("train", "held")
 ROW_GROUP_TOKENS = 1 << 20  # a row group is what the loader reads at a time
@@ -79,7 +78,7 @@ def prepare(
     target = folder / "tokenizer"
     model = target / tokenizer.file
     if not model.exists() or files.sha256(model) != tokenizer.hash:  # absent, cut short, another
-        shutil.copytree(tokenizer_dir, target, dirs_exist_ok=True)
+        copy(tokenizer_dir, target)
     jobs = [
         Job(i, unit, str(folder), str(target), held_out, key)
         for i, unit in enumerate(parquet.units(inputs))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,12 @@ PLAIN_TEMPLATE = (
     "{% elif message['role'] == 'user' %}{{ '\n\n### 指示:\n' + message['content'] }}"
     "{% else %}{{ '\n\n### 応答:\n' + message['content'] + eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '\n\n### 応答:\n' }}{% endif %}"
+)
+# What a tokenizer consists of; a folder of Hugging Face has weights beside it.
+FILES = (
+    *("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("added_tokens.json", "chat_template.jinja", "generation_config.json", "training.json"),
+    *("vocab.json", "merges.txt"),
 )
 
 
@@ -193,6 +200,10 @@ class Tokenizer:
         if ids[1] < 0:
             raise ConfigError(f"{folder}: tokenizer_config.json names no eos_token")
         self.eos = ids[1]
+        self.marks = {
+            k: m or (self.piece(i) if i >= 0 else "")
+            for (k, m), i in zip(self.marks.items(), ids, strict=True)
+        }
         # Qwen begins a document with the mark that ends the one before; Llama pads with nothing.
         self.bos, self.pad = (i if i >= 0 else self.eos for i in (ids[0], ids[2]))
         stops = _json(folder, "generation_config").get("eos_token_id", self.eos)
@@ -271,6 +282,14 @@ class FastTokenizer(Tokenizer):
 
     def _mark_id(self, name: str) -> int:
         return -1
+
+
+def copy(folder: str | Path, out: Path) -> None:
+    """Copy a tokenizer's files, and no others, to another folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        if (Path(folder) / name).is_file():
+            shutil.copyfile(Path(folder) / name, out / name)
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:

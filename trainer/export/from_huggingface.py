@@ -26,7 +26,7 @@ from trainer.config.load import from_dict
 from trainer.config.settings import Config, ConfigError, ModelConfig
 from trainer.config.write import as_toml
 from trainer.data import files
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer, copy
 from trainer.model.transformer import CausalLM
 from trainer.run.manifest import seal
 
@@ -55,11 +55,6 @@ ROPE = {
         *("beta_slow", "mscale", "mscale_all_dim", "truncate"),
     ),
 }
-TOKENIZER_FILES = (
-    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
-    *("added_tokens.json", "chat_template.jinja", "generation_config.json"),
-    *("vocab.json", "merges.txt"),
-)
 DTYPES = ("F32", "BF16", "F16")
 
 
@@ -78,8 +73,7 @@ def import_model(source: str | Path, out: str | Path) -> dict[str, Any]:
             f"{folder}: the tokenizer has {tokenizer.vocab_size} entries, vocab_size is "
             f"{shape.vocab_size}"
         )
-    for name in TOKENIZER_FILES:
-        _copy(folder / name, run / "tokenizer" / name)
+    copy(folder, run / "tokenizer")
     for name in ("config.json", "generation_config.json"):
         _copy(folder / name, run / "hf" / name)
     step = run / "ckpt" / "step-00000000.tmp"

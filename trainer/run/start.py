@@ -22,6 +22,7 @@ from trainer.data import files
 from trainer.data.parquet import input_files, text_bytes
 from trainer.data.prepare import prepare
 from trainer.data.steps import first_row
+from trainer.data.tokenizer import copy
 from trainer.run.processes import World, on_main
 
 MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
@@ -113,7 +114,7 @@ def describe(
     if not (folder / "tokenizer").exists():
         partial = folder / "tokenizer.tmp"
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(tokenizer_dir, partial)
+        copy(tokenizer_dir, partial)
         partial.rename(folder / "tokenizer")
     base = Path(config.checkpoint.load) / "hf"
     if config.checkpoint.load and base.is_dir() and not (folder / "hf").exists():
