@@ -1,0 +1,198 @@
+"""Mail addresses in all the forms that people write, and what only looks like one.
+
+Reserved names are those of RFC 2606, RFC 6761 and JPRS (example.jp, example1.co.jp …); system
+names of mailboxes those of RFC 2142; a domain ends with a top-level domain of IANA's list.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+from filters.kernels.characters import WIDE
+from filters.kernels.personal_signs import AT_STARS, DASHES
+
+TO_ASCII: dict[int, int | str] = {
+    **{point + WIDE: point for point in range(ord("!"), ord("~") + 1)},
+    **dict.fromkeys(map(ord, DASHES), "-"),
+    ord("\u3000"): " ",
+}
+
+LETTERS = "A-Za-z0-9Ａ-Ｚａ-ｚ０-９"
+LOCAL = re.compile(rf"[{LETTERS}][{LETTERS}._%+\-＿．－]{{0,63}}")
+# Domains as they are, and with "dot" for the full stops.
+LABEL = rf"[{LETTERS}](?:[{LETTERS}－-]{{0,61}}[{LETTERS}])?"
+DOT = (
+    r"(?:[.．]|[ \u3000]?[\[(（{<_＿【][ ]?(?:dot|DOT|Dot|ドット|[.．])[ ]?[\])）}>_＿】][ \u3000]?"
+    r"|[ \u3000](?:dot|DOT|Dot|ドット)[ \u3000]|ドット)"
+)
+TOP = r"[A-Za-zＡ-Ｚａ-ｚ]{2,24}"
+DOMAIN = rf"(?P<domain>(?:{LABEL}{DOT}){{1,6}}{TOP})(?![{LETTERS}_＿－-])"
+PLAIN = re.compile(rf"[@＠]{DOMAIN}")
+# What stands for an @, from the surest to what is also a word of English.
+BRACKETED = re.compile(
+    rf"[ \u3000]?[\[(（{{<＜【〔［｛《〈「\"'][ \u3000]?"
+    r"(?:at|AT|At|ａｔ|[@＠]|アット(?:マーク)?|あっと(?:まーく|マーク)?)"
+    rf"[ \u3000]?[\])）}}>＞】〕］｝》〉」\"'][ \u3000]?{DOMAIN}"
+)
+SIGNED = re.compile(
+    rf"(?:[{AT_STARS}]|[_＿-](?:at|AT|At)[_＿-]|AT|[ \u3000]?(?:アット(?:マーク)?|あっと(?:まーく|マーク)?)[ \u3000]?)"
+    rf"{DOMAIN}"
+)
+SPACED = re.compile(rf"[ \u3000](?:(?:at|AT|At|[@＠])[ \u3000]|[@＠]){DOMAIN}")
+SPELT_DOT = re.compile(r"dot|ドット", re.I)
+# Words near a mail address whose @ is spelt: without one of these, "look at docs.example" is prose.
+MAIL_WORDS = re.compile(
+    r"mail|メール|ﾒｰﾙ|連絡|アドレス|contact|問い?合|宛|✉|📧|送(?:信|付|り)先|申し?込|author|maintainer",
+    re.I,
+)
+ASKS = re.compile(
+    r"[ \u3000]*(?:まで|宛|あて|へ(?:メール|連絡|ご連絡|お送り|送)|に(?:メール|連絡|ご連絡|お送り|送))"
+)
+NO_MAIL = re.compile(r"/[A-Za-z0-9._~-]|:[A-Za-z0-9/~._-]|[(\[]")  # goes on as URL, scp, code
+LOGIN_BEFORE = re.compile(  # a URL's user, a path, a channel, a login command, an identifier
+    r"(?::?//[^\s　「」（）]*|[#\\@]|(?<!mail)(?<=[A-Za-z_.~-])/"
+    r"|\b(?:ssh|scp|sftp|rsync|slogin|ssh-copy-id|mosh|telnet|git clone)\b[^\n|;]*"
+    r"|(?:Message-I[dD]|References|In-Reply-To):[^\n]*"
+    r"|(?<![A-Za-z_])(?:em:)?id(?:>|[\"']? ?[=:] ?[\"']))$"
+)
+CODE_AFTER = re.compile(r"\.[A-Za-z_]|=|;\s*$")
+LOGINS = frozenset(
+    "git hg svn cvs bzr anonymous anoncvs ftp root daemon nobody www-data apache nginx ubuntu "
+    "ec2-user vagrant docker postgres mysql localhost".split()
+)
+ALGORITHM = re.compile(
+    r"(?:^|[-_])(?:sha[0-9]|hmac|umac|aes[0-9]|chacha20|poly1305|curve25519|ed25519|ecdsa|rsa|dsa|"
+    r"ecdh|x25519|blake2|rijndael|zlib|sntrup|mlkem|nistp|gss|cert)",
+    re.I,
+)
+PROTOCOL_DOMAINS = ("openssh.com", "libssh.org", "ssh.com", "putty.projects.tartarus.org")
+PLACEHOLDER_LOCAL = re.compile(
+    r"(?:x{3,}|X{3,}|\*+|a{3,}|[xX]+[._-][xX._-]*|user(?:name|id)?\d{0,2}|your[._-]?(?:name|id|mail|"
+    r"e-?mail|address|account)|my[._-]?(?:name|mail|email|address)|foo|bar|baz|foobar|hoge\w{0,4}|"
+    r"hoge|fuga|piyo|example|sample|dummy|test(?:er|user|mail)?\d{0,3}|someone|somebody|anyone|"
+    r"(?:john|jane)[._-]?(?:doe|smith)|jdoe|local(?:-?part)?|mail-?address|e-?mail-?address|"
+    r"first(?:name)?[._]last(?:name)?|account|emailid|abc(?:def?)?|12345?6?|aaa|bbb)",
+    re.I,
+)
+PLACEHOLDER_LABEL = re.compile(
+    r"foo|bar|baz|foobar|hoge|hogehoge|fuga|piyo|domain|domainname|(?:your|my)[_-]?(?:domain|"
+    r"company|host|site|server|org)|hostname|x{2,}|somewhere|sample|dummy|aaa|bbb|abc|test|tld",
+    re.I,
+)
+RESERVED_TOP = frozenset("test example invalid localhost local onion alt internal".split())
+RESERVED_LABEL = re.compile(r"examples?[0-9]?", re.I)
+ROLE = frozenset(
+    "info information contact contacts office support supports sales sale admin administrator "
+    "webmaster postmaster hostmaster master owner help helpdesk inquiry inquiries enquiry "
+    "enquiries toiawase otoiawase mail email pr press media public publicity recruit recruiting "
+    "recruitment jinji saiyo saiyou soumu somu koho kouhou kojin keiri eigyo eigyou service "
+    "services customer customers order orders shop store staff team news newsletter magazine "
+    "noreply reply donotreply security abuse privacy legal licensing licence license jimu "
+    "jimukyoku secretariat secretary event events reserve reservation reservations yoyaku uketsuke "
+    "desk center centre marketing feedback bug bugs report reports editor editorial community "
+    "member members request announce users devel dev subscribe unsubscribe archive list ml web "
+    "website site system systems general hello hi welcome accounts billing careers jobs job "
+    "booking bookings reception soudan madoguchi kouho shinkan club circle lab labo seminar "
+    "conference committee board group project kikaku kaisha hotel ryokan shoten school gakuin".split()
+)
+# … which a person's own address has among other words: taro.web, dev-hanako
+COMMON = frozenset("mail email web dev hello hi general member members master pr group me".split())
+LIST_LABELS = frozenset("lists list ml groups googlegroups freeml egroups mailman".split())
+PUBLIC_DOMAIN = re.compile(  # local governments; ministries, courts, parliament, police
+    r"(?:^|\.)(?:lg\.jp|(?:pref|city|town|vill|metro)\.[a-z0-9.-]+\.jp|metro\.tokyo\.jp|"
+    r"(?:cao|cas|digital|kantei|soumu|moj|mofa|mof|mext|mhlw|meti|maff|mlit|env|mod|npa|nta|jpo|"
+    r"fsa|caa|jftc|ppc|reconstruction|jma|gsi|customs|nsr|jinji|courts|shugiin|sangiin|ndl|kunaicho|"
+    r"bunka|enecho|chusho|rinya|jfa|kaiho|e-gov|nenkin|mhlwrb|pa|kkr)\.go\.jp)$"
+)
+
+
+@cache
+def top_level_domains() -> frozenset[str]:
+    """IANA's list, in lower case, without the internationalised ones."""
+    text = resources.files("filters").joinpath("lists/tlds.txt").read_text("utf-8")
+    return frozenset(text.split("\n", 1)[1].split())
+
+
+def address_end(text: str, begin: int, local_end: int) -> int | None:
+    """End of the mail address whose local part is text[begin:local_end]; None where there is none.
+
+    What is reserved, a placeholder, a login or an identifier is none either.
+    """
+    if not LOCAL.fullmatch(text, begin, local_end):
+        return None
+    form = PLAIN.match(text, local_end) or BRACKETED.match(text, local_end)
+    weak = None if form else SPACED.match(text, local_end)
+    m = form or SIGNED.match(text, local_end) or weak
+    if m is None:
+        return None
+    local = text[begin:local_end].translate(TO_ASCII)
+    domain = plain_domain(m["domain"])
+    if not _is_host(domain) or is_example(local, domain) or NO_MAIL.match(text, m.end()):
+        return None
+    before = text[max(0, begin - 80) : begin].rpartition("\n")[2]
+    if _is_identifier(local, domain, before):
+        return None
+    if form and form.re is PLAIN:
+        return m.end()
+    if CODE_AFTER.match(text, m.end()) or not _is_spelt(text, begin, m, weak is not None):
+        return None
+    return m.end()
+
+
+def plain_domain(written: str) -> str:
+    """A domain in ASCII and lower case, its full stops as such."""
+    return re.sub(DOT, ".", written).translate(TO_ASCII).lower()
+
+
+def is_example(local: str, domain: str) -> bool:
+    """Whether no one can have the address: a reserved name, or a placeholder."""
+    labels = domain.split(".")
+    if labels[-1] in RESERVED_TOP or any(RESERVED_LABEL.fullmatch(label) for label in labels):
+        return True
+    if PLACEHOLDER_LOCAL.fullmatch(local):
+        return True
+    return any(PLACEHOLDER_LABEL.fullmatch(label) for label in labels[-3:-1])
+
+
+def is_role(local: str, domain: str) -> bool:
+    """Whether a function or a mailing list reads it, not a person."""
+    words = [w for w in re.split(r"[._+0-9-]+", local.lower()) if w]
+    if any(label in LIST_LABELS for label in domain.split(".")[:-1]):
+        return True
+    return len(words) == 1 and words[0] in ROLE or any(w in ROLE - COMMON for w in words[:1] + words[-1:])
+
+
+def is_public_office(domain: str) -> bool:
+    """Whether the domain is a ministry's, a court's, or a local government's."""
+    return PUBLIC_DOMAIN.search(domain) is not None
+
+
+def _is_host(domain: str) -> bool:
+    labels = domain.split(".")
+    return len(labels) > 1 and labels[-1] in top_level_domains()
+
+
+def _is_identifier(local: str, domain: str, before: str) -> bool:
+    if local.lower() in LOGINS or domain in PROTOCOL_DOMAINS or LOGIN_BEFORE.search(before):
+        return True
+    if "." in local and re.search(r"\d{8,}\.[\w.]*\d", local):  # a message identifier
+        return True
+    return bool(ALGORITHM.search(local)) and any(c.isdigit() for c in local) and "-" in local
+
+
+def _is_spelt(text: str, begin: int, m: re.Match[str], weak: bool) -> bool:
+    """Whether the words before, behind or around an address with a spelt @ say that it is one."""
+    if begin and text[begin - 1] in "/\\=?&.#@":
+        return False
+    if not weak or SPELT_DOT.search(m["domain"]):
+        return True
+    around = text[begin - 1 : begin] + text[m.end() : m.end() + 1]
+    if around in ("<>", "()", "（）", "＜＞", "[]", "「」", "【】", "〈〉", "『』"):
+        return True
+    line_before, _, same = text[max(0, begin - 60) : begin].rpartition("\n")
+    if MAIL_WORDS.search(same[-30:]) or ASKS.match(text, m.end()):
+        return True
+    alone = not same.strip() and text[m.end() : m.end() + 1] in ("", "\n")
+    return alone or (around[:1] == "<" and bool(re.match(r"\s*(?:>|$)", text[m.end() :][:3])))
