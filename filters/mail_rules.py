@@ -33,7 +33,7 @@ PLAIN = re.compile(rf"[@＠]{DOMAIN}")
 # What stands for an @, from the surest to what is also a word of English.
 BRACKETED = re.compile(
     rf"[ \u3000]?[\[(（{{<＜【〔［｛《〈「\"'][ \u3000]?"
-    r"(?:at|AT|At|ａｔ|[@＠]|アット(?:マーク)?|あっと(?:まーく|マーク)?)"
+    r"(?:(?:at|AT|At|ａｔ)(?:[- ]?mark)?|[aA]|[@＠]|アット(?:マーク)?|あっと(?:まーく|マーク)?)"
     rf"[ \u3000]?[\])）}}>＞】〕］｝》〉」\"'][ \u3000]?{DOMAIN}"
 )
 SIGNED = re.compile(
@@ -50,14 +50,24 @@ MAIL_WORDS = re.compile(
 ASKS = re.compile(
     r"[ \u3000]*(?:まで|宛|あて|へ(?:メール|連絡|ご連絡|お送り|送)|に(?:メール|連絡|ご連絡|お送り|送))"
 )
-NO_MAIL = re.compile(r"/[A-Za-z0-9._~-]|:[A-Za-z0-9/~._-]|[(\[]")  # goes on as URL, scp, code
+NO_MAIL = re.compile(r"/[A-Za-z0-9._~-]|:[A-Za-z0-9/~._-]")  # goes on as a URL, or as of scp
 LOGIN_BEFORE = re.compile(  # a URL's user, a path, a channel, a login command, an identifier
-    r"(?::?//[^\s　「」（）]*|[#\\@]|(?<!mail)(?<=[A-Za-z_.~-])/"
-    r"|\b(?:ssh|scp|sftp|rsync|slogin|ssh-copy-id|mosh|telnet|git clone)\b[^\n|;]*"
+    r"(?::?//[^\s　「」（）]*|[#\\@]|/[^\s/]*/|[~.]/"
+    r"|\b(?:ssh|scp|sftp|rsync|slogin|ssh-copy-id|mosh|telnet|git clone) [!-~ ]*"
     r"|(?:Message-I[dD]|References|In-Reply-To):[^\n]*"
     r"|(?<![A-Za-z_])(?:em:)?id(?:>|[\"']? ?[=:] ?[\"']))$"
 )
-CODE_AFTER = re.compile(r"\.[A-Za-z_]|=|;\s*$")
+CODE_AFTER = re.compile(r"[(\[]|\.[A-Za-z_]| ?=|;\s*$")
+FILE_ENDS = frozenset("py pl sh rs md so zip mov cc ps ml".split())  # and top-level domains
+PROSE = frozenset(  # before " at " and " @": no local part
+    "a all also am an and are as available based be been by bug bugs but can cc check code comments "
+    "contact demo docs documentation down download email feedback files find follow for found from "
+    "hello help here home hosted i in info information inquire is issue issues it join licence "
+    "license listed live located look mail me mirror more obtain of on online or out page posted "
+    "project published questions read register repository reach see seen shop site source start "
+    "store stored tested thanks that the them there these they this to tweet twitter up updated us "
+    "used user users version via viewed visit was we web website were with work working write you".split()
+)
 LOGINS = frozenset(
     "git hg svn cvs bzr anonymous anoncvs ftp root daemon nobody www-data apache nginx ubuntu "
     "ec2-user vagrant docker postgres mysql localhost".split()
@@ -78,7 +88,7 @@ PLACEHOLDER_LOCAL = re.compile(
 )
 PLACEHOLDER_LABEL = re.compile(
     r"foo|bar|baz|foobar|hoge|hogehoge|fuga|piyo|domain|domainname|(?:your|my)[_-]?(?:domain|"
-    r"company|host|site|server|org)|hostname|x{2,}|somewhere|sample|dummy|aaa|bbb|abc|test|tld",
+    r"company|host|site|server|org)|hostname|x{2,}|somewhere|sample|dummy|aaa|bbb|test|tld",
     re.I,
 )
 RESERVED_TOP = frozenset("test example invalid localhost local onion alt internal".split())
@@ -104,7 +114,7 @@ PUBLIC_DOMAIN = re.compile(  # local governments; ministries, courts, parliament
     r"(?:^|\.)(?:lg\.jp|(?:pref|city|town|vill|metro)\.[a-z0-9.-]+\.jp|metro\.tokyo\.jp|"
     r"(?:cao|cas|digital|kantei|soumu|moj|mofa|mof|mext|mhlw|meti|maff|mlit|env|mod|npa|nta|jpo|"
     r"fsa|caa|jftc|ppc|reconstruction|jma|gsi|customs|nsr|jinji|courts|shugiin|sangiin|ndl|kunaicho|"
-    r"bunka|enecho|chusho|rinya|jfa|kaiho|e-gov|nenkin|mhlwrb|pa|kkr)\.go\.jp)$"
+    r"bunka|enecho|chusho|rinya|kaiho|e-gov|nenkin)\.go\.jp)$"
 )
 
 
@@ -125,7 +135,7 @@ def address_end(text: str, begin: int, local_end: int) -> int | None:
     form = PLAIN.match(text, local_end) or BRACKETED.match(text, local_end)
     weak = None if form else SPACED.match(text, local_end)
     m = form or SIGNED.match(text, local_end) or weak
-    if m is None:
+    if m is None or (m.re is not PLAIN and not text[local_end - 1].isalnum()):
         return None
     local = text[begin:local_end].translate(TO_ASCII)
     domain = plain_domain(m["domain"])
@@ -186,13 +196,17 @@ def _is_spelt(text: str, begin: int, m: re.Match[str], weak: bool) -> bool:
     """Whether the words before, behind or around an address with a spelt @ say that it is one."""
     if begin and text[begin - 1] in "/\\=?&.#@":
         return False
-    if not weak or SPELT_DOT.search(m["domain"]):
+    local, domain = text[begin : m.start()].lower(), plain_domain(m["domain"])
+    words = MAIL_WORDS.search(text[max(0, begin - 30) : begin].rpartition("\n")[2])
+    is_prose = local in PROSE and (weak or text[m.start()] in "_-")
+    if is_prose or (domain.rpartition(".")[2] in FILE_ENDS and not words):
+        return False
+    if words or not weak or SPELT_DOT.search(m["domain"]):
         return True
     around = text[begin - 1 : begin] + text[m.end() : m.end() + 1]
     if around in ("<>", "()", "（）", "＜＞", "[]", "「」", "【】", "〈〉", "『』"):
         return True
-    line_before, _, same = text[max(0, begin - 60) : begin].rpartition("\n")
-    if MAIL_WORDS.search(same[-30:]) or ASKS.match(text, m.end()):
+    if around[:1] in ("<", "＜") or ASKS.match(text, m.end()):
         return True
-    alone = not same.strip() and text[m.end() : m.end() + 1] in ("", "\n")
-    return alone or (around[:1] == "<" and bool(re.match(r"\s*(?:>|$)", text[m.end() :][:3])))
+    begins = begin == 0 or text[begin - 1] == "\n"
+    return begins and text[m.end() : m.end() + 1] in ("", "\n") and text[begin].islower()

@@ -26,12 +26,16 @@ PUBLIC = re.compile(
     r"教育委員会|選挙管理委員会|消費生活センター|地方整備局|運輸(?:局|支局)|国道事務所|大使館|総?領事館|"
     r"(?<!商)(?<!業)(?:市民|区民|町民|村民|県民|文化|勤労福祉)(?:会館|センター|ホール|プラザ|交流館)|公会堂|公民館|"
     r"図書館|博物館|美術館|資料館|記念館|文学館|科学館|動物園|植物園|水族館|児童館|体育館|武道館|競技場|"
-    r"コミュニティ(?:ー)?センター|地区センター|生涯学習センター|男女共同参画センター|(?<!天)(?<!大)公園|道の駅|空港)"
+    r"コミュニティ(?:ー)?センター|国際(?:展示場|会議場|会議センター|フォーラム)|ビッグサイト|メッセ|アリーナ|スタジアム|球場|地区センター|生涯学習センター|男女共同参画センター|(?<!天)(?<!大)公園|道の駅|空港)"
     r"(?=[一-龥ぁ-んァ-ヴー・\d]{0,14}?(?:[\s：:（）()「」『』、,，/／|｜・【】［］\[\]<＜〒]|$|代表|電話|TEL|℡))"
     r"(?![一-龥]{0,3}(?:から|より|前|裏|横|隣|そば|近く|徒歩|方面|行き|を|に|で|は|が|と|へ))"
 )
 OFFICE_LOCAL = re.compile(r"(?:危機管理|市民|住民|戸籍|福祉|税務|収納|都市計画|農政|環境保全|水道|下水道|学校教育|生涯学習)課")
-OPENED_BY = re.compile(r"110番|119番|警察|消費者ホットライン|いのちの電話|救急|緊急通報")
+# … named in front of the data, not at the end of a name.
+NAMED = re.compile(
+    r"(?:警察|救急|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
+    r"駅(?=[ 　]?[（(]))[^\n。]{0,20}$"
+)
 ORGANISATION = re.compile(
     r"株式会社|[（(]株[)）]|㈱|有限会社|[（(]有[)）]|㈲|合同会社|合資会社|社団|財団|法人|協会|組合|商工会|連盟|連合会|"
     r"大学|学院|学園|学校|高校|幼稚園|保育園|こども園|病院|医院|クリニック|診療所|薬局|歯科|接骨院|整骨院|鍼灸|"
@@ -72,6 +76,11 @@ def is_example_number(digits: str) -> bool:
     )
 
 
+def is_mobile(number: str) -> bool:
+    """Whether a telephone number is a mobile's or of the internet (050)."""
+    return re.match(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0", number.translate(TO_ASCII)) is not None
+
+
 def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
     """Whether a phone, postal code, address or mail address is a public office's or an example."""
     before = _before(text, begin)
@@ -83,6 +92,8 @@ def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
         digits = "0" + digits[2:] if own[0] in "+＋" and digits.startswith("81") else digits
         if SERVICE_NUMBER.match(digits) or is_example_number(digits):
             return True
+        if is_mobile(own):
+            return False
     elif kind == "email":
         return is_public_office(_parts(own)[1])
     elif kind == "address":
@@ -101,8 +112,8 @@ def is_organisations(text: str, begin: int, end: int, kind: str) -> bool:
     if kind == "email":
         return is_role(*_parts(own))
     around = text[max(0, begin - BEFORE) : begin] + text[end : end + AFTER]
-    if kind == "phone" and re.match("0[5-9]0", own.translate(TO_ASCII).lstrip("(")):
-        return False  # a mobile may be a person's even there
+    if kind == "phone" and is_mobile(own):
+        return False  # may be a person's even there
     return bool(ORGANISATION.search(around) or BUSINESS.search(around))
 
 
@@ -115,7 +126,7 @@ def _is_public(before: str, after: str, kind: str) -> bool:
     """Whether the nearest name before (or the building behind an address) is a public one."""
     office = [m.end() for m in PUBLIC.finditer(before)]
     office += [m.end() for m in OFFICE_LOCAL.finditer(before)]
-    office += [m.end() for m in OPENED_BY.finditer(before)]
+    office += [m.end() for m in NAMED.finditer(before)]
     if office:
         others = [m.end() for m in ORGANISATION.finditer(before)]
         return office[-1] >= max(others, default=-1)

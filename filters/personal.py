@@ -135,6 +135,12 @@ def _places(texts: pa.Array) -> dict[int, list[Place]]:
 
 
 def _find(text: str, places: Sequence[Place]) -> list[Finding]:
+    kept = _owned(text, _disjoint(_seen(text, places)))
+    return _disjoint([*kept, *_names(text, kept)]) if kept else kept
+
+
+def _seen(text: str, places: Sequence[Place]) -> list[Finding]:
+    """What looks like personal data and checks, whoever's it is; names are not looked for."""
     findings: list[Finding] = []
     block_end = address_end = 0
     for kind, begin, end in places:
@@ -159,8 +165,7 @@ def _find(text: str, places: Sequence[Place]) -> list[Finding]:
                 findings.append(Finding(begin, end, "ip"))
         elif rules.is_dotted_phone(text, begin, end):
             findings.append(Finding(begin, end, "phone"))
-    kept = _owned(text, _disjoint(findings))
-    return _disjoint([*kept, *_names(text, kept)]) if kept else kept
+    return findings
 
 
 def _owned(text: str, findings: list[Finding]) -> list[Finding]:
@@ -170,13 +175,15 @@ def _owned(text: str, findings: list[Finding]) -> list[Finding]:
     characters is its own too.
     """
     kept: list[Finding] = []
-    office_end = -NEXT
+    office_end: int | None = None
     for f in findings:
         if f.kind not in CONTACTS:
             kept.append(f)
             continue
-        behind = text[office_end : f.begin] if 0 <= f.begin - office_end <= NEXT else None
-        follows = behind is not None and not owners.ORGANISATION.search(behind)
+        follows = False
+        if office_end is not None and f.begin - office_end <= NEXT:
+            is_persons = f.kind == "email" or owners.is_mobile(text[f.begin : f.end])
+            follows = not is_persons and not owners.ORGANISATION.search(text, office_end, f.begin)
         if follows or owners.is_nobodys(text, f.begin, f.end, f.kind):
             office_end = f.end if follows or f.kind in ("address", "postal") else office_end
             continue
@@ -187,7 +194,7 @@ def _owned(text: str, findings: list[Finding]) -> list[Finding]:
 
 def _numbers(text: str, begin: int, end: int) -> Iterator[Finding]:
     """Telephones, cards, My Number, accounts, licences and bare postal codes in text[begin:end]."""
-    first, last = max(0, begin - 2), end + 2
+    first, last = max(0, begin - 3), end + 2
     window = text[first:last].translate(rules.TO_ASCII)
     at = first
     for m in rules.PHONE.finditer(window):

@@ -26,9 +26,9 @@ NUMBER = re.compile(
 # stands behind (hours, an extension) is no part of it.
 _SEP = r"(?: - |[-() ]{1,2})"
 PHONE = re.compile(
-    rf"(?<![0-9A-Za-z,])(?<![0-9][-.])(?:"
+    rf"(?<![0-9,])(?:(?<![A-Za-z])|(?<=TEL)|(?<=FAX)|(?<=[Tt]el)|(?<=[Ff]ax))(?<![0-9][-.])(?:"
     rf"\+81[-() ]{{0,2}}(?:\(?0\)?)?[-() ]{{0,2}}[0-9]{{1,4}}(?:{_SEP}?[0-9]{{1,4}}){{1,3}}"
-    rf"|\+[1-9][0-9]{{0,2}}(?:[-() .]{{1,2}}[0-9]{{1,5}}){{2,5}}"
+    rf"|\+[1-9][0-9]{{0,2}}(?:[-() ]{{1,2}}[0-9]{{1,5}}){{2,5}}"
     rf"|\(?0[0-9]{{1,4}}{_SEP}[0-9]{{1,4}}{_SEP}[0-9]{{3,4}}"
     rf"|\(?0[0-9]{{1,4}}{_SEP}[0-9]{{6,8}}|0[0-9]{{9,10}})(?![0-9A-Za-z])(?!-[0-9])"
 )
@@ -81,6 +81,9 @@ TOWN_BLOCK = re.compile(rf"[{DIGIT}]{{1,2}}[{DASH}][{DIGIT}]{{1,3}}[{DASH}][{DIG
 BEHIND_POSTAL = re.compile(
     rf"[ \u3000\n]{{0,2}}((?:(?:{PREFECTURE})[ \u3000]?)?[一-龥々ヶヵケ]{{1,6}}?[市区郡町村][{PLACE}]{{0,20}})"
 )
+POSTAL_PLACE = re.compile(
+    rf"[ \u3000\n]{{0,2}}(?:{PREFECTURE}|[一-龥々ヶヵケ]{{1,6}}?[市区郡](?![分間域別切画場販立民]))"
+)
 NO_PLACE = re.compile("電話|連絡|携帯|番号|ファ[クッ]")
 PREFECTURE_FIRST = re.compile(PREFECTURE)
 NAME = re.compile(
@@ -88,7 +91,7 @@ NAME = re.compile(
     r"(?=[ \u3000]?(?:様|さま|さん|くん|氏|殿|先生)(?![一-龥々]))"
 )
 NO_NAME = re.compile(  # words with an honorific that name no one
-    "(?:者|員|客|客様|各位|企業|病院|会社|団体|法人|教授|選手|看護師|医師|職人|仲間|家族|家庭|施設|業界|事業主|主)$"
+    "(?:者|員|客|客様|各位|企業|病院|会社|団体|法人|教授|選手|看護師|医師|職人|仲間|家族|家庭|施設|業界|事業主|主|[同仕有多異模各貴])$"
     "|^(?:皆々|学生|生徒|先輩|社長|店長|部長|課長|院長|校長|園児|児童|子供|母親|父親|両親|息子|業者|世間|神仏|仏|神)$"
 )
 OF_RECORD = re.compile(  # a person of record: holders of public offices
@@ -98,7 +101,7 @@ HONORIFIC = re.compile("[様氏殿]|さん|さま|くん|先生")
 BESIDE = 8  # characters from a name to other data behind it: 稲穂様（03-…
 NEAR = 60  # characters between a name and other personal data that make it personal data too
 PHONE_WORDS = re.compile(
-    "電話|ＴＥＬ|TEL|Tel|tel|ＦＡＸ|FAX|Fax|ファ[クッ]|連絡|携帯|℡|☎|フリーダイヤル"
+    "電話|[Pp]hone|PHONE|ＴＥＬ|TEL|Tel|tel|ＦＡＸ|FAX|Fax|ファ[クッ]|連絡|携帯|℡|☎|フリーダイヤル"
 )
 MY_NUMBER_WORDS = re.compile("マイナンバー|個人番号|My ?Number")
 VERSION_BEFORE = re.compile(r"(?:[Vv]er(?:sion)?|[Vv]|バージョン|版|[Rr]elease)[. :：]?$")
@@ -113,8 +116,9 @@ CODE_WORDS = re.compile(
 
 def phone_kind(text: str, begin: int, end: int) -> bool:
     """Whether text[begin:end], in a form of PHONE, is a telephone number."""
-    before, after = text[max(0, begin - 24) : begin], text[end : end + 2]
     raw = text[begin:end].translate(TO_ASCII)
+    first = begin + (raw[0] == "(")
+    before, after = text[max(0, first - 24) : first], text[end : end + 2]
     groups = [g for g in re.split(r"[^0-9]+", raw) if g]
     digits = "".join(groups)
     if after[:1] in (".", "．") and after[1:2].isdigit():
@@ -143,8 +147,10 @@ def number_kind(text: str, begin: int, end: int) -> str | None:
     if size == 7 and len(groups) == 1 and BANK_WORDS.search(before[-12:]):
         return "bank_account"
     if size == 7 and [len(g) for g in groups] == [3, 4]:
+        if CODE_WORDS.search(before[-8:]) and not POSTAL_WORDS.search(before[-6:]):
+            return None
         near = POSTAL_WORDS.search(before[-6:]) or POSTAL_END.match(text, end)
-        return "postal" if near or BEHIND_POSTAL.match(text, end) else None
+        return "postal" if near or POSTAL_PLACE.match(text, end) else None
     return None
 
 

@@ -28,13 +28,13 @@ DOTS = 3  # full stops of an IP address
 LOOK_BACK = 44  # characters between a municipality and its block number
 LOCAL = 64  # characters of the local part of a mail address
 DOMAIN = 64  # characters in which the first full stop of a domain stands
-WRAP = 2  # brackets, blanks, … on each side of what stands for an @
+WRAP = 3  # brackets, blanks, … on each side of what stands for an @
 
 # Classes of code points of the basic plane, bits of one byte.
 _DIGIT, _BETWEEN, _KANJI_DIGIT, _TOWN = 1, 2, 4, 8
 _PREFECTURE, _MAIL, _ALNUM, _SIGN = 16, 32, 64, 128
 
-DASHES = "-‐‑‒–—―−ーｰ－"
+DASHES = "-‐‑‒–—―−─ーｰ－﹣"
 SEPARATORS = DASHES + " \u3000()（）"
 KANJI_DIGITS = "〇一二三四五六七八九十百千"
 AT_STARS = "★☆●○◎■□◆◇▲△♪♡♥＊＃※"  # what people write for @
@@ -65,8 +65,9 @@ TABLE = _table()
 RYO, KEN, KI, GO, PA, SU, PO, DO = map(ord, "旅券記号パスポド")
 CHOME, BAN, NO = map(ord, "丁番の")
 SYMBOLS, SYMBOLS_END = 0x2500, 0x2700  # geometric shapes and miscellaneous symbols
+MARK_M, MARK_K = map(ord, "mk")
 KOME, STAR, SHARP = map(ord, "※＊＃")
-SMALL_TSU, SMALL_TSU_KATA, A_HIRAGANA, A_KATAKANA = map(ord, "っッあア")
+SMALL_TSU, SMALL_TSU_KATA, A_HIRAGANA, A_KATAKANA, MA, MA_KATA = map(ord, "っッあアまマ")
 FOLD = 0x20  # an ASCII letter with this bit set is lower case
 
 
@@ -233,12 +234,21 @@ def _at_length(points: Points, i: Scalar, first: Scalar, last: Scalar, table: By
     if point == ch.AT or point == ch.WIDE_AT:
         return 1
     if point == A_KATAKANA or point == A_HIRAGANA:
-        tsu = i + 2 < last and (points[i + 1] == SMALL_TSU or points[i + 1] == SMALL_TSU_KATA)
-        return 3 if tsu else 0
+        if i + 2 >= last or (points[i + 1] != SMALL_TSU and points[i + 1] != SMALL_TSU_KATA):
+            return 0
+        mark = i + 3 < last and (points[i + 3] == MA or points[i + 3] == MA_KATA)
+        return 6 if mark else 3  # アットマーク
     if (point | FOLD) == ch.LOWER_A and point < ch.ASCII_END:
-        if i == first or i + 2 >= last or (points[i + 1] | FOLD) != ch.LOWER_T:
+        if i == first or i + 2 >= last:
             return 0
         before, after = points[i - 1], points[i + 2]
+        if (points[i + 1] | FOLD) != ch.LOWER_T:  # (a)
+            is_open = before == ch.OPEN_ROUND or before == ch.OPEN_SQUARE
+            is_open |= before == ch.WIDE_OPEN_ROUND
+            return 1 if is_open and not _bits(points, i + 1, last, table) & _ALNUM else 0
+        mark = i + 2 + (after == ch.HYPHEN or after == ch.SPACE)
+        if mark + 3 < last and points[mark] == MARK_M and points[mark + 3] == MARK_K:
+            return mark + 4 - i  # at-mark
         letters = _bits(points, i - 1, last, table) | _bits(points, i + 2, last, table)
         if letters & _ALNUM:  # capitals alone: taroATexample.jp
             capitals = point == ch.UPPER_A and points[i + 1] == ch.LOWER_T - FOLD
@@ -276,7 +286,7 @@ def _is_domain(points: Points, i: Scalar, last: Scalar, table: Bytes) -> bool:
             return True
         i += 1
     # tanaka at example dot jp, [dot], ドット
-    for k in range(i - 1, min(i + WRAP, last - 2)):
+    for k in range(i - 1, min(i + WRAP + 1, last - 2)):
         if (points[k] | FOLD) == ch.LOWER_D and (points[k + 2] | FOLD) == ch.LOWER_T:
             return True
         if points[k] == DO and points[k + 1] == SMALL_TSU_KATA:
