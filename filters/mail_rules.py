@@ -19,6 +19,11 @@ TO_ASCII: dict[int, int | str] = {
     ord("\u3000"): " ",
 }
 
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 LETTERS = "A-Za-z0-9Ａ-Ｚａ-ｚ０-９"
 LOCAL = re.compile(rf"[{LETTERS}][{LETTERS}._%+\-＿．－]{{0,63}}")
 # Domains as they are, and with "dot" for the full stops.
@@ -37,8 +42,8 @@ BRACKETED = re.compile(
     rf"[ \u3000]?[\])）}}>＞】〕］｝》〉」\"'][ \u3000]?{DOMAIN}"
 )
 SIGNED = re.compile(
-    rf"(?:[{AT_STARS}]|[_＿-](?:at|AT|At)[_＿-]|AT|[ \u3000]?(?:アット(?:マーク)?|あっと(?:まーく|マーク)?)[ \u3000]?)"
-    rf"{DOMAIN}"
+    rf"(?:[{AT_STARS}]|[_＿-](?:at|AT|At)[_＿-]|AT|"
+    rf"[ \u3000]?(?:アット(?:マーク)?|あっと(?:まーく|マーク)?)[ \u3000]?){DOMAIN}"
 )
 SPACED = re.compile(rf"[ \u3000](?:(?:at|AT|At|[@＠])[ \u3000]|[@＠]){DOMAIN}")
 SPELT_DOT = re.compile(r"dot|ドット", re.I)
@@ -47,9 +52,7 @@ MAIL_WORDS = re.compile(
     r"mail|メール|ﾒｰﾙ|連絡|アドレス|contact|問い?合|宛|✉|📧|送(?:信|付|り)先|申し?込|author|maintainer",
     re.I,
 )
-ASKS = re.compile(
-    r"[ \u3000]*(?:まで|宛|あて|へ(?:メール|連絡|ご連絡|お送り|送)|に(?:メール|連絡|ご連絡|お送り|送))"
-)
+ASKS = re.compile(r"[ \u3000]*(?:まで|宛|あて|[へに](?:メール|連絡|ご連絡|お送り|送))")
 NO_MAIL = re.compile(r"/[A-Za-z0-9._~-]|:[A-Za-z0-9/~._-]")  # goes on as a URL, or as of scp
 LOGIN_BEFORE = re.compile(  # a URL's user, a path, a channel, a login command, an identifier
     r"(?::?//[^\s　「」（）]*|[#\\@]|/[^\s/]*/|[~.]/"
@@ -58,19 +61,28 @@ LOGIN_BEFORE = re.compile(  # a URL's user, a path, a channel, a login command, 
     r"|(?<![A-Za-z_])(?:em:)?id(?:>|[\"']? ?[=:] ?[\"']))$"
 )
 CODE_AFTER = re.compile(r"[(\[]|\.[A-Za-z_]| ?=|;\s*$")
-FILE_ENDS = frozenset("py pl sh rs md so zip mov cc ps ml".split())  # and top-level domains
-PROSE = frozenset(  # before " at " and " @": no local part
-    "a all also am an and are as available based be been by bug bugs but can cc check code comments "
-    "contact demo docs documentation down download email feedback files find follow for found from "
-    "hello help here home hosted i in info information inquire is issue issues it join licence "
-    "license listed live located look mail me mirror more obtain of on online or out page posted "
-    "project published questions read register repository reach see seen shop site source start "
-    "store stored tested thanks that the them there these they this to tweet twitter up updated us "
-    "used user users version via viewed visit was we web website were with work working write you".split()
+FILE_ENDS = _words(
+    """
+    py pl sh rs md so zip mov cc ps ml
+    """
 )
-LOGINS = frozenset(
-    "git hg svn cvs bzr anonymous anoncvs ftp root daemon nobody www-data apache nginx ubuntu "
-    "ec2-user vagrant docker postgres mysql localhost".split()
+PROSE = _words(  # before
+    """
+    at @ a all also am an and are as available based be been by bug bugs but can cc check code
+    comments contact demo docs documentation down download email feedback files find follow for
+    found from hello help here home hosted i in info information inquire is issue issues it join
+    licence license listed live located look mail me mirror more obtain of on online or out page
+    posted project published questions read register repository reach see seen shop site source
+    start store stored tested thanks that the them there these they this to tweet twitter up
+    updated us used user users version via viewed visit was we web website were with work
+    working write you
+    """
+)
+LOGINS = _words(
+    """
+    git hg svn cvs bzr anonymous anoncvs ftp root daemon nobody www-data apache nginx ubuntu
+    ec2-user vagrant docker postgres mysql localhost
+    """
 )
 ALGORITHM = re.compile(
     r"(?:^|[-_])(?:sha[0-9]|hmac|umac|aes[0-9]|chacha20|poly1305|curve25519|ed25519|ecdsa|rsa|dsa|"
@@ -91,25 +103,39 @@ PLACEHOLDER_LABEL = re.compile(
     r"company|host|site|server|org)|hostname|x{2,}|somewhere|sample|dummy|aaa|bbb|test|tld",
     re.I,
 )
-RESERVED_TOP = frozenset("test example invalid localhost local onion alt internal".split())
+RESERVED_TOP = _words(
+    """
+    test example invalid localhost local onion alt internal
+    """
+)
 RESERVED_LABEL = re.compile(r"examples?[0-9]?", re.I)
-ROLE = frozenset(
-    "info information contact contacts office support supports sales sale admin administrator "
-    "webmaster postmaster hostmaster master owner help helpdesk inquiry inquiries enquiry "
-    "enquiries toiawase otoiawase mail email pr press media public publicity recruit recruiting "
-    "recruitment jinji saiyo saiyou soumu somu koho kouhou kojin keiri eigyo eigyou service "
-    "services customer customers order orders shop store staff team news newsletter magazine "
-    "noreply reply donotreply security abuse privacy legal licensing licence license jimu "
-    "jimukyoku secretariat secretary event events reserve reservation reservations yoyaku uketsuke "
-    "desk center centre marketing feedback bug bugs report reports editor editorial community "
-    "member members request announce users devel dev subscribe unsubscribe archive list ml web "
-    "website site system systems general hello hi welcome accounts billing careers jobs job "
-    "booking bookings reception soudan madoguchi kouho shinkan club circle lab labo seminar "
-    "conference committee board group project kikaku kaisha hotel ryokan shoten school gakuin".split()
+ROLE = _words(
+    """
+    info information contact contacts office support supports sales sale admin administrator
+    webmaster postmaster hostmaster master owner help helpdesk inquiry inquiries enquiry
+    enquiries toiawase otoiawase mail email pr press media public publicity recruit recruiting
+    recruitment jinji saiyo saiyou soumu somu koho kouhou kojin keiri eigyo eigyou service
+    services customer customers order orders shop store staff team news newsletter magazine
+    noreply reply donotreply security abuse privacy legal licensing licence license jimu
+    jimukyoku secretariat secretary event events reserve reservation reservations yoyaku
+    uketsuke desk center centre marketing feedback bug bugs report reports editor editorial
+    community member members request announce users devel dev subscribe unsubscribe archive list
+    ml web website site system systems general hello hi welcome accounts billing careers jobs
+    job booking bookings reception soudan madoguchi kouho shinkan club circle lab labo seminar
+    conference committee board group project kikaku kaisha hotel ryokan shoten school gakuin
+    """
 )
 # … which a person's own address has among other words: taro.web, dev-hanako
-COMMON = frozenset("mail email web dev hello hi general member members master pr group me".split())
-LIST_LABELS = frozenset("lists list ml groups googlegroups freeml egroups mailman".split())
+COMMON = _words(
+    """
+    mail email web dev hello hi general member members master pr group me
+    """
+)
+LIST_LABELS = _words(
+    """
+    lists list ml groups googlegroups freeml egroups mailman
+    """
+)
 PUBLIC_DOMAIN = re.compile(  # local governments; ministries, courts, parliament, police
     r"(?:^|\.)(?:lg\.jp|(?:pref|city|town|vill|metro)\.[a-z0-9.-]+\.jp|metro\.tokyo\.jp|"
     r"(?:cao|cas|digital|kantei|soumu|moj|mofa|mof|mext|mhlw|meti|maff|mlit|env|mod|npa|nta|jpo|"
@@ -125,10 +151,11 @@ def top_level_domains() -> frozenset[str]:
     return frozenset(text.split("\n", 1)[1].split())
 
 
-def address_end(text: str, begin: int, local_end: int) -> int | None:
-    """End of the mail address whose local part is text[begin:local_end]; None where there is none.
+def address(text: str, begin: int, local_end: int) -> tuple[int, bool] | None:
+    """(end, whether an organisation's) of the mail address with the local part
+    text[begin:local_end]; None where there is none.
 
-    What is reserved, a placeholder, a login or an identifier is none either.
+    What is reserved, a placeholder, a public office's, a login or an identifier is none either.
     """
     if not LOCAL.fullmatch(text, begin, local_end):
         return None
@@ -141,14 +168,16 @@ def address_end(text: str, begin: int, local_end: int) -> int | None:
     domain = plain_domain(m["domain"])
     if not _is_host(domain) or is_example(local, domain) or NO_MAIL.match(text, m.end()):
         return None
+    if PUBLIC_DOMAIN.search(domain):
+        return None
     before = text[max(0, begin - 80) : begin].rpartition("\n")[2]
     if _is_identifier(local, domain, before):
         return None
     if form and form.re is PLAIN:
-        return m.end()
+        return m.end(), is_role(local, domain)
     if CODE_AFTER.match(text, m.end()) or not _is_spelt(text, begin, m, weak is not None):
         return None
-    return m.end()
+    return m.end(), is_role(local, domain)
 
 
 def plain_domain(written: str) -> str:
@@ -171,12 +200,9 @@ def is_role(local: str, domain: str) -> bool:
     words = [w for w in re.split(r"[._+0-9-]+", local.lower()) if w]
     if any(label in LIST_LABELS for label in domain.split(".")[:-1]):
         return True
-    return len(words) == 1 and words[0] in ROLE or any(w in ROLE - COMMON for w in words[:1] + words[-1:])
-
-
-def is_public_office(domain: str) -> bool:
-    """Whether the domain is a ministry's, a court's, or a local government's."""
-    return PUBLIC_DOMAIN.search(domain) is not None
+    return (len(words) == 1 and words[0] in ROLE) or any(
+        w in ROLE - COMMON for w in words[:1] + words[-1:]
+    )
 
 
 def _is_host(domain: str) -> bool:

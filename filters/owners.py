@@ -1,4 +1,4 @@
-"""Whose contact data it is, from the words around it: a public office's, an organisation's, no one's.
+"""Whose contact data it is, by the words around it: a public office's, an organisation's, no one's.
 
 What is a public office's, a service number's (toll-free, information, emergency) or an example's is
 no finding. What is an organisation's for certain is one that `clean.organisations` decides about;
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from filters.mail_rules import TO_ASCII, is_public_office, is_role, plain_domain
+from filters.mail_rules import TO_ASCII
 
 BEFORE, AFTER = 100, 30  # characters on each side that are looked at
 LINES = 4  # and lines before
@@ -30,7 +30,9 @@ PUBLIC = re.compile(
     r"(?=[一-龥ぁ-んァ-ヴー・\d]{0,14}?(?:[\s：:（）()「」『』、,，/／|｜・【】［］\[\]<＜〒]|$|代表|電話|TEL|℡))"
     r"(?![一-龥]{0,3}(?:から|より|前|裏|横|隣|そば|近く|徒歩|方面|行き|を|に|で|は|が|と|へ))"
 )
-OFFICE_LOCAL = re.compile(r"(?:危機管理|市民|住民|戸籍|福祉|税務|収納|都市計画|農政|環境保全|水道|下水道|学校教育|生涯学習)課")
+SECTION = re.compile(
+    r"(?:危機管理|市民|住民|戸籍|福祉|税務|収納|都市計画|農政|環境保全|水道|下水道|学校教育|生涯学習)課"
+)
 # … named in front of the data, not at the end of a name.
 NAMED = re.compile(
     r"(?:警察|救急|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
@@ -49,14 +51,27 @@ BUSINESS = re.compile(
 )
 # Of a state body (00001…) or a local government (00002…): 法人番号指定基準, 国税庁.
 PUBLIC_CORPORATE_NUMBER = re.compile(r"(?<!\d)[1-9]0000[12]\d{7}(?!\d)")
-GOVERNMENT_QUARTER = re.compile(r"千代田区[ \u3000]?(?:霞[がヶケ]関[ \u3000]?[12１２一二]|永田町[ \u3000]?[12１２一二])")
+GOVERNMENT_QUARTER = re.compile(
+    r"千代田区[ \u3000]?(?:霞[がヶケ]関[ \u3000]?[12１２一二]|永田町[ \u3000]?[12１２一二])"
+)
 AREA_BEHIND = re.compile(r"(?:地先|先|地内)?(?:から|まで|に至る|の区間)")  # of a statute
 KANJI_NUMBER_END = re.compile(r"[〇一二三四五六七八九十百千](?:番地?|号|番地の[一-十])?$")
 SAMPLE_BEFORE = re.compile(
-    r"(?:例|記入例|入力例|見本|サンプル|たとえば|例えば|[eE]\.g\.|[eE]xample|[pP]laceholder=[\"']?)[)）】］\]：:、,. 　]*$"
+    r"(?:例|記入例|入力例|見本|サンプル|たとえば|例えば|[eE]\.g\.|[eE]xample|[pP]laceholder=[\"']?)"
+    r"[)）】］\]：:、,. 　]*$"
 )
 # 0120, 0800, 0570, 0990, 0180, 0170 …: numbers of services, never of persons.
 SERVICE_NUMBER = re.compile(r"0(?:120|800|570|990|180|170)")
+
+
+MOBILE = re.compile(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0")
+# In code, what is somebody's: a name and <…>, or a line that says so.
+OWNED_LINE = re.compile(
+    r"author|maintain|copyright|©|\(c\)|signed-off|co-authored|reported-by|contact|mail|admin|作者|著者|"
+    r"連絡|問い?合|TEL|ＴＥＬ|電話|FAX|住所|所在地",
+    re.I,
+)
+NAME_BEFORE = re.compile(r"[^\W\d_]['\"）)]? ?[<＜(（]$")
 
 
 def is_example_number(digits: str) -> bool:
@@ -68,17 +83,19 @@ def is_example_number(digits: str) -> bool:
     subscriber = digits[-4:]
     return (
         len(set(last)) == 1
-        or last[:4] == last[:1] * 4 and last[4:] == last[4:5] * 4
+        or (last[:4] == last[:1] * 4 and last[4:] == last[4:5] * 4)
         or last in ("12345678", "23456789", "98765432", "87654321", "01234567")
         or digits[-7:] in ("1234567", "0000000", "2345678")
         or digits[-6:] in ("000000", "123456")
-        or subscriber == "0000" and digits[-6:-4] in ("00", "99")
+        or (subscriber == "0000" and digits[-6:-4] in ("00", "99"))
     )
 
 
 def is_mobile(number: str) -> bool:
     """Whether a telephone number is a mobile's or of the internet (050)."""
-    return re.match(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0", number.translate(TO_ASCII)) is not None
+    return (
+        re.match(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0", number.translate(TO_ASCII)) is not None
+    )
 
 
 def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
@@ -95,7 +112,7 @@ def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
         if is_mobile(own):
             return False
     elif kind == "email":
-        return is_public_office(_parts(own)[1])
+        return False
     elif kind == "address":
         if GOVERNMENT_QUARTER.search(own):
             return True
@@ -109,12 +126,17 @@ def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
 def is_organisations(text: str, begin: int, end: int, kind: str) -> bool:
     """Whether a company, shop, school … publishes it of itself, as far as its words say."""
     own = text[begin:end]
-    if kind == "email":
-        return is_role(*_parts(own))
     around = text[max(0, begin - BEFORE) : begin] + text[end : end + AFTER]
     if kind == "phone" and is_mobile(own):
         return False  # may be a person's even there
     return bool(ORGANISATION.search(around) or BUSINESS.search(around))
+
+
+def is_owned_in_code(text: str, begin: int, end: int) -> bool:
+    """Whether data in a code block is somebody's and no part of an example: by its line."""
+    line = text.rfind("\n", 0, begin) + 1
+    before, after = text[line:begin], text[end : end + AFTER].partition("\n")[0]
+    return bool(NAME_BEFORE.search(before) or OWNED_LINE.search(f"{before} {after}"))
 
 
 def _before(text: str, begin: int) -> str:
@@ -125,18 +147,10 @@ def _before(text: str, begin: int) -> str:
 def _is_public(before: str, after: str, kind: str) -> bool:
     """Whether the nearest name before (or the building behind an address) is a public one."""
     office = [m.end() for m in PUBLIC.finditer(before)]
-    office += [m.end() for m in OFFICE_LOCAL.finditer(before)]
+    office += [m.end() for m in SECTION.finditer(before)]
     office += [m.end() for m in NAMED.finditer(before)]
     if office:
         others = [m.end() for m in ORGANISATION.finditer(before)]
         return office[-1] >= max(others, default=-1)
     building = PUBLIC.match(after.lstrip(" 　")) if kind == "address" else None
     return building is not None
-
-
-def _parts(address: str) -> tuple[str, str]:
-    """(local part, domain) of a mail address in any form, in ASCII."""
-    local = re.match(r"[A-Za-z0-9._%+-]+?(?=[@＠]|[^A-Za-z0-9._%+-]|[_-](?:at|AT|At)[_-]|AT)", address.translate(TO_ASCII))
-    first = local.group() if local else ""
-    rest = re.sub(r"^(?:[^A-Za-z0-9]*(?:at|AT|At|アット(?:マーク)?|あっと(?:まーく)?)?)[^A-Za-z0-9]*", "", address.translate(TO_ASCII)[len(first) :])
-    return first, plain_domain(rest)

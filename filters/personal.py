@@ -153,9 +153,9 @@ def _seen(text: str, places: Sequence[Place]) -> list[Finding]:
                     block_end = address_end = address.end
                     findings.append(address)
         elif kind == signs.EMAIL:
-            mail_end = mail_rules.address_end(text, begin, end)
-            if mail_end:
-                findings.append(Finding(begin, mail_end, "email"))
+            mail = mail_rules.address(text, begin, end)
+            if mail:
+                findings.append(Finding(begin, mail[0], "email", organisation=mail[1]))
         elif kind == signs.MARK:
             findings += _marked(text, begin)
         elif rules.IP.fullmatch(text, begin, end):
@@ -187,7 +187,7 @@ def _owned(text: str, findings: list[Finding]) -> list[Finding]:
         if follows or owners.is_nobodys(text, f.begin, f.end, f.kind):
             office_end = f.end if follows or f.kind in ("address", "postal") else office_end
             continue
-        theirs = owners.is_organisations(text, f.begin, f.end, f.kind)
+        theirs = f.kind != "email" and owners.is_organisations(text, f.begin, f.end, f.kind)
         kept.append(replace(f, organisation=True) if theirs else f)
     return kept
 

@@ -43,8 +43,8 @@ YUCHO = re.compile(
 BANK_WORDS = re.compile("普通|当座|貯蓄|口座|預金")
 POSTAL = re.compile(rf"〒[ \u3000]?[{DIGIT}]{{3}}[{DASH} ]?[{DIGIT}]{{4}}(?![{DIGIT}])")
 POSTAL_END = re.compile(r",?[ \u3000]{0,2}(?:Japan|JAPAN|日本)")
-# The block number of an address: 2丁目, 10番地, 3番5号, 1-2-3, 3 - 2 - 1. None begins with 0, so that
-# a telephone number behind 電話 or a blank is none.
+# The block number of an address: 2丁目, 10番地, 3番5号, 1-2-3, 3 - 2 - 1. None begins with 0, so
+# that a telephone number behind 電話 or a blank is none.
 _PART = rf"(?:(?![0０])[{DIGIT}]{{1,5}}|[{KANJI_NUMBER}]{{1,7}})"
 _DASHED = rf"[ \u3000]?[{DASH}のノ][ \u3000]?(?![0０])[{DIGIT}]{{1,5}}(?![{DIGIT}])"
 BLOCK = re.compile(
@@ -72,14 +72,18 @@ LOCALITY = re.compile(
 )
 # Without it, nothing but a name may stand between: 区域を第二条第一項第八号 is no address.
 SHORT_LOCALITY = re.compile(
-    r"[一-龥々ヶヵケ]{1,6}[市区](?![域間])[ \u3000]?[一-龥々ヶヵケァ-ヴーのつる0-9０-９]{1,16}[ \u3000\n]?(?<![第条項同])$"
+    r"[一-龥々ヶヵケ]{1,6}[市区](?![域間])[ \u3000]?"
+    r"[一-龥々ヶヵケァ-ヴーのつる0-9０-９]{1,16}[ \u3000\n]?(?<![第条項同])$"
 )
 # A town alone, before three numbers: 稲穂町1-2-3.
 TOWN = re.compile(r"[一-龥々ヶヵケ]{2,8}町$")
-TOWN_BLOCK = re.compile(rf"[{DIGIT}]{{1,2}}[{DASH}][{DIGIT}]{{1,3}}[{DASH}][{DIGIT}]{{1,3}}(?![{DIGIT}])")
+TOWN_BLOCK = re.compile(
+    rf"[{DIGIT}]{{1,2}}[{DASH}][{DIGIT}]{{1,3}}[{DASH}][{DIGIT}]{{1,3}}(?![{DIGIT}])"
+)
 # Behind a postal code the municipality and the town are enough.
 BEHIND_POSTAL = re.compile(
-    rf"[ \u3000\n]{{0,2}}((?:(?:{PREFECTURE})[ \u3000]?)?[一-龥々ヶヵケ]{{1,6}}?[市区郡町村][{PLACE}]{{0,20}})"
+    rf"[ \u3000\n]{{0,2}}((?:(?:{PREFECTURE})[ \u3000]?)?"
+    rf"[一-龥々ヶヵケ]{{1,6}}?[市区郡町村][{PLACE}]{{0,20}})"
 )
 POSTAL_PLACE = re.compile(
     rf"[ \u3000\n]{{0,2}}(?:{PREFECTURE}|[一-龥々ヶヵケ]{{1,6}}?[市区郡](?![分間域別切画場販立民]))"
@@ -95,7 +99,8 @@ NO_NAME = re.compile(  # words with an honorific that name no one
     "|^(?:皆々|学生|生徒|先輩|社長|店長|部長|課長|院長|校長|園児|児童|子供|母親|父親|両親|息子|業者|世間|神仏|仏|神)$"
 )
 OF_RECORD = re.compile(  # a person of record: holders of public offices
-    "(?:大臣|知事|市長|区長|町長|村長|議員|議長|長官|裁判官|判事|首相|総裁|大統領|天皇|選手|監督)[ \u3000・の]?$"
+    "(?:大臣|知事|市長|区長|町長|村長|議員|議長|長官|裁判官|判事|首相|総裁|大統領|天皇|選手|監督)"
+    "[ \u3000・の]?$"
 )
 HONORIFIC = re.compile("[様氏殿]|さん|さま|くん|先生")
 BESIDE = 8  # characters from a name to other data behind it: 稲穂様（03-…
@@ -109,8 +114,8 @@ VERSION_AFTER = re.compile("以降|以前|以上|より前|未満|版|まで")
 LICENCE_WORDS = re.compile("免許")
 POSTAL_WORDS = re.compile("郵便番号|〒")
 CODE_WORDS = re.compile(
-    "ISBN|ISSN|JAN|型番|品番|部品|(?:商品|注文|受付|伝票|レシート|管理|登録|会員|法人|整理|製造|追跡|予約)(?:番号|ＩＤ|[:： ]*$)"
-    "|No|№|(?<![A-Za-z])ID|CODE|コード"
+    "ISBN|ISSN|JAN|型番|品番|部品|(?:商品|注文|伝票|レシート|管理|登録|会員|法人|整理|製造|追跡)"
+    "(?:番号|ＩＤ|[:： ]*$)|(?:受付|予約)番号|No|№|(?<![A-Za-z])ID|CODE|コード"
 )
 
 

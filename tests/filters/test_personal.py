@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from filters import personal_rules as rules
 from filters.kernels.personal_signs import LOOK_BACK
-from filters.mail_rules import LETTERS, address_end
+from filters.mail_rules import LETTERS, address
 from filters.personal import (
     KINDS,
     PLACEHOLDERS,
@@ -109,9 +109,9 @@ def test_recall_of_real_addresses_is_at_least_095(shared_data: Path) -> None:
     addresses = [line for line in lines if line]
     assert len(addresses) > 7000
     whole = 0
-    for address in addresses:
-        text = f"所在地は{address}です。"
-        whole += any(f.begin <= 4 and f.end >= 4 + len(address) for f in find(text))
+    for line in addresses:
+        text = f"所在地は{line}です。"
+        whole += any(f.begin <= 4 and f.end >= 4 + len(line) for f in find(text))
     assert whole / len(addresses) >= 0.95
 
 
@@ -201,9 +201,9 @@ def plainly(text: str) -> set[tuple[str, int, int]]:
         run = re.search(rf"[{LETTERS}._%+＿．－-]{{1,64}}$", text[:end])
         first = re.search(f"[{LETTERS}]", run.group()) if run else None
         begin = run.start() + first.start() if run and first else end
-        mail_end = address_end(text, begin, end) if begin < end else None
-        if mail_end:
-            found.add(("email", begin, mail_end))
+        mail = address(text, begin, end) if begin < end else None
+        if mail:
+            found.add(("email", begin, mail[0]))
     found |= {("postal", m.start(), m.end()) for m in rules.POSTAL.finditer(text)}
     found |= {("bank_account", m.start(), m.end()) for m in rules.YUCHO.finditer(text)}
     for m in rules.IP.finditer(text):

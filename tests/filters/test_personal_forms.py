@@ -1,4 +1,4 @@
-"""A set made for masking: every form in which people write contact data, and what only looks like it.
+"""A set made for masking: all forms in which people write contact data, and what looks like it.
 
 No one is real here: persons and domains are invented, telephone numbers are of exchanges that do
 not exist (03-2…, 06-2…, 090-0…). ⟦…⟧ marks what must be found, whole and with its class.
