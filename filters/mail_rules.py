@@ -34,6 +34,8 @@ DOT = (
 )
 TOP = r"[A-Za-zＡ-Ｚａ-ｚ]{2,24}"
 DOMAIN = rf"(?P<domain>(?:{LABEL}{DOT}){{1,6}}{TOP})(?![{LETTERS}_＿－-])"
+DOTS = re.compile(DOT)
+PLAIN_DOMAIN = re.compile("[A-Za-z0-9.-]+")
 PLAIN = re.compile(rf"[@＠]{DOMAIN}")
 # What stands for an @, from the surest to what is also a word of English.
 BRACKETED = re.compile(
@@ -157,12 +159,16 @@ def address(text: str, begin: int, local_end: int) -> tuple[int, bool] | None:
 
     What is reserved, a placeholder, a public office's, a login or an identifier is none either.
     """
-    if not LOCAL.fullmatch(text, begin, local_end):
+    plain = text[local_end : local_end + 1] in ("@", "＠")
+    if plain:
+        m, weak = PLAIN.match(text, local_end), False
+    else:
+        m = BRACKETED.match(text, local_end) or SIGNED.match(text, local_end)
+        weak = m is None
+        m = m or SPACED.match(text, local_end)
+    if m is None or not (plain or text[local_end - 1].isalnum()):
         return None
-    form = PLAIN.match(text, local_end) or BRACKETED.match(text, local_end)
-    weak = None if form else SPACED.match(text, local_end)
-    m = form or SIGNED.match(text, local_end) or weak
-    if m is None or (m.re is not PLAIN and not text[local_end - 1].isalnum()):
+    if not LOCAL.fullmatch(text, begin, local_end):
         return None
     local = text[begin:local_end].translate(TO_ASCII)
     domain = plain_domain(m["domain"])
@@ -173,16 +179,16 @@ def address(text: str, begin: int, local_end: int) -> tuple[int, bool] | None:
     before = text[max(0, begin - 80) : begin].rpartition("\n")[2]
     if _is_identifier(local, domain, before):
         return None
-    if form and form.re is PLAIN:
-        return m.end(), is_role(local, domain)
-    if CODE_AFTER.match(text, m.end()) or not _is_spelt(text, begin, m, weak is not None):
+    if not plain and (CODE_AFTER.match(text, m.end()) or not _is_spelt(text, begin, m, weak)):
         return None
     return m.end(), is_role(local, domain)
 
 
 def plain_domain(written: str) -> str:
     """A domain in ASCII and lower case, its full stops as such."""
-    return re.sub(DOT, ".", written).translate(TO_ASCII).lower()
+    if PLAIN_DOMAIN.fullmatch(written):
+        return written.lower()
+    return DOTS.sub(".", written).translate(TO_ASCII).lower()
 
 
 def is_example(local: str, domain: str) -> bool:

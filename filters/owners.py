@@ -12,6 +12,7 @@ import re
 from filters.mail_rules import TO_ASCII
 
 BEFORE, AFTER = 100, 30  # characters on each side that are looked at
+SAMPLE_REACH = 16  # from 例 to what it is an example of
 LINES = 4  # and lines before
 
 # A word of an office or a public building, at the end of its name: what follows is a department
@@ -100,9 +101,10 @@ def is_mobile(number: str) -> bool:
 
 def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
     """Whether a phone, postal code, address or mail address is a public office's or an example."""
-    before = _before(text, begin)
-    if kind in ("phone", "email", "address") and SAMPLE_BEFORE.search(before):
+    if kind != "postal" and SAMPLE_BEFORE.search(text, max(0, begin - SAMPLE_REACH), begin):
         return True
+    if kind == "email":
+        return False
     own = text[begin:end]
     if kind == "phone":
         digits = re.sub("[^0-9]", "", own.translate(TO_ASCII))
@@ -111,13 +113,12 @@ def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
             return True
         if is_mobile(own):
             return False
-    elif kind == "email":
-        return False
     elif kind == "address":
         if GOVERNMENT_QUARTER.search(own):
             return True
         if KANJI_NUMBER_END.search(own) and AREA_BEHIND.match(text, end):
             return True
+    before = _before(text, begin)
     if PUBLIC_CORPORATE_NUMBER.search(before.rpartition("\n")[2]):
         return True
     return _is_public(before, text[end : end + AFTER].partition("\n")[0], kind)

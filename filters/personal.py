@@ -195,9 +195,11 @@ def _owned(text: str, findings: list[Finding]) -> list[Finding]:
 def _numbers(text: str, begin: int, end: int) -> Iterator[Finding]:
     """Telephones, cards, My Number, accounts, licences and bare postal codes in text[begin:end]."""
     first, last = max(0, begin - 3), end + 2
-    window = text[first:last].translate(rules.TO_ASCII)
+    window = text[first:last]
+    if not window.isascii():
+        window = window.translate(rules.TO_ASCII)
     at = first
-    for m in rules.PHONE.finditer(window):
+    for m in rules.PHONE.finditer(window) if "0" in window or "+" in window else ():
         begin, end = first + m.start(), first + m.end()
         if rules.phone_kind(text, begin, end):
             if m.group()[0] == "(" and ")" not in m.group():

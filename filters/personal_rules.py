@@ -105,6 +105,8 @@ OF_RECORD = re.compile(  # a person of record: holders of public offices
 HONORIFIC = re.compile("[様氏殿]|さん|さま|くん|先生")
 BESIDE = 8  # characters from a name to other data behind it: 稲穂様（03-…
 NEAR = 60  # characters between a name and other personal data that make it personal data too
+GROUP = re.compile("[0-9]+")
+SIZES = (7, 12, 14, 15, 16)  # digits of postal codes and accounts, My Number and licences, cards
 PHONE_WORDS = re.compile(
     "電話|[Pp]hone|PHONE|ＴＥＬ|TEL|Tel|tel|ＦＡＸ|FAX|Fax|ファ[クッ]|連絡|携帯|℡|☎|フリーダイヤル"
 )
@@ -124,7 +126,7 @@ def phone_kind(text: str, begin: int, end: int) -> bool:
     raw = text[begin:end].translate(TO_ASCII)
     first = begin + (raw[0] == "(")
     before, after = text[max(0, first - 24) : first], text[end : end + 2]
-    groups = [g for g in re.split(r"[^0-9]+", raw) if g]
+    groups = GROUP.findall(raw)
     digits = "".join(groups)
     if after[:1] in (".", "．") and after[1:2].isdigit():
         return False
@@ -139,10 +141,13 @@ def phone_kind(text: str, begin: int, end: int) -> bool:
 
 def number_kind(text: str, begin: int, end: int) -> str | None:
     """Class of text[begin:end], a run of digits with its separators, or None. No telephones."""
-    before, after = text[max(0, begin - 24) : begin], text[end : end + 8]
-    groups = [g for g in re.split(r"[^0-9]+", text[begin:end].translate(TO_ASCII)) if g]
+    raw = text[begin:end]
+    groups = GROUP.findall(raw if raw.isascii() else raw.translate(TO_ASCII))
     digits = "".join(groups)
     size = len(digits)
+    if size not in SIZES:
+        return None
+    before, after = text[max(0, begin - 24) : begin], text[end : end + 8]
     if after[:1] in (".", "．") and after[1:2].isdigit():
         return None
     if size == 12:

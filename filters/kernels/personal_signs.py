@@ -146,7 +146,9 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
                     if prefecture < line_before:
                         prefecture = far
                     continue
-                at = _at_length(points, i, first, last, table)
+                at: Scalar = 0
+                if _may_be_at(points, i, first, last):
+                    at = _at_length(points, i, first, last, table)
                 if at:
                     end = _local_end(points, i, first, table)
                     begin = _local_begin(points, end, first, table)
@@ -225,6 +227,23 @@ def _is_block(
     if (before == ch.SPACE or before == ch.WIDE_SPACE) and begin > first + 1:
         before = points[begin - 2]
     return ch.FIRST_KANJI <= before <= ch.LAST_KANJI or before == ch.ITERATION
+
+
+@inlined
+def _may_be_at(points: Points, i: Scalar, first: Scalar, last: Scalar) -> bool:
+    """Whether what begins at i can stand for an @; most letters of words cannot."""
+    point = points[i]
+    if i == first or i + 1 >= last:
+        return False
+    if (point | FOLD) == ch.LOWER_A:
+        before = points[i - 1]
+        if (points[i + 1] | FOLD) == ch.LOWER_T:
+            inside = ch.LOWER_A <= (before | FOLD) <= ch.LOWER_Z
+            return not inside or (point == ch.UPPER_A and before >= ch.LOWER_A)
+        return before == ch.OPEN_ROUND or before == ch.OPEN_SQUARE or before == ch.WIDE_OPEN_ROUND
+    if point == A_KATAKANA or point == A_HIRAGANA:
+        return points[i + 1] == SMALL_TSU or points[i + 1] == SMALL_TSU_KATA
+    return True
 
 
 @kernel
