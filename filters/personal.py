@@ -136,7 +136,8 @@ def _places(texts: pa.Array) -> dict[int, list[Place]]:
 
 def _find(text: str, places: Sequence[Place]) -> list[Finding]:
     kept = _owned(text, _disjoint(_seen(text, places)))
-    return _disjoint([*kept, *_names(text, kept)]) if kept else kept
+    names = list(_names(text, kept))
+    return _disjoint([*kept, *names]) if names else kept
 
 
 def _seen(text: str, places: Sequence[Place]) -> list[Finding]:
