@@ -100,6 +100,7 @@ PLACEHOLDER_LOCAL = re.compile(
     r"first(?:name)?[._]last(?:name)?|account|emailid|abc(?:def?)?|12345?6?|aaa|bbb)",
     re.I,
 )
+PLACEHOLDER_WORD = re.compile(r"(?:^|[._-])(?:[xX]{3,}|[nN]{3,}|\*+)(?:$|[._-])")
 PLACEHOLDER_LABEL = re.compile(
     r"foo|bar|baz|foobar|hoge|hogehoge|fuga|piyo|domain|domainname|(?:your|my)[_-]?(?:domain|"
     r"company|host|site|server|org)|hostname|x{2,}|somewhere|sample|dummy|aaa|bbb|test|tld",
@@ -196,7 +197,7 @@ def is_example(local: str, domain: str) -> bool:
     labels = domain.split(".")
     if labels[-1] in RESERVED_TOP or any(RESERVED_LABEL.fullmatch(label) for label in labels):
         return True
-    if PLACEHOLDER_LOCAL.fullmatch(local):
+    if PLACEHOLDER_LOCAL.fullmatch(local) or PLACEHOLDER_WORD.search(local):
         return True
     return any(PLACEHOLDER_LABEL.fullmatch(label) for label in labels[-3:-1])
 

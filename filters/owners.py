@@ -36,8 +36,8 @@ SECTION = re.compile(
 )
 # … named in front of the data, not at the end of a name.
 NAMED = re.compile(
-    r"(?:警察|救急|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
-    r"駅(?=[ 　]?[（(]))[^\n。]{0,20}$"
+    r"(警察|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
+    r"駅(?=[ 　]?[（(]))[^\n。]{0,20}\Z"
 )
 ORGANISATION = re.compile(
     r"株式会社|[（(]株[)）]|㈱|有限会社|[（(]有[)）]|㈲|合同会社|合資会社|社団|財団|法人|協会|組合|商工会|連盟|連合会|"
@@ -56,6 +56,7 @@ GOVERNMENT_QUARTER = re.compile(
     r"千代田区[ \u3000]?(?:霞[がヶケ]関[ \u3000]?[12１２一二]|永田町[ \u3000]?[12１２一二])"
 )
 AREA_BEHIND = re.compile(r"(?:地先|先|地内)?(?:から|まで|に至る|の区間)")  # of a statute
+QUARTER_BEHIND = re.compile("[のでに]|付近|周辺|一帯|交差点")  # of news: a quarter, no address
 KANJI_NUMBER_END = re.compile(r"[〇一二三四五六七八九十百千](?:番地?|号|番地の[一-十])?$")
 SAMPLE_BEFORE = re.compile(
     r"(?:例|記入例|入力例|見本|サンプル|たとえば|例えば|[eE]\.g\.|[eE]xample|[pP]laceholder=[\"']?)"
@@ -68,7 +69,7 @@ SERVICE_NUMBER = re.compile(r"0(?:120|800|570|990|180|170)")
 MOBILE = re.compile(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0")
 # In code, what is somebody's: a name and <…>, or a line that says so.
 OWNED_LINE = re.compile(
-    r"author|maintain|copyright|©|\(c\)|signed-off|co-authored|reported-by|contact|mail|admin|作者|著者|"
+    r"author|maintain|copyright|©|\(c\)|signed-off|co-authored|reported-by|contact|mail|作者|著者|"
     r"連絡|問い?合|TEL|ＴＥＬ|電話|FAX|住所|所在地",
     re.I,
 )
@@ -87,7 +88,8 @@ def is_example_number(digits: str) -> bool:
         or (last[:4] == last[:1] * 4 and last[4:] == last[4:5] * 4)
         or last in ("12345678", "23456789", "98765432", "87654321", "01234567")
         or digits[-7:] in ("1234567", "0000000", "2345678")
-        or digits[-6:] in ("000000", "123456")
+        or digits[-6:] == "000000"
+        or digits[-5:] == "12345"
         or (subscriber == "0000" and digits[-6:-4] in ("00", "99"))
     )
 
@@ -117,6 +119,8 @@ def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
         if GOVERNMENT_QUARTER.search(own):
             return True
         if KANJI_NUMBER_END.search(own) and AREA_BEHIND.match(text, end):
+            return True
+        if own.endswith("丁目") and QUARTER_BEHIND.match(text, end):
             return True
     before = _before(text, begin)
     if PUBLIC_CORPORATE_NUMBER.search(before.rpartition("\n")[2]):
@@ -149,9 +153,9 @@ def _is_public(before: str, after: str, kind: str) -> bool:
     """Whether the nearest name before (or the building behind an address) is a public one."""
     office = [m.end() for m in PUBLIC.finditer(before)]
     office += [m.end() for m in SECTION.finditer(before)]
-    office += [m.end() for m in NAMED.finditer(before)]
+    office += [m.end(1) for m in NAMED.finditer(before)]
     if office:
         others = [m.end() for m in ORGANISATION.finditer(before)]
-        return office[-1] >= max(others, default=-1)
+        return max(office) >= max(others, default=-1)
     building = PUBLIC.match(after.lstrip(" 　")) if kind == "address" else None
     return building is not None

@@ -236,6 +236,8 @@ def my_number_checks(digits: str) -> bool:
 
 def card_checks(digits: str) -> bool:
     """Luhn's check and the number ranges of the card brands."""
+    if len(set(digits)) <= 2:  # 4242…, 4111…: numbers for tests
+        return False
     if not re.match(r"4|5[1-5]|2[2-7]|3[47]|35|30[0-5]|3[68]|6[025]", digits):
         return False
     if digits[0] == "3" and digits[1] in "04678":

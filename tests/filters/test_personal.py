@@ -303,6 +303,7 @@ def test_a_form_of_writing_is_found_whole(text: str, kind: str) -> None:
         "ftp://sota@host.co.jp/pub/",
         "KDE Plasma 4584 1316 5900",
         "部品 03.1234.56789",
+        "カード 4242-4242-4242-4242",
     ],
 )
 def test_what_looked_like_personal_data_in_real_pages_is_left_alone(text: str) -> None:

@@ -91,7 +91,7 @@ TEL⟦03-2345-9876⟧ FAX⟦03-2345-9875⟧
 TEL ⟦03.2345.9876⟧
 Phone: ⟦+1 650-555-0190⟧
 内線あり ⟦0466-20-4355⟧、担当 稲村
-⟦0466-20-4355⟧ 携帯 ⟦090-0127-3694⟧
+駐車場救急株式会社\n⟦0466-20-4355⟧ 携帯 ⟦090-0127-3694⟧
 """
 ADDRESSES = r"""
 住所 ⟦東京都港区稲穂本木9-7-13⟧ 稲穂ビル6F
@@ -146,6 +146,7 @@ user@icloud.com の形式
 foo@docomo.ne.jp
 xxxxxx@tanbo-mura9.ne.jp
 your-name@tanbo-mura9.com
+NNN-done@bugs.tanbo-mura9.org
 taro@your-domain.com
 john.doe@tanbo-mura9.com
 kaki at example.com
@@ -194,6 +195,8 @@ webmaster@mhlw.go.jp
 092-000-0000
 例）03-2345-9876
 記入例：090-0127-3694
+山梨県稲穂市稲穂町9丁目の交差点で
+09809-1-2345
 稲穂警察署 0466-20-4355
 稲穂市役所 総務課 電話 0466-20-4355
 国土交通省 03-2345-9876
