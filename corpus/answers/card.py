@@ -27,7 +27,8 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
 
     funnel: of `corpus.stages.books`. Keys: name, profile, profiles, funnel, shards, documents,
     characters, bytes; lists: column → [value, documents, characters]; lengths in code points;
-    dates: year → documents; captured: [first, last]; rights and personal: counts of documents.
+    dates: year → documents; captured: [first, last]; rights and personal: counts of documents;
+    personal_policy: what was set for organisations and for code.
     """
     card: dict[str, Any] = {
         "name": settings.publish.name,
