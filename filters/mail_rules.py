@@ -55,9 +55,10 @@ MAIL_WORDS = re.compile(
     re.I,
 )
 ASKS = re.compile(r"[ \u3000]*(?:まで|宛|あて|[へに](?:メール|連絡|ご連絡|お送り|送))")
+SUREST = re.compile(r"\.(?:ac|co|ne|or|gr|ed|ad)\.jp$|\.edu$|\.ac\.[a-z]{2}$")  # hosts of mail
 NO_MAIL = re.compile(r"/[A-Za-z0-9._~-]|:[A-Za-z0-9/~._-]")  # goes on as a URL, or as of scp
 LOGIN_BEFORE = re.compile(  # a URL's user, a path, a channel, a login command, an identifier
-    r"(?::?//[^\s　「」（）]*|[#\\@]|/[^\s/]*/|[~.]/"
+    r"(?::?//[^\s　「」（）]*|[#\\@]|(?<!\S)[/~.][!-~]*/"
     r"|\b(?:ssh|scp|sftp|rsync|slogin|ssh-copy-id|mosh|telnet|git clone) [!-~ ]*"
     r"|(?:Message-I[dD]|References|In-Reply-To):[^\n]*"
     r"|(?<![A-Za-z_])(?:em:)?id(?:>|[\"']? ?[=:] ?[\"']))$"
@@ -238,6 +239,9 @@ def _is_spelt(text: str, begin: int, m: re.Match[str], weak: bool) -> bool:
         return True
     around = text[begin - 1 : begin] + text[m.end() : m.end() + 1]
     if around in ("<>", "()", "（）", "＜＞", "[]", "「」", "【】", "〈〉", "『』"):
+        return True
+    handle = m.group()[1] in "@＠" and m.group()[2] not in " \u3000"  # name @host.jp
+    if handle or (SUREST.search(domain) and local.islower() and domain[:4] != "www."):
         return True
     if around[:1] in ("<", "＜") or ASKS.match(text, m.end()):
         return True

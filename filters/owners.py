@@ -26,7 +26,9 @@ PUBLIC = re.compile(
     r"労働基準監督署|ハローワーク|公共職業安定所|年金事務所|保健(?:所|センター)|児童相談所|福祉事務所|"
     r"教育委員会|選挙管理委員会|消費生活センター|地方整備局|運輸(?:局|支局)|国道事務所|大使館|総?領事館|"
     r"(?<!商)(?<!業)(?:市民|区民|町民|村民|県民|文化|勤労福祉)(?:会館|センター|ホール|プラザ|交流館)|公会堂|公民館|"
-    r"図書館|博物館|美術館|資料館|記念館|文学館|科学館|動物園|植物園|水族館|児童館|体育館|武道館|競技場|"
+    r"図書館|博物館|美術館|資料館|記念館|文学館|科学館|動物園|植物園|水族館|児童館|集会所|自治会館|福祉(?:会館|センター)|"
+    r"(?:市民活動|産業振興|青少年|ふれあい|農村環境改善|学術総合)(?:支援)?センター|産業会館|科学未来館|"
+    r"観光案内所|登記所|刑務所|拘置所|少年院|気象台|測候所|浄水場|清掃工場|体育館|武道館|競技場|"
     r"コミュニティ(?:ー)?センター|国際(?:展示場|会議場|会議センター|フォーラム)|ビッグサイト|メッセ|アリーナ|スタジアム|球場|地区センター|生涯学習センター|男女共同参画センター|(?<!天)(?<!大)公園|道の駅|空港)"
     r"(?=[一-龥ぁ-んァ-ヴー・\d]{0,14}?(?:[\s：:（）()「」『』、,，/／|｜・【】［］\[\]<＜〒]|$|代表|電話|TEL|℡))"
     r"(?![一-龥]{0,3}(?:から|より|前|裏|横|隣|そば|近く|徒歩|方面|行き|を|に|で|は|が|と|へ))"
@@ -37,7 +39,7 @@ SECTION = re.compile(
 # … named in front of the data, not at the end of a name.
 NAMED = re.compile(
     r"(警察|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
-    r"駅(?=[ 　]?[（(]))[^\n。]{0,20}\Z"
+    r"位置(?=[ 　\t\n：:]{1,3}\Z)|駅(?=[ 　]?[（(]))[^\n。]{0,20}\Z"
 )
 ORGANISATION = re.compile(
     r"株式会社|[（(]株[)）]|㈱|有限会社|[（(]有[)）]|㈲|合同会社|合資会社|社団|財団|法人|協会|組合|商工会|連盟|連合会|"
@@ -56,7 +58,7 @@ GOVERNMENT_QUARTER = re.compile(
     r"千代田区[ \u3000]?(?:霞[がヶケ]関[ \u3000]?[12１２一二]|永田町[ \u3000]?[12１２一二])"
 )
 AREA_BEHIND = re.compile(r"(?:地先|先|地内)?(?:から|まで|に至る|の区間)")  # of a statute
-QUARTER_BEHIND = re.compile("[のでに]|付近|周辺|一帯|交差点")  # of news: a quarter, no address
+QUARTER_BEHIND = re.compile("[でに]|付近|周辺|一帯|交差点")  # of news: a quarter, no address
 KANJI_NUMBER_END = re.compile(r"[〇一二三四五六七八九十百千](?:番地?|号|番地の[一-十])?$")
 SAMPLE_BEFORE = re.compile(
     r"(?:例|記入例|入力例|見本|サンプル|たとえば|例えば|[eE]\.g\.|[eE]xample|[pP]laceholder=[\"']?)"
@@ -88,7 +90,7 @@ def is_example_number(digits: str) -> bool:
         or (last[:4] == last[:1] * 4 and last[4:] == last[4:5] * 4)
         or last in ("12345678", "23456789", "98765432", "87654321", "01234567")
         or digits[-7:] in ("1234567", "0000000", "2345678")
-        or digits[-6:] == "000000"
+        or digits[-6:] in ("000000", "123456")
         or digits[-5:] == "12345"
         or (subscriber == "0000" and digits[-6:-4] in ("00", "99"))
     )
@@ -157,5 +159,5 @@ def _is_public(before: str, after: str, kind: str) -> bool:
     if office:
         others = [m.end() for m in ORGANISATION.finditer(before)]
         return max(office) >= max(others, default=-1)
-    building = PUBLIC.match(after.lstrip(" 　")) if kind == "address" else None
-    return building is not None
+    building = PUBLIC.search(after) if kind == "address" else None
+    return building is not None and not ORGANISATION.search(after, 0, building.start())

@@ -177,15 +177,22 @@ def _owned(text: str, findings: list[Finding]) -> list[Finding]:
     """
     kept: list[Finding] = []
     office_end: int | None = None
-    for f in findings:
+    nobodys = [
+        f.kind in CONTACTS and owners.is_nobodys(text, f.begin, f.end, f.kind) for f in findings
+    ]
+    for i, f in enumerate(findings):
         if f.kind not in CONTACTS:
             kept.append(f)
             continue
+        behind = findings[i + 1] if f.kind == "postal" and i + 1 < len(findings) else None
+        beside = behind and behind.kind == "address" and behind.begin - f.end <= 3
+        if beside and nobodys[i + 1]:
+            continue  # the postal code of an office whose name stands behind the address
         follows = False
         if office_end is not None and f.begin - office_end <= NEXT:
             is_persons = f.kind == "email" or owners.is_mobile(text[f.begin : f.end])
             follows = not is_persons and not owners.ORGANISATION.search(text, office_end, f.begin)
-        if follows or owners.is_nobodys(text, f.begin, f.end, f.kind):
+        if follows or nobodys[i]:
             office_end = f.end if follows or f.kind in ("address", "postal") else office_end
             continue
         theirs = f.kind != "email" and owners.is_organisations(text, f.begin, f.end, f.kind)

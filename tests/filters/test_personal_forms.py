@@ -23,6 +23,9 @@ Hanako Inaho (⟦hanako at tanbo-mura9.org⟧)
 Author: Hanako Inaho <⟦hanako @tanbo-mura9.org⟧>
 <⟦hanako @tanbo-mura9.org⟧
 E-mail: ⟦hanako @ tanbo-mura9.org⟧
+Hanako Inaho, Mura University, ⟦hanako @tanbo-mura9.org⟧, editor
+稲穂花子, ⟦hanako at dl.tanbo-mura9.ac.jp⟧, 稲穂大学
+電話/FAX/⟦hanako@tanbo-mura9.org⟧
 メール: ⟦hanako @tanbo-mura9.ac.jp⟧
 Mail: ⟦hanako.inaho at tanbo-mura9.co.jp⟧
 ⟦hanako at tanbo-mura9 dot org⟧
@@ -195,7 +198,7 @@ webmaster@mhlw.go.jp
 092-000-0000
 例）03-2345-9876
 記入例：090-0127-3694
-山梨県稲穂市稲穂町9丁目の交差点で
+山梨県稲穂市稲穂町9丁目付近で
 09809-1-2345
 稲穂警察署 0466-20-4355
 稲穂市役所 総務課 電話 0466-20-4355
@@ -204,6 +207,8 @@ webmaster@mhlw.go.jp
 稲穂市立図書館（神奈川県稲穂市本町9-8-7）
 稲穂市役所\n〒251-0001 神奈川県稲穂市本町9-8-7\n電話 0466-20-4355
 東京都千代田区霞が関2-9-9 中央合同庁舎
+〒999-8799 東京都港区稲穂本木9-7-13 稲穂市民センター
+名称 稲穂町集会所\n位置 山梨県稲穂市稲穂町987番地
 901 9000020999999 稲穂町 長野県北安曇郡稲穂町大字稲穂9817－8
 稲村市稲穂町南九丁目千七百八番から同市稲穂町八丁目九百七十番までの区間
 平均3.7日（90%信頼区間3.1-4.4）
