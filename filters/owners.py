@@ -41,6 +41,9 @@ NAMED = re.compile(
     r"(警察|緊急通報|ホットライン|いのちの電話|名称(?:及び|および|・)位置|の位置は|文化財|史跡|名勝|"
     r"位置(?=[ 　\t\n：:]{1,3}\Z)|駅(?=[ 　]?[（(]))[^\n。]{0,20}\Z"
 )
+PRIVATE = re.compile(
+    "自宅|実家|在住|本人|氏名|個人|携帯|様|さん|氏[ 　（(:：]"
+)  # between office and data
 ORGANISATION = re.compile(
     r"株式会社|[（(]株[)）]|㈱|有限会社|[（(]有[)）]|㈲|合同会社|合資会社|社団|財団|法人|協会|組合|商工会|連盟|連合会|"
     r"大学|学院|学園|学校|高校|幼稚園|保育園|こども園|病院|医院|クリニック|診療所|薬局|歯科|接骨院|整骨院|鍼灸|"
@@ -98,9 +101,7 @@ def is_example_number(digits: str) -> bool:
 
 def is_mobile(number: str) -> bool:
     """Whether a telephone number is a mobile's or of the internet (050)."""
-    return (
-        re.match(r"\(?0[5-9]0|\+81[-() ]*0?[)]?[- ]?[5-9]0", number.translate(TO_ASCII)) is not None
-    )
+    return MOBILE.match(number.translate(TO_ASCII)) is not None
 
 
 def is_nobodys(text: str, begin: int, end: int, kind: str) -> bool:
@@ -158,6 +159,7 @@ def _is_public(before: str, after: str, kind: str) -> bool:
     office += [m.end(1) for m in NAMED.finditer(before)]
     if office:
         others = [m.end() for m in ORGANISATION.finditer(before)]
-        return max(office) >= max(others, default=-1)
+        near = max(office)
+        return near >= max(others, default=-1) and not PRIVATE.search(before, near)
     building = PUBLIC.search(after) if kind == "address" else None
     return building is not None and not ORGANISATION.search(after, 0, building.start())
