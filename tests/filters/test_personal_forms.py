@@ -146,8 +146,8 @@ taro@example1.jp
 foo@shop.example
 me@test.invalid
 root@localhost
-user@icloud.com の形式
-foo@docomo.ne.jp
+user@gmail.com の形式
+hoge@docomo.ne.jp
 xxxxxx@tanbo-mura9.ne.jp
 your-name@tanbo-mura9.com
 NNN-done@bugs.tanbo-mura9.org
@@ -161,9 +161,9 @@ git@github.com
 $ ssh hanako@server.tanbo-mura9.com
 ssh://hanako@tanbo-mura9.com
 https://user:pass@tanbo-mura9.com/home
-modprobe@module.service
+postgresql@main.service
 getty@tty1.service
-sshd@.service
+stunnel@.service
 extensions.inaho@tanbo-mura9.com.privateBrowsing.command
 inaho@tanbo-mura9.org.xpi
 chacha20-poly1305@openssh.com
@@ -196,7 +196,7 @@ webmaster@mhlw.go.jp
 090-0000-0000
 03-1234-5678
 090-1234-5678
-092-000-0000
+096-000-0000
 例）03-2345-9876
 記入例：090-0127-3694
 山梨県稲穂市稲穂町9丁目付近で
@@ -219,20 +219,20 @@ webmaster@mhlw.go.jp
 9990099,福島県,伊達市,稲穂町9丁目
 2013-07-19 21:48:09
 2017/08/14 18:00
-2008 2007 2006 2005
+2019 2018 2017 2016
 ISBN 979-10-99999-99-9
 法人番号 4999999999999
 987654-001
-資本金 70,000,000円
+資本金 30,000,000円
 98f367ae-0baf-41ed-95c0-4072a2ebe999
 1日3-700PV → 900-2000 PV
 """
 # Words with an honorific that name no one, each before a telephone number.
 NO_NAMES = r"""
 お客様 さん
-遠方の法人様
+近隣の法人様
 患者様
-会員企業の皆さま
+加盟企業の皆さま
 利用者さん
 世間様
 新品同様
