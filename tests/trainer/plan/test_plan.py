@@ -141,7 +141,7 @@ def test_a_layer_keeps_what_the_planner_says(family: str, monkeypatch: pytest.Mo
         return tensor
 
     x = torch.randn(2, 256, m.hidden_size, dtype=torch.bfloat16, requires_grad=True)
-    rope = None if family == "gpt3" else model_file.rotary(torch.arange(256), m.head_size, 1e4)
+    rope = None if family == "gpt3" else model_file.rotary(torch.arange(256), m)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         block(x, rope)
     kept = sum(size for size, _ in saved.values()) / (2 * 256)
