@@ -108,7 +108,7 @@ def test_an_error_of_the_main_process_ends_the_other_too(
         none = tmp_path / "none"
         wrong = {"tokens": "", "corpus": str(corpus), "tokenizer": str(none)}
         config = with_(config, data=wrong)
-        expected = f"no tokenizer.model in {none}"
+        expected = f"no tokenizer.model or tokenizer.json in {none}"
     else:
         Path(config.out).mkdir()
         (Path(config.out) / "latest").write_text("step-00000020")
