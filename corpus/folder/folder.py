@@ -22,8 +22,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from corpus.errors import UsageError
-from corpus.folder.commit import Batches, ParquetWriter, bytes_writer, json_bytes
+from corpus.errors import RunError, UsageError
+from corpus.folder.commit import Batches, ParquetWriter, bytes_writer, json_bytes, sha256
 from corpus.folder.commit import commit as commit_file
 from corpus.folder.layout import Layout
 from corpus.folder.mirror import Mirror, attach, mirror_of
@@ -88,16 +88,51 @@ class Folder:
     def receipt(self, stage: str, index: int = 0) -> dict[str, Any] | None:
         """The receipt of a unit if it is whole and every output has the recorded size, else None.
 
-        {outputs: {path: {bytes, sha256}}, counts}.
+        {outputs: {path: {bytes, sha256}}, counts}. While an output is being replaced it also has
+        `before`, the size and hash until then: a kill leaves one of the two.
         """
         try:
             receipt: dict[str, Any] = json.loads(self.layout.receipt(stage, index).read_bytes())
             for name, facts in receipt["outputs"].items():
-                if (self.path / name).stat().st_size != facts["bytes"]:
+                sizes = (facts["bytes"], facts.get("before", facts)["bytes"])
+                if (self.path / name).stat().st_size not in sizes:
                     return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return receipt
+
+    def replace(
+        self, stage: str, index: int, outputs: dict[Path, Callable[[IO[bytes]], None]]
+    ) -> None:
+        """Write outputs of a done unit anew; whenever this is killed, the unit stays done.
+
+        The receipt names the new bytes before they get their name, and the old ones until then.
+        """
+        receipt = self.receipt(stage, index)
+        if receipt is None:
+            raise RunError(damaged(self, self.layout.receipt(stage, index)))
+        for path, write in outputs.items():
+            name = str(path.relative_to(self.path))
+
+            def publish(data: Path, path: Path = path, name: str = name) -> None:
+                facts = {"bytes": data.stat().st_size, "sha256": sha256(data)}
+                receipt["outputs"][name] = facts | {"before": self._as_recorded(path, receipt)}
+                self.commit_json(self.layout.receipt(stage, index), receipt)
+                if self.mirror is not None:
+                    self.mirror.put(data, path)
+
+            commit_file(path, write, publish)
+        for facts in receipt["outputs"].values():
+            facts.pop("before", None)
+        self.commit_json(self.layout.receipt(stage, index), receipt)
+
+    def _as_recorded(self, path: Path, receipt: dict[str, Any]) -> dict[str, Any]:
+        """Size and hash of an output as it is; RunError when its receipt says otherwise."""
+        recorded = receipt["outputs"][str(path.relative_to(self.path))]
+        there = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        if there["sha256"] not in (recorded["sha256"], recorded.get("before", recorded)["sha256"]):
+            raise RunError(damaged(self, path))
+        return there
 
     def is_made_from(self, stage: str, index: int, made_from: str) -> bool:
         """Whether a unit is done, and was made from what has this name."""
@@ -128,6 +163,14 @@ class Folder:
         """Remove the temporary files that a killed run left behind. Only under the lock."""
         for path in self.path.rglob(".*.tmp*"):
             path.unlink(missing_ok=True)
+
+
+def damaged(folder: Folder, path: Path) -> str:
+    """What is said of a file whose bytes are not those that were written."""
+    return (
+        f"{folder.layout.shown(path)} is damaged: `corpus verify {folder} --repair` says what else "
+        "is, and makes it anew from the input"
+    )
 
 
 def open_folder(name: str | Path, work: str = "") -> Folder:

@@ -1,7 +1,7 @@
 """What a build folder looks like: the one place where its paths are spelled.
 
     DIR/corpus.toml                  the resolved settings, and the inputs
-    DIR/removals.json                what was taken out for good
+    DIR/removals.json                the register of what was taken out for good: hashes
     DIR/documents/NNNNNNN.parquet    harvest: a file a unit, every Japanese document
     DIR/duplicates/part-00000.parquet  dedup: the documents of clusters
     DIR/paragraphs/NNNNNNN.parquet   trim: how many documents have each paragraph
@@ -178,7 +178,7 @@ class Layout:
 
     @property
     def taken(self) -> Path:
-        """Rows of all documents files that the removal list names."""
+        """Rows of all documents files that were taken out (corpus.folder.removals.TAKEN)."""
         return self.rows("remove", 0)
 
     @property

@@ -277,7 +277,9 @@ class Mirror:
         for path in sorted(Layout(self.root).state.rglob("[0-9]*.json")):
             for name, facts in (_read_json(path).get("outputs") or {}).items():
                 file = self.root / name
-                if name in fresh and file.exists() and sha256(file) != facts["sha256"]:
+                if name not in fresh or not file.exists():
+                    continue
+                if sha256(file) not in (facts["sha256"], facts.get("before", facts)["sha256"]):
                     damaged.append((path.relative_to(self.root).as_posix(), name))
         return damaged
 

@@ -81,7 +81,8 @@ def _publish(units: list[Counts]) -> dict[str, Any]:
 def _has_removals(job: Job) -> bool:
     from corpus.folder import removals
 
-    return bool(removals.obeyed(job.folder.layout, job.settings.dedup.against))
+    layout = job.folder.layout
+    return layout.taken.exists() or bool(removals.obeyed(layout, job.settings.dedup.against))
 
 
 def _has_passages(job: Job) -> bool:
