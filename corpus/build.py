@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ from corpus.answers import card, report
 from corpus.engine.units import Engine
 from corpus.errors import UsageError
 from corpus.folder import layout as paths
-from corpus.folder.commit import sha256
+from corpus.folder import swap
+from corpus.folder.commit import json_bytes
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
@@ -159,31 +161,52 @@ class Build:
     # the end --------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Card, report, funnel and manifest: all from what was counted and stored."""
-        folder, layout = self.folder, self.folder.layout
-        funnel = books.funnel(layout, self.stages)
-        folder.commit_json(layout.funnel, funnel)
-        facts = card.facts(layout, self.settings, funnel)
-        folder.commit_bytes(layout.card, card.markdown(facts).encode())
-        folder.commit_json(layout.croissant, card.croissant(layout, facts))
-        folder.commit_bytes(layout.report, report.html(facts).encode())
-        folder.commit_json(layout.manifest, self._manifest())
+        """Publish: card, report, funnel and manifest of the new shards, and all at once in place.
 
-    def _manifest(self) -> dict[str, Any]:
+        Everything is from what was counted and stored. Nothing happens where nothing is new.
+        """
+        folder, layout = self.folder, self.folder.layout
+        staged = layout.staged
+        funnel = books.funnel(layout, self.stages)
+        where = staged if staged.receipts(self.stages[-1].name) else layout
+        facts = card.facts(where, self.settings, funnel)
+        written = {
+            layout.funnel: json_bytes(funnel),
+            layout.card: card.markdown(facts).encode(),
+            layout.croissant: json_bytes(card.croissant(where, facts)),
+            layout.report: report.html(facts).encode(),
+        }
+        written[layout.manifest] = json_bytes(self._manifest(written))
+        if where is layout and all(map(_holds, written, written.values())):
+            return
+        # The manifest last: once it is there, the publication is complete, and will be swapped in.
+        for path, data in written.items():
+            folder.commit_bytes(staged.root / path.name, data)
+        swap.finish(layout, folder.mirror)
+
+    def _manifest(self, written: dict[Path, bytes]) -> dict[str, Any]:
         """Every file of the build with size and SHA-256, and the units with their counts."""
         layout, files = self.folder.layout, dict[str, Any]()
         for stage in self.stages:
-            for path in layout.receipts(stage.name):
-                outputs = json.loads(path.read_bytes())["outputs"]
-                files |= {k: v for k, v in outputs.items() if not k.startswith(f"{paths.STATE}/")}
-        for path in (layout.settings, layout.card, layout.croissant, layout.report, layout.funnel):
-            files[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for path, facts in books.outputs(layout, stage.name).items():
+                root = (
+                    layout.staged.root if path.is_relative_to(layout.staged.root) else layout.root
+                )
+                files[path.relative_to(root).as_posix()] = facts
+        files = {k: v for k, v in files.items() if not k.startswith(f"{paths.STATE}/")}
+        for path, data in {layout.settings: layout.settings.read_bytes(), **written}.items():
+            files[path.name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         return {
             "inaho": __version__,
             "plan": json.loads(layout.plan.read_bytes())["units"],
             "stages": {stage.name: books.counts(layout, stage.name) for stage in self.stages},
             "files": files,
         }
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there and has these bytes."""
+    return path.exists() and path.read_bytes() == data
 
 
 def _refuse_changed(before: dict[str, int]) -> None:

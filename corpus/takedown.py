@@ -9,6 +9,8 @@ the same stay. The folder equals byte for byte one built with that register from
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +25,7 @@ from corpus import config
 from corpus.build import Build
 from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError
 from corpus.folder import removals
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
@@ -90,6 +92,9 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             # Up to remove at least: of a folder that was only harvested, the content goes as well.
             last = max(last, "remove", key=[stage.name for stage in STAGES].index)
             Build(folder, settings, inputs, engine).run(last, change=True)
+            # What is published may be of an earlier selection: it must not hold it either.
+            if last != STAGES[-1].name and _is_published(layout):
+                Build(folder, settings, inputs, engine).run(STAGES[-1].name, change=True)
             left = _dropped(layout)
     # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
@@ -102,6 +107,13 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
         "copies": copies,
         "list": number,
     }
+
+
+def _is_published(layout: Layout) -> bool:
+    """Whether a published shard holds a document that was taken out."""
+    gone = removals.taken_rows(layout)["id"].combine_chunks()
+    wanted = pc.field("id").isin(gone)
+    return any(len(pq.read_table(p, columns=["id"], filters=wanted)) for p in layout.shards())
 
 
 def _refuse_unknown_ids(folder: Folder, new: list[Removal], documents: list[Path]) -> None:
@@ -239,6 +251,21 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     }
 
 
+def from_tokens(layout: Layout, tokens: Path) -> dict[str, Any]:
+    """Take everything that is out of a build out of token shards made from it, too.
+
+    The shards are the trainer's: `trainer remove` writes them anew. Returns {tokens, documents,
+    removed}; RunError with its words when that fails.
+    """
+    ids = removals.taken_rows(layout)["id"].to_pylist()
+    command = [sys.executable, "-m", "trainer", "remove", str(tokens), "--ids", "-", "--json"]
+    done = subprocess.run(command, input="\n".join(ids), capture_output=True, text=True)
+    if done.returncode:
+        raise RunError(done.stderr.strip().removeprefix("error: ") or f"{tokens}: cannot be read")
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
 def _promoted(table: pa.Table) -> list[str]:
     """Ids of the copies that are kept instead, from rows of REMOVED."""
     return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
@@ -263,6 +290,8 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
 
 def as_text(facts: dict[str, Any]) -> str:
     """The facts of a removal for a terminal."""
+    if "removed" not in facts:
+        return _tokens_text(facts)
     verb = "would be removed" if facts["dry_run"] else "removed"
     lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
     lines += [
@@ -281,4 +310,11 @@ def as_text(facts: dict[str, Any]) -> str:
     if not facts["removed"]:
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _tokens_text(facts)
+
+
+def _tokens_text(facts: dict[str, Any]) -> str:
+    return "".join(
+        f"{row['removed']:,} documents removed from the token shards {row['tokens']}\n"
+        for row in facts.get("tokens", ())
+    )

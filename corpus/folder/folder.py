@@ -23,6 +23,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from corpus.errors import RunError, UsageError
+from corpus.folder import swap
 from corpus.folder.commit import Batches, ParquetWriter, bytes_writer, json_bytes, sha256
 from corpus.folder.commit import commit as commit_file
 from corpus.folder.layout import Layout
@@ -39,6 +40,11 @@ class Folder:
     @property
     def layout(self) -> Layout:
         return Layout(self.path, self.mirror.url if self.mirror else "")
+
+    @property
+    def staged(self) -> Folder:
+        """Where the next publication is made: a small build folder inside this one."""
+        return Folder(self.layout.staged.root, self.mirror)
 
     def __str__(self) -> str:
         """The name that users know: its address where it is a mirror."""
@@ -157,6 +163,7 @@ class Folder:
                     f"another build is writing to {self}: wait for it or choose another --out"
                 ) from error
             with self.mirror.held() if self.mirror else contextlib.nullcontext():
+                swap.finish(self.layout, self.mirror)  # of a run that was killed
                 yield
 
     def sweep(self) -> None:

@@ -16,6 +16,7 @@
     DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
     DIR/state/harvest/sites-NNNNNNN.parquet  robots.txt, ai.txt and tdmrep.json that a unit holds
     DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
+    DIR/state/publish/next/          the next publication, a small build folder, until it is whole
     DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
     DIR/.lock                        held while a build writes
 
@@ -35,6 +36,10 @@ CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", 
 MANIFEST = "manifest.json"
 # Rewritten by every attempt at clustering, of no use to another machine.
 EXCHANGE = f"{STATE}/dedup/exchange"
+
+
+# Where a publication is made before it takes the place of the one that is there.
+NEXT = f"{STATE}/publish/next"
 
 
 def number(index: int) -> str:
@@ -117,6 +122,11 @@ class Layout:
 
     # of every stage
 
+    def folder_of(self, receipt: Path) -> Path:
+        """What the outputs in a receipt are relative to."""
+        staged = self.root / NEXT
+        return staged if receipt.is_relative_to(staged) else self.root
+
     def owned(self, stage: str, owns: tuple[str, ...]) -> list[Path]:
         """The files of a stage: its state, its ledger, and what the names `owns` stand for.
 
@@ -125,12 +135,12 @@ class Layout:
         found = [*(self.state / stage).glob("*"), *(self.root / LEDGER).glob(f"{stage}-*")]
         for name in owns:
             path = self.root / name
-            found += path.glob("*") if path.is_dir() else [path]
+            found += path.rglob("*") if path.is_dir() else [path]
         return sorted(path for path in found if path.is_file())
 
     def make_folders(self, stage: str, owns: tuple[str, ...]) -> None:
         """The folders that a stage writes to."""
-        folders = [name for name in owns if "." not in name]
+        folders = [name for name in owns if "." not in name and name != NEXT]
         for path in (self.state / stage, self.root / LEDGER, *(self.root / n for n in folders)):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -249,6 +259,11 @@ class Layout:
 
     def shard(self, name: str) -> Path:
         return self.root / SHARDS / name
+
+    @property
+    def staged(self) -> Layout:
+        """The next publication: what publish writes, in the places it will have."""
+        return Layout(self.root / NEXT, self.name)
 
     def shards(self) -> list[Path]:
         return sorted((self.root / SHARDS).glob(PARQUET))

@@ -97,6 +97,8 @@ def hashed(kind: str, key: str) -> str:
 
 def hashed_url(url: str) -> str:
     """What stands in place of an address: the hash a register has of it; empty for none."""
+    if url.startswith(HASHED):
+        return url
     return HASHED + hashed("url", canonical_url(url) or url) if url else ""
 
 

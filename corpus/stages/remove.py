@@ -65,16 +65,11 @@ def run(job: Job) -> None:
         rows.setdefault(file, []).append(row)
     job.each(functools.partial(redact_unit, folder=folder), list(rows.items()), "remove")
     # Then a row a document in the ledger, and the receipt.
-    noted = ledger_rows(
-        table,
-        "remove",
-        rule=table["kind"],
-        action="drop",
-        detail=[
-            f"taken down by {kind}" + (f": {reason}" if reason else "")
-            for kind, reason in zip(*(table[n].to_pylist() for n in ("kind", "reason")), strict=True)
-        ],
-    )
+    details = [
+        f"taken down by {row['kind']}" + (f": {row['reason']}" if row["reason"] else "")
+        for row in table.select(["kind", "reason"]).to_pylist()
+    ]
+    noted = ledger_rows(table, "remove", rule=table["kind"], action="drop", detail=details)
     path = layout.ledger("remove")
     outputs[path] = folder.commit_parquet(path, LEDGER, noted.select(LEDGER.names).cast(LEDGER))[0]
     kinds = Counter(table["kind"].to_pylist())
@@ -120,19 +115,18 @@ def _strings(documents: list[Path], found: pa.Table) -> dict[int, dict[str, Any]
         rows = found["row"].to_numpy()[places].astype(np.int64)
         with pq.ParquetFile(documents[index]) as opened:
             for table, low, high in picked_rows(opened, rows, ["title", "text"]):
-                texts = zip(*(table[name].to_pylist() for name in ("title", "text")), strict=True)
-                for place, pair in zip(places[low:high].tolist(), texts, strict=True):
-                    parts = [kept_windows(text) for text in pair if text]
+                for place, row in zip(places[low:high].tolist(), table.to_pylist(), strict=True):
+                    texts = [text for text in (row["title"], row["text"]) if text]
+                    windows = [np.empty(0, np.uint64), *map(kept_windows, texts)]
                     out[place] = {
-                        "strings": [string_hash(text) for text in pair if text],
-                        "windows": np.concatenate([np.empty(0, np.uint64), *parts]).tolist(),
+                        "strings": [string_hash(text.encode("utf-8", "replace")) for text in texts],
+                        "windows": np.concatenate(windows).tolist(),
                     }
     return out
 
 
-def string_hash(text: str) -> str:
+def string_hash(data: bytes) -> str:
     """`bytes:SHA-256` of a title or text: only strings of that length need be hashed to compare."""
-    data = text.encode("utf-8", "replace")
     return f"{len(data)}:{hashlib.sha256(data).hexdigest()}"
 
 

@@ -131,8 +131,7 @@ STAGES = (
     Stage(
         "publish", "公開", "corpus.stages.publish", _publish,
         sections=("publish",),
-        owns=(layout.SHARDS, layout.CARD, layout.CROISSANT, layout.REPORT, layout.FUNNEL,
-              layout.MANIFEST),
+        owns=(layout.NEXT,),  # what is published stays until the next publication is whole
         rows=layout.SHARDS,
         help="Stage 4: write the shards, the card, the report and the manifest.",
     ),
