@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from corpus.engine.units import Engine
 from corpus.errors import UsageError
 from corpus.folder import layout as paths
 from corpus.folder import swap
-from corpus.folder.commit import json_bytes
+from corpus.folder.commit import is_sealed, json_bytes, sealed, sealed_text, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
@@ -44,11 +45,14 @@ class Build:
     update: bool = False  # append the crawl to the index that [dedup] against names
     stages: tuple[Stage, ...] = STAGES
 
-    def run(self, last: str = "publish", change: bool = False) -> dict[str, Any]:
+    def run(
+        self, last: str = "publish", change: bool = False, damaged: Collection[str] = ()
+    ) -> dict[str, Any]:
         """Run the stages up to `last`; returns the funnel so far.
 
         `change`: the folder's settings may be changed (the stage commands); otherwise a folder that
-        belongs to another configuration is refused, untouched.
+        belongs to another configuration is refused, untouched. RunError where a file has other
+        bytes than were written, unless it is among `damaged`.
         """
         folder, layout = self.folder, self.folder.layout
         if not change:
@@ -57,13 +61,14 @@ class Build:
             folder.sweep()
             job = Job(folder, self.settings, self._plan(change), self.engine, self.update)
             resolved = config.to_toml(self.settings, list(self.inputs))
-            folder.commit_bytes(layout.settings, resolved.encode())
+            folder.commit_bytes(layout.settings, sealed_text(resolved))
             for stage in up_to(last, self.stages):
                 # Nothing to do for it: what it once did is of no use to the stages after it.
                 if not stage.wanted(job):
                     folder.remove(layout.owned(stage.name, stage.owns))
                     continue
                 self._open(stage)
+                folder.refuse_damaged(stage.name, damaged)
                 stage.run(job)
                 # No stage begins before the books of the one before it balance.
                 books.check(layout, stage, self.stages)
@@ -82,7 +87,7 @@ class Build:
         commands (`change`) of a folder whose harvest is complete go on from its documents.
         """
         path = self.folder.layout.plan
-        fingerprint = self._fingerprint(self.stages[0])
+        fingerprint = self.fingerprint(self.stages[0])
         try:
             plan = json.loads(path.read_bytes())
         except (OSError, ValueError):
@@ -95,7 +100,8 @@ class Build:
             units = plan_units(list(self.inputs), self.settings, self.folder)
             files = sorted({file for unit in units for file in unit.files})
             plan = {"fingerprint": fingerprint, "bytes": local_sizes(files)}
-            self.folder.commit_json(path, plan | {"units": [asdict(unit) for unit in units]})
+            plan |= {"units": [asdict(unit) for unit in units]}
+            self.folder.commit_json(path, sealed(plan))
         selection = str(self.folder.layout.selection)
         return tuple(dataclasses.replace(unit, state=selection) for unit in units)
 
@@ -131,7 +137,7 @@ class Build:
         """Clear a stage (and the later ones) whose settings changed; note the new fingerprint."""
         layout = self.folder.layout
         path = layout.fingerprint(stage.name)
-        wanted = {"fingerprint": self._fingerprint(stage)}
+        wanted = sealed({"fingerprint": self.fingerprint(stage)})
         try:
             there = json.loads(path.read_bytes())
         except (OSError, ValueError):
@@ -145,7 +151,7 @@ class Build:
         layout.make_folders(stage.name, stage.owns)
         self.folder.commit_json(path, wanted)
 
-    def _fingerprint(self, stage: Stage) -> str:
+    def fingerprint(self, stage: Stage) -> str:
         """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""
         depends: list[Any] = [__version__, pa.__version__, TEXT_VERSION, str(DOCUMENT)]
         depends.append(list(self.inputs))
@@ -193,15 +199,27 @@ class Build:
                     layout.staged.root if path.is_relative_to(layout.staged.root) else layout.root
                 )
                 files[path.relative_to(root).as_posix()] = facts
-        files = {k: v for k, v in files.items() if not k.startswith(f"{paths.STATE}/")}
+        # Of what lies in the state only what no receipt speaks of, and what has no seal.
+        state = {k: files.pop(k) for k in [k for k in files if k.startswith(f"{paths.STATE}/")]}
+        others = {
+            name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for name, path in layout.state_files()
+            if name not in state and not _is_sealed(path)
+        }
         for path, data in {layout.settings: layout.settings.read_bytes(), **written}.items():
             files[path.name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        return {
+        manifest = {
             "inaho": __version__,
             "plan": json.loads(layout.plan.read_bytes())["units"],
             "stages": {stage.name: books.counts(layout, stage.name) for stage in self.stages},
             "files": files,
+            "state": others,
         }
+        return sealed(manifest)
+
+
+def _is_sealed(path: Path) -> bool:
+    return path.suffix == ".json" and is_sealed(json.loads(path.read_bytes()))
 
 
 def _holds(path: Path, data: bytes) -> bool:

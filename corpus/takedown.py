@@ -45,8 +45,9 @@ def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list
     if file is not None:
         try:
             lines = file.read_text("utf-8")
-            if lines.lstrip().startswith("["):
-                named_entries += [Removal.read(entry) for entry in json.loads(lines)]
+            if lines.lstrip().startswith(("[", "{")):
+                entries_there = removals.listed(json.loads(lines))
+                named_entries += [Removal.read(entry) for entry in entries_there]
             else:
                 urls = [line.strip() for line in lines.splitlines() if line.strip()]
                 named_entries += [

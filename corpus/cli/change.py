@@ -139,6 +139,36 @@ def decontaminate(
         )
 
 
+@app.command()
+@grouped
+def verify(
+    folder: BuildName,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Do the damaged units anew, as far as they can be.")
+    ] = False,
+    *,
+    running: Running,
+) -> None:
+    """Whether every file of a build is, byte for byte, what was written, and the books add up."""
+    from corpus.answers import integrity
+
+    build = opened(folder)
+    facts = integrity.verify(build.layout)
+    text = integrity.as_text
+    if repair and not facts["whole"]:
+        from corpus import repair as mending
+
+        with running.started(build) as engine:
+            facts, text = mending.repair(build, facts, engine), mending.as_text
+    if running.as_json:
+        print_json(facts)
+    elif not running.quiet:
+        print(text(facts), end="")
+    if not facts["whole"]:
+        mend = "see above" if repair else f"`corpus verify {folder} --repair` mends what it can"
+        raise RunError(f"{folder} is damaged: {mend}")
+
+
 @index_app.command()
 def info(index: IndexFolder, as_json: Json = False) -> None:
     """What an index holds: crawls, documents, clusters, takedowns, bytes."""

@@ -120,6 +120,17 @@ class Layout:
         """The records that ccindex takes, and beside it what was counted on the way."""
         return self.state / "ccindex" / "selection.parquet"
 
+    def state_files(self) -> list[tuple[str, Path]]:
+        """(name relative to the folder, path) of the files of the state that stay and are whole."""
+        named = [(p.relative_to(self.root).as_posix(), p) for p in sorted(self.state.rglob("*"))]
+        return [
+            (name, path)
+            for name, path in named
+            if path.is_file()
+            and not path.name.startswith(".")
+            and not name.startswith((f"{NEXT}/", f"{EXCHANGE}/"))
+        ]
+
     # of every stage
 
     def folder_of(self, receipt: Path) -> Path:

@@ -1,6 +1,6 @@
 """The removal register of a build or an index, and which documents it names.
 
-    DIR/removals.json   [{"kind": "url", "sha256": "…", "host": "…", "reason": "…"}, …] as entered
+    DIR/removals.json   {"removals": [{"kind": "url", "sha256": "…", "host": "…", "reason": "…"}]}
 
 `url` names a page, whatever its scheme, port or tracking parameters (filters.urls.canonical), in
 every capture; `host` a host and everything below it; `id` one document. The register keeps hashes
@@ -25,11 +25,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.errors import RunError, UsageError
+from corpus.folder.commit import is_sealed, sealed
 from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER, REMOVED_FORMAT
 from filters.urls.canonical import canonical_url
 
+ENTRIES = "removals"  # key of the register
 KINDS = ("id", "url", "host")
 UNKNOWN = "earlier"  # the rule of a document that was taken out, where nothing says by which entry
 ABOUT = ["id", "url", "host", "format", "source_file", "source_offset"]
@@ -108,7 +110,7 @@ def load(layout: Layout) -> list[Removal]:
     if not path.exists():
         return []
     try:
-        return [Removal.read(entry) for entry in json.loads(path.read_bytes())]
+        return [Removal.read(entry) for entry in listed(json.loads(path.read_bytes()))]
     except (OSError, ValueError, TypeError, UsageError) as error:
         raise RunError(
             f"{layout.shown(path)} is damaged ({error}): what it names must stay out"
@@ -123,8 +125,18 @@ def add(folder: Folder, new: Iterable[Removal]) -> list[Removal]:
         if entry.sha256 not in known:
             entries.append(entry)
             known.add(entry.sha256)
-    folder.commit_json(folder.layout.removals, [asdict(entry) for entry in entries])
+    listed_entries = [asdict(entry) for entry in entries]
+    folder.commit_json(folder.layout.removals, sealed({ENTRIES: listed_entries}))
     return entries
+
+
+def listed(register: Any) -> list[dict[str, Any]]:
+    """The entries in the JSON of a register, also of one that an earlier version wrote."""
+    if isinstance(register, dict):
+        if not is_sealed(register):
+            raise ValueError("its seal is of other entries")
+        return list(register[ENTRIES])
+    return list(register)
 
 
 def obeyed(layout: Layout, index: str) -> list[Removal]:

@@ -20,6 +20,7 @@ from corpus.errors import UsageError
 from corpus.folder.commit import as_array, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.layout import PARQUET, Layout, index_of
+from corpus.folder.layout import SCORES as SCORES_FOLDER
 from corpus.folder.removals import taken
 from corpus.folder.texts import plain_texts
 from filters import signals
@@ -49,10 +50,16 @@ def score_build(
             scored = without(scored, taken(layout).get(index, np.empty(0)).tolist())
             path = layout.scores(name, index)
             after[path] = folder.commit_parquet(path, SCORES, scored)[0]
+            folder.write_receipt(stage_of(name), index, {path: after[path]}, {})
             yield documents, values
         folder.remove(before.keys() - after.keys())
         if before != after:
             folder.remove([layout.fingerprint("select")])
+
+
+def stage_of(name: str) -> str:
+    """Under which name scores have receipts, as the units of a stage have."""
+    return f"{SCORES_FOLDER}/{name}"
 
 
 def without(scored: pa.Table, rows: list[int]) -> pa.Table:

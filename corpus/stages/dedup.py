@@ -52,7 +52,8 @@ def run(job: Job) -> None:
     if folder.is_made_from("dedup", 0, made_from) and not pending:
         return
     counts = _cluster(job, signatures, taken)
-    outputs = {path: sha256(path) for path in (layout.duplicates, layout.dedup_ledger)}
+    written = (layout.duplicates, layout.dedup_ledger, *signatures)
+    outputs = {path: sha256(path) for path in written}
     folder.write_receipt("dedup", 0, outputs, counts | {"made_from": made_from})
 
 

@@ -123,8 +123,9 @@ def forget_stale(folder: Folder, shards: list[Shard]) -> None:
         index = index_of(path)
         receipt = folder.receipt("publish", index)
         if receipt is None or index >= len(shards) or not _is_of(receipt, shards[index]):
-            stale += [path, layout.ledger("publish", index)]
+            stale.append(path)
     folder.remove(stale)
+    folder.remove([layout.ledger("publish", index_of(path)) for path in stale])
 
 
 def publish_unit(

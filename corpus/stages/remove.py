@@ -136,12 +136,17 @@ def redact_unit(unit: tuple[int, list[int]], folder: Folder) -> None:
     layout = folder.layout
     ids = pq.read_table(layout.documents(index), columns=["id"])["id"].take(pa.array(rows))
     # The documents file last: as long as it has the texts, all of this is done again.
+    folder.remove([layout.receipt("dedup")])  # before the signatures that it speaks of
     folder.remove([layout.signatures(index)])
     for name in layout.scores_names():
         path = layout.scores(name, index)
         if path.exists():
             table = scores.without(pq.read_table(path), rows)
-            folder.commit_parquet(path, scores.SCORES, table)
+            write, stage = ParquetWriter(scores.SCORES, table), scores.stage_of(name)
+            if layout.receipt(stage, index).exists():
+                folder.replace(stage, index, {path: write})
+            else:  # of an earlier version
+                folder.commit(path, write)
     ledger = layout.ledger("harvest", index)
     noted = _without_details(pq.read_table(ledger), ids.combine_chunks())
     documents = layout.documents(index)
