@@ -19,10 +19,10 @@ import pyarrow as pa
 from corpus import __version__, config
 from corpus.answers import card, report
 from corpus.engine.units import Engine
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError
 from corpus.folder import layout as paths
 from corpus.folder import swap
-from corpus.folder.commit import is_sealed, json_bytes, sealed, sealed_text, sha256
+from corpus.folder.commit import SEAL, is_sealed, json_bytes, sealed, sealed_text, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
@@ -88,10 +88,7 @@ class Build:
         """
         path = self.folder.layout.plan
         fingerprint = self.fingerprint(self.stages[0])
-        try:
-            plan = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            plan = {}
+        plan = self._whole(path) or {}
         if plan.get("fingerprint") == fingerprint:
             units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
             if not change or not all(map(self._is_read, units)):
@@ -138,10 +135,7 @@ class Build:
         layout = self.folder.layout
         path = layout.fingerprint(stage.name)
         wanted = sealed({"fingerprint": self.fingerprint(stage)})
-        try:
-            there = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            there = None
+        there = self._whole(path)
         if there == wanted:
             return
         # An optional stage that begins changes nothing of itself: the later ones see by receipts.
@@ -150,6 +144,18 @@ class Build:
             self.folder.remove(layout.owned(later.name, later.owns))
         layout.make_folders(stage.name, stage.owns)
         self.folder.commit_json(path, wanted)
+
+    def _whole(self, path: Path) -> dict[str, Any] | None:
+        """The value of a sealed file, None where there is none; RunError when it is damaged."""
+        try:
+            value: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RunError(paths.damaged(self.folder.layout, path)) from error
+        if SEAL in value and not is_sealed(value):  # earlier versions had no seals
+            raise RunError(paths.damaged(self.folder.layout, path))
+        return value
 
     def fingerprint(self, stage: Stage) -> str:
         """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""

@@ -34,7 +34,7 @@ from corpus.folder.commit import (
     sha256,
 )
 from corpus.folder.commit import commit as commit_file
-from corpus.folder.layout import Layout
+from corpus.folder.layout import Layout, damaged
 from corpus.folder.mirror import Mirror, attach, mirror_of
 
 
@@ -124,7 +124,7 @@ class Folder:
         """
         receipt = self.receipt(stage, index)
         if receipt is None:
-            raise RunError(damaged(self, self.layout.receipt(stage, index)))
+            raise RunError(damaged(self.layout, self.layout.receipt(stage, index)))
         for path, write in outputs.items():
             name = str(path.relative_to(self.path))
 
@@ -145,7 +145,7 @@ class Folder:
         recorded = receipt["outputs"][str(path.relative_to(self.path))]
         there = {"bytes": path.stat().st_size, "sha256": sha256(path)}
         if there["sha256"] not in (recorded["sha256"], recorded.get("before", recorded)["sha256"]):
-            raise RunError(damaged(self, path))
+            raise RunError(damaged(self.layout, path))
         return there
 
     def refuse_damaged(self, stage: str, known: Collection[str] = ()) -> None:
@@ -161,7 +161,7 @@ class Folder:
             except ValueError:
                 receipt = None
             if not is_sealed(receipt):
-                raise RunError(damaged(self, path))
+                raise RunError(damaged(self.layout, path))
             for name, facts in receipt["outputs"].items():
                 either = (facts, facts.get("before", facts))
                 try:
@@ -172,7 +172,7 @@ class Folder:
                 if same and found.st_mtime_ns > written:
                     same = sha256(self.path / name) in [each["sha256"] for each in either]
                 if not same and name not in known:
-                    raise RunError(damaged(self, self.path / name))
+                    raise RunError(damaged(self.layout, self.path / name))
 
     def is_made_from(self, stage: str, index: int, made_from: str) -> bool:
         """Whether a unit is done, and was made from what has this name."""
@@ -204,14 +204,6 @@ class Folder:
         """Remove the temporary files that a killed run left behind. Only under the lock."""
         for path in self.path.rglob(".*.tmp*"):
             path.unlink(missing_ok=True)
-
-
-def damaged(folder: Folder, path: Path) -> str:
-    """What is said of a file whose bytes are not those that were written."""
-    return (
-        f"{folder.layout.shown(path)} is damaged: `corpus verify {folder} --repair` says what else "
-        "is, and makes it anew from the input"
-    )
 
 
 def open_folder(name: str | Path, work: str = "") -> Folder:

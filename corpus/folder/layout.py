@@ -280,6 +280,14 @@ class Layout:
         return sorted((self.root / SHARDS).glob(PARQUET))
 
 
+def damaged(layout: Layout, path: Path) -> str:
+    """What is said of a file whose bytes are not those that were written."""
+    return (
+        f"{layout.shown(path)} is damaged: `corpus verify {layout}` says what else is, and with "
+        "--repair makes it anew"
+    )
+
+
 def index_of(path: Path) -> int:
     """The number of the unit that a file is of."""
     return int(path.stem)

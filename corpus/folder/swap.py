@@ -37,13 +37,18 @@ def finish(layout: Layout, mirror: Mirror | None = None) -> bool:
     try:
         manifest: dict[str, Any] = json.loads(staged.manifest.read_bytes())
     except FileNotFoundError:
+        if not staged.receipts(STAGE):  # left by a run that was killed behind its swap
+            discard(layout, mirror)
         return False
     files = {name: facts["sha256"] for name, facts in manifest["files"].items()}
     shards = {Path(name).name: digest for name, digest in files.items() if _is_shard(name)}
+    names = (path.relative_to(staged.root) for path in sorted(staged.root.rglob("*")))
     moves = [
-        (path, layout.root / path.relative_to(staged.root))
-        for path in sorted(staged.root.rglob("*"))
-        if path.is_file() and path.parent != staged.shards_folder and path != staged.manifest
+        (staged.root / name, layout.root / name)
+        for name in names
+        if (staged.root / name).is_file()
+        and not name.parts[0].startswith(SHARDS)
+        and staged.root / name != staged.manifest
     ]
     stale = _stale(layout, files, {target for _, target in moves})
     # In a store first: what has its name here has it there.

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from corpus.errors import RunError
-from corpus.folder.layout import LEDGER, Layout
+from corpus.folder.layout import LEDGER, Layout, damaged
 from corpus.stages.stage import Counts, Stage
 from corpus.stages.table import STAGES
 
 
 def counts(layout: Layout, stage: str) -> list[Counts]:
     """The counts of every unit of a stage."""
-    return [json.loads(path.read_bytes())["counts"] for path in receipts(layout, stage)]
+    return [_read(layout, path)["counts"] for path in receipts(layout, stage)]
 
 
 def receipts(layout: Layout, stage: str) -> list[Path]:
@@ -40,8 +40,17 @@ def outputs(layout: Layout, stage: str) -> dict[Path, dict[str, Any]]:
     return {
         layout.folder_of(path) / name: facts
         for path in receipts(layout, stage)
-        for name, facts in json.loads(path.read_bytes())["outputs"].items()
+        for name, facts in _read(layout, path)["outputs"].items()
     }
+
+
+def _read(layout: Layout, path: Path) -> dict[str, Any]:
+    """A receipt; RunError when it cannot be read."""
+    try:
+        receipt: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunError(damaged(layout, path)) from error
+    return receipt
 
 
 def rows(paths: Iterable[Path]) -> int:
