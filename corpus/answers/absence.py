@@ -41,7 +41,7 @@ class _Search:
     living: set[int] = field(default_factory=set)  # windows that a document that stays has
     shared: Counter[tuple[str, str]] = field(default_factory=Counter)  # (its id, removed id)
     urls: dict[str, str] = field(default_factory=dict)
-    bytes: int = 0
+    size: int = 0  # bytes that were read
 
     def __post_init__(self) -> None:
         rows = self.taken.select(["id", "strings", "windows"]).to_pylist()
@@ -83,7 +83,7 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
         if path.suffix == ".parquet":
             _parquet(search, path, name, path.parent == layout.documents_folder)
         data = path.read_bytes()
-        search.bytes += len(data)
+        search.size += len(data)
         search.traces.append((name, "", search.in_bytes(data)))
         if path.suffix in (".html", ".md", ".svg"):
             whole = html.unescape(data.decode("utf-8", "replace"))
@@ -102,7 +102,7 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
         "removed": len(search.taken),
         "unfinished": unfinished,
         "files": len(files),
-        "bytes": search.bytes,
+        "bytes": search.size,
         "least": LEAST,
         "remnants": rows,
         "copies": _copies(search),

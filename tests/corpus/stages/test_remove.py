@@ -284,7 +284,7 @@ def test_scores_of_what_was_taken_out_are_gone(run_corpus, build: Path) -> None:
     run_corpus("remove", build, "--id", gone["id"], "-q")
     scored = {row["id"]: row["score"] for row in rows(build / "scores" / "mine")}
     assert scored.pop(gone["id"]) is None and set(scored.values()) == {0.5}
-    swept = run_corpus("sweep", build, "n_chars", "--from", 0, "--to", 1000, "--json")
+    swept = run_corpus("sweep", build, "--signal", "n_chars", "--from", 0, "--to", 9000, "--json")
     assert json.loads(swept.stdout)[0]["documents"] == len(scored)
 
 
