@@ -62,8 +62,9 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
     """Add to the register of a build and bring it up to date, as far as it had got.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
-    copies: [{id, url, of, kind, similarity}], list: entries}. `was`: in the corpus, dropped (stage
-    and rule) or undecided. copies: what dedup held for copies of what goes, and that stays.
+    copies: [{id, url, of, kind, similarity}], named, list, out}. `was`: in the corpus, dropped
+    (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that stays.
+    named: entries asked for; list: entries of the register; out: documents that are out by now.
     """
     layout = folder.layout
     settings, inputs = config.of_folder(layout)
@@ -106,7 +107,9 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
         "removed": removed,
         "promoted": _with_urls(documents, promoted),
         "copies": copies,
+        "named": len(new),
         "list": number,
+        "out": len(removals.taken_rows(layout)),
     }
 
 
@@ -308,7 +311,9 @@ def as_text(facts: dict[str, Any]) -> str:
             f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
             for row in copies[:SHOWN]
         ]
-    if not facts["removed"]:
+    if "out" in facts:
+        lines.append(f"{facts['out']:,} documents are out of {facts['folder']} altogether.")
+    if not facts["removed"] and facts.get("named", True):
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")
     return "\n".join(lines) + "\n" + _tokens_text(facts)
