@@ -2,7 +2,7 @@
 
 Both read the stored signals of a build, file by file, so nothing is harvested again; texts are read
 for signals that are not stored, and for the few documents shown at the borders. The documents
-compared are those before dedup and selection.
+compared are those before dedup and selection, but for those that were taken out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import UsageError
+from corpus.folder import removals
 from corpus.folder.commit import picked_rows
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.signals import check_words, signals_of
@@ -60,14 +61,16 @@ def compare(
     # A file at a time: signals as columns, each profile's decisions, and the rows near a bound.
     for index in documents_of(layout):
         names = ["n_chars", *(rule.signal for profile in profiles for rule in profile.rules)]
-        columns = signals_of(layout, index, names, lists)
+        there = removals.left(layout, index)
+        columns = signals_of(layout, index, names, lists, there)
         lengths.append(columns["n_chars"].to_numpy().astype(np.int64))
-        sources.append(pq.read_table(layout.documents(index), columns=["source"])["source"])
+        sources.append(_column(layout, index, "source", there))
         for profile in profiles:
             decisions = profile.decide(_rows(columns), columns)
             keeps[profile.name].append(decisions.keep)
             _add(rules, profile, decisions, lengths[-1])
             for row in _borders(profile, decisions, columns, index, samples):
+                row["row"] = row["row"] if there is None else int(there[row["row"]])
                 key = (row["profile"], row["rule"], row["bound"], row["side"])
                 borders[key] = _nearest(borders.get(key, []), row, samples)
     # Then over all documents; texts are read for the rows that are shown.
@@ -104,10 +107,11 @@ def sweep(
     # (values, lengths) of each group, file by file; then a table over the whole group.
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for index in documents_of(layout):
-        columns = signals_of(layout, index, ["n_chars", signal], lists)
+        there = removals.left(layout, index)
+        columns = signals_of(layout, index, ["n_chars", signal], lists, there)
         values = columns[signal].cast(pa.float64()).to_numpy(zero_copy_only=False)
         lengths = columns["n_chars"].to_numpy().astype(np.int64)
-        for name, rows in _groups(layout, index, len(values), by):
+        for name, rows in _groups(layout, index, len(values), by, there):
             parts.setdefault(name, []).append((values[rows], lengths[rows]))
     out = []
     for name, pairs in sorted(parts.items()):
@@ -135,11 +139,19 @@ def _rows(columns: dict[str, pa.Array]) -> pa.StructArray:
     return pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
 
 
-def _groups(layout: Layout, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:
+def _column(layout: Layout, index: int, name: str, rows: np.ndarray | None) -> pa.ChunkedArray:
+    """A column of a documents file, of all rows or of `rows`."""
+    column = pq.read_table(layout.documents(index), columns=[name])[name]
+    return column if rows is None else column.take(pa.array(rows))
+
+
+def _groups(
+    layout: Layout, index: int, rows: int, by: str, there: np.ndarray | None
+) -> Iterator[tuple[str, np.ndarray]]:
     if not by:
         yield "", np.arange(rows)
         return
-    column = pq.read_table(layout.documents(index), columns=[by])[by].combine_chunks()
+    column = _column(layout, index, by, there).combine_chunks()
     codes = column.dictionary_encode().indices.fill_null(-1).to_numpy()
     names = column.dictionary_encode().dictionary.to_pylist()
     for code in np.unique(codes).tolist():

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from corpus import config
 from corpus.folder import scores
 from corpus.folder.layout import Layout
-from corpus.folder.schema import document_id
+from corpus.folder.removals import hashed_url
+from corpus.folder.schema import REMOVED_FORMAT, document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.kinds import items_of
@@ -21,7 +22,7 @@ from corpus.stages.document import Reject, document
 
 ORIGIN = [
     *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
-    *("charset_from", "repairs", "source_file", "source_offset", "source_length"),
+    *("charset_from", "repairs", "source_file", "source_offset", "source_length", "format"),
 ]
 
 
@@ -80,7 +81,7 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
 
 def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of Parquet files whose url or id is `name`."""
-    wanted = (pc.field("url") == name) | (pc.field("id") == name)
+    wanted = pc.field("url").isin([name, hashed_url(name)]) | (pc.field("id") == name)
     rows: list[dict[str, Any]] = []
     for path in files:
         table = pq.read_table(path, columns=columns, filters=wanted)
@@ -90,6 +91,11 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
 
 def _origin_sentence(row: dict[str, Any]) -> str:
     """Where a document stands in the input, how it was decoded, and what came of it."""
+    if row["format"] == REMOVED_FORMAT:
+        return (
+            f"A document was read from {row['source_file']} at offset {row['source_offset']}; "
+            "its text was taken out of this folder."
+        )
     how = {
         "bom": "by its byte order mark",
         "header": "as its HTTP header says",
@@ -109,7 +115,8 @@ def _origin_sentence(row: dict[str, Any]) -> str:
 
 def _change_sentence(row: dict[str, Any]) -> str:
     """What a step changed in a text that stays: a ledger row with the action alter."""
-    return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
+    detail = f": {row['detail']}" if row["detail"] else ""
+    return f"In {row['stage']} the rule {row['rule']} changed it{detail}."
 
 
 def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:

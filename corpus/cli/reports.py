@@ -59,6 +59,9 @@ def card(folder: BuildName, as_json: Json = False) -> None:
     layout = layout_of(folder)
     settings, _ = of_folder(layout)
     books = funnel(layout)
+    if "publish" not in books and layout.card.is_file() and not as_json:
+        print(layout.card.read_text("utf-8"), end="")  # of the selection that is published
+        return
     if "publish" not in books:
         raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
     stated = facts(layout, settings, books)

@@ -57,7 +57,7 @@ def commit(
         if publish is not None:
             publish(temporary)
         os.replace(temporary, path)
-        _fsync_folder(path.parent)
+        fsync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -106,6 +106,34 @@ def json_bytes(value: Any) -> bytes:
     return text.encode("utf-8") + b"\n"
 
 
+# A file that holds its own hash ------------------------------------------------------------------
+
+SEAL = "seal"
+_LINE = "# seal: "
+
+
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """The value with the SHA-256 of itself: a changed byte shows, in whatever key it is."""
+    bare = {key: item for key, item in value.items() if key != SEAL}
+    return bare | {SEAL: hashlib.sha256(json_bytes(bare)).hexdigest()}
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value is as it was when it was sealed."""
+    return isinstance(value, dict) and SEAL in value and sealed(value) == value
+
+
+def sealed_text(text: str) -> bytes:
+    """A text with a comment of its SHA-256 as the last line."""
+    return f"{text}{_LINE}{hashlib.sha256(text.encode()).hexdigest()}\n".encode()
+
+
+def is_sealed_text(data: bytes) -> bool:
+    """Whether a text is as it was when it was sealed."""
+    text, mark, _ = data.decode("utf-8", "replace").rpartition(_LINE)
+    return bool(mark) and sealed_text(text) == data
+
+
 class ParquetWriter:
     """What `commit` takes to write batches; `rows` counts them."""
 
@@ -121,6 +149,7 @@ class ParquetWriter:
             compression_level=ZSTD_LEVEL,
             use_dictionary=DICTIONARIES,
             write_page_index=True,
+            write_page_checksum=True,
         ) as writer:
             for batch in table.to_batches() if isinstance(table, pa.Table) else table:
                 self.rows += batch.num_rows
@@ -158,7 +187,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

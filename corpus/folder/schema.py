@@ -17,6 +17,8 @@ from filters.signals import QUALITY_TYPE
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
 TEXT_VERSION = 3
+# `format` of a document that was taken out: its row stays, without content (corpus.stages.remove).
+REMOVED_FORMAT = "removed"
 
 
 def _field(name: str, data_type: pa.DataType, meaning: str) -> pa.Field:

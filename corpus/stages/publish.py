@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import repetitions
-from corpus.folder import selection
+from corpus.folder import selection, swap
 from corpus.folder.commit import as_array, picked_rows
 from corpus.folder.folder import Folder
 from corpus.folder.layout import SHARDS, Layout, index_of
@@ -52,14 +52,32 @@ class Shard:
 
 
 def run(job: Job) -> None:
-    """Write the shards whose rows are not published yet; remove those of other rows."""
-    shards = cut(job)
-    forget_stale(job.folder, shards)
-    todo = [s for s in shards if job.folder.receipt("publish", s.index) is None]
+    """Stage the shards whose rows are not published yet; what is published stays until all are."""
+    shards, staged = cut(job), job.folder.staged
+    for folder in (job.folder, staged):
+        forget_stale(folder, shards)
+    todo = [s for s in shards if not (_is_done(job.folder, s) or _is_done(staged, s))]
     unit = functools.partial(
         publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
     )
     job.each(unit, todo, "publish")
+    # Shards that stay stand beside the new ones, so that the next publication is whole.
+    if staged.layout.receipts("publish"):
+        for shard in shards:
+            path = staged.layout.shard(shard.name)
+            if not path.exists():
+                swap.link(job.folder.layout.shard(shard.name), path)
+
+
+def _is_done(folder: Folder, shard: Shard) -> bool:
+    receipt = folder.receipt("publish", shard.index)
+    return receipt is not None and _is_of(receipt, shard)
+
+
+def _is_of(receipt: dict[str, Any], shard: Shard) -> bool:
+    """Whether a receipt is of a shard's rows, under its name."""
+    is_same = receipt["counts"].get("made_from") == shard.made_from
+    return is_same and f"{SHARDS}/{shard.name}" in receipt["outputs"]
 
 
 def cut(job: Job) -> list[Shard]:
@@ -99,17 +117,15 @@ def _digest(layout: Layout, parts: list[tuple[int, int, int]], chain: tuple[str,
 
 
 def forget_stale(folder: Folder, shards: list[Shard]) -> None:
-    """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
+    """Remove receipts and ledger files of shards whose rows or names are others now."""
     layout, stale = folder.layout, []
     for path in layout.receipts("publish"):
         index = index_of(path)
-        receipt = folder.receipt("publish", index) or {"outputs": {}, "counts": {}}
-        shard = shards[index] if index < len(shards) else None
-        is_same = shard is not None and receipt["counts"].get("made_from") == shard.made_from
-        if shard is None or not is_same or f"{SHARDS}/{shard.name}" not in receipt["outputs"]:
-            stale += [path, layout.ledger("publish", index)]
-    names = {shard.name for shard in shards}
-    folder.remove([*stale, *(path for path in layout.shards() if path.name not in names)])
+        receipt = folder.receipt("publish", index)
+        if receipt is None or index >= len(shards) or not _is_of(receipt, shards[index]):
+            stale.append(path)
+    folder.remove(stale)
+    folder.remove([layout.ledger("publish", index_of(path)) for path in stale])
 
 
 def publish_unit(
@@ -130,12 +146,13 @@ def publish_unit(
                 counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
                 yield batch
 
-    path = folder.layout.shard(shard.name)
-    outputs = {path: folder.commit_parquet(path, SHARD, batches())[0]}
+    staged = folder.staged
+    path = staged.layout.shard(shard.name)
+    outputs = {path: staged.commit_parquet(path, SHARD, batches())[0]}
     if len(ledger):
-        outputs |= ledger.commit(folder, shard.index)
+        outputs |= ledger.commit(staged, shard.index)
     facts = {"dropped": {EMPTY: len(ledger)} if len(ledger) else {}, "made_from": shard.made_from}
-    folder.write_receipt("publish", shard.index, outputs, counts | facts)
+    staged.write_receipt("publish", shard.index, outputs, counts | facts)
     return counts
 
 

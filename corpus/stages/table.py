@@ -81,7 +81,8 @@ def _publish(units: list[Counts]) -> dict[str, Any]:
 def _has_removals(job: Job) -> bool:
     from corpus.folder import removals
 
-    return bool(removals.obeyed(job.folder.layout, job.settings.dedup.against))
+    layout = job.folder.layout
+    return layout.taken.exists() or bool(removals.obeyed(layout, job.settings.dedup.against))
 
 
 def _has_passages(job: Job) -> bool:
@@ -130,8 +131,7 @@ STAGES = (
     Stage(
         "publish", "公開", "corpus.stages.publish", _publish,
         sections=("publish",),
-        owns=(layout.SHARDS, layout.CARD, layout.CROISSANT, layout.REPORT, layout.FUNNEL,
-              layout.MANIFEST),
+        owns=(layout.NEXT,),  # what is published stays until the next publication is whole
         rows=layout.SHARDS,
         help="Stage 4: write the shards, the card, the report and the manifest.",
     ),
