@@ -23,9 +23,10 @@ from corpus.folder.commit import sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
-from corpus.sources.inputs import local_sizes
+from corpus.sources import identity
 from corpus.sources.item import Unit
-from corpus.sources.plan import units as plan_units
+from corpus.sources.plan import plan as plan_units
+from corpus.sources.plan import unit_of
 from corpus.stages import books
 from corpus.stages.stage import Job, Stage
 from corpus.stages.table import STAGES, up_to
@@ -86,13 +87,12 @@ class Build:
         except (OSError, ValueError):
             plan = {}
         if plan.get("fingerprint") == fingerprint:
-            units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+            units = [unit_of(entry) for entry in plan["units"]]
             if not change or not all(map(self._is_read, units)):
-                _refuse_changed(plan.get("bytes", {}))
+                identity.refuse_changed(plan["files"])
         else:
-            units = plan_units(list(self.inputs), self.settings, self.folder)
-            files = sorted({file for unit in units for file in unit.files})
-            plan = {"fingerprint": fingerprint, "bytes": local_sizes(files)}
+            units, files = plan_units(list(self.inputs), self.settings, self.folder)
+            plan = {"fingerprint": fingerprint, "files": identity.noted(files)}
             self.folder.commit_json(path, plan | {"units": [asdict(unit) for unit in units]})
         selection = str(self.folder.layout.selection)
         return tuple(dataclasses.replace(unit, state=selection) for unit in units)
@@ -184,13 +184,3 @@ class Build:
             "stages": {stage.name: books.counts(layout, stage.name) for stage in self.stages},
             "files": files,
         }
-
-
-def _refuse_changed(before: dict[str, int]) -> None:
-    """UsageError when an input file is not as long as it was when its units were cut."""
-    for file, size in local_sizes(before).items():
-        if size != before[file]:
-            raise UsageError(
-                f"{file} had {before[file]:,} bytes when this build began, now {size:,}: "
-                "build into another folder"
-            )

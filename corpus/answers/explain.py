@@ -16,7 +16,7 @@ from corpus.folder.schema import document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.kinds import items_of
-from corpus.sources.plan import units
+from corpus.sources.plan import as_planned
 from corpus.stages.document import Reject, document
 
 ORIGIN = [
@@ -159,7 +159,7 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
             answers.append(
                 {
                     "outcome": "skipped" if result.skip else "dropped",
-                    "id": document_id(item.file, item.offset, item.part),
+                    "id": document_id(item.identity, item.offset, item.part),
                     "url": item.url,
                     "sentences": [
                         f"{item.url} stands in {item.file} at offset {item.offset}.",
@@ -173,15 +173,14 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
 
 def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reject]]:
     """The records of that URL or id with what harvest makes of them, under the build's settings."""
-    settings, inputs = config.of_folder(layout)
+    settings, _ = config.of_folder(layout)
     if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
         again = ccindex.find(layout, name)
     else:
-        uncut = config.set_key(settings, "input", "unit_mib", 1 << 30, "explain")
-        again = units(list(inputs), uncut)
+        again = as_planned(layout)
     return [
         (item, document(item, settings))
         for unit in again
         for item in items_of(unit, settings)
-        if name in (item.url, document_id(item.file, item.offset, item.part))
+        if name in (item.url, document_id(item.identity, item.offset, item.part))
     ]

@@ -114,7 +114,7 @@ class _Harvest:
         if not result.skip or self.settings.harvest.ledger == "full":
             self.ledger.add(
                 result.rule,
-                document_id(item.file, item.offset, item.part),
+                document_id(item.identity, item.offset, item.part),
                 item.url,
                 item.file,
                 item.offset,
