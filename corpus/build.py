@@ -41,6 +41,7 @@ class Build:
     inputs: tuple[str, ...]
     engine: Engine
     update: bool = False  # append the crawl to the index that [dedup] against names
+    strict: bool = False  # stop at the first file that cannot be read
     stages: tuple[Stage, ...] = STAGES
 
     def run(self, last: str = "publish", change: bool = False) -> dict[str, Any]:
@@ -54,7 +55,9 @@ class Build:
             self._refuse_other()
         with folder.lock():
             folder.sweep()
-            job = Job(folder, self.settings, self._plan(change), self.engine, self.update)
+            job = Job(
+                folder, self.settings, self._plan(change), self.engine, self.update, self.strict
+            )
             resolved = config.to_toml(self.settings, list(self.inputs))
             folder.commit_bytes(layout.settings, resolved.encode())
             for stage in up_to(last, self.stages):

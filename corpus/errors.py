@@ -15,6 +15,11 @@ class UnreadableError(RunError):
     """An input file is not what its name says: it costs itself, a row of the ledger."""
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 file, 1,000 files, 2 copies (with its plural, where -s is wrong)."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def one_line(error: object, limit: int | None = 160) -> str:
     """What a library says of an error, in one line of at most `limit` characters (None: all).
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from corpus.cli.options import BuildName, Json, layout_of
-from corpus.cli.printing import print_funnel, print_json
+from corpus.cli.printing import print_funnel, print_json, print_table
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()
@@ -129,7 +129,6 @@ def explore(
     elif as_csv:
         write_csv(sys.stdout, names, rows)
     else:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
@@ -137,8 +136,7 @@ def explore(
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
-        width = None if sys.stdout.isatty() else 200
-        Console(width=width, highlight=False, markup=False).print(table)
+        print_table(table, sys.stdout)
 
 
 def _short(kind: str) -> str:

@@ -65,7 +65,9 @@ PERSONAL_TYPE = pa.struct(
 
 DOCUMENT = pa.schema(
     [
-        _field("id", pa.string(), "24 hex digits: BLAKE2b of the file's identity, offset, text version"),
+        _field(
+            "id", pa.string(), "24 hex digits: BLAKE2b of the file's identity, offset, text version"
+        ),
         _field("url", pa.string(), "address the text was published at, as recorded"),
         _field("host", pa.string(), "host of url, lower case, without port"),
         _field("title", pa.string(), "title of the page or work"),

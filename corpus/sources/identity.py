@@ -75,9 +75,7 @@ def _look_here(file: InputFile) -> InputFile:
         if size > 2 * BLOCK:
             stream.seek(size - BLOCK)
             tail = stream.read(BLOCK)
-    return replace(
-        file, size=size, changed=about.st_mtime_ns, identity=digest_of(size, head, tail)
-    )
+    return replace(file, size=size, changed=about.st_mtime_ns, identity=digest_of(size, head, tail))
 
 
 def _look_in_store(file: InputFile) -> InputFile:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# Rules of the ledger for what of the input is not read.
+UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
+ENDING, REPEATED = "unknown_ending", "repeated_file"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:

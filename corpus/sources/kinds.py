@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
 from corpus.sources import ccindex, csv, jsonl, parquet, warc, whole_files
-from corpus.sources.item import Item, Unit
-from corpus.sources.listing import UNREADABLE
+from corpus.sources.item import UNREADABLE, Item, Unit
 
 SOURCES = {
     source.kind: source
@@ -53,9 +52,7 @@ def items_of(unit: Unit, settings: Settings) -> Iterator[Item]:
     except UnreadableError as error:
         file = unit.files[0]
         identity = identities.get(file, file)
-        yield Item(
-            file, offset, 0, identity=identity, problem=UNREADABLE, detail=one_line(error)
-        )
+        yield Item(file, offset, 0, identity=identity, problem=UNREADABLE, detail=one_line(error))
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise RunError(f"cannot read {unit}: {reason}; run again once it is there") from error

@@ -14,10 +14,7 @@ import fsspec
 
 from corpus.errors import UsageError
 from corpus.sources.inputs import is_remote
-
-# Rules of the ledger for what is not read.
-UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
-ENDING, REPEATED = "unknown_ending", "repeated_file"
+from corpus.sources.item import FOLDER
 
 
 class Unread(NamedTuple):

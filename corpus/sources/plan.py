@@ -20,9 +20,9 @@ from corpus.folder.layout import Layout
 from corpus.settings import MIB, InputSettings, Settings
 from corpus.sources import identity
 from corpus.sources.identity import InputFile
-from corpus.sources.item import Unit
+from corpus.sources.item import ENDING, REPEATED, UNREADABLE, Unit
 from corpus.sources.kinds import SOURCES, kind_of
-from corpus.sources.listing import ENDING, REPEATED, UNREADABLE, Unread, listed
+from corpus.sources.listing import Unread, listed
 from corpus.sources.rows import MissingColumn
 
 FILES_PER_UNIT = 512  # of html and text folders, and of files that are not read
@@ -176,7 +176,9 @@ def _cut(files: list[InputFile], size: int, unread: list[Unread]) -> list[Unit]:
                     identities=(*last.identities, file.identity),
                 )
             else:
-                planned.append(Unit(len(planned), file.kind, (file.path,), identities=(file.identity,)))
+                planned.append(
+                    Unit(len(planned), file.kind, (file.path,), identities=(file.identity,))
+                )
             continue
         try:
             ranges = SOURCES[file.kind].cut(file.path, file.size, size)

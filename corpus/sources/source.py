@@ -12,7 +12,6 @@ from corpus.folder.folder import Folder
 from corpus.settings import InputSettings, Settings
 from corpus.sources.item import Item, Unit
 
-
 PACKINGS = ("", ".gz", ".zst", ".zstd")
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from corpus.errors import one_line
 from corpus.settings import MIB, Settings
 from corpus.sources.inputs import open_input
-from corpus.sources.item import Item, Unit
-from corpus.sources.listing import UNREADABLE
+from corpus.sources.item import UNREADABLE, Item, Unit
 from corpus.sources.rows import DAMAGE, unpacked
 from corpus.sources.source import Source, packed
 
