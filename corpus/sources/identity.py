@@ -86,8 +86,8 @@ def _look_in_store(file: InputFile) -> InputFile:
         return replace(file, size=len(data), identity=_of_bytes(data))
     if size <= 2 * BLOCK:
         return replace(file, size=size, identity=_of_bytes(fs.cat_file(key) if size else b""))
-    head = fs.cat_file(key, 0, BLOCK)
-    tail = fs.cat_file(key, size - BLOCK, size)
+    head = fs.cat_file(key, start=0, end=BLOCK)
+    tail = fs.cat_file(key, start=size - BLOCK, end=size)
     return replace(file, size=size, identity=digest_of(size, head[:BLOCK], tail[-BLOCK:]))
 
 
