@@ -16,7 +16,7 @@ class UnreadableError(RunError):
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: 1 file, 1,000 files, 2 copies (with its plural, where -s is wrong)."""
+    """A number with its noun: 1 file, 1,000 files; its plural where -s is wrong."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import config
+from corpus.errors import counted
 from corpus.folder import scores
 from corpus.folder.layout import Layout
-from corpus.folder.schema import document_id
+from corpus.folder.schema import TRUNCATED, document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.kinds import items_of
@@ -21,7 +22,7 @@ from corpus.stages.document import Reject, document
 
 ORIGIN = [
     *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
-    *("charset_from", "repairs", "source_file", "source_offset", "source_length"),
+    *("charset_from", "repairs", "truncated", "source_file", "source_offset", "source_length"),
 ]
 
 
@@ -98,12 +99,14 @@ def _origin_sentence(row: dict[str, Any]) -> str:
         "given": "as given",
         "mojibake": "mojibake undone",
     }.get(row["charset_from"], row["charset_from"])
-    repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
+    repairs = f", {counted(row['repairs'], 'spot')} repaired" if row["repairs"] else ""
+    why = TRUNCATED.get(row["truncated"], row["truncated"])
+    ends_early = f" Its text may end early: {why}." if why else ""
     return (
         f"{row['url'] or row['id']} stands in {row['source_file']} at offset "
         f"{row['source_offset']}; it was decoded from {row['charset']} ({how}{repairs}) and has "
-        f"{row['n_chars']:,} characters of main text in {row['language']} "
-        f"({row['language_score']:.2f})."
+        f"{counted(row['n_chars'], 'character')} of main text in {row['language']} "
+        f"({row['language_score']:.2f}).{ends_early}"
     )
 
 

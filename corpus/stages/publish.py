@@ -86,11 +86,8 @@ def _refuse_empty(job: Job) -> None:
     if losses:
         count, stage, reason = max(losses, key=lambda loss: loss[0])
         why = f"{stage} took {count:,} of {funnel[stage]['in']:,} by {reason}"
-        for path, words in (
-            funnel[stage].get("unread", {}).get("examples", {}).get(reason, {}).items()
-        ):
-            why += f" ({path}: {words})"
-            break
+        examples = funnel[stage].get("unread", {}).get("examples", {}).get(reason, {})
+        why += "".join(f" ({path}: {words})" for path, words in list(examples.items())[:1])
     raise RunError(
         f"nothing is left to publish: {why}; --set publish.allow_empty=true publishes it empty"
     )

@@ -160,7 +160,7 @@ def test_files_are_taken_by_kind_and_base_name(tmp_path: Path) -> None:
 
     for name in ("z/a.txt", "a/b.txt", "m/a.html", "b.html", "c.jsonl", "d/b.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text('{"text": "%s"}\n' % name)
+        (tmp_path / name).write_text(json.dumps({"text": name}) + "\n")
     planned = units([str(tmp_path)], Settings())
     assert [file.removeprefix(f"{tmp_path}/") for unit in planned for file in unit.files] == [
         "d/b.jsonl", "c.jsonl", "m/a.html", "b.html", "z/a.txt", "a/b.txt",
