@@ -276,7 +276,8 @@ def _rights_lines(facts: dict[str, Any]) -> list[str]:
         f"- with robots directives / robots 指定あり: {rights['robots_directives']:,}",
         f"- with a licence link / ライセンスへのリンクあり: {rights['licence_link']:,}",
         f"- with repaired bytes / 文字化けを修復: {rights['repaired']:,}",
-        f"- that may end early (column `truncated`) / 途中で切れている可能性: {rights['truncated']:,}",
+        "- that may end early (column `truncated`) / 途中で切れている可能性: "
+        f"{rights['truncated']:,}",
         f"- that stand for a cluster of duplicates / 重複群の代表: {rights['in_cluster']:,}",
     ]
 

@@ -22,7 +22,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(table: Table, file: IO[str]) -> None:
-    """A table as wide as the terminal; in a pipe as narrow as its cells, at most COLUMNS or PIPE_WIDTH."""
+    """A table as wide as the terminal; in a pipe at most $COLUMNS, or PIPE_WIDTH, wide."""
     from rich.console import Console
 
     if file.isatty():

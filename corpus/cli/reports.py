@@ -36,15 +36,20 @@ def explain(
 ) -> None:
     """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
     from corpus.answers.explain import explain as answer
+    from corpus.answers.explain import nearest
 
-    answers = answer(layout_of(folder), name)
+    layout = layout_of(folder)
+    answers = answer(layout, name)
     if not answers:
-        raise UsageError(f"{name} is in no record of this build: check the URL (it must be exact)")
+        near = nearest(layout, name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "nothing there is like it"
+        raise UsageError(f"{name} is in no record of this build: {hint}")
     if as_json:
         print_json(answers)
         return
     for entry in answers:
-        print(f"{entry['outcome'].upper()}  {entry['url'] or entry['id']}  ({entry['id']})")
+        shown = entry["url"] or entry.get("source_file") or entry["id"]
+        print(f"{entry['outcome'].upper()}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
             print(f"  {sentence}")
 
