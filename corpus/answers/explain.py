@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -59,7 +58,7 @@ def nearest(layout: Layout, name: str) -> list[str]:
     hosts = {key.partition("/")[0] for key in by_key}
     near = difflib.get_close_matches(wanted.partition("/")[0], hosts, 1)
     keys = [key for key in by_key if key.partition("/")[0] in near]
-    keys.sort(key=lambda key: -len(os.path.commonprefix([key, wanted])))
+    keys.sort(key=lambda key: -sum(map(str.__eq__, key, wanted)))
     return [by_key[key] for key in difflib.get_close_matches(wanted, keys[:COMPARED], 3)]
 
 
