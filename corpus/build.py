@@ -25,6 +25,7 @@ from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
 from corpus.sources import identity
 from corpus.sources.item import Unit
+from corpus.sources.listing import place
 from corpus.sources.plan import plan as plan_units
 from corpus.sources.plan import unit_of
 from corpus.stages import books
@@ -51,8 +52,8 @@ class Build:
         belongs to another configuration is refused, untouched.
         """
         folder, layout = self.folder, self.folder.layout
-        if not change:
-            self._refuse_other()
+        if not change and (begun := self._begun_with()) != self.inputs:
+            return dataclasses.replace(self, inputs=begun).run(last)
         with folder.lock():
             folder.sweep()
             job = Job(
@@ -103,13 +104,19 @@ class Build:
     def _is_read(self, unit: Unit) -> bool:
         return self.folder.receipt(self.stages[0].name, unit.index) is not None
 
-    def _refuse_other(self) -> None:
-        """UsageError when the folder holds results of other settings or inputs."""
+    def _begun_with(self) -> tuple[str, ...]:
+        """The inputs as the build that this one goes on with spelled them.
+
+        UsageError when the folder holds results of other settings or inputs.
+        """
         if not self.folder.layout.receipts(self.stages[0].name):
-            return
-        settings, inputs = config.of_folder(self.folder.layout)
-        ours = {"inputs": list(self.inputs)} | config.flat(self.settings)
-        theirs = {"inputs": list(inputs)} | config.flat(settings)
+            return self.inputs
+        settings, begun = config.of_folder(self.folder.layout)
+        inputs = begun
+        if [*map(place, inputs)] != [*map(place, self.inputs)]:
+            inputs = self.inputs
+        ours = {"inputs": list(inputs)} | config.flat(self.settings)
+        theirs = {"inputs": list(begun)} | config.flat(settings)
         for key, value in ours.items():
             if theirs[key] != value and not key.startswith("fetch."):  # changes no byte
                 mend = "choose another --out or remove that folder"
@@ -120,6 +127,7 @@ class Build:
                     f"{self.folder} belongs to another configuration ({key} is {theirs[key]!r} "
                     f"there, {value!r} here): {mend}"
                 )
+        return inputs
 
     def _first_to_depend(self, key: str) -> Stage | None:
         """The first stage that depends on a setting `section.key`."""

@@ -38,6 +38,13 @@ def listed(inputs: list[str]) -> tuple[list[str], list[Unread]]:
     return files, unread
 
 
+def place(name: str) -> str:
+    """An input as it is however it is spelled from here: local paths absolute."""
+    mark = "@" if name.startswith("@") else ""
+    name = name.removeprefix("@").removeprefix("file://")
+    return f"{mark}{name if is_remote(name) else os.path.abspath(name)}"
+
+
 def _paths(name: str, seen: set[tuple[int, int]], unread: list[Unread]) -> Iterator[str]:
     name = name.removeprefix("file://")
     if name.startswith("@"):

@@ -68,6 +68,15 @@ def test_spellings_of_a_path_give_the_same_corpus(
     assert shards(tmp_path / "out").equals(shards(built_exam))
 
 
+def test_a_build_goes_on_under_another_spelling(
+    exam: Path, built_exam: Path, run_corpus: Run
+) -> None:
+    before = (built_exam / "manifest.json").read_bytes()
+    for spelling in (exam, "./exam/", f"file://{exam}/"):
+        run_corpus("build", spelling, "--out", built_exam, *OPTIONS, cwd=exam.parent)
+    assert (built_exam / "manifest.json").read_bytes() == before
+
+
 def test_a_copied_folder_gives_the_same_corpus(
     exam: Path, built_exam: Path, run_corpus: Run, tmp_path: Path
 ) -> None:

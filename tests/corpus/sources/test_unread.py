@@ -1,4 +1,4 @@
-"""Nothing is lost in silence: files that cannot be read, of unknown kinds, cut, without a column."""
+"""Nothing is lost in silence: files that cannot be read, unknown kinds, cut texts, no column."""
 
 from __future__ import annotations
 
