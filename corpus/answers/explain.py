@@ -183,7 +183,7 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
         others = row["cluster_size"] - 1
         sentences.append(
             f"It is the kept copy of a cluster of {row['cluster_size']} duplicates: "
-            f"{others} other {'copy was' if others == 1 else 'copies were'} removed."
+            f"{counted(others, 'other copy was', 'other copies were')} removed."
         )
     return sentences
 

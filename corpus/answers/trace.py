@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.answers.explain import explain
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 from corpus.folder.layout import Layout
 from corpus.sources.inputs import open_input
 
@@ -56,7 +56,9 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
         if path.is_file():
             rows = pq.read_metadata(path).num_rows
             if int(number) >= rows:
-                raise UsageError(f"{layout.shown(path)} has {rows} rows: there is no row {number}")
+                raise UsageError(
+                    f"{layout.shown(path)} has {counted(rows, 'row')}: there is no row {number}"
+                )
             ids = pq.read_table(path, columns=["id"])["id"]
             wanted = pc.field("id") == ids[int(number)].as_py()
     elif number.isdigit() and left:

@@ -9,7 +9,7 @@ import typer
 
 from corpus.cli.options import BuildName, Json, layout_of
 from corpus.cli.printing import print_funnel, print_json, print_table
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 
 app = typer.Typer()
 
@@ -123,7 +123,9 @@ def explore(
             return
         for view in listed:
             columns = ", ".join(f"{c['name']} {_short(c['type'])}" for c in view["columns"])
-            print(f"{view['view']}: {view['rows']:,} rows, each {view['about']}\n  {columns}\n")
+            print(
+                f"{view['view']}: {counted(view['rows'], 'row')}, each {view['about']}\n  {columns}\n"
+            )
         print("Examples")
         for example in EXAMPLES:
             print(f'  corpus explore {folder} "{example}"')

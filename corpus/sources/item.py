@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from corpus.errors import counted
+
 # Rules of the ledger for what of the input is not read.
 UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
 ENDING, REPEATED = "unknown_ending", "repeated_file"
@@ -24,7 +26,7 @@ class Unit:
     unread: tuple[tuple[str, str], ...] = ()  # of files that are not read: rule, reason in words
 
     def __str__(self) -> str:
-        more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
+        more = f" and {counted(len(self.files) - 1, 'more file')}" if len(self.files) > 1 else ""
         span = f"[{self.start}:{self.end}]" if self.end >= 0 else ""
         return f"{self.files[0]}{span}{more}"
 

@@ -9,6 +9,7 @@ A document that breaks a step costs one ledger row, never its neighbours.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -51,9 +52,10 @@ def run(job: Job) -> None:
         for receipt in filter(None, receipts.values()):
             _refuse_unread(receipt["counts"])
     function = functools.partial(harvest_unit, settings=job.settings, folder=job.folder)
-    for _, counts in job.engine.map(function, todo, "harvest"):
-        if job.strict:
-            _refuse_unread(counts)
+    with contextlib.closing(job.engine.map(function, todo, "harvest")) as results:
+        for _, counts in results:
+            if job.strict:
+                _refuse_unread(counts)
     lost = books.funnel(job.folder.layout)["harvest"]["unread"]
     if lost["unreadable"] and lost["unreadable"] == lost["files"]:
         path, reason = next(iter(lost["examples"][UNREADABLE].items()))
