@@ -96,8 +96,8 @@ def decontaminate(
     if not quiet:
         number = funnel(build.layout)["decontaminate"]["in"]
         print(
-            f"decontaminate: {counted(number, 'document')} in {seconds:.1f} s, {number / seconds:,.0f} "
-            "documents/s (with loading sets and kernels)",
+            f"decontaminate: {counted(number, 'document')} in {seconds:.1f} s, "
+            f"{number / seconds:,.0f} documents/s (with loading sets and kernels)",
             file=sys.stderr,
         )
 
@@ -128,5 +128,6 @@ def merge(index: IndexFolder, others: list[Path], as_json: Json = False) -> None
     if as_json:
         print_json(counts)
     else:
-        print(f"{counted(counts.get('documents', 0), 'document')} appended, {counts.get('indexed', 0):,} "
-              "of them copies of what the index holds")  # fmt: skip
+        appended = counted(counts.get("documents", 0), "document")
+        copies = f"{counts.get('indexed', 0):,} of them copies of what the index holds"
+        print(f"{appended} appended, {copies}")
