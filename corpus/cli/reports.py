@@ -123,8 +123,8 @@ def explore(
             return
         for view in listed:
             columns = ", ".join(f"{c['name']} {_short(c['type'])}" for c in view["columns"])
-            rows = counted(view["rows"], "row")
-            print(f"{view['view']}: {rows}, each {view['about']}\n  {columns}\n")
+            size = counted(view["rows"], "row")
+            print(f"{view['view']}: {size}, each {view['about']}\n  {columns}\n")
         print("Examples")
         for example in EXAMPLES:
             print(f'  corpus explore {folder} "{example}"')
