@@ -143,6 +143,18 @@ def test_unreadable_folders_are_said(
     assert ledger(tmp_path / "out")["locked"] == ("unreadable_folder", "Permission denied")
 
 
+def test_a_name_of_any_bytes_is_planned_and_read(run_corpus: Run, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "in")
+    os.mkdir(folder)
+    for name in (b"\xff\xfe.txt", "日本.txt".encode(), "[31m.txt".encode()):
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(name + TEXT.encode())
+    Path(os.fsdecode(folder + b"/\xfe.csv")).write_bytes(b"")
+    out = tmp_path / "out"
+    for _ in range(2):
+        run_corpus("harvest", tmp_path / "in", "--out", out, "-j", 1)
+    assert pq.read_table(out / "documents").num_rows == 3
+
+
 # packed, cut --------------------------------------------------------------------------------------
 
 
