@@ -72,10 +72,10 @@ def run(job: Job) -> None:
 
 
 def _refuse_empty(job: Job) -> None:
-    """RunError that names what took the most, unless an empty corpus is asked for."""
-    if job.settings.publish.allow_empty:
-        return
+    """RunError that names what took the most, unless it is asked for: so or by a removal list."""
     funnel = books.funnel(job.folder.layout)
+    if job.settings.publish.allow_empty or "remove" in funnel:
+        return
     losses = [
         (count, stage, reason)
         for stage, facts in funnel.items()
