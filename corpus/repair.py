@@ -15,9 +15,10 @@ from typing import Any
 from corpus import config
 from corpus.answers import integrity
 from corpus.build import Build
+from corpus.errors import UsageError
 from corpus.folder.commit import sealed
 from corpus.folder.folder import Folder
-from corpus.sources.inputs import local_sizes
+from corpus.sources.identity import refuse_changed
 from corpus.stages.table import STAGES
 
 
@@ -84,7 +85,9 @@ def _missing_input(plan: Path, unit: int) -> str:
             continue
         if not os.path.exists(file):
             return f"its input {file} is gone"
-        if file in planned["bytes"] and local_sizes([file])[file] != planned["bytes"][file]:
+        try:
+            refuse_changed({file: planned["files"][file]} if file in planned["files"] else {})
+        except UsageError:
             return f"its input {file} has changed"
     return ""
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.answers.explain import explain
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 from corpus.folder.layout import Layout
 from corpus.folder.removals import hashed_url
 from corpus.folder.schema import REMOVED_FORMAT
@@ -62,7 +62,9 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
         if path.is_file():
             rows = pq.read_metadata(path).num_rows
             if int(number) >= rows:
-                raise UsageError(f"{layout.shown(path)} has {rows} rows: there is no row {number}")
+                raise UsageError(
+                    f"{layout.shown(path)} has {counted(rows, 'row')}: there is no row {number}"
+                )
             ids = pq.read_table(path, columns=["id"])["id"]
             wanted = pc.field("id") == ids[int(number)].as_py()
     elif number.isdigit() and left:
@@ -119,7 +121,7 @@ def as_text(answers: list[dict[str, Any]]) -> str:
     for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
         lines += [
-            f"{row['outcome'].upper()}  {row['url'] or row['id']}  ({row['id']})",
+            f"{row['outcome'].upper()}  {row['url'] or row['source_file']}  ({row['id']})",
             f"  record    {row['source_file']}:{row['source_offset']}  "
             f"{row['source_length']:,} bytes  {row['source_digest'] or 'no digest'}",
             f"  document  {row['documents']}",

@@ -12,7 +12,7 @@ import typer
 from corpus.cli.build import run_stages
 from corpus.cli.options import BuildName, Json, Running, grouped, opened
 from corpus.cli.printing import print_json
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 
 if TYPE_CHECKING:
     from corpus.folder.layout import Layout
@@ -133,8 +133,8 @@ def decontaminate(
     if not quiet:
         number = funnel(build.layout)["decontaminate"]["in"]
         print(
-            f"decontaminate: {number:,} documents in {seconds:.1f} s, {number / seconds:,.0f} "
-            "documents/s (with loading sets and kernels)",
+            f"decontaminate: {counted(number, 'document')} in {seconds:.1f} s, "
+            f"{number / seconds:,.0f} documents/s (with loading sets and kernels)",
             file=sys.stderr,
         )
 
@@ -178,8 +178,8 @@ def info(index: IndexFolder, as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print(f"generation {facts['generation']}: {facts['documents']:,} documents, "
-          f"{facts['clusters']:,} clusters, {facts['removed']:,} taken down, "
+    print(f"generation {facts['generation']}: {counted(facts['documents'], 'document')}, "
+          f"{counted(facts['clusters'], 'cluster')}, {facts['removed']:,} taken down, "
           f"{facts['bytes'] / 2**20:,.1f} MiB")  # fmt: skip
     for segment in facts["segments"]:
         print(f"  {segment['generation']:>6}  {segment['documents']:>12,} documents  "
@@ -195,5 +195,6 @@ def merge(index: IndexFolder, others: list[Path], as_json: Json = False) -> None
     if as_json:
         print_json(counts)
     else:
-        print(f"{counts.get('documents', 0):,} documents appended, {counts.get('indexed', 0):,} "
-              "of them copies of what the index holds")  # fmt: skip
+        appended = counted(counts.get("documents", 0), "document")
+        copies = f"{counts.get('indexed', 0):,} of them copies of what the index holds"
+        print(f"{appended} appended, {copies}")

@@ -15,7 +15,7 @@ import signal
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -44,7 +44,7 @@ class LocalEngine:
 
     def map(
         self, function: Callable[[Any], Any], units: Sequence[Any], label: str
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
 
         `function` and the units must be picklable. The first line of each failure goes to stderr

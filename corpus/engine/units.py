@@ -6,14 +6,14 @@ An engine has `map(function, units, label)`, which yields (unit, result) in any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from corpus.errors import RunError, one_line
+from corpus.errors import RunError, counted, one_line
 
 ATTEMPTS = 2
 
@@ -26,7 +26,7 @@ class Engine(Protocol):
 
     def map(
         self, function: Callable[[Any], Any], units: Sequence[Any], label: str
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed."""
         ...
 
@@ -65,7 +65,7 @@ def collect(
     # Failures last: one bad unit does not keep the others from being done.
     if failures:
         first = failures[0]
-        more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
+        more = f" (and {counted(len(failures) - 1, 'more unit')})" if len(failures) > 1 else ""
         error = RunError(
             f"{label} failed on {first.unit}: {first.error}{more}; "
             "what is done is kept: run the same command again to retry the rest"

@@ -103,7 +103,7 @@ def bytes_writer(data: bytes) -> Callable[[IO[bytes]], None]:
 def json_bytes(value: Any) -> bytes:
     """JSON with sorted keys, the same for equal values."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    return text.encode("utf-8") + b"\n"
+    return text.encode("utf-8", "surrogatepass") + b"\n"  # names of files are bytes
 
 
 # A file that holds its own hash ------------------------------------------------------------------

@@ -1,16 +1,30 @@
-"""What files of rows have in common: JSON lines, Parquet, CSV."""
+"""What files of rows have in common: JSON lines, Parquet, CSV; and packed files of any kind."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from typing import IO, Any, cast
 
 import zstandard
 
-from corpus.errors import RunError
+from corpus.errors import UnreadableError
 from corpus.settings import InputSettings
 from corpus.sources.item import Item
+
+# What unpacking raises on packed data that is damaged, or ends too early.
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+
+
+class MissingColumn(UnreadableError):
+    """A table has no column of the name that settings give for the text."""
+
+    def __init__(self, wanted: str, columns: list[str]) -> None:
+        super().__init__(
+            f"it has no column {wanted!r} (it has {', '.join(columns[:12]) or 'none'}): "
+            "name it with --set input.text_column=…"
+        )
 
 
 def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
@@ -29,14 +43,6 @@ def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
     item.date = _text_of(row.get(names.date_column))
     item.charset = "utf-8"
     return item
-
-
-def missing_column(file: str, wanted: str, columns: list[str]) -> RunError:
-    """What is said of a table without the column that holds the text."""
-    return RunError(
-        f"{file} has no column {wanted!r} (it has {', '.join(columns[:12])}): "
-        "name it with --set input.text_column=…"
-    )
 
 
 def _text_of(value: Any) -> str:

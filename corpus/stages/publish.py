@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import repetitions
+from corpus.errors import RunError
 from corpus.folder import selection, swap
 from corpus.folder.commit import as_array, picked_rows
 from corpus.folder.folder import Folder
@@ -26,6 +27,7 @@ from corpus.folder.layout import SHARDS, Layout, index_of
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
 from corpus.settings import MIB, PublishSettings, Settings, parse_weights
+from corpus.stages import books
 from corpus.stages.stage import Job
 from corpus.text import cut as cutting
 from corpus.text import views
@@ -52,8 +54,13 @@ class Shard:
 
 
 def run(job: Job) -> None:
-    """Stage the shards whose rows are not published yet; what is published stays until all are."""
+    """Stage the shards whose rows are not published yet; what is published stays until all are.
+
+    RunError when there is nothing to publish, unless `publish.allow_empty`.
+    """
     shards, staged = cut(job), job.folder.staged
+    if not any(shard.parts for shard in shards):
+        _refuse_empty(job)
     for folder in (job.folder, staged):
         forget_stale(folder, shards)
     todo = [s for s in shards if not (_is_done(job.folder, s) or _is_done(staged, s))]
@@ -61,6 +68,8 @@ def run(job: Job) -> None:
         publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
     )
     job.each(unit, todo, "publish")
+    if not books.funnel(job.folder.layout)["publish"]["out"]:
+        _refuse_empty(job)
     # Shards that stay stand beside the new ones, so that the next publication is whole.
     if staged.layout.receipts("publish"):
         for shard in shards:
@@ -78,6 +87,28 @@ def _is_of(receipt: dict[str, Any], shard: Shard) -> bool:
     """Whether a receipt is of a shard's rows, under its name."""
     is_same = receipt["counts"].get("made_from") == shard.made_from
     return is_same and f"{SHARDS}/{shard.name}" in receipt["outputs"]
+
+
+def _refuse_empty(job: Job) -> None:
+    """RunError that names what took the most, unless it is asked for: so or by a removal list."""
+    funnel = books.funnel(job.folder.layout)
+    if job.settings.publish.allow_empty or "remove" in funnel:
+        return
+    losses = [
+        (count, stage, reason)
+        for stage, facts in funnel.items()
+        for fate in ("skipped", "dropped")
+        for reason, count in facts.get(fate, {}).items()
+    ]
+    why = "the input holds no record"
+    if losses:
+        count, stage, reason = max(losses, key=lambda loss: loss[0])
+        why = f"{stage} took {count:,} of {funnel[stage]['in']:,} by {reason}"
+        examples = funnel[stage].get("unread", {}).get("examples", {}).get(reason, {})
+        why += "".join(f" ({path}: {words})" for path, words in list(examples.items())[:1])
+    raise RunError(
+        f"nothing is left to publish: {why}; --set publish.allow_empty=true publishes it empty"
+    )
 
 
 def cut(job: Job) -> list[Shard]:

@@ -180,7 +180,8 @@ def test_a_profile_that_needs_words_measures_them_at_selection(
 def test_an_empty_result_is_still_a_whole_build(run_corpus, data: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<html><body>Nothing Japanese here.</body></html>")
-    run_corpus("build", page, "--out", tmp_path / "out", "-q")
+    run_corpus("build", page, "--out", tmp_path / "out", "-q",
+               "--set", "publish.allow_empty=true")  # fmt: skip
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
     assert (tmp_path / "out" / "README.md").exists()
     run_corpus("card", tmp_path / "out")
