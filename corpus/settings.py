@@ -260,7 +260,10 @@ class UrlSettings:
         check(self)
 
 
-KEEP_KEYS = ("source", "rights", "quality", "length", "date", "captured", "order", "id")
+KEEP_KEYS = (
+    *("source", "rights", "canonical", "version", "date", "captured", "quality", "length"),
+    *("order", "id"),
+)
 
 
 @dataclass(frozen=True)
@@ -307,8 +310,8 @@ class DedupSettings:
         choices=("best", "first", "longest", "newest"),
     )  # fmt: skip
     keep_order: tuple[str, ...] = setting(
-        ("source", "rights", "quality", "length", "date", "id"), "what best means, first key first",
-        choices=KEEP_KEYS,
+        ("source", "canonical", "version", "date", "captured", "quality", "length", "id"),
+        "what best means, first key first", choices=KEEP_KEYS,
     )  # fmt: skip
     keep_n: int = setting(1, "copies kept of a cluster", least=1)
     sources: tuple[str, ...] = setting((), "source names, best first, for the key `source`")

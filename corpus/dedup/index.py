@@ -40,7 +40,7 @@ MEMBERS = pa.schema(
         pa.field("kept", pa.bool_()),
         pa.field("document", pa.int64()),  # position in the index, all segments in a row
         *(pa.field(k, COPIED[k]) for k in ("url", "source", "n_chars", "date", "captured")),
-        *(pa.field(k, DERIVED[k]) for k in ("rights", "quality")),
+        *(pa.field(k, DERIVED[k]) for k in ("rights", "canonical", "version", "quality")),
     ]
 )
 REMOVED = pa.schema(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from corpus.text.blocks import BLOCKS_TYPE
 from filters.personal import KINDS
-from filters.signals import QUALITY_TYPE
+from filters.signals import STORED_TYPE
 
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
@@ -71,6 +71,11 @@ DOCUMENT = pa.schema(
         ),
         _field("url", pa.string(), "address the text was published at, as recorded"),
         _field("host", pa.string(), "host of url, lower case, without port"),
+        _field(
+            "canonical_url",
+            pa.string(),
+            "address the page names as its own (rel=canonical, else og:url), or that it moved to",
+        ),
         _field("title", pa.string(), "title of the page or work"),
         _field("author", pa.string(), "author as the page states it"),
         _field("site", pa.string(), "name of the site as the page states it"),
@@ -98,7 +103,7 @@ DOCUMENT = pa.schema(
         _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
         _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
         _field("personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"),
-        _field("quality", QUALITY_TYPE, "signals, measured once; see filters/signals.py"),
+        _field("quality", STORED_TYPE, "signals, measured once; see filters/signals.py"),
     ]
 )
 
@@ -136,7 +141,10 @@ DUPLICATES = pa.schema(
         _field(
             "kind", pa.string(), "exact, near or url: how it joined the cluster; kept: the copy"
         ),
-        _field("similarity", pa.float32(), "estimated Jaccard to the kept copy (exact: 1)"),
+        _field(
+            "similarity", pa.float32(), "Jaccard to the kept copy; 1 only where texts are the same"
+        ),
+        _field("measured", pa.bool_(), "similarity is exact; else an estimate from signatures"),
         _field("cluster_size", pa.int32(), "documents in the cluster"),
         _field("file", pa.int32(), "index of the documents file"),
         _field("row", pa.int32(), "row in that file"),

@@ -45,6 +45,7 @@ class Item:
     part: int = 0
     identity: str = ""  # of the file; corpus.sources.kinds.items_of sets it
     url: str = ""
+    moved_to: str = ""  # of a redirect: where `url` has its page now
     captured: str = ""  # ISO 8601
     digest: str = ""
     skip: str = ""

@@ -14,12 +14,14 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source, even_cuts
 from corpus.web import http
 from corpus.web.charset import decode
+from corpus.web.html.address import web_address
 from corpus.web.rights import sites
 
 # Content types that may hold a page; anything else with a declared type is no candidate.
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
 HEAD_SEARCHED = 1024
+MOVED = (301, 308)  # for good (RFC 9110, 15.4); 302, 303 and 307 say nothing of the address
 CUT = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz")
 
 
@@ -119,6 +121,8 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
         item.site = sites.row(item.url, item.captured, response.body, response.status)
     elif response.status != 200:
         item.skip = f"status {response.status}"
+        if response.status in MOVED:
+            item.moved_to = web_address(response.headers.get("location", ""), item.url)
     elif response.problem:
         item.problem = response.problem
         item.detail = (

@@ -24,6 +24,7 @@ from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
 from corpus.text.views import plain_blocks
 from corpus.web.charset import decode, gate
+from corpus.web.html.address import stated_address
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
 from corpus.web.rights import page as page_rights
@@ -82,6 +83,7 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         text, blocks = page.text, page.blocks
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
         row.update(unread_formulas=page.unread_formulas, listing=page.listing)
+        row["canonical_url"] = stated_address(tree.links, tree.meta, item.url)
         claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
     else:
         claims = page_rights.read(item.headers, {}, (), (), text)
@@ -134,6 +136,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "id": document_id(item.identity, item.offset, item.part),
         "url": item.url,
         "host": host_of(item.url),
+        "canonical_url": "",
         "title": item.title,
         "author": "",
         "site": "",
@@ -178,7 +181,7 @@ def _make_utf8(item: Item) -> None:
 def _make_row_utf8(row: dict[str, Any]) -> None:
     """The same for what a page says of itself: JSON-LD is JSON."""
     for part, names in (
-        (row, ("title", "author", "site", "date")),
+        (row, ("title", "author", "site", "date", "canonical_url")),
         (row["rights"], ("licence_url", "tdm_policy")),
     ):
         for name in names:

@@ -109,11 +109,14 @@ class _Harvest:
         self.altered, self.truncated = Counter[str](), Counter[str]()
         self.unread: dict[str, dict[str, str]] = {}
         self.endings = Counter[str]()
+        self.moved: dict[str, str] = {}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The documents as record batches of schema.DOCUMENT."""
         # Page by page: most records end here, as a count.
         rows = [row for item in items_of(self.unit, self.settings) if (row := self._row(item))]
+        for row in rows:  # a page whose address moved, before or after it was captured
+            row["canonical_url"] = row["canonical_url"] or self.moved.get(row["url"], "")
         # Over all pages of a host in the unit: what they repeat is no text of any of them.
         if self.settings.harvest.site_boilerplate:
             self.altered["site_boilerplate"] = _remove_site_boilerplate(
@@ -149,6 +152,8 @@ class _Harvest:
         result = document(item, self.settings)
         if item.site:
             self.site_files.append(item.site)
+        if item.moved_to:
+            self.moved[item.url] = item.moved_to
         if not isinstance(result, Reject):
             return result
         (self.skipped if result.skip else self.dropped)[result.rule] += 1

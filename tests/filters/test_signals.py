@@ -133,7 +133,7 @@ def test_the_signals_of_prose_are_of_the_four_groups_that_structure_distorts() -
 
 
 def test_no_documents_give_an_empty_struct_of_the_schema() -> None:
-    assert measure(pa.array([], pa.string())).type == QUALITY_TYPE
+    assert measure(pa.array([], pa.string())).type == STORED_TYPE
     assert len(measure(pa.array([], pa.large_string()))) == 0
 
 
