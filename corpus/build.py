@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, report
+from corpus.answers import card, croissant, report
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
 from corpus.folder import layout as paths
@@ -196,7 +196,7 @@ class Build:
         written = {
             layout.funnel: json_bytes(funnel),
             layout.card: card.markdown(facts).encode(),
-            layout.croissant: json_bytes(card.croissant(where, facts)),
+            layout.croissant: json_bytes(croissant.metadata(where, facts)),
             layout.report: report.html(facts).encode(),
         }
         written[layout.manifest] = json_bytes(self._manifest(written))

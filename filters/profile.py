@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.signals import EXTRA_SIGNALS, GROUP_OF, SCORE, SIGNALS, signal_of
+from filters.signals import EXTRA_SIGNALS, GROUP_OF, GROUPS, SCORE, SIGNALS, signal_of
 
 NONE = "none"
 PROFILE_KEYS = ("title", "purpose", "source", "notes", "rule")

@@ -6,10 +6,12 @@ the folder's README.md, so `datasets.load_dataset(DIR)` opens the corpus through
 
 from __future__ import annotations
 
+import json
+import re
+from html import escape
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from corpus.folder.layout import LEDGER, PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
@@ -141,7 +143,7 @@ def markdown(facts: dict[str, Any]) -> str:
     """The card in English and Japanese, with the front matter that Hugging Face reads."""
     lines = _front_matter(facts)
     lines += [
-        f"# {facts['name']}",
+        f"# {escaped(facts['name'])}",
         "",
         "Built by Inaho. Every figure below was measured on the files in this folder. / "
         "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
@@ -167,7 +169,7 @@ def markdown(facts: dict[str, Any]) -> str:
             lines += ["", f"## {english} / {japanese}", ""]
             lines += ["| value | documents | characters |", "|---|---:|---:|"]
             lines += [
-                f"| {_cell(value)} | {documents:,} | {characters:,} |"
+                f"| {escaped(value)} | {documents:,} | {characters:,} |"
                 for value, documents, characters in facts["lists"][name]
             ]
     lines += _rights_lines(facts)
@@ -194,7 +196,8 @@ def _front_matter(facts: dict[str, Any]) -> list[str]:
         "---",
         "language:",
         "- ja",
-        f"pretty_name: {facts['name']}",
+        *_licence_lines(facts),
+        f"pretty_name: {json.dumps(facts['name'], ensure_ascii=False)}",
         "task_categories:",
         "- text-generation",
         f"size_categories:\n- {_size_category(facts['documents'])}",
@@ -212,11 +215,29 @@ def _front_matter(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+# The identifiers of Hugging Face's `license` differ from SPDX's in case, and are not all there.
+HUB_LICENCES = frozenset(
+    f"cc-by{terms}-{version}"
+    for terms in ("", "-sa", "-nc", "-nd", "-nc-sa", "-nc-nd")
+    for version in ("2.0", "2.5", "3.0", "4.0")
+) | {"cc0-1.0"}
+
+
+def _licence_lines(facts: dict[str, Any]) -> list[str]:
+    """The licence that all documents have, or that each states its own."""
+    found = facts["lists"].get("licence", [])
+    name = str(found[0][0]) if len(found) == 1 else "unknown"
+    if name.lower() in HUB_LICENCES:
+        return [f"license: {name.lower()}"]
+    single = name if name != "unknown" else "of each document, in the column licence"
+    return ["license: other", f"license_name: {json.dumps(single, ensure_ascii=False)}"]
+
+
 def _source_lines(facts: dict[str, Any]) -> list[str]:
     lines = ["", "### By source and profile / 出典・プロファイル別", ""]
     lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
     return lines + [
-        f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
+        f"| {escaped(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
         for source, profile, documents, kept in by_source(facts["funnel"])
     ]
 
@@ -243,7 +264,7 @@ def _column_lines() -> list[str]:
 
 
 def _profiles(facts: dict[str, Any]) -> str:
-    others = [f"`{name}` ({_cell(source)})" for source, name in facts["profiles"].items()]
+    others = [f"`{name}` ({escaped(source)})" for source, name in facts["profiles"].items()]
     return ", ".join([f"`{facts['profile']}`", *others])
 
 
@@ -317,7 +338,7 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
     for stage, entry in funnel.items():
         for fate, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
             for reason, count in entry.get(fate, {}).items():
-                lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
+                lines.append(f"| {stage} | {escaped(reason)}{mark} | {count:,} |")
     return lines
 
 
@@ -325,74 +346,6 @@ def title(stage: str) -> str:
     """The name of a stage in English and Japanese."""
     japanese = {row.name: row.japanese for row in STAGES}
     return f"{stage} / {japanese.get(stage, stage)}"
-
-
-def croissant(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
-    """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
-    return {
-        "@context": {
-            "@language": "en",
-            "@vocab": "https://schema.org/",
-            "sc": "https://schema.org/",
-            "cr": "http://mlcommons.org/croissant/",
-            "dct": "http://purl.org/dc/terms/",
-            "conformsTo": "dct:conformsTo",
-            "recordSet": "cr:recordSet",
-            "field": "cr:field",
-            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-            "source": "cr:source",
-            "extract": "cr:extract",
-            "column": "cr:column",
-            "fileObject": "cr:fileObject",
-            "fileSet": "cr:fileSet",
-            "includes": "cr:includes",
-        },
-        "@type": "sc:Dataset",
-        "name": facts["name"],
-        "description": f"Japanese corpus of {facts['documents']} documents, built by Inaho.",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "inLanguage": "ja",
-        "distribution": [
-            {
-                "@type": "cr:FileSet",
-                "@id": "shards",
-                "name": "shards",
-                "encodingFormat": "application/x-parquet",
-                "includes": f"{SHARDS}/{PARQUET}",
-            }
-        ],
-        "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": "documents",
-                "name": "documents",
-                "field": [
-                    _croissant_field(name, data_type) for name, data_type in _flat_columns(layout)
-                ],
-            }
-        ],
-    }
-
-
-def _flat_columns(layout: Layout) -> list[tuple[str, str]]:
-    shards = layout.shards()
-    schema = pq.read_schema(shards[0]) if shards else SHARD
-    return [
-        (field.name, str(field.type))
-        for field in schema
-        if not str(field.type).startswith("struct")
-    ]
-
-
-def _croissant_field(name: str, data_type: str) -> dict[str, Any]:
-    numbers = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"}
-    return {
-        "@type": "cr:Field",
-        "@id": f"documents/{name}",
-        "name": name,
-        "dataType": numbers.get(data_type, "sc:Text"),
-        "source": {"fileSet": {"@id": "shards"}, "extract": {"column": name}},
-    }
 
 
 def _size_category(documents: int) -> str:
@@ -404,5 +357,12 @@ def _size_category(documents: int) -> str:
     return "n>1T" if documents >= 10**12 else "1B<n<10B" if documents < 10**10 else "10B<n<100B"
 
 
-def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+# Signs of Markdown (CommonMark 0.31) and of HTML; names of hosts and sources come from outside.
+_SIGNS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+
+
+def escaped(value: Any) -> str:
+    """A value as one line of Markdown text that shows it and nothing else."""
+    line = " ".join(_UNSEEN.sub(" ", str(value)).split())
+    return _SIGNS.sub(r"\\\g<0>", escape(line, quote=False))

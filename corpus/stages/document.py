@@ -84,12 +84,18 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
         row.update(unread_formulas=page.unread_formulas, listing=page.listing)
         row["canonical_url"] = stated_address(tree.links, tree.meta, item.url)
-        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
+        seen = tree.visible
+        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, seen)
     else:
-        claims = page_rights.read(item.headers, {}, (), (), text)
+        seen = text
+        claims = page_rights.read(item.headers, {}, (), (), seen)
         text, blocks, row["format"] = _text_of(text, settings)
     row["rights"] = claims
-    row["licence"] = settings.input.licence or page_rights.licence_class(claims["licence_url"])
+    row["licence"] = (
+        settings.input.licence
+        or page_rights.licence_class(claims["licence_url"])
+        or page_rights.stated_licence(seen)
+    )
     set_text(row, *_formatted(row, text, blocks, settings))
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:TITLE_CHARS]
     _make_row_utf8(row)

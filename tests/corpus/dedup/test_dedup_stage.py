@@ -130,7 +130,7 @@ def test_empty_documents_never_match(tmp_path: Path) -> None:
         (DedupSettings(keep="first"), "c"),
         (DedupSettings(keep="longest"), "b"),
         (DedupSettings(keep="newest"), "d"),
-        (DedupSettings(keep="best"), "b"),
+        (DedupSettings(keep="best"), "d"),
         (DedupSettings(keep_order=("rights", "length")), "a"),
         (DedupSettings(keep_order=("source", "id"), sources=("law",)), "c"),
         (DedupSettings(keep_order=("quality",), quality="score"), "b"),

@@ -53,7 +53,7 @@ def test_another_selection_leaves_what_is_published_until_the_next_is_whole(
 def test_a_publication_that_fails_changes_nothing(
     run_corpus, build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from corpus.answers import card
+    from corpus.answers import croissant
 
     before = outward(build)
     run_corpus("select", build, "--profile", "swallow-v1", "-j", 1, "-q")
@@ -61,7 +61,7 @@ def test_a_publication_that_fails_changes_nothing(
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(card, "croissant", broken)
+    monkeypatch.setattr(croissant, "metadata", broken)
     assert run_corpus("publish", build, "-j", 1, "-q", check=False).returncode == 1
     monkeypatch.undo()
     assert outward(build) == before
