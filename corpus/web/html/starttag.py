@@ -80,6 +80,7 @@ _DISPLAY_BLOCK, _UNSELECTABLE = as_bytes("display:block"), as_bytes("user-select
 _SERVICE = ("latex.php?", "latex?", "codecogs.com", "mathtex.cgi?", "mimetex.cgi?", "cht=tx")
 _SERVICES = as_bytes("".join(_SERVICE))  # of formulas as images
 _SERVICE_ENDS = np.cumsum([len(part) for part in _SERVICE])
+_BACKSLASH, _CURLY = as_bytes("%5c"), as_bytes("%7b")  # TeX in an address
 _BLOCK_VALUE, _CODE_VALUE = _hash("block"), _hash("code")
 _PRE_STYLE = as_bytes("white-space:pre")
 _PRE_WRAP = as_bytes("white-space:pre-")  # and pre-line: prose
@@ -213,6 +214,8 @@ def read_attributes(
                 first = _SERVICE_ENDS[k - 1] if k else 0
                 if contains(src, start, end, _SERVICES[first : _SERVICE_ENDS[k]]):
                     said[X_TEX] = 1
+            if contains(src, start, end, _BACKSLASH) and contains(src, start, end, _CURLY):
+                said[X_TEX] = 1
         elif key == _DISPLAY:
             value = span_hash(src, start, end, _ZERO)
             if value == _BLOCK_VALUE or value == _TRUE:

@@ -153,7 +153,7 @@ def _number_in(text: np.ndarray, block: np.ndarray) -> int:
     for i in range(block[b.B_START], block[b.B_END]):
         if ch.ZERO <= text[i] <= ch.NINE and value < MAX_LINE_NUMBER:
             value = 10 * value + (text[i] - ch.ZERO)
-        elif text[i] > ch.SPACE:
+        elif text[i] > ch.SPACE and text[i] < b.CODE_ON:
             return -1
     return value if block[b.B_END] > block[b.B_START] else -1
 
