@@ -61,15 +61,15 @@ def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
     return ""
 
 
-def label_of(text: bytes, blocks: np.ndarray) -> str:
+def label_of(text: np.ndarray, blocks: np.ndarray) -> str:
     """The language that stands over a listing in a head of its own; "" if none does.
 
-    text: of the page; blocks int32 [n, B_WIDTH] of the listing. A head is one name of a language
+    text uint8: of the page; blocks int32 [n, B_WIDTH] of the listing. A head is one name of a language
     before one block of several lines: lines in elements of their own have no head.
     """
     if len(blocks) != 2 or blocks[0, b.B_ELEMENT] == blocks[1, b.B_ELEMENT]:
         return ""
-    name, code = (text[row[b.B_START] : row[b.B_END]] for row in blocks)
+    name, code = (text[row[b.B_START] : row[b.B_END]].tobytes() for row in blocks)
     said = name.decode("utf-8", "replace").strip().lower()
     return said if said in _KNOWN and b"\n" in code.strip() else ""
 

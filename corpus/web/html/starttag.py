@@ -82,6 +82,7 @@ _SERVICES = as_bytes("".join(_SERVICE))  # of formulas as images
 _SERVICE_ENDS = np.cumsum([len(part) for part in _SERVICE])
 _BACKSLASH, _CURLY = as_bytes("%5c"), as_bytes("%7b")  # TeX in an address
 _BLOCK_VALUE, _CODE_VALUE = _hash("block"), _hash("code")
+_SEGMENT = ord("S")  # id="S:1": a part of the page that React sends late and moves to its place
 _PRE_STYLE = as_bytes("white-space:pre")
 _PRE_WRAP = as_bytes("white-space:pre-")  # and pre-line: prose
 _ZERO = np.uint32(0)
@@ -134,7 +135,7 @@ def read_attributes(
     src uint8 [n]: serialised HTML; tag: element id of `tags`; name: hash of the element's name.
     """
     said[:] = 0
-    opened = False
+    opened = hidden = streamed = False
     n = len(src)
     while i < n and src[i] != ch.GREATER:
         # A name, its hash, and the span of its value between the quotes.
@@ -157,7 +158,9 @@ def read_attributes(
         # What the few attributes say that the walk knows; most names fall through.
         if key == _CLASS or key == _ID:
             said[X_FLAGS] |= word_bits(src, start, end, tables)
-            if key == _CLASS:
+            if key == _ID:
+                streamed = end > start + 2 and src[start] == _SEGMENT and src[start + 1] == ch.COLON
+            else:
                 said[X_CLASSES] |= class_bits(src, start, end, tables.class_hash, tables.class_bits)
         elif key == _HREF:
             said[X_HREF] = 1
@@ -177,8 +180,7 @@ def read_attributes(
             if span_hash(src, start, end, _ZERO) == _MAIN:
                 said[X_LANDMARK] |= b.L_ARTICLE | b.L_MAIN
         elif key == _HIDDEN_NAME:
-            if span_hash(src, start, end, _ZERO) != _UNTIL_FOUND:
-                said[X_HIDDEN] = 1
+            hidden = span_hash(src, start, end, _ZERO) != _UNTIL_FOUND
         elif key == _REL:
             if contains(src, start, end, _LICENCE):
                 said[X_MARK] = 1
@@ -233,7 +235,7 @@ def read_attributes(
         said[X_CLASSES] |= C_FORMULA
     if tag == tags.IMG and said[X_CLASSES] & C_FORMULA_IMAGE:
         said[X_TEX] = 1
-    if said[X_CLASSES] & C_UNSEEN:
+    if said[X_CLASSES] & C_UNSEEN or (hidden and not streamed):
         said[X_HIDDEN] = 1
     if name == _DIALOG and not opened:
         said[X_HIDDEN] = 1

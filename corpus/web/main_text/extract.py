@@ -2,7 +2,7 @@
 
     html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
          ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks,
-            none on an index page                                                  (select)
+            none on an index page, and the page's <h1>                 (select, page_title)
          ─▶ Markdown with typed blocks, without boilerplate phrases                (write)
          ─▶ title, date, author, site                                              (html/metadata)
 
@@ -21,6 +21,7 @@ from corpus.web.html.document import RUBY, Document, parse
 from corpus.web.html.metadata import metadata
 from corpus.web.main_text import containers, features, listing
 from corpus.web.main_text.forest import Forest, load_forest
+from corpus.web.main_text.page_title import with_title
 from corpus.web.main_text.select import METHODS, choose
 from corpus.web.main_text.write import write
 
@@ -65,7 +66,7 @@ def main_text(
 ) -> tuple[tuple[str, Blocks, int], str, float]:
     """((Markdown, blocks, unread formulas), method, listing) of a parsed page."""
     keep, method, listed = choose(document.blocks, document.elements, *_forests())
-    return write(document, keep, steps), METHODS[method], listed
+    return write(document, with_title(document, keep), steps), METHODS[method], listed
 
 
 def extract(
