@@ -64,8 +64,8 @@ def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
 def label_of(text: np.ndarray, blocks: np.ndarray) -> str:
     """The language that stands over a listing in a head of its own; "" if none does.
 
-    text uint8: of the page; blocks int32 [n, B_WIDTH] of the listing. A head is one name of a language
-    before one block of several lines: lines in elements of their own have no head.
+    text uint8: of the page; blocks int32 [n, B_WIDTH] of the listing. A head is one name of a
+    language before one block of several lines: lines in elements of their own have no head.
     """
     if len(blocks) != 2 or blocks[0, b.B_ELEMENT] == blocks[1, b.B_ELEMENT]:
         return ""

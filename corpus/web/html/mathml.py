@@ -31,13 +31,20 @@ _OVER = {
 _WIDE = {
     "hat": "widehat", "tilde": "widetilde", "bar": "overline", "vec": "overrightarrow",
 }  # fmt: skip
-_UNDER = {"_": "underline", "̲": "underline", "¯": "underline", "⏟": "underbrace", "︸": "underbrace"}
+_UNDER = {
+    "_": "underline",
+    "̲": "underline",
+    "¯": "underline",
+    "⏟": "underbrace",
+    "︸": "underbrace",
+}
 _LARGE = frozenset("∑∏∐⋃⋂⨁⨂⨆⋁⋀∫∬∭∮")
-_FUNCTIONS = frozenset(
+_NAMES = (
     "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp lim liminf "
-    "limsup max min sup inf arg det dim gcd ker hom deg Pr mod".split()
-) - {"mod"}
-_LIMITS = frozenset("lim liminf limsup max min sup inf det gcd Pr".split())
+    "limsup max min sup inf arg det dim gcd ker hom deg Pr"
+)
+_LIMIT_NAMES = "lim liminf limsup max min sup inf det gcd Pr"
+_FUNCTIONS, _LIMITS = frozenset(_NAMES.split()), frozenset(_LIMIT_NAMES.split())
 _SPECIAL = re.compile(r"[%#&$_{}]")
 _UNSEEN = frozenset("\u2061\u2062\u2063\u2064\u200b\ufe00\ufe01")
 _MARK = re.compile(r"\bmjx-c([0-9A-F]{2,6})\b")
@@ -71,7 +78,9 @@ def _leaf(name: str, text: str, variant: str) -> str:
     """TeX of one identifier, number or operator."""
     from mathml_to_latex.converter import MathMLToLaTeX
 
-    said = f' mathvariant="{escape(variant)}"' if variant.isascii() and variant.isidentifier() else ""
+    said = (
+        f' mathvariant="{escape(variant)}"' if variant.isascii() and variant.isidentifier() else ""
+    )
     found: str = MathMLToLaTeX.convert(f"<math><{name}{said}>{escape(text)}</{name}></math>")
     return found
 
@@ -116,7 +125,11 @@ def _operator(node: Element | None) -> str | None:
 
     An operator without a character (a fence that only one side has) is "".
     """
-    while node is not None and _name(node) in ("mrow", "mstyle", "mpadded", "texatom") and len(node) == 1:
+    while (
+        node is not None
+        and _name(node) in ("mrow", "mstyle", "mpadded", "texatom")
+        and len(node) == 1
+    ):
         node = node[0]
     return _text(node) if node is not None and _name(node) == "mo" else None
 
@@ -282,7 +295,7 @@ def _enclosed(node: Element, depth: int) -> str:
 
 
 def _table(table: Element, environment: str, depth: int) -> str:
-    """Rows of cells; one row of one cell is no table. The number of an equation stands behind it."""
+    """Rows of cells; one row is no table. The number of an equation stands behind it."""
     rows = []
     for row in table:
         cells = [_row(list(cell), depth + 2) for cell in row]
@@ -300,7 +313,9 @@ _WRITERS: dict[str, Callable[[Element, int], str]] = {
     **dict.fromkeys(("munder", "mover"), _beside),
     "mfrac": _fraction,
     "msqrt": lambda node, depth: f"\\sqrt{{{_row(list(node), depth)}}}",
-    "mroot": lambda node, depth: f"\\sqrt[{_tex(node[1], depth + 1)}]{{{_tex(node[0], depth + 1)}}}",
+    "mroot": lambda node, depth: (
+        f"\\sqrt[{_tex(node[1], depth + 1)}]{{{_tex(node[0], depth + 1)}}}"
+    ),
     "mfenced": _fenced,
     "menclose": _enclosed,
     "mtable": lambda node, depth: _table(node, "matrix", depth),
@@ -309,14 +324,15 @@ _WRITERS: dict[str, Callable[[Element, int], str]] = {
 }
 
 # What MathJax draws around the parts of MathML, and what it draws only.
-_DRAWN = frozenset(
+_BOXES = (
     "mjx-box mjx-dbox mjx-dtable mjx-row mjx-base mjx-frac mjx-sqrt mjx-table mjx-itable mjx-root "
-    "mjx-munder-box mjx-labels-box mjx-block".split()
+    "mjx-munder-box mjx-labels-box mjx-block"
 )
-_ONLY_DRAWN = frozenset(
-    "mjx-labels mjx-surd mjx-line mjx-nstrut mjx-dstrut mjx-tstrut mjx-spacer mjx-strut mjx-assistive-mml "
-    "mjx-mspace".split()
+_LINES = (
+    "mjx-labels mjx-surd mjx-line mjx-nstrut mjx-dstrut mjx-tstrut mjx-spacer mjx-strut "
+    "mjx-assistive-mml mjx-mspace"
 )
+_DRAWN, _ONLY_DRAWN = frozenset(_BOXES.split()), frozenset(_LINES.split())
 _ORDER = {
     "mfrac": ("num", "den"), "msqrt": ("",), "mover": ("", "over"), "munder": ("", "under"),
     "munderover": ("", "under", "over"), "mroot": ("", "root"),
@@ -328,7 +344,9 @@ def _of_mathjax(node: Element, depth: int) -> Element:
     if depth > MAX_DEPTH:
         raise ValueError("too deep")
     name = node.tag.removeprefix("mjx-")
-    out = ElementTree.Element({"math": "math", "num": "mrow", "den": "mrow", "texatom": "mrow"}.get(name, name))
+    out = ElementTree.Element(
+        {"math": "math", "num": "mrow", "den": "mrow", "texatom": "mrow"}.get(name, name)
+    )
     if name in ("mi", "mo", "mn", "mtext", "ms"):
         out.text = _characters(node)
         return out
@@ -342,7 +360,9 @@ def _of_mathjax(node: Element, depth: int) -> Element:
     if name == "mfrac" and next(node.iter("mjx-line"), None) is None:
         out.set("linethickness", "0")
     if name in _ORDER and name != "msqrt":
-        out.extend(parts[role] if role in parts else ElementTree.Element("mrow") for role in _ORDER[name])
+        out.extend(
+            parts[role] if role in parts else ElementTree.Element("mrow") for role in _ORDER[name]
+        )
     else:
         out.extend(parts.get("", ()))
     return out
@@ -359,7 +379,9 @@ def _parts_of_mathjax(node: Element, role: str, depth: int) -> list[tuple[Elemen
             continue
         if name in ("num", "den", "over", "under", "root"):
             found += _parts_of_mathjax(child, name, depth + 1)
-        elif child.tag in _DRAWN or (name == "munder" and node.tag in ("mjx-box", "mjx-munderover")):
+        elif child.tag in _DRAWN or (
+            name == "munder" and node.tag in ("mjx-box", "mjx-munderover")
+        ):
             found += _parts_of_mathjax(child, role, depth + 1)
         else:
             found.append((child, role))

@@ -58,9 +58,10 @@ def with_title(document: Document, keep: np.ndarray) -> np.ndarray:
     first, end = int(row[b.E_FIRST]), int(row[b.E_END])
     spans = document.blocks[[first, end - 1]]
     words = _bare(document.words(int(spans[0, b.B_START]), int(spans[1, b.B_END])))
-    title = document.title
+    title = _bare(document.title)
+    begins = title.startswith(words) and not title[len(words) : len(words) + 1].isalnum()
     in_head = row[b.E_LANDMARK] & b.L_HEADER and not row[b.E_LANDMARK] & b.L_ARTICLE
-    parts = [] if in_head else [_bare(part) for part in _PARTS.split(title)]
-    if len(words) >= MIN_TITLE and (_bare(title).startswith(words) or words in parts):
+    parts = [] if in_head else [_bare(part) for part in _PARTS.split(document.title)]
+    if len(words) >= MIN_TITLE and (begins or words in parts):
         keep[first:end] = True
     return keep

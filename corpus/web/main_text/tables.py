@@ -86,16 +86,16 @@ def _is_one_line(text: np.ndarray, blocks: np.ndarray, i: int) -> bool:
         return False
     if i + 1 < len(blocks) and blocks[i + 1, b.B_LISTING] == listing:
         return False
+    feeds = 0
     for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):
-        if text[k] == ch.LINE_FEED:
-            return False
-    return True
+        feeds += text[k] == ch.LINE_FEED
+    return feeds == 0
 
 
 @kernel
 def _is_data(
-    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, table: int, cells: np.ndarray,
-    row_of: np.ndarray,
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, table: int,
+    cells: np.ndarray, row_of: np.ndarray,
 ) -> bool:  # fmt: skip
     """Whether the table's cells (elements, in order) are values. row_of: the row of each."""
     headed = False

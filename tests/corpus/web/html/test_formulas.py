@@ -57,6 +57,8 @@ SOURCES = {
     "class of an image": ('<img class="latex" alt="x=2">', "x=2"),
     "service": ('<img src="https://latex.codecogs.com/gif.latex?x%5E2">', "x^2"),
     "named": ('<img src="https://s0.wp.com/latex.php?bg=fff&amp;latex=x%5E2&amp;s=1">', "x^2"),
+    "in a path": ('<img src="https://a.jp/t/%5Cfrac%7Ba%7D%7Bb%7D">', "\\frac{a}{b}"),
+    "alt text and service": ('<img class="latex" alt="p<q" src="https://a.jp/latex.php?9">', "p<q"),
     "chart": ('<img src="https://chart.apis.google.com/chart?cht=tx&amp;chl=x%5E2">', "x^2"),
     "data attribute": ('<span data-tex="x^2">x2</span>', "x^2"),
     "hurmet": ('<span class="hurmet-tex" data-tex="x^2">x2</span>', "x^2"),
