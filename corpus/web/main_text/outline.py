@@ -213,6 +213,36 @@ def _put_table(elements: np.ndarray, tables: Tables, table: int, plan: np.ndarra
     return n
 
 
+@inlined
+def _goes_on(blocks: np.ndarray, elements: np.ndarray, i: int, k: int) -> bool:
+    """Whether the listings of blocks i and k are pieces of one: they stand side by side, and either
+    is a `<code>` that is shown as a block."""
+    if not (i >= 0 and k < len(blocks) and blocks[i, b.B_LISTING] and blocks[k, b.B_LISTING]):
+        return False
+    one, other = blocks[i, b.B_LISTING] - 1, blocks[k, b.B_LISTING] - 1
+    code = elements[one, b.E_TAG] == tags.CODE or elements[other, b.E_TAG] == tags.CODE
+    return code and elements[one, b.E_PARENT] == elements[other, b.E_PARENT]
+
+
+@kernel
+def _is_kept_listing(
+    blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, i: int
+) -> bool:  # fmt: skip
+    """Whether block i begins a listing of which half is kept, or a piece beside it."""
+    listing = blocks[i, b.B_LISTING]
+    if listing == 0 or (i and blocks[i - 1, b.B_LISTING] == listing):
+        return False
+    kept = total = 0
+    last = listing_end(blocks, i)
+    for k in range(i, last):
+        total += blocks[k, b.B_WEIGHT]
+        kept += blocks[k, b.B_WEIGHT] * keep[k]
+    if kept and 2 * kept >= total:
+        return True
+    before = _goes_on(blocks, elements, i - 1, i) and keep[i - 1]
+    return before or (_goes_on(blocks, elements, i, last) and keep[last])
+
+
 @kernel
 def _put_listing(
     text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, i: int, last: int,
@@ -220,13 +250,11 @@ def _put_listing(
 ) -> int:  # fmt: skip
     """The blocks [i, last) of a preformatted element: one listing, or paragraphs.
 
-    A listing goes on in the one beside it where either is a `<code>` that is shown as a block.
+    What goes on in the listing before has no row of its own.
     """
     if not reads_as_prose(text, blocks, elements, i, last):
         if n and plan[n - 1, P_OP] == O_CODE and plan[n - 1, P_END] == i:
-            one, other = plan[n - 1, P_NUMBER], blocks[i, b.B_LISTING] - 1
-            code = elements[one, b.E_TAG] == tags.CODE or elements[other, b.E_TAG] == tags.CODE
-            if code and elements[one, b.E_PARENT] == elements[other, b.E_PARENT]:
+            if _goes_on(blocks, elements, i - 1, i):
                 plan[n - 1, P_END] = last
                 return n
         return _add(plan, n, O_CODE, i, last, kind.code, 0, blocks[i, b.B_LISTING] - 1, False)
@@ -309,7 +337,7 @@ def _room(blocks: np.ndarray, keep: np.ndarray, tables: Tables) -> int:
     """Rows that a plan takes at most."""
     room = 2 * len(blocks) + len(tables.cells) + 4
     for i in range(len(blocks)):
-        if blocks[i, b.B_LISTING] and keep[i]:
+        if blocks[i, b.B_LISTING]:
             room += blocks[i, b.B_BREAKS]
     return room
 
@@ -343,7 +371,7 @@ def outline(
                 n = _put_table(elements, tables, table, plan, n)
                 before[0] = -1
             continue
-        if not keep[i]:
+        if not keep[i] and not _is_kept_listing(blocks, elements, keep, i):
             continue
         if blocks[i, b.B_RULE] and n and i and keep[i - 1]:
             n = _add(plan, n, O_RULE, 0, 0, kind.rule, 0, 0, False)
