@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 Element = ElementTree.Element
 MAX_DEPTH = 100  # of elements; deeper formulas are left unread
@@ -28,16 +28,8 @@ _OVER = {
     "‾": "bar", "―": "bar", "→": "vec", "⃗": "vec", "ˇ": "check", "˘": "breve", "´": "acute",
     "`": "grave", "⏞": "overbrace", "︷": "overbrace", "←": "overleftarrow",
 }  # fmt: skip
-_WIDE = {
-    "hat": "widehat", "tilde": "widetilde", "bar": "overline", "vec": "overrightarrow",
-}  # fmt: skip
-_UNDER = {
-    "_": "underline",
-    "̲": "underline",
-    "¯": "underline",
-    "⏟": "underbrace",
-    "︸": "underbrace",
-}
+_WIDE = {"hat": "widehat", "tilde": "widetilde", "bar": "overline", "vec": "overrightarrow"}
+_UNDER = dict.fromkeys("_\u0332¯", "underline") | dict.fromkeys("⏟︸", "underbrace")
 _LARGE = frozenset("∑∏∐⋃⋂⨁⨂⨆⋁⋀∫∬∭∮")
 _NAMES = (
     "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp lim liminf "
@@ -49,6 +41,7 @@ _SPECIAL = re.compile(r"[%#&$_{}]")
 _UNSEEN = frozenset("\u2061\u2062\u2063\u2064\u200b\ufe00\ufe01")
 _MARK = re.compile(r"\bmjx-c([0-9A-F]{2,6})\b")
 _STYLED = re.compile(r"MATHEMATICAL ([A-Z -]+?) (?:SMALL|CAPITAL|DIGIT|DOTLESS|PARTIAL|NABLA)\b")
+_ROWS = ("mrow", "mstyle", "mpadded")
 _STRIKES = {"updiagonalstrike": "cancel", "downdiagonalstrike": "bcancel"}
 
 
@@ -76,12 +69,10 @@ def _name(node: Element) -> str:
 @lru_cache(maxsize=4096)
 def _leaf(name: str, text: str, variant: str) -> str:
     """TeX of one identifier, number or operator."""
-    from mathml_to_latex.converter import MathMLToLaTeX
+    from mathml_to_latex.converter import MathMLToLaTeX  # only pages with bare MathML need it
 
-    said = (
-        f' mathvariant="{escape(variant)}"' if variant.isascii() and variant.isidentifier() else ""
-    )
-    found: str = MathMLToLaTeX.convert(f"<math><{name}{said}>{escape(text)}</{name}></math>")
+    said = f"<{name} mathvariant={quoteattr(variant)}>{escape(text)}</{name}>"
+    found: str = MathMLToLaTeX.convert(f"<math>{said}</math>")
     return found
 
 
@@ -120,31 +111,27 @@ def _quoted(node: Element) -> str:
     return f"\\text{{{words}}}"
 
 
-def _operator(node: Element | None) -> str | None:
-    """The character that a lone operator is, also one in rows of its own; None for anything else.
-
-    An operator without a character (a fence that only one side has) is "".
-    """
-    while (
-        node is not None
-        and _name(node) in ("mrow", "mstyle", "mpadded", "texatom")
-        and len(node) == 1
-    ):
+def _inner(node: Element) -> Element:
+    """What an element is when rows that hold nothing else are taken off."""
+    while _name(node) in _ROWS and len(node) == 1:
         node = node[0]
-    return _text(node) if node is not None and _name(node) == "mo" else None
+    return node
+
+
+def _operator(node: Element) -> str | None:
+    """The character that a lone operator is, "" for an unseen fence; None for anything else."""
+    node = _inner(node)
+    return _text(node) if _name(node) == "mo" else None
 
 
 def _only(node: Element, name: str) -> Element | None:
     """The element of that name that a node is, or that its rows hold and nothing else."""
-    while _name(node) in ("mrow", "mstyle", "mpadded", "texatom") and len(node) == 1:
-        node = node[0]
+    node = _inner(node)
     return node if _name(node) == name else None
 
 
 def _row(nodes: list[Element], depth: int, outer: bool = False) -> str:
     """TeX of elements that stand side by side. outer: they are the whole formula."""
-    if depth > MAX_DEPTH:
-        raise ValueError("too deep")
     nodes = [n for n in nodes if _name(n) not in ("mspace", "annotation", "annotation-xml", "none")]
     partner = _partners(nodes)
     parts = []
@@ -161,7 +148,7 @@ def _row(nodes: list[Element], depth: int, outer: bool = False) -> str:
             parts.append(_table(table, "cases", depth))
             k += 3 if behind == "" else 2
         elif here == "(" and behind == ")" and fraction is not None and _is_binomial(fraction):
-            over, under = (_tex(n, depth + 1) for n in fraction)
+            over, under = (_tex(n, depth + 1) for n in fraction[:2])
             parts.append(f"\\binom{{{over}}}{{{under}}}")
             k += 3
         else:
@@ -192,6 +179,8 @@ def _partners(nodes: list[Element]) -> dict[int, int]:
 
 def _tex(node: Element, depth: int) -> str:
     """TeX of one element."""
+    if depth > MAX_DEPTH:
+        raise ValueError("too deep")
     name = _name(node)
     if name in ("mi", "mo", "mn"):
         return _symbol(node, name)
@@ -207,8 +196,7 @@ def _group(node: Element, depth: int) -> str:
     """An element as the base of a power: braces where it is more than one thing."""
     tex = _tex(node, depth + 1)
     plain = len(tex) <= 1 or re.fullmatch(r"\\[A-Za-z]+(?:\{[^{}]*\})*", tex)
-    while _name(node) in ("mrow", "mstyle", "mpadded", "texatom") and len(node) == 1:
-        node = node[0]
+    node = _inner(node)
     inside = [n for n in node if _name(n) != "mspace"]
     fenced = len(inside) > 1 and _partners(inside).get(0) == len(inside) - 1
     single = _name(node) in ("mi", "mo", "mn", "mtext", "mfenced")

@@ -80,8 +80,8 @@ _DISPLAY_BLOCK, _UNSELECTABLE = as_bytes("display:block"), as_bytes("user-select
 _SERVICE = ("latex.php?", "latex?", "codecogs.com", "mathtex.cgi?", "mimetex.cgi?", "cht=tx")
 _SERVICES = as_bytes("".join(_SERVICE))  # of formulas as images
 _SERVICE_ENDS = np.cumsum([len(part) for part in _SERVICE])
-_BACKSLASH, _CURLY = as_bytes("%5c"), as_bytes("%7b")  # TeX in an address
 _BLOCK_VALUE, _CODE_VALUE = _hash("block"), _hash("code")
+_FIVE, _SEVEN, _C = map(ord, "57c")
 _SEGMENT = ord("S")  # id="S:1": a part of the page that React sends late and moves to its place
 _PRE_STYLE = as_bytes("white-space:pre")
 _PRE_WRAP = as_bytes("white-space:pre-")  # and pre-line: prose
@@ -124,6 +124,22 @@ def _shows_tex(src: np.ndarray, start: int, end: int) -> bool:
         if (c == ch.CARET or c == ch.UNDERSCORE) and after == ch.OPEN_CURLY:
             return True
     return False
+
+
+@kernel
+def _is_path_of_tex(src: np.ndarray, start: int, end: int) -> bool:
+    """Whether an address without a query holds a command of TeX: `%5Cfrac%7B`."""
+    found = False
+    for i in range(start, end):
+        if src[i] == ch.QUESTION or src[i] == ch.HASH:
+            return False
+        if i + 2 < end and src[i] == ch.PERCENT and src[i + 1] == _FIVE and src[i + 2] | 32 == _C:
+            k = i + 3
+            while k < end and ch.LOWER_A <= src[k] | 32 <= ch.LOWER_Z:
+                k += 1
+            brace = k + 2 < end and src[k] == ch.PERCENT and src[k + 1] == _SEVEN
+            found |= k > i + 3 and brace and src[k + 2] | 32 == ch.LOWER_B
+    return found
 
 
 @kernel
@@ -216,7 +232,7 @@ def read_attributes(
                 first = _SERVICE_ENDS[k - 1] if k else 0
                 if contains(src, start, end, _SERVICES[first : _SERVICE_ENDS[k]]):
                     said[X_TEX] = 1
-            if contains(src, start, end, _BACKSLASH) and contains(src, start, end, _CURLY):
+            if _is_path_of_tex(src, start, end):
                 said[X_TEX] = 1
         elif key == _DISPLAY:
             value = span_hash(src, start, end, _ZERO)
