@@ -29,6 +29,7 @@ _ATTRIBUTE = re.compile(
 )  # fmt: skip
 _INSIDE_TAG, _ELEMENT = re.compile(r' [^\s="<>]{1,99}="'), re.compile("<[a-z]")
 _TAG = re.compile(r'<[^"<>]*(?:"[^"]*"[^"<>]*)*')  # of serialised HTML, up to its `>`
+_TAGS = re.compile(_TAG.pattern + ">")
 _SOURCE = re.compile(r'\ssrc="([^"]*)"')
 _SERVICE = re.compile(r"latex\.php\?|codecogs\.com/[^?]{0,40}\?|latex\?|math?i?tex\.cgi\?|cht=tx&")
 _IN_PATH = re.compile(r"/([^/?#]{0,1000}%5[Cc][A-Za-z]+%7[Bb][^?#]{1,4000})$")  # \frac{ …
@@ -70,6 +71,8 @@ def tex(source: str) -> str:
     if (attribute := _ATTRIBUTE.search(source)) is not None:
         value = html.unescape(attribute[1])
         return _converted(value) if value.lstrip().startswith("<") else tidy(value)
+    if source.startswith("<embed-katex"):  # TeX that the page renders later
+        return tidy(html.unescape(_TAGS.sub("", source)))
     return tidy(html.unescape(alt[1])) if (alt := _ALT.search(source)) is not None else ""
 
 

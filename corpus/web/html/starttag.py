@@ -49,6 +49,7 @@ _CLASS, _ID, _ROLE, _STYLE, _HIDDEN_NAME, _HREF, _REL, _ITEMPROP, _TYPE, _ARIA =
 _START, _VALUE, _COLSPAN, _ROWSPAN, _ALT, _DISPLAY, _NAME = (
     _hash(name) for name in ["start", "value", "colspan", "rowspan", "alt", "display", "name"]
 )
+_DISPLAY_MODE = _hash("display-mode")
 _NAV, _ASIDE, _FOOTER, _HEADER, _ARTICLE, _MAIN, _FORM_TAG, _DIALOG = (
     _hash(name)
     for name in ("nav", "aside", "footer", "header", "article", "main", "form", "dialog")
@@ -234,6 +235,8 @@ def read_attributes(
                     said[X_TEX] = 1
             if _is_path_of_tex(src, start, end):
                 said[X_TEX] = 1
+        elif key == _DISPLAY_MODE:
+            said[X_CLASSES] |= C_DISPLAY
         elif key == _DISPLAY:
             value = span_hash(src, start, end, _ZERO)
             if value == _BLOCK_VALUE or value == _TRUE:
@@ -247,7 +250,7 @@ def read_attributes(
         ):  # fmt: skip
             said[X_CLASSES] |= C_FORMULA
     # What the element's own name says besides.
-    if tag == tags.MATH or tag == tags.MJX_CONTAINER:
+    if tag == tags.MATH or tag == tags.MJX_CONTAINER or tag == tags.EMBED_KATEX:
         said[X_CLASSES] |= C_FORMULA
     if tag == tags.IMG and said[X_CLASSES] & C_FORMULA_IMAGE:
         said[X_TEX] = 1

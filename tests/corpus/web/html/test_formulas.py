@@ -62,6 +62,7 @@ SOURCES = {
     "chart": ('<img src="https://chart.apis.google.com/chart?cht=tx&amp;chl=x%5E2">', "x^2"),
     "data attribute": ('<span data-tex="x^2">x2</span>', "x^2"),
     "hurmet": ('<span class="hurmet-tex" data-tex="x^2">x2</span>', "x^2"),
+    "element of katex": ("<embed-katex><eq>x^2&lt;y</eq></embed-katex>", "x^2<y"),
     "round": ("\\(x^2\\)", "x^2"),
     "dollars": ("$$x^2$$", "x^2"),
     "hatena": ("[tex:x^2]", "x^2"),
@@ -76,6 +77,7 @@ def test_every_source_is_read_once(name: str) -> None:
 
 
 DISPLAYS = [
+    '<embed-katex display-mode="1">x</embed-katex>',
     '<math display="block"><mi>x</mi></math>',
     '<span class="katex-display">' + KATEX.format("x") + "</span>",
     '<div class="MathJax_Display">x</div><script type="math/tex; mode=display">x</script>',
