@@ -15,7 +15,7 @@ MAX_NAME = 20  # characters of a language's name
 _TAG = re.compile(rb"[^<>]{0,2000}")
 _VALUES = re.compile(r'\s(class|data-lang|data-language|language|lang|title)="([^"]*)"')
 _NAMED = re.compile(
-    r"(?:^|[\s;])(?:language|lang|highlight-source|highlight-text|highlight|source|brush|syntax)"
+    r"(?:^|[\s;])(language|lang|highlight-source|highlight-text|highlight|source|brush|syntax)"
     r"[-:]\s{0,9}"
     r"([a-z][a-z0-9+#.-]{0,19})"
 )
@@ -83,8 +83,9 @@ def _language(tag: str, own: bool) -> str:
             if value in _KNOWN or (named and len(value) <= MAX_NAME):
                 return str(value)
             continue
-        for name in _NAMED.findall(value):
-            if (name := name.removesuffix("-html")) not in _NONE:
+        for said, name in _NAMED.findall(value):
+            name = name.removesuffix("-html")
+            if name not in _NONE or (name == "text" and said.startswith("lang")):
                 return str(name)
         known = [name for name in value.split() if name in _KNOWN]
         if known and (own or "highlight" in value or "code" in value):
