@@ -9,7 +9,8 @@ import numpy as np
 from corpus.web.html import blocks as b
 from corpus.web.html.tags import CODE, TABLE_TAG, TD, TR
 
-LEVELS = 3  # elements above the listing that may name it, those of a table not counted
+LEVELS = 3  # elements above the listing that may name it, those of a table not counted …
+CLIMB = 12  # … up to so many
 AHEAD = 300  # bytes behind its tag in which <code class="…"> stands
 MAX_NAME = 20  # characters of a language's name
 _TAG = re.compile(rb"[^<>]{0,2000}")
@@ -50,7 +51,9 @@ def language_of(source: bytes, elements: np.ndarray, element: int) -> str:
     end = own.end() if own is not None else at
     tags = [source[at:end], *re.findall(rb"<code[^<>]*", source[end : end + AHEAD])[:1]]
     up, levels = int(elements[element, b.E_PARENT]), 0
-    while up >= 0 and levels < LEVELS:
+    for _ in range(CLIMB):
+        if up < 0 or levels == LEVELS:
+            break
         if (over := _TAG.match(source, int(elements[up, b.E_SOURCE]))) is not None:
             tags.append(over.group())
         levels += int(elements[up, b.E_TAG]) not in _OF_TABLES

@@ -17,6 +17,7 @@ from corpus.web.html.blocks import close_block, put_text, put_wide
 from corpus.web.html.classes import (
     C_ANCHOR,
     C_BLOCK,
+    C_BOX,
     C_CODE,
     C_CODE_BLOCK,
     C_DISPLAY,
@@ -340,6 +341,8 @@ def _start_tag(
         return tag_end(src, end)
     # So are formulas, line numbers and links of a heading to itself.
     classes = said[X_CLASSES]
+    if classes & C_BOX and state[b.S_PRE]:
+        said[X_HIDDEN] = 1
     shown = visible and said[X_HIDDEN] == 0
     if classes & C_FORMULA and shown and not (tag == tags.MATH and is_bare_text(src, i)):
         end, after = element_end(src, i, start, name_end)

@@ -119,6 +119,7 @@ def test_listings_apart_and_code_in_a_sentence_stay_as_they_are() -> None:
 def test_boxes_shown_over_code_are_no_code() -> None:
     html = "<pre>f<span class=hover-info><code>f : Nat</code></span>(x)\ny</pre>"
     assert written(html)[0] == "```\nf(x)\ny\n```"
+    assert written("<p>商品<span class=hover-info>木の椅子</span></p>")[0] == "商品木の椅子"
 
 
 HEADED = "<pre><code><div><span>Bash</span></div><div>cd x\nls</div></code></pre>"

@@ -20,9 +20,7 @@ SKIPPED = (
 DROPPED = dict.fromkeys([*range(32), *range(127, 160), 0x200B, 0xFEFF])
 # What the walk does on purpose with names that programs write (corpus/web/html/classes.py).
 FORMULAS = "katex katex-display mathjax mathjax_display mjx-chtml mjx-container mwe-math-element"
-UNSEEN = (
-    "mathjax_preview katex-html boring rusttest mw-editsection hover-info twoslash-popup-container"
-)
+UNSEEN = "mathjax_preview katex-html boring rusttest mw-editsection"
 GUTTERS = (
     "gutter lineno linenos linenodiv line-number line-numbers line-numbers-rows linenumber "
     "linenumbers hljs-ln-numbers blob-num lnt ln lntd gl"
