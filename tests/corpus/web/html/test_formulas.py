@@ -183,13 +183,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_reading_is_linear(name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     tex(HOSTILE[name])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_searching_text_for_tex_is_linear() -> None:
     for part in ("\\(", "\\[x ", "$$x ", "$", "[tex:", "\\begin{align}", "\\(\\["):
-        start = time.perf_counter()
+        start = time.process_time()
         written("<script src=katex></script><p>" + part * (300_000 // len(part)))
-        assert time.perf_counter() - start < 5, part
+        assert time.process_time() - start < 5, part
