@@ -150,14 +150,16 @@ def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
             state[S_OUT] += 1
             state[S_CODE] = 0
             state[S_PENDING] = OPEN_CODE
+        feeds = 0
         while state[S_OUT] > row[B_START] and out[state[S_OUT] - 1] <= ch.SPACE:
             state[S_OUT] -= 1
+            feeds += out[state[S_OUT]] == ch.LINE_FEED
         row[B_END] = state[S_OUT]
         row[B_LAST] = state[S_LAST]
         state[S_OPEN] = 0
         if state[S_OUT] > row[B_START]:
             state[S_BLOCKS] += 1
-            state[S_EMPTY] = 0
+            state[S_EMPTY] = max(feeds - 1, 0)
         else:  # an empty line of a listing
             state[S_EMPTY] += 1
     state[S_SPACE] = 0
