@@ -34,6 +34,7 @@ class Source:
     endings: of file names, lower case; none: it must be asked for. read: the items of a unit.
     cut: (file, its bytes, bytes a unit) → ranges that `read` understands, (0, -1) for the whole;
     they depend on the file and the size alone. bundled: small files, many of which make a unit.
+    knows: whether the first bytes of a file, unpacked, are of this kind.
     plan: (inputs, settings, folder of the build) → the units of all inputs, where a source does not
     cut file by file.
     """
@@ -43,4 +44,5 @@ class Source:
     read: Callable[[Unit, Settings], Iterator[Item]]
     cut: Callable[[str, int, int], list[tuple[int, int]]] = uncut
     bundled: bool = False
+    knows: Callable[[bytes], bool] | None = None
     plan: Callable[[list[str], Settings, Folder | None], list[Unit]] | None = None

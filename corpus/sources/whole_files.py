@@ -13,19 +13,19 @@ from corpus.sources.source import Source
 
 def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A page per file."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.html = body
         yield item
 
 
 def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A document per file, in any Japanese charset."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.plain = body
         yield item
 
 
-def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
+def whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
     """(item, its first `harvest.max_body_mib` MiB) of every file; a blank one: None, and a skip.
 
     Raises RunError for a file that cannot be read.
