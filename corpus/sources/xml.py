@@ -16,7 +16,7 @@ class XmlError(ValueError):
 def _parser() -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
-        remove_comments=True, remove_pis=True, remove_blank_text=False,
+        remove_comments=True, remove_pis=True, collect_ids=False,
     )  # fmt: skip
 
 
