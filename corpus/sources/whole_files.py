@@ -25,12 +25,16 @@ def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
         yield item
 
 
-def whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
-    """(item, its first `harvest.max_body_mib` MiB) of every file; a blank one: None, and a skip.
+def whole_files(
+    unit: Unit, settings: Settings, limit: int = 0
+) -> Iterator[tuple[Item, bytes | None]]:
+    """(item, its first `limit` bytes) of every file; a blank one: None, and a skip.
+
+    limit: 0 for `harvest.max_body_mib`.
 
     Raises RunError for a file that cannot be read.
     """
-    limit = settings.harvest.max_body_mib * MIB
+    limit = limit or settings.harvest.max_body_mib * MIB
     for file in unit.files:
         try:
             with open_input(file) as stream:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.settings import NORMALIZE_STEPS
-from corpus.text.blocks import KINDS, NONE, WIDTH, Blocks, kind
+from corpus.text.blocks import KIND, KINDS, LANGUAGE, NO_SPANS, NONE, WIDTH, Blocks, kind
 from corpus.text.escape import CELL, HEADING, LINES, put_escaped
 from corpus.text.normalize import MARKS, STAND_IN, join_prose, normalize, split_prose
 
@@ -173,6 +173,22 @@ class Builder:
             for block in self._blocks
             if (text := block.write([next(prose) for _ in range(block.pieces)]))
         )
+
+
+def joined(parts: Sequence[tuple[str, Blocks]]) -> tuple[str, Blocks]:
+    """Texts with their blocks as one, a blank line between them."""
+    texts = [text for text, _ in parts if text]
+    spans, names, at = [NO_SPANS], dict[str, int](), 0
+    for text, blocks in parts:
+        if not text:
+            continue
+        own = blocks.spans.copy()
+        places = [0, *(names.setdefault(name, len(names) + 1) for name in blocks.languages)]
+        own[:, :KIND] += at
+        own[:, LANGUAGE] = np.array(places)[own[:, LANGUAGE]]
+        spans.append(own)
+        at += len(text) + 2
+    return "\n\n".join(texts), Blocks(np.concatenate(spans), tuple(names))
 
 
 def _one_line(parts: Sequence[Prose]) -> Sequence[Prose]:
