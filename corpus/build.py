@@ -23,9 +23,11 @@ from corpus.folder.commit import sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
-from corpus.sources.inputs import local_sizes
+from corpus.sources import identity
 from corpus.sources.item import Unit
-from corpus.sources.plan import units as plan_units
+from corpus.sources.listing import place
+from corpus.sources.plan import plan as plan_units
+from corpus.sources.plan import unit_of
 from corpus.stages import books
 from corpus.stages.stage import Job, Stage
 from corpus.stages.table import STAGES, up_to
@@ -40,6 +42,7 @@ class Build:
     inputs: tuple[str, ...]
     engine: Engine
     update: bool = False  # append the crawl to the index that [dedup] against names
+    strict: bool = False  # stop at the first file that cannot be read
     stages: tuple[Stage, ...] = STAGES
 
     def run(self, last: str = "publish", change: bool = False) -> dict[str, Any]:
@@ -49,11 +52,13 @@ class Build:
         belongs to another configuration is refused, untouched.
         """
         folder, layout = self.folder, self.folder.layout
-        if not change:
-            self._refuse_other()
+        if not change and (begun := self._begun_with()) != self.inputs:
+            return dataclasses.replace(self, inputs=begun).run(last)
         with folder.lock():
             folder.sweep()
-            job = Job(folder, self.settings, self._plan(change), self.engine, self.update)
+            job = Job(
+                folder, self.settings, self._plan(change), self.engine, self.update, self.strict
+            )
             resolved = config.to_toml(self.settings, list(self.inputs))
             folder.commit_bytes(layout.settings, resolved.encode())
             for stage in up_to(last, self.stages):
@@ -86,13 +91,12 @@ class Build:
         except (OSError, ValueError):
             plan = {}
         if plan.get("fingerprint") == fingerprint:
-            units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+            units = [unit_of(entry) for entry in plan["units"]]
             if not change or not all(map(self._is_read, units)):
-                _refuse_changed(plan.get("bytes", {}))
+                identity.refuse_changed(plan["files"])
         else:
-            units = plan_units(list(self.inputs), self.settings, self.folder)
-            files = sorted({file for unit in units for file in unit.files})
-            plan = {"fingerprint": fingerprint, "bytes": local_sizes(files)}
+            units, files = plan_units(list(self.inputs), self.settings, self.folder)
+            plan = {"fingerprint": fingerprint, "files": identity.noted(files)}
             self.folder.commit_json(path, plan | {"units": [asdict(unit) for unit in units]})
         selection = str(self.folder.layout.selection)
         return tuple(dataclasses.replace(unit, state=selection) for unit in units)
@@ -100,13 +104,19 @@ class Build:
     def _is_read(self, unit: Unit) -> bool:
         return self.folder.receipt(self.stages[0].name, unit.index) is not None
 
-    def _refuse_other(self) -> None:
-        """UsageError when the folder holds results of other settings or inputs."""
+    def _begun_with(self) -> tuple[str, ...]:
+        """The inputs as the build that this one goes on with spelled them.
+
+        UsageError when the folder holds results of other settings or inputs.
+        """
         if not self.folder.layout.receipts(self.stages[0].name):
-            return
-        settings, inputs = config.of_folder(self.folder.layout)
-        ours = {"inputs": list(self.inputs)} | config.flat(self.settings)
-        theirs = {"inputs": list(inputs)} | config.flat(settings)
+            return self.inputs
+        settings, begun = config.of_folder(self.folder.layout)
+        inputs = begun
+        if [*map(place, inputs)] != [*map(place, self.inputs)]:
+            inputs = self.inputs
+        ours = {"inputs": list(inputs)} | config.flat(self.settings)
+        theirs = {"inputs": list(begun)} | config.flat(settings)
         for key, value in ours.items():
             if theirs[key] != value and not key.startswith("fetch."):  # changes no byte
                 mend = "choose another --out or remove that folder"
@@ -117,6 +127,7 @@ class Build:
                     f"{self.folder} belongs to another configuration ({key} is {theirs[key]!r} "
                     f"there, {value!r} here): {mend}"
                 )
+        return inputs
 
     def _first_to_depend(self, key: str) -> Stage | None:
         """The first stage that depends on a setting `section.key`."""
@@ -184,13 +195,3 @@ class Build:
             "stages": {stage.name: books.counts(layout, stage.name) for stage in self.stages},
             "files": files,
         }
-
-
-def _refuse_changed(before: dict[str, int]) -> None:
-    """UsageError when an input file is not as long as it was when its units were cut."""
-    for file, size in local_sizes(before).items():
-        if size != before[file]:
-            raise UsageError(
-                f"{file} had {before[file]:,} bytes when this build began, now {size:,}: "
-                "build into another folder"
-            )

@@ -436,6 +436,7 @@ class PublishSettings:
         (), "kinds of blocks that are left out of the texts, e.g. table,code", choices=BLOCK_KINDS
     )
     shard_mib: int = setting(256, "MiB of UTF-8 text per shard before compression", least=1)
+    allow_empty: bool = setting(False, "publish a corpus without documents; else that is an error")
 
     def __post_init__(self) -> None:
         check(self)

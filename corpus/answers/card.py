@@ -73,9 +73,12 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     row = db.execute(
         "select count(*) filter (rights.reserved), count(*) filter (len(rights.robots) > 0), "
         "count(*) filter (rights.licence_url <> ''), count(*) filter (repairs > 0), "
-        "count(*) filter (cluster_size > 1) from corpus"
+        "count(*) filter (cluster_size > 1), count(*) filter (truncated <> '') from corpus"
     ).fetchone()
-    names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
+    names = (
+        *("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster"),
+        "truncated",
+    )
     card["rights"] = dict(zip(names, row or (), strict=True))
     card["personal"] = _personal(db, settings)
     return card
@@ -141,6 +144,7 @@ def markdown(facts: dict[str, Any]) -> str:
     # How it came about, what it is made of, what holds of its documents, what the columns mean.
     lines += ["", "## What happened to the records / 処理の内訳", ""]
     lines += funnel_table(facts["funnel"])
+    lines += _unread_lines(facts["funnel"]["harvest"]["unread"])
     lines += _source_lines(facts)
     for name, (english, japanese) in TITLES.items():
         if facts["lists"].get(name):
@@ -199,6 +203,18 @@ def _source_lines(facts: dict[str, Any]) -> list[str]:
         f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
         for source, profile, documents, kept in by_source(facts["funnel"])
     ]
+
+
+def _unread_lines(unread: dict[str, Any]) -> list[str]:
+    """What of the input was not read; no line where all of it was."""
+    counts = (
+        ("files that could not be read / 読み込めなかったファイル", unread["unreadable"]),
+        ("folders that could not be entered / 開けなかったフォルダ", unread["folders"]),
+        ("files given twice, read once / 重複して指定されたファイル", unread["repeated"]),
+        ("files of unknown kinds / 形式の不明なファイル", sum(unread["endings"].values())),
+    )
+    lines = [f"- {words}: {count:,}" for words, count in counts if count]
+    return ["", "### Not read / 未読の入力", "", *lines] if lines else []
 
 
 def _column_lines() -> list[str]:
@@ -260,6 +276,8 @@ def _rights_lines(facts: dict[str, Any]) -> list[str]:
         f"- with robots directives / robots 指定あり: {rights['robots_directives']:,}",
         f"- with a licence link / ライセンスへのリンクあり: {rights['licence_link']:,}",
         f"- with repaired bytes / 文字化けを修復: {rights['repaired']:,}",
+        "- that may end early (column `truncated`) / 途中で切れている可能性: "
+        f"{rights['truncated']:,}",
         f"- that stand for a cluster of duplicates / 重複群の代表: {rights['in_cluster']:,}",
     ]
 

@@ -87,19 +87,24 @@ def compare(
     }
 
 
+BY = ("source", "host")
+LARGEST = 8  # groups of a sweep: as many as a plot has colours
+
+
 def sweep(
     layout: Layout, signal: str, low: float, high: float, steps: int, by: str = "", lists: str = ""
 ) -> list[dict[str, Any]]:
     """Documents and characters on both sides of a threshold that moves from `low` to `high`.
 
-    by: "" for all documents together, or "source": rows of each source, named in `source`.
+    by: "" for all documents together, or one of BY: rows of each source or host, named in `source`
+    or `host`; the LARGEST of them, the rest together as `N others`.
     """
     if signal_of(signal) is None:
         near = difflib.get_close_matches(signal, [*SIGNALS, *EXTRA_SIGNALS], 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
         raise UsageError(f"unknown signal {signal!r}: {hint}")
-    if by not in ("", "source"):
-        raise UsageError(f"--by {by}: choose source")
+    if by and by not in BY:
+        raise UsageError(f"--by {by}: choose {' or '.join(BY)}")
     check_words(Profile("sweep", (Rule(signal, signal),)), lists)
     # (values, lengths) of each group, file by file; then a table over the whole group.
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
@@ -110,13 +115,13 @@ def sweep(
         for name, rows in _groups(layout, index, len(values), by):
             parts.setdefault(name, []).append((values[rows], lengths[rows]))
     out = []
-    for name, pairs in sorted(parts.items()):
+    for name, pairs in _largest(parts).items():
         values, lengths = (np.concatenate(column) for column in zip(*pairs, strict=True))
         try:
             rows = tables.sweep(values, lengths, low, high, steps).to_pylist()
         except ProfileError as error:
             raise UsageError(str(error)) from error
-        group = {"source": name} if by else {}
+        group = {by: name} if by else {}
         whole = {"documents": len(values), "characters": int(lengths.sum())}
         out += [group | row | whole for row in rows]
     return out
@@ -133,6 +138,17 @@ def documents_of(layout: Layout) -> list[int]:
 
 def _rows(columns: dict[str, pa.Array]) -> pa.StructArray:
     return pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
+
+
+def _largest(parts: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The groups by name; of more than LARGEST those with most documents, then the others."""
+    if len(parts) <= LARGEST:
+        return dict(sorted(parts.items()))
+    names = sorted(parts, key=lambda name: (-sum(len(p[0]) for p in parts[name]), name))
+    rest = [pair for name in names[LARGEST:] for pair in parts[name]]
+    return {name: parts[name] for name in names[:LARGEST]} | {
+        f"{len(names) - LARGEST:,} others": rest
+    }
 
 
 def _groups(layout: Layout, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:

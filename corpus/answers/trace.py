@@ -113,7 +113,7 @@ def as_text(answers: list[dict[str, Any]]) -> str:
     for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
         lines += [
-            f"{row['outcome'].upper()}  {row['url'] or row['id']}  ({row['id']})",
+            f"{row['outcome'].upper()}  {row['url'] or row['source_file']}  ({row['id']})",
             f"  record    {row['source_file']}:{row['source_offset']}  "
             f"{row['source_length']:,} bytes  {row['source_digest'] or 'no digest'}",
             f"  document  {row['documents']}",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from corpus.cli.options import BuildName, Json, layout_of
-from corpus.cli.printing import print_funnel, print_json
+from corpus.cli.printing import print_funnel, print_json, print_table
 from corpus.errors import RunError, UsageError
 
 app = typer.Typer()
@@ -36,15 +36,20 @@ def explain(
 ) -> None:
     """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
     from corpus.answers.explain import explain as answer
+    from corpus.answers.explain import nearest
 
-    answers = answer(layout_of(folder), name)
+    layout = layout_of(folder)
+    answers = answer(layout, name)
     if not answers:
-        raise UsageError(f"{name} is in no record of this build: check the URL (it must be exact)")
+        near = nearest(layout, name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "nothing there is like it"
+        raise UsageError(f"{name} is in no record of this build: {hint}")
     if as_json:
         print_json(answers)
         return
     for entry in answers:
-        print(f"{entry['outcome'].upper()}  {entry['url'] or entry['id']}  ({entry['id']})")
+        shown = entry["url"] or entry.get("source_file") or entry["id"]
+        print(f"{entry['outcome'].upper()}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
             print(f"  {sentence}")
 
@@ -129,7 +134,6 @@ def explore(
     elif as_csv:
         write_csv(sys.stdout, names, rows)
     else:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
@@ -137,8 +141,7 @@ def explore(
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
-        width = None if sys.stdout.isatty() else 200
-        Console(width=width, highlight=False, markup=False).print(table)
+        print_table(table, sys.stdout)
 
 
 def _short(kind: str) -> str:

@@ -16,7 +16,20 @@ from filters.signals import QUALITY_TYPE
 
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
-TEXT_VERSION = 3
+TEXT_VERSION = 4
+
+
+# Why the text of a document may end early.
+TRUNCATED = {
+    "length": "WARC-Truncated says length: the crawler took only so many bytes",
+    "time": "WARC-Truncated says time: the crawler waited only so long",
+    "disconnect": "WARC-Truncated says disconnect",
+    "unspecified": "WARC-Truncated gives no reason",
+    "record": "the record is shorter than its Content-Length",
+    "body": "the body ends inside its transfer coding",
+    "damage": "the packed file is damaged behind this",
+    "max_body_mib": "it is longer than harvest.max_body_mib",
+}
 
 
 def _field(name: str, data_type: pa.DataType, meaning: str) -> pa.Field:
@@ -52,7 +65,9 @@ PERSONAL_TYPE = pa.struct(
 
 DOCUMENT = pa.schema(
     [
-        _field("id", pa.string(), "24 hex digits: BLAKE2b of source file, offset, text version"),
+        _field(
+            "id", pa.string(), "24 hex digits: BLAKE2b of the file's identity, offset, text version"
+        ),
         _field("url", pa.string(), "address the text was published at, as recorded"),
         _field("host", pa.string(), "host of url, lower case, without port"),
         _field("title", pa.string(), "title of the page or work"),
@@ -72,6 +87,7 @@ DOCUMENT = pa.schema(
         _field("charset", pa.string(), "charset the bytes were decoded from (WHATWG name)"),
         _field("charset_from", pa.string(), "bom, header, meta, bytes, given or mojibake"),
         _field("repairs", pa.int32(), "number of undecodable spots replaced or dropped"),
+        _field("truncated", pa.string(), f"why it may end early: {', '.join(TRUNCATED)}; or empty"),
         _field("n_chars", pa.int32(), "code points of text"),
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
         _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
@@ -130,7 +146,10 @@ DUPLICATES = pa.schema(
 )
 
 
-def document_id(source_file: str, offset: int, part: int = 0) -> str:
-    """Stable id of the text at `offset` (bytes or rows) of a file; `part` tells several apart."""
-    name = f"{source_file}\0{offset}\0{part}\0{TEXT_VERSION}"
+def document_id(identity: str, offset: int, part: int = 0) -> str:
+    """Stable id of the text at `offset` (bytes or rows) of a file; `part` tells several apart.
+
+    identity: of the file, by its content (corpus/sources/identity.py), never its path.
+    """
+    name = f"{identity}\0{offset}\0{part}\0{TEXT_VERSION}"
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()

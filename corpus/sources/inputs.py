@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
 import fsspec
@@ -37,9 +37,3 @@ def input_size(path: str) -> int:
         fs, key = fsspec.core.url_to_fs(path)
         return int(fs.size(key) or 0)
     return os.path.getsize(path.removeprefix("file://"))
-
-
-def local_sizes(files: Iterable[str]) -> dict[str, int]:
-    """Bytes of the local files among `files` that are there."""
-    local = (file for file in files if not is_remote(file) and os.path.exists(file))
-    return {file: input_size(file) for file in local}

@@ -7,6 +7,10 @@ from typing import Any
 
 from corpus.text.blocks import Blocks
 
+# Rules of the ledger for what of the input is not read.
+UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
+ENDING, REPEATED = "unknown_ending", "repeated_file"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -18,6 +22,8 @@ class Unit:
     start: int = 0  # first byte (row) of the range
     end: int = -1  # behind the last one; -1: the whole file
     state: str = ""  # the build's selection of records, for ccindex; filled in by the build
+    identities: tuple[str, ...] = ()  # of the files, by their content: corpus/sources/identity.py
+    unread: tuple[tuple[str, str], ...] = ()  # of files that are not read: rule, reason in words
 
     def __str__(self) -> str:
         more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
@@ -37,11 +43,13 @@ class Item:
     offset: int
     length: int
     part: int = 0
+    identity: str = ""  # of the file; corpus.sources.kinds.items_of sets it
     url: str = ""
     captured: str = ""  # ISO 8601
     digest: str = ""
     skip: str = ""
     problem: str = ""
+    truncated: str = ""  # why the body may end early: a key of corpus.folder.schema.TRUNCATED
     html: bytes | None = None
     plain: bytes | None = None
     text: str | None = None

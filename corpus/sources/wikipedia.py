@@ -15,13 +15,13 @@ import bz2
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
-from corpus.errors import RunError
 from corpus.settings import MIB, Settings
-from corpus.sources.inputs import input_size, open_input, open_raw
+from corpus.sources.inputs import input_size, open_input
 from corpus.sources.item import Item, Unit
+from corpus.sources.rows import unpacked
 from corpus.sources.source import Source, even_cuts
 from corpus.sources.xml import XmlError, child_text, children, parse, text
 from corpus.text import wikitext
@@ -55,18 +55,15 @@ def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """An article per page."""
     file = unit.files[0]
-    try:
-        with open_input(file) as stream:
-            head = stream.read(20_000)
-        if head.lstrip().startswith(b"{"):
-            yield from _of_lines(file, head, settings)
-            return
-        found = _BASE.search(head)
-        base = _folder_of(found[1].decode("utf-8", "replace")) if found else BASE
-        for offset, part, page in _pages(unit):
-            yield _article(file, offset, part, page, base, settings)
-    except OSError as error:
-        raise RunError(f"cannot read {file}: {error.strerror or error}") from error
+    with open_input(file) as raw:
+        head = unpacked(raw, file).read(20_000)
+    if head.lstrip().startswith(b"{"):
+        yield from _of_lines(file, settings)
+        return
+    found = _BASE.search(head)
+    base = _folder_of(found[1].decode("utf-8", "replace")) if found else BASE
+    for offset, part, page in _pages(unit):
+        yield _article(file, offset, part, page, base, settings)
 
 
 def _folder_of(base: str) -> str:
@@ -82,13 +79,13 @@ def _pages(unit: Unit) -> Iterator[tuple[int, int, bytes]]:
     if not file.lower().endswith(".bz2"):
         yield from _plain_pages(file, start, end)
         return
-    with open_raw(file) as raw:
+    with open_input(file) as raw:
         for offset, data in _streams(raw, start, end if end >= 0 else input_size(file)):
             for part, page in enumerate(_split(data)):
                 yield offset, part, page
 
 
-def _streams(raw: BinaryIO, start: int, end: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+def _streams(raw: IO[bytes], start: int, end: int) -> Iterator[tuple[int, Iterator[bytes]]]:
     """(offset, chunks) of the bzip2 streams that begin in [start, end)."""
     raw.seek(start)
     held = b""
@@ -142,7 +139,8 @@ def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _plain_pages(file: str, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
     """The pages that begin in [start, end) of plain XML."""
-    with open_input(file) as stream:
+    with open_input(file) as raw:
+        stream = unpacked(raw, file)
         stream.seek(start)
         held, at, done = b"", start, False
         while not done:
@@ -183,9 +181,10 @@ def _article(
     return _fill(item, title, words, child_text(root, "ns"), redirect, base, facts, settings)
 
 
-def _of_lines(file: str, head: bytes, settings: Settings) -> Iterator[Item]:
+def _of_lines(file: str, settings: Settings) -> Iterator[Item]:
     """Articles of Cirrus and Enterprise dumps, a JSON object a line."""
-    with open_input(file) as stream:
+    with open_input(file) as raw:
+        stream = unpacked(raw, file)
         offset = 0
         for line in stream:
             at, offset = offset, offset + len(line)

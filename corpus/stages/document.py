@@ -143,7 +143,7 @@ def _refusal(row: dict[str, Any], settings: Settings) -> Reject | None:
 def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
     source = item.source or ("web" if item.url.startswith("http") else "files")
     return {
-        "id": document_id(item.file, item.offset, item.part),
+        "id": document_id(item.identity, item.offset, item.part),
         "url": item.url,
         "host": host_of(item.url),
         "title": item.title,
@@ -160,6 +160,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "charset": item.charset,
         "charset_from": "given",
         "repairs": 0,
+        "truncated": item.truncated,
         "source_file": item.file,
         "source_offset": item.offset,
         "source_length": item.length,
@@ -182,7 +183,7 @@ def _sha1(data: bytes) -> str:
 
 def _make_utf8(item: Item) -> None:
     """Arrow strings are UTF-8: a lone surrogate (JSON has them, file names too) becomes "?"."""
-    for name in ("file", "url", "title", "date", "captured", "detail", "text"):
+    for name in ("file", "identity", "url", "title", "date", "captured", "detail", "text"):
         value = getattr(item, name)
         if value and not value.isascii():
             setattr(item, name, utf8(value))

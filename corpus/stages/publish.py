@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import repetitions
+from corpus.errors import RunError
 from corpus.folder import selection
 from corpus.folder.commit import as_array, picked_rows
 from corpus.folder.folder import Folder
@@ -26,6 +27,7 @@ from corpus.folder.layout import SHARDS, Layout, index_of
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
 from corpus.settings import MIB, PublishSettings, Settings, parse_weights
+from corpus.stages import books
 from corpus.stages.stage import Job
 from corpus.text import cut as cutting
 from corpus.text import views
@@ -52,14 +54,43 @@ class Shard:
 
 
 def run(job: Job) -> None:
-    """Write the shards whose rows are not published yet; remove those of other rows."""
+    """Write the shards whose rows are not published yet; remove those of other rows.
+
+    RunError when there is nothing to publish, unless `publish.allow_empty`.
+    """
     shards = cut(job)
+    if not any(shard.parts for shard in shards):
+        _refuse_empty(job)
     forget_stale(job.folder, shards)
     todo = [s for s in shards if job.folder.receipt("publish", s.index) is None]
     unit = functools.partial(
         publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
     )
     job.each(unit, todo, "publish")
+    if not books.funnel(job.folder.layout)["publish"]["out"]:
+        _refuse_empty(job)
+
+
+def _refuse_empty(job: Job) -> None:
+    """RunError that names what took the most, unless an empty corpus is asked for."""
+    if job.settings.publish.allow_empty:
+        return
+    funnel = books.funnel(job.folder.layout)
+    losses = [
+        (count, stage, reason)
+        for stage, facts in funnel.items()
+        for fate in ("skipped", "dropped")
+        for reason, count in facts.get(fate, {}).items()
+    ]
+    why = "the input holds no record"
+    if losses:
+        count, stage, reason = max(losses, key=lambda loss: loss[0])
+        why = f"{stage} took {count:,} of {funnel[stage]['in']:,} by {reason}"
+        examples = funnel[stage].get("unread", {}).get("examples", {}).get(reason, {})
+        why += "".join(f" ({path}: {words})" for path, words in list(examples.items())[:1])
+    raise RunError(
+        f"nothing is left to publish: {why}; --set publish.allow_empty=true publishes it empty"
+    )
 
 
 def cut(job: Job) -> list[Shard]:

@@ -34,7 +34,6 @@ def fails(run_corpus, status: int, *args: object) -> str:
         ([SAMPLE, "--dedup", "fuzzy"], "near"),
         ([SAMPLE, "--config", "nowhere.toml"], "no such settings file: nowhere.toml"),
         ([SAMPLE, "--engine", "spark"], "unknown engine"),
-        ([SAMPLE, SAMPLE], "named twice"),
         (["@nowhere.txt"], "cannot read the list nowhere.txt"),
     ],
 )
@@ -65,7 +64,7 @@ def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> Non
     fake.write_bytes(b"this is no archive" * 100)
     line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out", "-j", 1)
     assert str(fake) in line and "is no WARC file" in line
-    assert not list((tmp_path / "out").glob("documents/*"))
+    assert not list((tmp_path / "out").glob("corpus/*"))
 
 
 def test_an_unreadable_parquet_fails_the_run(run_corpus, tmp_path: Path) -> None:
