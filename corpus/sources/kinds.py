@@ -20,7 +20,7 @@ from corpus.sources import (
     whole_files,
     wikipedia,
 )
-from corpus.sources.inputs import open_input
+from corpus.sources.inputs import inner_name, open_input
 from corpus.sources.item import UNREADABLE, Item, Unit
 from corpus.sources.rows import DAMAGE, unpacked
 from corpus.sources.source import packed
@@ -52,7 +52,7 @@ def kind_of(path: str) -> str:
 
     Only files whose ending does not tell are opened.
     """
-    name = path.lower()
+    name = inner_name(path).lower()
     by_ending = next(
         (s.kind for s in SOURCES.values() if s.endings and name.endswith(s.endings)), ""
     )

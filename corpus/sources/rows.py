@@ -13,6 +13,7 @@ import zstandard
 
 from corpus.errors import UnreadableError
 from corpus.settings import InputSettings
+from corpus.sources.inputs import inner_name
 from corpus.sources.item import Item
 
 # What unpacking raises on packed data that is damaged, or ends too early.
@@ -53,7 +54,7 @@ def _text_of(value: Any) -> str:
 
 def unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
     """The stream without the gzip, bzip2, xz or Zstandard that the file's ending tells of."""
-    name = file.lower()
+    name = inner_name(file).lower()
     if name.endswith(".gz"):
         return cast(IO[bytes], gzip.open(stream))
     if name.endswith(".bz2"):
