@@ -104,13 +104,13 @@ def read(text: str, steps: tuple[str, ...], ruby: str = "drop") -> Work:
     """The work in a file of Aozora Bunko. steps: of `corpus.text.normalize`; ruby: as of pages."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff\n")
     head, body, colophon = _parts(text)
-    names = [_inline(line, "drop") for line in head]
-    body = _inline(body, ruby)
+    names = [inline(line, "drop") for line in head]
+    body = inline(body, ruby)
     unread = body.count(GETA)
     builder = Builder(steps)
     if names:
         builder.heading(1, names[0])
-    _write(builder, body)
+    write(builder, body)
     metadata = _credits(colophon) | {"orthography": orthography(body)}
     if unread:
         metadata["unread_characters"] = str(unread)
@@ -138,7 +138,7 @@ def _parts(text: str) -> tuple[list[str], str, str]:
     return [line.strip(" 　") for line in head.split("\n") if line.strip(" 　")], body, colophon
 
 
-def _inline(text: str, ruby: str) -> str:
+def inline(text: str, ruby: str) -> str:
     """Everything inside lines read; headings are marked, other notes are gone."""
     if "［＃" in text:
         text = _GAIJI.sub(lambda found: _character(found[1] or found[2] or ""), text)
@@ -268,7 +268,7 @@ def _headings(text: str) -> str:
     return "\n".join(lines)
 
 
-def _write(builder: Builder, body: str) -> None:
+def write(builder: Builder, body: str) -> None:
     """A block a line."""
     for line in body.split("\n"):
         line = line.strip(" 　\t")
