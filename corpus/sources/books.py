@@ -37,7 +37,11 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     for item, body in whole_files(unit, settings, settings.input.max_file_mib * MIB):
         if body is not None:
             try:
-                _fill(item, Zip(body, settings.harvest.max_body_mib * MIB, settings.harvest.max_ratio), settings)
+                _fill(
+                    item,
+                    Zip(body, settings.harvest.max_body_mib * MIB, settings.harvest.max_ratio),
+                    settings,
+                )
             except (ZipError, XmlError, ValueError) as error:
                 item.problem, item.detail = "malformed", f"no EPUB: {error}"[:300]
         yield item
@@ -73,10 +77,10 @@ def _package_name(book: Zip) -> str:
         for found in parse(book.read(CONTAINER)).iter("{*}rootfile"):
             if (name := unquote(found.get("full-path", ""))) in book.members:
                 return name
-    name = next((n for n in sorted(book.members) if n.endswith(".opf")), None)
-    if name is None:
+    packages = [name for name in sorted(book.members) if name.endswith(".opf")]
+    if not packages:
         raise ZipError("no package file")
-    return name
+    return packages[0]
 
 
 def _metadata(package: etree._Element) -> dict[str, str]:
@@ -98,7 +102,10 @@ def _spine(package: etree._Element, folder: str) -> Iterator[str]:
     items = {}
     for found in package.iter("{*}manifest"):
         for entry in found:
-            if entry.get("media-type") in _PAGES and "nav" not in entry.get("properties", "").split():
+            if (
+                entry.get("media-type") in _PAGES
+                and "nav" not in entry.get("properties", "").split()
+            ):
                 href = unquote(entry.get("href", "").partition("#")[0])
                 items[entry.get("id", "")] = posixpath.normpath(posixpath.join(folder, href))
     seen = set()

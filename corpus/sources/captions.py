@@ -2,9 +2,9 @@
 
     file ─▶ cues (time, lines) ─▶ lines that roll up once ─▶ turns of speakers ─▶ paragraphs
 
-A cue that goes on (➡, no end of a sentence) is joined to the next. Notes of sound （拍手）, music ♪～
-and the brackets of off-screen voices ≪ ＜ (( go; （名前） before words is who speaks. Captions are
-lent under contract: the licence class is `contract` unless `input.licence` says otherwise.
+A cue that goes on (➡, no end of a sentence) is joined to the next. Notes of sound （拍手）, music
+♪～ and the brackets of off-screen voices ≪ ＜ (( go; （名前） before words is who speaks. Captions
+are lent under contract: the licence class is `contract` unless `input.licence` says another.
 """
 
 from __future__ import annotations
@@ -36,24 +36,26 @@ _RUBY = re.compile(r"<ruby>(.*?)<rt>(.*?)</rt>\s*(?:</ruby>)?", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z0-9][^<>]{0,200}>|\{\\[^{}]{0,60}\}")
 _MUSIC = re.compile(r"[♪♬♫♩][～〜~・…\s　]*")
 _SOUND_WORD = (
-    "拍手|笑い?|笑い声|歓声|音楽|.{0,12}[音声歌曲鳴]|.{0,8}メロディー?|BGM|チャイム|ため息|.{0,8}いびき|泣き?声?"
+    "拍手|笑い?|笑い声|歓声|音楽|.{0,12}[音声歌曲鳴]|.{0,8}メロディー?|BGM|チャイム|ため息"
+    "|.{0,8}いびき|泣き?声?"
 )
 _NOTE_ALONE = re.compile(r"^[\s　]*(?:[（(][^（）()]{1,30}[）)][\s　]*)+$")
 _SOUND = re.compile(rf"[（(](?:{_SOUND_WORD})[）)]")
-_SPEAKER = re.compile(r"^[（(]([^（）()\s　]{1,16}(?:[\s　・][^（）()\s　]{1,12})?)[）)](?=.)")
+_WORD = r"[^（）()\s　]"
+_SPEAKER = re.compile(rf"^[（(]({_WORD}{{1,16}}(?:[\s　・]{_WORD}{{1,12}})?)[）)](?=.)")
 _BRACKETS = re.compile(r"[≪≫《》〈〉＜＞<>]|[（(]{2}|[）)]{2}|⸨|⸩|｟|｠")
 _GOES_ON = re.compile(r"[\s　]*[➡→⇒]+[\s　]*$")
 _END = re.compile(r"[。．！？!?…‥」』）)♪]$")
 _KANA = re.compile(r"^[ぁ-ゖァ-ヺー・\s　]+$")
 _LATIN = re.compile(r"[A-Za-z0-9]$")
 _RUBY_VALUES = frozenset(
-    "none container base baseContainer text textContainer delimiter".split()
+    ["none", "container", "base", "baseContainer", "text", "textContainer", "delimiter"]
 )
 
 
 @dataclass
 class Cue:
-    """Lines that are shown together. begin, end: seconds; name: of the element, speaker: if said."""
+    """Lines shown together. begin, end: seconds; name: of the element; speaker: if said."""
 
     begin: float
     end: float
@@ -148,9 +150,7 @@ def _of_ttml(root: etree._Element, ruby: str) -> tuple[list[Cue], dict[str, str]
         found = next(root.iter(f"{{http://www.w3.org/ns/ttml#metadata}}{name}"), None)
         if words := " ".join(text(found).split()):
             facts[name] = words
-    agents = {
-        _named(agent): " ".join(text(agent).split()) for agent in root.iter("{*}agent")
-    }
+    agents = {_named(agent): " ".join(text(agent).split()) for agent in root.iter("{*}agent")}
     cues: list[Cue] = []
     for p in root.iter("{*}p"):
         begin, end = p.get("begin"), p.get("end")
@@ -256,7 +256,7 @@ def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
         lines = _new_lines(cue.lines, shown)
         shown = cue.lines
         for k, line in enumerate(lines):
-            who, line, goes_on = _clean(line)
+            who, line = _clean(line)
             who = who or (cue.speaker if k == 0 and cue.speaker != speaker else "")
             pause = cue.begin - ended if k == 0 else 0.0
             done = bool(_END.search(words))
@@ -271,7 +271,7 @@ def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
             speaker = who or speaker
             if line:
                 gap = " " if _LATIN.search(words) and re.match("[A-Za-z]", line) else ""
-                words += gap + line + ("" if goes_on else "")
+                words += gap + line
         ended = max(ended, cue.end, cue.begin)
     if words:
         yield speaker, words
@@ -285,17 +285,16 @@ def _new_lines(lines: list[str], shown: list[str]) -> list[str]:
     return lines
 
 
-def _clean(line: str) -> tuple[str, str, bool]:
-    """(speaker, words, whether the sentence goes on) of a line as it was shown."""
+def _clean(line: str) -> tuple[str, str]:
+    """(speaker, words) of a line as it was shown."""
     line = _MUSIC.sub("", line).strip(" 　\t")
     if _NOTE_ALONE.match(line):
-        return "", "", False
+        return "", ""
     line = _BRACKETS.sub("", _SOUND.sub("", line)).strip(" 　\t")
     who = ""
     if found := _SPEAKER.match(line):
         who, line = found[1], line[found.end() :]
-    goes_on = bool(_GOES_ON.search(line))
-    return who, _GOES_ON.sub("", line).strip(" 　\t"), goes_on
+    return who, _GOES_ON.sub("", line).strip(" 　\t")
 
 
 SOURCE = Source(

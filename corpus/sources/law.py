@@ -174,7 +174,7 @@ class _Writer:
         number = lead
         for child in element:
             own = tag(child)
-            if own in ("ArticleTitle", "ParagraphNum") or own.endswith("Title") and item_depth:
+            if own in ("ArticleTitle", "ParagraphNum") or (own.endswith("Title") and item_depth):
                 words = "".join(p for p in self._line(child) if isinstance(p, str))
                 number += words and words + "　"
             elif own in _CAPTIONS:
@@ -256,7 +256,7 @@ class _Writer:
                 gap = "　" if name == "Column" and any(parts) else ""
                 parts += [gap, *self._line(child)]
             parts.append(child.tail or "")
-        return [part for part in parts if part and part.strip("\n\r\t ")]
+        return [part for part in parts if isinstance(part, str) and part.strip("\n\r\t ")]
 
 
 def with_ruby(base: str, reading: str, policy: str) -> str:

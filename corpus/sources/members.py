@@ -1,6 +1,6 @@
 """Zip and tar files as inputs: each member is a file of its own, named `zip://member::archive`.
 
-`inputs.open_input` opens such an address; nothing is ever written to disk, so no path can lead anywhere.
+`inputs.open_input` opens such an address. Nothing is written to disk, so no path leads anywhere.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Member(NamedTuple):
 
 
 def kind_of_archive(path: str) -> str:
-    """"zip", "tar" or "" by the file's ending."""
+    """ "zip", "tar" or "" by the file's ending."""
     name = path.lower()
     return next((kind for kind, endings in ARCHIVES.items() if name.endswith(endings)), "")
 

@@ -2,8 +2,8 @@
 
 A meeting is a document. Its header (会議録情報: who was present, the agenda) and each speech are
 blocks of their own; who spoke, for whom and as what is in `metadata`. A speech's lines that are
-indented three places and more (names, votes, notes) stay lines of one paragraph, 〔…〕 are captions,
-ruled lines are rules. Volumes of contents and indexes are no meetings and are skipped.
+indented three places and more (names, votes, notes) stay lines of one paragraph, 〔…〕 are
+captions, ruled lines are rules. Volumes of contents and indexes are no meetings and are skipped.
 """
 
 from __future__ import annotations

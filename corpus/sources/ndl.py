@@ -195,15 +195,17 @@ def _of_json(answer: dict[str, Any]) -> list[Page]:
             sure = float(entry.get("confidence", 1.0))
             words = str(entry.get("text") or "")
             lines.append(Line(kind, min(xs), min(ys), width, height, words, sure, 0, vertical))
-        size = (float(info.get(key) or 0) for key in ("img_width", "img_height"))
-        pages.append(Page(*size, lines))
+        width, height = (float(info.get(key) or 0) for key in ("img_width", "img_height"))
+        pages.append(Page(width, height, lines))
     return pages
 
 
 def running_heads(pages: Sequence[Page]) -> set[str]:
     """What stands at the edge of REPEATED pages and more, digits aside."""
     seen = Counter(
-        words for page in pages for words in {_key(line) for line in page.lines if _at_edge(line, page)}
+        words
+        for page in pages
+        for words in {_key(line) for line in page.lines if _at_edge(line, page)}
     )
     return {words for words, count in seen.items() if words and count >= REPEATED}
 

@@ -160,9 +160,7 @@ def _plain_pages(file: str, start: int, end: int) -> Iterator[tuple[int, int, by
                 return
 
 
-def _article(
-    file: str, offset: int, part: int, page: bytes, base: str, settings: Settings
-) -> Item:
+def _article(file: str, offset: int, part: int, page: bytes, base: str, settings: Settings) -> Item:
     item = Item(file, offset, len(page), part, source="wikipedia")
     try:
         root = parse(page)
@@ -218,11 +216,19 @@ def _of_json(item: Item, record: dict[str, Any], settings: Settings) -> Item:
         "changed": str(record.get("timestamp") or ""),
     }
     words = str(record.get("source_text") or "")
-    base = f"https://{record['wiki'].removesuffix('wiki')}.wikipedia.org/wiki/" if record.get("wiki") else BASE
+    base = (
+        f"https://{record['wiki'].removesuffix('wiki')}.wikipedia.org/wiki/"
+        if record.get("wiki")
+        else BASE
+    )
     title, number = str(record.get("title") or ""), str(record.get("namespace") or 0)
     if not words and record.get("text"):
         item.text, item.title = str(record["text"]), title
-        item.url, item.licence, item.metadata = base + quote(title.replace(" ", "_")), LICENCE, facts
+        item.url, item.licence, item.metadata = (
+            base + quote(title.replace(" ", "_")),
+            LICENCE,
+            facts,
+        )
         return item
     return _fill(item, title, words, number, False, base, facts, settings)
 

@@ -39,7 +39,7 @@ def tag(element: etree._Element) -> str:
 
 def text(element: etree._Element | None, default: str = "") -> str:
     """All text below an element."""
-    return default if element is None else "".join(element.itertext(etree.Element))
+    return default if element is None else "".join(map(str, element.itertext(etree.Element)))
 
 
 def children(element: etree._Element, name: str) -> Iterator[etree._Element]:

@@ -41,5 +41,11 @@ class Zip:
         try:
             with self.file.open(info) as stream:
                 return stream.read(self.limit)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+        ) as error:
             raise ZipError(f"{name}: {error}") from None

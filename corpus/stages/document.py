@@ -100,7 +100,7 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
 def _text_of(
     text: str, item: Item, row: dict[str, Any], settings: Settings
 ) -> tuple[str, Blocks, str]:
-    """(normalised text, its blocks, format) of what is no HTML; a work says of itself who wrote it."""
+    """(normalised text, its blocks, format) of what is no HTML; a work tells its own facts."""
     if item.blocks is not None:
         return text, item.blocks, "markdown"
     if aozora.is_work(text):

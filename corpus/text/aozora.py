@@ -27,7 +27,9 @@ _EXPLANATION = "【テキスト中に現れる記号について】"
 _EXPLAINED = re.compile(r"^-{20,}[ \t]*\n.*?^-{20,}[ \t]*\n", re.MULTILINE | re.DOTALL)
 _COLOPHON = re.compile(r"^[ \t　]*底本：", re.MULTILINE)
 _FROM = re.compile("(?:青空文庫|入力：|校正：|aozora\\.gr\\.jp)")
-_GAIJI = re.compile(r"※［＃([^［］]*)］|［＃([^［］]*、(?:第[34]水準[0-9]|U\+[0-9A-Fa-f])[^［］]*)］")
+_GAIJI = re.compile(
+    r"※［＃([^［］]*)］|［＃([^［］]*、(?:第[34]水準[0-9]|U\+[0-9A-Fa-f])[^［］]*)］"
+)
 _PLACE = re.compile(r"([12])-(\d{1,2})-(\d{1,2})(?!\d)")
 _CODE = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
 _ROMAN = re.compile(r"ローマ数字(\d{1,4})")
@@ -50,29 +52,45 @@ _LIGATURES = {
     "ae&": "æ", "AE&": "Æ", "oe&": "œ", "OE&": "Œ", "s&": "ß", "!@": "¡", "?@": "¿",
     "o/": "ø", "O/": "Ø", "d/": "đ", "D/": "Đ", "l/": "ł", "L/": "Ł", "h/": "ħ", "i/": "ɨ",
 }  # fmt: skip
-_COMBINING = dict(
-    zip("`'^~:&,_", "\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u0304", strict=True)
+_COMBINING = dict(zip("`'^~:&,_", "\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u0304", strict=True))
+_DOTTED = re.compile(
+    r"([A-Za-z\u00c0-\u02af\u1e00-\u1eff]+)(〕?)［＃([^［］]*ドット付き[^［］]*)］"
 )
-_DOTTED = re.compile(r"([A-Za-z\u00c0-\u02af\u1e00-\u1eff]+)(〕?)［＃([^［］]*ドット付き[^［］]*)］")
-_DOT = re.compile(r"(?:([０-９\d]+)つめの|(前|後|最初|最後)の)?([A-Za-z]+)は(?:ともに)?([上下])ドット付き")
+_DOT = re.compile(
+    r"(?:([０-９\d]+)つめの|(前|後|最初|最後)の)?([A-Za-z]+)は(?:ともに)?([上下])ドット付き"
+)
 _POWER = re.compile(r"([^\s［］]{1,12})［＃「\1」は(上|下)付き小文字］")
 _HEADING = re.compile(r"［＃「([^［］]*)」は(同行|窓)?([大中小])見出し］")
 _HEADING_RUN = re.compile(
     r"［＃(?:ここから)?(窓)?([大中小])見出し］\n?(.{1,200}?)\n?［＃(?:ここで)?\1\2見出し終わり］",
     re.DOTALL,
 )
-_FIGURE = re.compile(r"［＃[^［］]*?（[^［］（）]*\.(?:png|jpe?g|gif)[^［］]*）(?:「([^「」［］]*)」)?入る］")
+_FIGURE = re.compile(
+    r"［＃[^［］]*?（[^［］（）]*\.(?:png|jpe?g|gif)[^［］]*）(?:「([^「」［］]*)」)?入る］"
+)
 _SPLIT_NOTE = re.compile(r"（?［＃割り注］(.{0,500}?)［＃割り注終わり］）?", re.DOTALL)
 _TYPIST = re.compile(r"［＃入力者注[(（]([0-9０-９]+)[)）]］")
 _NOTE = re.compile(r"［＃[^［］]*］")
 _MARKED = re.compile("^\x01([234])(.*)$")  # a heading, once found
 _LEVELS = {"大": 2, "中": 3, "小": 4}
-_OLD_KANJI = frozenset("國學會來體氣對發實寫讀賣變聲當畫圖廣澤續總關應戰點舊獨寶醫眞與佛惡經處數廳萬齋淺")
-_OLD_KANA = re.compile("[ゐゑヰヱ]|でせう|ませう|だらう|やうな|やうに|[いひ]ふ[。、と]|[かさたまら]う思|つてゐ|まつた|云ふ|思ふ|へば")
+_OLD_KANJI = frozenset(
+    "國學會來體氣對發實寫讀賣變聲當畫圖廣澤續總關應戰點舊獨寶醫眞與佛惡經處數廳萬齋淺"
+)
+_OLD_KANA = re.compile(
+    "[ゐゑヰヱ]|でせう|ませう|だらう|やうな|やうに|[いひ]ふ[。、と]|[かさたまら]う思|つてゐ|まつた|云ふ|思ふ|へば"
+)
 _NEW_KANA = re.compile("でしょう|ましょう|だろう|ような|ように|って|っと|った|思う|いう")
-_CREDITS = {"base": "底本", "base_of_base": "底本の親本", "first": "初出", "typed": "入力", "proofread": "校正"}
+_CREDITS = {
+    "base": "底本",
+    "base_of_base": "底本の親本",
+    "first": "初出",
+    "typed": "入力",
+    "proofread": "校正",
+}
 _MADE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(公開|作成|修正|ファイル作成)", re.MULTILINE)
-_CC = re.compile(r"クリエイティブ・コモンズ|creativecommons\.org/licenses/([a-z\-]+)/([\d.]+)(?:/([a-z]{2}))?")
+_CC = re.compile(
+    r"クリエイティブ・コモンズ|creativecommons\.org/licenses/([a-z\-]+)/([\d.]+)(?:/([a-z]{2}))?"
+)
 _KEPT_RIGHTS = re.compile(r"著作権(?:が|は)?[^。\n]{0,12}(?:存続|保護期間中|あります)")
 
 
@@ -219,7 +237,7 @@ def _letter(pair: str) -> str:
 
 
 def _dotted(found: re.Match[str]) -> str:
-    """［＃mは上ドット付き］: dots on letters of the word before; no word or letter: the note goes."""
+    """［＃mは上ドット付き］: dots on letters of the word before."""
     word = list(found[1])
     if _DOT.sub("", found[3]).strip("、。，． "):
         return found[1] + found[2]
@@ -234,7 +252,9 @@ def _dotted(found: re.Match[str]) -> str:
             after = [i for i in places if i >= last] if len(letters) > 1 else places
             i = after[0] if len(letters) > 1 and after else places[k]
             last = i + 1
-            word[i] = unicodedata.normalize("NFC", letter + ("\u0307" if where == "上" else "\u0323"))
+            word[i] = unicodedata.normalize(
+                "NFC", letter + ("\u0307" if where == "上" else "\u0323")
+            )
     return "".join(word) + found[2]
 
 
@@ -297,7 +317,9 @@ def _credits(colophon: str) -> dict[str, str]:
     for name, label in _CREDITS.items():
         if found := re.search(rf"^[ \t　]*{label}：(.{{1,300}})", colophon, re.MULTILINE):
             facts[name] = found[1].strip()
-    dates = [(f"{int(y):04}-{int(m):02}-{int(d):02}", what) for y, m, d, what in _MADE.findall(colophon)]
+    dates = [
+        (f"{int(y):04}-{int(m):02}-{int(d):02}", what) for y, m, d, what in _MADE.findall(colophon)
+    ]
     for day, what in dates:
         facts["changed" if what == "修正" else "made"] = day
     return facts
@@ -307,5 +329,9 @@ def _licence(text: str, colophon: str) -> str:
     """The licence that the file itself states; public domain where it reserves nothing."""
     if found := _CC.search(colophon) or _CC.search(text[-8000:]):
         kind, version, land = found.groups()
-        return "-".join(filter(None, ("CC", kind and kind.upper(), version, land and land.upper()))) if kind else ""
+        return (
+            "-".join(filter(None, ("CC", kind and kind.upper(), version, land and land.upper())))
+            if kind
+            else ""
+        )
     return "" if _KEPT_RIGHTS.search(colophon) or not colophon else "PDM"

@@ -110,9 +110,7 @@ class Builder:
 
     def quote(self, *parts: Prose) -> None:
         """A quotation, of one or more lines."""
-        self._add(
-            "quote", 0, [parts], LINES, lambda p: p[0] and "> " + p[0].replace("\n", "\n> ")
-        )
+        self._add("quote", 0, [parts], LINES, lambda p: p[0] and "> " + p[0].replace("\n", "\n> "))
 
     def definition(self, name: str, *value: Prose) -> None:
         """A name and its value."""

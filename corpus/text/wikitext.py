@@ -20,7 +20,19 @@ from corpus.text.builder import Builder, Prose, Verbatim, code, formula
 
 MAX_DEPTH = 30
 CUT_SECTIONS = frozenset(
-    "脚注 注釈 出典 参考文献 関連項目 外部リンク 注 参照 典拠 関連書籍 関連文献".split()
+    [
+        "脚注",
+        "注釈",
+        "出典",
+        "参考文献",
+        "関連項目",
+        "外部リンク",
+        "注",
+        "参照",
+        "典拠",
+        "関連書籍",
+        "関連文献",
+    ]
 )
 _FILES = ("ファイル", "file", "image", "画像", "media")
 _CATEGORIES = ("category", "カテゴリ")
@@ -32,15 +44,31 @@ _IMAGE_OPTION = re.compile(
 )
 _INFOBOX = re.compile(r"(?:infobox|基礎情報|.*infobox$)", re.IGNORECASE)
 _DROPPED_TAGS = frozenset(
-    "ref references templatestyles section indicator imagemap timeline score graph mapframe style "
-    "script noinclude includeonly categorytree inputbox hiero".split()
+    [
+        "ref",
+        "references",
+        "templatestyles",
+        "section",
+        "indicator",
+        "imagemap",
+        "timeline",
+        "score",
+        "graph",
+        "mapframe",
+        "style",
+        "script",
+        "noinclude",
+        "includeonly",
+        "categorytree",
+        "inputbox",
+        "hiero",
+    ]
 )
 _QUOTES = re.compile("'{2,5}")  # bold and italic
 _BLANKS = re.compile(r"[ \t]*\n[ \t]*")
 _MAGIC = re.compile(r"__[A-Z目次編集節]{3,30}__")
 _DISAMBIGUATION = re.compile(
-    r"\{\{\s*(?:aimai|曖昧さ回避|disambig|[^{}|]{0,16}の?曖昧さ回避|人名の?曖昧さ回避|地名の?曖昧さ回避)\s*[|}]",
-    re.IGNORECASE,
+    r"\{\{\s*(?:aimai|disambig|[^{}|]{0,16}の?曖昧さ回避)\s*[|}]", re.IGNORECASE
 )
 
 
@@ -159,8 +187,13 @@ class _Writer:
             if not self.cut and _inline_code(node):
                 self.line.append(code(str(node.contents).strip()))
             elif not self.cut:
-                self.out.code(str(node.contents).strip("\n"), language if language.isalnum() else "")
-        elif name == "math" and str(node.get("display").value if node.has("display") else "") == "block":
+                self.out.code(
+                    str(node.contents).strip("\n"), language if language.isalnum() else ""
+                )
+        elif (
+            name == "math"
+            and str(node.get("display").value if node.has("display") else "") == "block"
+        ):
             self.close()
             if not self.cut:
                 self.out.formula(str(node.contents).strip())
@@ -172,9 +205,9 @@ class _Writer:
         elif name == "gallery":
             self.close()
             for line in str(node.contents).split("\n"):
-                words = line.partition("|")[2]
-                if words.strip() and not self.cut:
-                    self.out.caption(*self._inline(_parsed(words), depth + 1))
+                shown = line.partition("|")[2]
+                if shown.strip() and not self.cut:
+                    self.out.caption(*self._inline(_parsed(shown), depth + 1))
         elif name in ("div", "p", "center", "section", "small", "span", "ul", "ol", "onlyinclude"):
             if name not in ("small", "span"):
                 self.close()
@@ -186,7 +219,8 @@ class _Writer:
         return True
 
     def _table(self, node: nodes.Tag, depth: int) -> None:
-        rows, below = [], dict[int, int]()
+        rows: list[list[list[Prose]]] = []
+        below: dict[int, int] = {}
         loose: list[nodes.Node] = []  # cells before the first sign of a row
         for part in node.contents.nodes:
             if not isinstance(part, nodes.Tag):
@@ -240,7 +274,9 @@ class _Writer:
             plain = "".join(p if isinstance(p, str) else p.text for p in words)
             if not name or name.isdigit() or not plain or len(plain) > 300 or self.cut:
                 continue
-            if re.search(r"(?:画像|image|ロゴ|logo|map|色|color|サイズ|size|width|コード|code)", name, re.I):
+            if re.search(
+                r"(?:画像|image|ロゴ|logo|map|色|color|サイズ|size|width|コード|code)", name, re.I
+            ):
                 continue
             self.out.definition(name, *words)
 
@@ -381,23 +417,32 @@ def _power(sign: str) -> Callable[[nodes.Template], list[Choice]]:
     return lambda node: [sign, _value(node, 1), "}"]
 
 
+_FIRST = (
+    "nobold", "nowrap", "small", "big", "smaller", "larger", "仮リンク", "ill", "ill2", "ruby",
+    "ルビ", "by", "abbr", "strong", "em", "math", "mvar", "val", "plainlist", "flatlist", "和暦",
+    "要検証範囲", "要出典範囲", "vanchor", "visible anchor", "hide in print", "jis2004フォント",
+    "補助漢字フォント", "cjk", "unicode", "ipa", "旧字体", "日本語版にない記事リンク", "underline",
+    "下線", "縦書き",
+)  # fmt: skip
 # Templates that carry words, by their name in lower case: what of their parameters is text.
 TEMPLATES: dict[str, Callable[[nodes.Template], list[Choice]]] = {
-    "lang": _second, "nobold": _first, "nowrap": _first, "small": _first, "big": _first,
-    "smaller": _first, "larger": _first, "仮リンク": _first, "ill": _first, "ill2": _first, "ruby": _first, "ルビ": _first,
-    "読み仮名": _reading, "読み仮名 ruby不使用": _reading, "読み仮名_ruby不使用": _reading,
-    "by": _first, "color": _second, "font color": _last, "fontcolor": _last, "abbr": _first,
-    "strong": _first, "em": _first, "math": _first, "mvar": _first, "val": _first, "sfrac": _fraction,
-    "frac": _fraction, "分数": _fraction, "sup": _power("^{"), "sub": _power("_{"),
-    "hlist": _joined("、"), "plainlist": _first, "unbulleted list": _joined("、"), "ubl": _joined("、"),
-    "flatlist": _first, "節リンク": _joined(" "), "convert": _joined(" "), "和暦": _first, "要検証範囲": _first,
-    "要出典範囲": _first, "visible anchor": _first, "vanchor": _first, "anchors": _last, "jis2004フォント": _first,
-    "補助漢字フォント": _first, "cjk": _first, "unicode": _first, "ipa": _first, "旧字体": _first,
-    "日本語版にない記事リンク": _first, "hide in print": _first, "underline": _first, "下線": _first, "縦書き": _first,
-    "refnest": lambda node: [], "efn": lambda node: [], "sfn": lambda node: [], "r": lambda node: [],
-    "cite web": lambda node: [], "cite book": lambda node: [], "reflist": lambda node: [],
-    "—": lambda node: ["—"], "!": lambda node: ["|"], "=": lambda node: ["="], "spaces": lambda node: [" "],
-}  # fmt: skip
+    **dict.fromkeys(_FIRST, _first),
+    **dict.fromkeys(("lang", "color"), _second),
+    **dict.fromkeys(("font color", "fontcolor", "anchors"), _last),
+    **dict.fromkeys(("読み仮名", "読み仮名 ruby不使用", "ruby-ja", "ふりがな"), _reading),
+    **dict.fromkeys(("sfrac", "frac", "分数"), _fraction),
+    **dict.fromkeys(("hlist", "unbulleted list", "ubl"), _joined("、")),
+    **dict.fromkeys(("節リンク", "convert"), _joined(" ")),
+    **dict.fromkeys(
+        ("refnest", "efn", "sfn", "r", "cite web", "cite book", "reflist"), lambda node: []
+    ),
+    "sup": _power("^{"),
+    "sub": _power("_{"),
+    "—": lambda node: ["—"],
+    "!": lambda node: ["|"],
+    "=": lambda node: ["="],
+    "spaces": lambda node: [" "],
+}
 
 
 def _parsed(words: str) -> Wikicode:
@@ -410,7 +455,8 @@ def _name(node: nodes.Template) -> str:
 
 def _inline_code(node: nodes.Tag) -> bool:
     return node.has("inline") or (
-        str(node.tag).strip().lower() != "pre" and "\n" not in str(node.contents).strip()
+        str(node.tag).strip().lower() != "pre"
+        and "\n" not in str(node.contents).strip()
         and node.has("enclose")
     )
 

@@ -80,5 +80,5 @@ def extract(
     if ruby not in RUBY:
         raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")
     document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
-    written, *chosen = main_text(document, steps)
-    return Page(*written, *metadata(document, url), *chosen, len(document.blocks))
+    written, method, listed = main_text(document, steps)
+    return Page(*written, *metadata(document, url), method, listed, len(document.blocks))

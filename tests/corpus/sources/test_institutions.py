@@ -83,10 +83,18 @@ def test_tables_formulas_and_figures_of_the_law_api(tmp_path: Path) -> None:
         ),
     )
     sentence = node("Sentence", "面積は十", node("Sup", "2"), "とし、次の図による。")
-    paragraph = node("Paragraph", node("ParagraphNum"), node("ParagraphSentence", sentence), node("Fig", src="a.jpg"))
+    paragraph = node(
+        "Paragraph",
+        node("ParagraphNum"),
+        node("ParagraphSentence", sentence),
+        node("Fig", src="a.jpg"),
+    )
     article = node("Article", node("ArticleTitle", "第一条"), paragraph)
     body = node("LawBody", node("LawTitle", "試験法"), node("MainProvision", article, table))
-    answer = {"law_info": {"law_id": "X1", "promulgation_date": "2001-02-03"}, "law_full_text": node("Law", body)}
+    answer = {
+        "law_info": {"law_id": "X1", "promulgation_date": "2001-02-03"},
+        "law_full_text": node("Law", body),
+    }
     file = tmp_path / "law.json"
     file.write_text(json.dumps(answer), "utf-8")
     assert kind_of(str(file)) == "law"
@@ -107,17 +115,28 @@ def test_a_sitting_of_the_diet_is_a_document(sources: Path) -> None:
     assert first.metadata["house"] == "参議院"
     assert first.metadata["speakers"].startswith("尾辻秀久（各派に属しない議員・議長）")
     # an agenda broken over lines is joined, notes of the stage are captions
-    assert "環太平洋パートナーシップに関する包括的及び先進的な協定へのグレートブリテン" in (first.text or "")
+    assert "環太平洋パートナーシップに関する包括的及び先進的な協定へのグレートブリテン" in (
+        first.text or ""
+    )
     assert {"heading", "paragraph", "caption", "rule"} == kinds(first)
     assert "\n\n○議長（尾辻秀久君）　これより会議を開きます。" in (first.text or "")
     assert second.date == "1947-11-14"
 
 
 def test_answers_of_speeches_nulls_and_volumes_of_contents(tmp_path: Path) -> None:
-    speech = {"speechID": "a_1", "issueID": "a", "speechOrder": 1, "speaker": "山田太郎", "speakerGroup": None,
-              "speech": "○山田太郎君　賛成です。\r\n　理由を述べます。", "nameOfHouse": "衆議院", "session": 1}  # fmt: skip
-    answer = {"speechRecord": [speech, speech | {"speechID": "a_2", "speech": "○山田太郎君　以上です。"}]}
-    contents = {"meetingRecord": [{"issueID": "b", "imageKind": "目次", "speechRecord": [{"speech": "索引"}]}]}
+    words = "○山田太郎君　賛成です。\r\n　理由を述べます。"
+    speech = {
+        "speechID": "a_1", "issueID": "a", "speechOrder": 1, "speaker": "山田太郎", "session": 1,
+        "speakerGroup": None, "speech": words, "nameOfHouse": "衆議院",
+    }  # fmt: skip
+    answer = {
+        "speechRecord": [speech, speech | {"speechID": "a_2", "speech": "○山田太郎君　以上です。"}]
+    }
+    contents = {
+        "meetingRecord": [
+            {"issueID": "b", "imageKind": "目次", "speechRecord": [{"speech": "索引"}]}
+        ]
+    }
     one, two = tmp_path / "speech.json", tmp_path / "meeting.json"
     one.write_text(json.dumps(answer), "utf-8")
     two.write_text(json.dumps(contents), "utf-8")
@@ -147,7 +166,9 @@ def test_the_public_vectors_of_the_notation_read_as_their_rendering(sources: Pat
         builder = Builder(())
         aozora.write(builder, aozora.inline(row["source"], "drop"))
         own = plain_text(*builder.done())
-        shown = re.sub(r"<(\w+)[^>]*\bhidden>.*?</\1>|<rt[^>]*>.*?</rt>|<rp>.*?</rp>", "", row["html"])
+        shown = re.sub(
+            r"<(\w+)[^>]*\bhidden>.*?</\1>|<rt[^>]*>.*?</rt>|<rp>.*?</rp>", "", row["html"]
+        )
         shown = re.sub(r'<sup class="aozora-(?:kaeriten|ruby-note)">.*?</sup>', "", shown)
         expected = SHOWN.get(row["name"], html.unescape(re.sub("<[^>]*>", "", shown)))
         if not row["name"].endswith(INSERTED):
@@ -173,7 +194,8 @@ def test_a_work_with_header_ruby_and_colophon(sources: Path) -> None:
 
 def test_headings_characters_and_old_orthography() -> None:
     words = (
-        "題\n著者\n\n［＃２字下げ］第一篇［＃「第一篇」は大見出し］\n\n　蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
+        "題\n著者\n\n［＃２字下げ］第一篇［＃「第一篇」は大見出し］\n\n"
+        "　蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
         "※［＃「火＋華」、U+7187、1-2］いてゐるでせう。※［＃「判らぬ字」、ページ数-行数］\n\n底本：「全集」\n"
         "青空文庫作成ファイル：\n"
     )
@@ -205,7 +227,9 @@ def test_captions_become_turns_and_sentences(sources: Path) -> None:
 
 def test_srt_in_shift_jis(tmp_path: Path) -> None:
     file = tmp_path / "a.srt"
-    file.write_bytes("1\r\n00:00:01,000 --> 00:00:02,000\r\n<i>今日は</i>雨です。\r\n".encode("cp932"))
+    file.write_bytes(
+        "1\r\n00:00:01,000 --> 00:00:02,000\r\n<i>今日は</i>雨です。\r\n".encode("cp932")
+    )
     (item,) = items(captions, file)
     assert item.text == "今日は雨です。"
 
@@ -215,20 +239,24 @@ def test_srt_in_shift_jis(tmp_path: Path) -> None:
 
 def test_lines_of_ocr_become_paragraphs_and_the_page_goes(sources: Path) -> None:
     page, verse = items(ndl, sources / "ndl-geppo.xml", sources / "ndl-tategaki.xml")
-    assert (page.text or "").startswith("はじめまして!私は2017年4月に就職後、次世代システム開発研究室")
-    assert "\n\n次世代室は、図書館の役割がインターネット等の情報技術で変化する中、" in (page.text or "")
+    assert (page.text or "").startswith(
+        "はじめまして!私は2017年4月に就職後、次世代システム開発研究室"
+    )
+    assert "\n\n次世代室は、図書館の役割がインターネット等の情報技術で変化する中、" in (
+        page.text or ""
+    )
     assert float(page.metadata["ocr_confidence"]) > 0.9
     assert (verse.text or "").startswith("春はあけぼの")
 
 
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:
     def line(words: str, x: int, y: int, height: int, order: int) -> str:
-        return f'<LINE TYPE="本文" X="{x}" Y="{y}" WIDTH="20" HEIGHT="{height}" CONF="0.9" ORDER="{order}" STRING="{words}"/>'
+        place = f'X="{x}" Y="{y}" WIDTH="{20 if height > 20 else 90}" HEIGHT="{height}"'
+        return f'<LINE TYPE="本文" {place} CONF="0.9" ORDER="{order}" STRING="{words}"/>'
 
     pages = "".join(
         f'<PAGE WIDTH="500" HEIGHT="1000" IMAGENAME="{n}">'
-        f'<LINE TYPE="本文" X="100" Y="20" WIDTH="90" HEIGHT="15" CONF="0.9" ORDER="9" STRING="第{n}章　物語"/>'
-        f'<LINE TYPE="本文" X="200" Y="970" WIDTH="30" HEIGHT="15" CONF="0.9" ORDER="10" STRING="{n + 10}"/>'
+        f"{line(f'第{n}章　物語', 100, 20, 15, 9)}{line(str(n + 10), 200, 970, 15, 10)}"
         f"<TEXTBLOCK>{line('　その日は朝から雨が降つてゐて、', 400, 150, 700, 0)}"
         f"{line('外に出るのもおつくうであつた', 360, 150, 700, 1)}</TEXTBLOCK></PAGE>"
         for n in (1, 2, 3)
@@ -245,10 +273,14 @@ def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:
 
 
 def epub(parts: dict[str, str], spine: list[str]) -> bytes:
-    items_ = "".join(f'<item id="{n}" href="{n}.xhtml" media-type="application/xhtml+xml"{" properties=" + chr(34) + "nav" + chr(34) if n == "nav" else ""}/>' for n in parts)
+    entry = '<item id="{0}" href="{0}.xhtml" media-type="application/xhtml+xml"{1}/>'
+    items_ = "".join(
+        entry.format(name, ' properties="nav"' if name == "nav" else "") for name in parts
+    )
     refs = "".join(f'<itemref idref="{n}"/>' for n in spine)
     package = (
-        '<package xmlns="http://www.idpf.org/2007/opf"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        '<package xmlns="http://www.idpf.org/2007/opf">'
+        '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
         "<dc:title>山の本</dc:title><dc:creator>作者</dc:creator><dc:date>2010-05-01</dc:date>"
         "<dc:rights>http://creativecommons.org/licenses/by/4.0/</dc:rights></metadata>"
         f"<manifest>{items_}</manifest><spine>{refs}</spine></package>"
@@ -256,10 +288,16 @@ def epub(parts: dict[str, str], spine: list[str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
         file.writestr("mimetype", "application/epub+zip")
-        file.writestr("META-INF/container.xml", '<container><rootfiles><rootfile full-path="OPS/a.opf"/></rootfiles></container>')
+        file.writestr(
+            "META-INF/container.xml",
+            '<container><rootfiles><rootfile full-path="OPS/a.opf"/></rootfiles></container>',
+        )
         file.writestr("OPS/a.opf", package)
         for name, body in parts.items():
-            file.writestr(f"OPS/{name}.xhtml", f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{body}</body></html>')
+            file.writestr(
+                f"OPS/{name}.xhtml",
+                f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{body}</body></html>',
+            )
     return out.getvalue()
 
 
@@ -273,7 +311,12 @@ def test_a_book_follows_its_spine_without_the_contents(tmp_path: Path) -> None:
     file.write_bytes(epub(parts, ["nav", "one", "two"]))
     (item,) = items(books, file)
     assert item.text == "## 一\n\n山路を登りながら、こう考えた。\n\n## 二\n\nあとの章です。"
-    assert (item.title, item.author, item.date, item.licence) == ("山の本", "作者", "2010-05-01", "CC-BY-4.0")
+    assert (item.title, item.author, item.date, item.licence) == (
+        "山の本",
+        "作者",
+        "2010-05-01",
+        "CC-BY-4.0",
+    )
 
 
 # Wikipedia ----------------------------------------------------------------------------------------
@@ -380,7 +423,13 @@ def test_a_cut_dump_gives_every_page_once(tmp_path: Path, kind: str) -> None:
 
 
 def test_cirrus_and_enterprise_lines(tmp_path: Path) -> None:
-    cirrus = {"title": "田", "namespace": 0, "source_text": "'''田'''は耕地。", "wiki": "jawiki", "page_id": 3}
+    cirrus = {
+        "title": "田",
+        "namespace": 0,
+        "source_text": "'''田'''は耕地。",
+        "wiki": "jawiki",
+        "page_id": 3,
+    }
     enterprise = {"name": "畑", "identifier": 4, "url": "https://ja.wikipedia.org/wiki/畑",
                   "article_body": {"wikitext": "'''畑'''も耕地。"}}  # fmt: skip
     one, two = tmp_path / "cirrus.json.gz", tmp_path / "enterprise.ndjson"
@@ -393,19 +442,36 @@ def test_cirrus_and_enterprise_lines(tmp_path: Path) -> None:
 
 
 def test_wikitext_that_is_broken_gives_its_words() -> None:
-    for words in ("{{{{[[", "[[a|[[b]]", "{|\n|-\n| x", "<ref>a", "<math>x", "''' a ''b '''''", "{{a|" * 200):
+    for words in (
+        "{{{{[[",
+        "[[a|[[b]]",
+        "{|\n|-\n| x",
+        "<ref>a",
+        "<math>x",
+        "''' a ''b '''''",
+        "{{a|" * 200,
+    ):
         wikitext.read(f"前{words}", "題", STEPS)
 
 
 # all of them --------------------------------------------------------------------------------------
 
 
-def test_a_folder_that_mixes_all_kinds_is_one_corpus(run_corpus, data: Path, sources: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_that_mixes_all_kinds_is_one_corpus(
+    run_corpus, data: Path, sources: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path / "in"
     shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("*.jsonl"))
-    shutil.copy(data / "text" / "utf-8.txt" if (data / "text" / "utf-8.txt").exists() else next((data / "text").iterdir()), folder / "notes.txt")
+    shutil.copy(
+        data / "text" / "utf-8.txt"
+        if (data / "text" / "utf-8.txt").exists()
+        else next((data / "text").iterdir()),
+        folder / "notes.txt",
+    )
     (folder / "dump.xml").write_text(HEAD + "".join(PAGES) + "</mediawiki>", "utf-8")
-    (folder / "book.epub").write_bytes(epub({"one": "<p>山路を登りながら、こう考えた。</p>"}, ["one"]))
+    (folder / "book.epub").write_bytes(
+        epub({"one": "<p>山路を登りながら、こう考えた。</p>"}, ["one"])
+    )
     out = tmp_path / "out"
     run_corpus("build", folder, "--out", out, "--profile", "none", "-q", "-j", 1)
     rows = pq.read_table(out / "corpus").to_pylist()
