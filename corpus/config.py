@@ -24,7 +24,7 @@ AUTO = "auto"
 # What `--profile auto` takes for sources of institutions; all others have the default.
 PROFILE_OF_SOURCE = {
     "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
-    "captions": "dialogue", "ndl": "ocr", "wikipedia": "encyclopedia",
+    "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
 }  # fmt: skip
 # Keys of earlier versions → where they are now. Nothing reads the old ones.
 MOVED = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
 from corpus.sources import (
+    articles,
     books,
     captions,
     ccindex,
@@ -40,6 +41,7 @@ SOURCES = {
         captions.SOURCE,
         ndl.SOURCE,
         books.SOURCE,
+        articles.SOURCE,
         wikipedia.SOURCE,
     )
 }

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.settings import HarvestSettings, Settings
-from corpus.sources import books, captions, law, minutes, ndl, wikipedia
+from corpus.sources import articles, books, captions, law, minutes, ndl, wikipedia
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
@@ -317,6 +317,52 @@ def test_a_book_follows_its_spine_without_the_contents(tmp_path: Path) -> None:
         "2010-05-01",
         "CC-BY-4.0",
     )
+
+
+# articles -----------------------------------------------------------------------------------------
+
+ARTICLE_XML = """<?xml version="1.0"?>
+<!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Publishing DTD v1.1//EN" "x.dtd">
+<article xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:mml="http://www.w3.org/1998/Math/MathML"
+ article-type="research-article" xml:lang="ja"><front><journal-meta>
+<journal-title>稲作研究</journal-title></journal-meta><article-meta><article-id pub-id-type="doi">10.1234/x</article-id>
+<title-group><article-title>水温と収量</article-title>
+<trans-title-group xml:lang="en"><trans-title>Water temperature and yield</trans-title>
+</trans-title-group>
+</title-group><contrib-group><contrib contrib-type="author"><name><surname>稲田</surname>
+<given-names>花子</given-names></name></contrib></contrib-group>
+<pub-date><day>3</day><month>4</month><year>2025</year></pub-date><permissions><license
+ xlink:href="https://creativecommons.org/licenses/by/4.0/"/></permissions>
+<abstract><p>水温が収量に
+与える影響を調べた。</p></abstract></article-meta></front>
+<body><sec><label>1</label><title>方法</title><p>収量は<inline-formula><mml:math><mml:mi>y</mml:mi>
+<mml:mo>=</mml:mo><mml:mi>a</mml:mi><mml:mi>x</mml:mi></mml:math></inline-formula>とした<xref
+ ref-type="bibr">1</xref>。<italic>N</italic><sub>2</sub>を用いた。</p>
+<disp-formula><tex-math>\\frac{a}{b}</tex-math></disp-formula>
+<list list-type="bullet"><list-item><p>早植え</p></list-item><list-item><p>遅植え</p></list-item></list>
+<table-wrap><label>表1</label><caption><p>結果</p></caption>
+<table><tr><th>区</th><th>値</th></tr>
+<tr><td rowspan="2">甲</td><td>1</td></tr><tr><td>2</td></tr></table></table-wrap>
+</sec></body>
+<back><ref-list><ref><mixed-citation>消える文献</mixed-citation></ref></ref-list></back></article>
+"""
+
+
+def test_an_article_has_sections_formulas_and_tables(tmp_path: Path) -> None:
+    file = tmp_path / "article.xml"
+    file.write_text(ARTICLE_XML, "utf-8")
+    assert kind_of(str(file)) == "articles"
+    (item,) = items(articles, file)
+    assert (item.text or "").split("\n\n") == [
+        "# 水温と収量", "## Water temperature and yield", "水温が収量に与える影響を調べた。",
+        "## 方法",
+        "収量は$y = a x$とした[1]。N_{2}を用いた。", "$$\n\\frac{a}{b}\n$$",
+        "- 早植え\n- 遅植え",
+        "表1 結果", "| 区 | 値 |\n| --- | --- |\n| 甲 | 1 |\n|  | 2 |",
+    ]  # fmt: skip
+    assert (item.author, item.date, item.licence) == ("稲田 花子", "2025-04-03", "CC-BY-4.0")
+    assert item.url == "https://doi.org/10.1234/x"
+    assert item.metadata["journal"] == "稲作研究"
 
 
 # Wikipedia ----------------------------------------------------------------------------------------
