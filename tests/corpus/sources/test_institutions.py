@@ -325,7 +325,9 @@ ARTICLE_XML = """<?xml version="1.0"?>
 <!DOCTYPE article PUBLIC "-//NLM//DTD JATS (Z39.96) Journal Publishing DTD v1.1//EN" "x.dtd">
 <article xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:mml="http://www.w3.org/1998/Math/MathML"
  article-type="research-article" xml:lang="ja"><front><journal-meta>
-<journal-title>稲作研究</journal-title></journal-meta><article-meta><article-id pub-id-type="doi">10.1234/x</article-id>
+
+<journal-title>稲作研究</journal-title></journal-meta><article-meta>
+<article-id pub-id-type="doi">10.1234/x</article-id>
 <title-group><article-title>水温と収量</article-title>
 <trans-title-group xml:lang="en"><trans-title>Water temperature and yield</trans-title>
 </trans-title-group>
@@ -339,10 +341,12 @@ ARTICLE_XML = """<?xml version="1.0"?>
 <mml:mo>=</mml:mo><mml:mi>a</mml:mi><mml:mi>x</mml:mi></mml:math></inline-formula>とした<xref
  ref-type="bibr">1</xref>。<italic>N</italic><sub>2</sub>を用いた。</p>
 <disp-formula><tex-math>\\frac{a}{b}</tex-math></disp-formula>
-<list list-type="bullet"><list-item><p>早植え</p></list-item><list-item><p>遅植え</p></list-item></list>
+<list list-type="bullet"><list-item><p>早植え</p></list-item>
+<list-item><p>遅植え</p></list-item></list>
 <table-wrap><label>表1</label><caption><p>結果</p></caption>
 <table><tr><th>区</th><th>値</th></tr>
-<tr><td rowspan="2">甲</td><td>1</td></tr><tr><td>2</td></tr></table></table-wrap>
+<tr><td rowspan="2">甲</td><td>1</td></tr>
+<tr><td>2</td></tr></table></table-wrap>
 </sec></body>
 <back><ref-list><ref><mixed-citation>消える文献</mixed-citation></ref></ref-list></back></article>
 """
