@@ -179,8 +179,9 @@ def _pass(
     for i in range(length):
         position = order[i]
         key = seen[position]
-        spare[offsets[key]] = position
-        offsets[key] += np.uint32(1)
+        place = offsets[key]
+        offsets[key] = place + np.uint32(1)
+        spare[place] = position
 
 
 @kernel
