@@ -21,7 +21,6 @@ import numpy as np
 
 from filters.kernels.kernel import kernel
 
-
 FIELDS = ("feature", "threshold", "left", "right", "value", "nodes", "leaves")  # of a file
 MAX_LEAVES = 32  # of a tree: bits of a mask
 # Number of the lowest bit of a uint32, by the top five bits of its product with a de Bruijn number.

@@ -20,7 +20,7 @@ MAX_CRUMBS = 80
 MAX_CODES = 120
 MAX_COPYRIGHT = 160
 
-# What \s is, but for the line feed (patterns are looked for in many lines at once), HOLE and PARTED.
+# What \s is, without line feeds (patterns are looked for in many lines at once), HOLE and PARTED.
 _BLANKS = r" \t\r\x0b\x0c\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _MARKS = r"▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:："
 _DECORATION = f"[{_BLANKS}{_MARKS}]*"
@@ -111,7 +111,8 @@ _LANGUAGE = (
 _AROUND = rf"[\s{_MARKS}]*"  # a switcher may take many lines
 _LANGUAGE_FIRST = "".join(sorted({name[0] for name in _LANGUAGE.split("|")}))
 _LANGUAGES = re.compile(
-    f"(?:{_AROUND}+(?=[{_LANGUAGE_FIRST}])(?:{_LANGUAGE})(?: ?[(（][^)）]{{1,12}}[)）])?[,、/]?)+{_AROUND}"
+    f"(?:{_AROUND}+(?=[{_LANGUAGE_FIRST}])(?:{_LANGUAGE})"
+    f"(?: ?[(（][^)）]{{1,12}}[)）])?[,、/]?)+{_AROUND}"
 )
 _LANGUAGE_NAME = re.compile(_LANGUAGE)
 _CODES = re.compile(
@@ -206,7 +207,7 @@ def _contents(lines: list[str]) -> set[int]:
     Lines in a row that each stand again behind the last of them, in the same order and never one
     right after another (that would be a refrain).
     """
-    keys = [line.lstrip(_BEFORE).rstrip("¶ ") if len(line) <= MAX_MARKED else line for line in lines]
+    keys = [x.lstrip(_BEFORE).rstrip("¶ ") if len(x) <= MAX_MARKED else x for x in lines]
     short = [key for key in keys if len(key) <= MAX_HEADING]
     if len(short) - len(set(short)) < CONTENTS:  # of most pages
         return set()
