@@ -722,14 +722,14 @@ def plain_with_places(text: str, blocks: Blocks) -> tuple[str, np.ndarray]:
 
 
 def _one(text: str, blocks: Blocks, kinds: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
-    """(view, byte of the text for each of its bytes, spans int32 [n, WIDTH] over it in bytes)."""
+    """(view, byte of the text for each of its bytes, spans int32 [n, WIDTH] of the view)."""
     data = np.frombuffer(text.encode(), np.uint8)
     if not len(blocks.spans):
         return text, np.arange(len(data)), blocks.spans
     out = np.empty(len(data) + len(blocks.spans) + 1, np.uint8)
     where, seen = np.empty(len(out), np.int32), np.empty_like(blocks.spans)
     size = _view(data, to_bytes(data, blocks.spans), True, kinds, out, where, seen)
-    return out[:size].tobytes().decode(), where[:size], seen
+    return out[:size].tobytes().decode(), where[:size], to_points(out[:size], seen)
 
 
 def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
@@ -738,7 +738,6 @@ def plain_blocks(text: str, blocks: Blocks) -> tuple[str, Blocks]:
     A block without text (a rule) has none there.
     """
     view, _, seen = _one(text, blocks, ALL)
-    seen = to_points(np.frombuffer(view.encode(), np.uint8), seen)
     return view, Blocks(seen[seen[:, END] > seen[:, START]], blocks.languages)
 
 
