@@ -126,11 +126,12 @@ def put_display(tex: np.ndarray, out: np.ndarray, at: int) -> int:
 @kernel
 def indented(out: np.ndarray, start: int, at: int, blanks: int, sign: int) -> int:
     """Begin each further line of out[start:at] with blanks, or (not 0) with the sign and one."""
-    lines = 0
-    for i in range(start, at):
-        lines += out[i] == ch.LINE_FEED
     size = 2 if sign else blanks
-    if lines == 0 or size == 0:
+    lines = 0
+    if size:
+        for i in range(start, at):
+            lines += out[i] == ch.LINE_FEED
+    if lines == 0:
         return at
     end = at + lines * size
     to = end

@@ -84,9 +84,10 @@ def _room(page: Parts) -> int:
             room += 6 * size + 20
         else:
             room += 4 * (hole[H_END] - hole[H_START]) + 24
+    lines = 0
     for c in page.prose:
-        if c == ch.LINE_FEED:
-            room += MAX_OFFSET + 12
+        lines += c == ch.LINE_FEED
+    room += lines * (MAX_OFFSET + 12)
     for row in page.plan:
         room += MAX_OFFSET + 24
         if row[o.P_OP] == o.O_CODE:
@@ -115,9 +116,11 @@ def _put_piece(page: Parts, place: int, out: np.ndarray, now: np.ndarray) -> boo
     start = i
     while i < end:
         first = i
+        h = now[N_HOLE]
+        if h == len(page.holes):  # most pages have none
+            i = end
         while i < end and page.prose[i] != HOLE:
             i += 1
-        h = now[N_HOLE]
         if i > first:
             digit = ch.ZERO <= page.prose[first] <= ch.NINE
             if first > start and digit and out[now[N_OUT] - 1] == ch.DOLLAR:
@@ -334,7 +337,7 @@ def write(
     raw, holes = pieces(text, blocks, plan)
     prose = boilerplate_pieces(raw.tobytes().decode("utf-8", "replace"), plan)
     formulas = _formulas(document, plan, holes)
-    if may_hold_tex(prose):
+    if may_hold_tex(prose, document.source):
         prose, holes, found = with_tex(prose, holes, len(formulas), document.source)
         formulas += found
     if steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -179,3 +180,12 @@ def test_parts_that_react_sends_late_are_read() -> None:
         parse('<p hidden="until-found">見える<p id=S:1 style="display:none">隠す').visible
         == "見える"
     )
+
+
+@given(st.text(alphabet="aZ09 ,!\n年月あゖァー・ヴ、。一龯々Ａ９é€𠮷", min_size=1, max_size=40))
+def test_runs_of_letters_are_counted_as_characters_alone(text: str) -> None:
+    """A tag between two characters ends every run."""
+    whole, alone = (parse(f"<p>{part}</p>") for part in (text, "<i></i>".join(text)))
+    assert whole.text.tobytes() == alone.text.tobytes()
+    counted = np.arange(b.B_WIDTH) != b.B_INLINE
+    assert (whole.blocks[:, counted] == alone.blocks[:, counted]).all()
