@@ -65,9 +65,7 @@ def run(tree: Path, **environment: str) -> str:
     """What the script prints: the sum, whether anything was compiled, the error."""
     kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(
-        command, env=kept | environment, cwd=tree, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env=kept | environment, cwd=tree, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return done.stdout.replace("\n", " ").strip()
 
