@@ -1,4 +1,4 @@
-"""`corpus doctor --warm`: kernels are compiled before the first build, for images and shared installs.
+"""`corpus doctor --warm`: kernels are compiled before the first build, for images and installs.
 
 A kernel is compiled for the types of its arguments, never for what they hold, so two small builds
 of made-up pages reach what a build of a crawl reaches: one with the default settings, one with
