@@ -20,7 +20,8 @@ class _Whole(JITCodeLibrary):
     """Code with machine code: with it goes what it calls, and what that calls, each once."""
 
     def finalize(self) -> None:
-        self._linking_libraries = list(_reached(self._linking_libraries))
+        called = self._linking_libraries  # type: ignore[has-type]
+        self._linking_libraries = list(_reached(called))
         super().finalize()
 
 
