@@ -198,6 +198,7 @@ EXTRA_SIGNALS: dict[str, Signal] = {
             )
         ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
+        share("listing", "probability", "the page is an index: links, teasers, no text of its own"),
         count("cluster_size", "documents", "documents of its cluster of duplicates, by dedup"),
         *(
             count(f"personal_{kind}", "places", f"personal data of the class {kind}")

@@ -62,6 +62,7 @@ DOCUMENT = pa.schema(
         _field("blocks", BLOCKS_TYPE, "what stands where in text: spans in code points, kinds"),
         _field("format", pa.string(), "markdown, or plain: text has no signs"),
         _field("unread_formulas", pa.int32(), "formulas that left 〈数式〉 in the text"),
+        _field("listing", pa.float32(), "probability that the page is an index, 0 to 1"),
         _field("date", pa.string(), "ISO 8601 date of publication as the page states it"),
         _field("captured", pa.string(), "ISO 8601 time of capture (WARC-Date)"),
         _field("source", pa.string(), "name of the source collection"),

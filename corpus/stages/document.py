@@ -81,7 +81,7 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         page = extract(tree, item.url, settings.harvest.ruby, settings.normalize.steps)
         text, blocks = page.text, page.blocks
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
-        row["unread_formulas"] = page.unread_formulas
+        row.update(unread_formulas=page.unread_formulas, listing=page.listing)
         claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
     else:
         claims = page_rights.read(item.headers, {}, (), (), text)
@@ -142,6 +142,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "source": settings.input.source_of(item.file) or source,
         "format": "markdown",
         "unread_formulas": 0,
+        "listing": 0.0,
         "charset": item.charset,
         "charset_from": "given",
         "repairs": 0,
