@@ -189,6 +189,14 @@ class CleanSettings:
     )  # fmt: skip
     # IP addresses are counted only: nearly all in real pages are examples of configuration files.
     personal_classes: dict[str, str] = setting({"ip": "detect"}, "class → its own policy")
+    organisations: str = setting(
+        "mask", "contact data that for certain an organisation publishes of itself",
+        choices=("mask", "keep"),
+    )  # fmt: skip
+    code: str = setting(
+        "owned", "personal data in code blocks (owned: behind a name, or Author, Copyright, TEL …)",
+        choices=("owned", "mask", "keep"),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)

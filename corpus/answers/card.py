@@ -27,7 +27,8 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
 
     funnel: of `corpus.stages.books`. Keys: name, profile, profiles, funnel, shards, documents,
     characters, bytes; lists: column → [value, documents, characters]; lengths in code points;
-    dates: year → documents; captured: [first, last]; rights and personal: counts of documents.
+    dates: year → documents; captured: [first, last]; rights and personal: counts of documents;
+    personal_policy: what was set for organisations and for code.
     """
     card: dict[str, Any] = {
         "name": settings.publish.name,
@@ -78,6 +79,10 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
     card["rights"] = dict(zip(names, row or (), strict=True))
     card["personal"] = _personal(db, settings)
+    card["personal_policy"] = {
+        "organisations": settings.clean.organisations,
+        "code": settings.clean.code,
+    }
     return card
 
 
@@ -115,6 +120,17 @@ TITLES = {  # list → (English, Japanese)
     "language": ("Languages", "言語"),
     "charset": ("Charsets of the pages", "元の文字コード"),
     "charset_from": ("How the charset was found", "文字コードの判定根拠"),
+}
+
+
+ORGANISATIONS = {  # clean.organisations → what the card says of it
+    "mask": "treated as a person's / 個人と同様に扱う",
+    "keep": "left in the text and not counted / 本文に残し、計数しない",
+}
+CODE = {  # clean.code
+    "owned": "only what stands behind a name or an author's line / 氏名や著者行に伴うもののみ",
+    "mask": "as in prose / 本文と同様",
+    "keep": "left as it is / 対象外",
 }
 
 
@@ -228,12 +244,21 @@ def _personal_lines(facts: dict[str, Any]) -> list[str]:
     classes = facts.get("personal")
     if not classes:
         return []
+    policy = facts["personal_policy"]
+    organisations, code = policy["organisations"], policy["code"]
     return [
         "",
         "## Personal data / 個人情報",
         "",
         f"Masked places hold a placeholder such as {phone}; what is only detected stands as it "
         f"was. / `mask` は{phone}などへの置換、`detect` は計数のみ。",
+        "",
+        f"- contact data of organisations, where that is certain / 団体の連絡先 (確実な場合): "
+        f"`{organisations}` — {ORGANISATIONS[organisations]}",
+        f"- in code blocks / コードブロック内: `{code}` — {CODE[code]}",
+        "- left as they are / 対象外: public offices, service and emergency numbers, reserved "
+        "domains, examples, identifiers with @ / 官公署、フリーダイヤル等、例示用ドメイン、"
+        "例示、@ を含む識別子",
         "",
         "| class | policy | documents | places |",
         "|---|---|---:|---:|",

@@ -129,6 +129,13 @@ def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:
         assert json.loads(run_corpus(*args, "--json").stdout)
 
 
+def test_the_card_states_what_is_done_with_organisations_and_code(run_corpus, built: Path) -> None:
+    facts = json.loads(run_corpus("card", built, "--json").stdout)
+    assert facts["personal_policy"] == {"organisations": "mask", "code": "owned"}
+    card = (built / "README.md").read_text("utf-8")
+    assert "団体の連絡先 (確実な場合): `mask`" in card and "コードブロック内: `owned`" in card
+
+
 def test_version_help_and_completion(run_corpus) -> None:
     from corpus import __version__
 
