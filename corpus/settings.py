@@ -449,6 +449,11 @@ class PublishSettings:
         (), "kinds of blocks that are left out of the texts, e.g. table,code", choices=BLOCK_KINDS
     )
     shard_mib: int = setting(256, "MiB of UTF-8 text per shard before compression", least=1)
+    order: str = setting(
+        "input", "of the documents: as in the input, shuffled by `seed`, or by id",
+        choices=("input", "shuffled", "id"),
+    )  # fmt: skip
+    seed: int = setting(1, "of the order `shuffled`", least=0, most=2**32 - 1)
     allow_empty: bool = setting(False, "publish a corpus without documents; else that is an error")
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Croissant 1.1 (mlcommons.org/croissant): shards and columns for programs, and where they are from.
+"""Croissant 1.1 (mlcommons.org/croissant): shards and columns for programs, and their origin.
 
 Every field of the shards' schema is declared, with what lies in structs and lists, so that
 `mlcroissant` loads every record. The responsible-AI (rai:) and provenance (prov:, W3C PROV-O)

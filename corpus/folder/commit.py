@@ -28,6 +28,12 @@ ROWS_PER_GROUP = 4096
 ZSTD_LEVEL = 3
 # Columns whose values repeat; all others are written plain.
 DICTIONARIES = ["host", "source", "language", "charset", "rule", "stage", "source_file"]
+# Columns that readers filter by; of texts and signals, minima and maxima only make footers long.
+STATISTICS = [
+    *("id", "url", "host", "source", "language", "date", "captured", "licence", "n_chars"),
+    *("n_bytes", "source_file", "source_offset", "cluster_size", "stage", "rule", "action"),
+    *("kept_id", "cluster", "kind", "row", "file"),
+]
 Batches: TypeAlias = "Iterator[pa.RecordBatch] | pa.Table"
 
 
@@ -81,13 +87,15 @@ def commit_json(path: Path, value: Any) -> str:
     return commit_bytes(path, json_bytes(value))
 
 
-def commit_parquet(path: Path, schema: pa.Schema, batches: Batches) -> tuple[str, int]:
+def commit_parquet(
+    path: Path, schema: pa.Schema, batches: Batches, rows: int = ROWS_PER_GROUP
+) -> tuple[str, int]:
     """Write batches as one zstd Parquet file, atomically; return (SHA-256, rows).
 
     The bytes depend only on the rows and their batch boundaries: a row group per batch of at most
-    ROWS_PER_GROUP rows.
+    `rows` rows.
     """
-    write = ParquetWriter(schema, batches)
+    write = ParquetWriter(schema, batches, rows)
     return commit(path, write), write.rows
 
 
@@ -137,8 +145,8 @@ def is_sealed_text(data: bytes) -> bool:
 class ParquetWriter:
     """What `commit` takes to write batches; `rows` counts them."""
 
-    def __init__(self, schema: pa.Schema, batches: Batches) -> None:
-        self.schema, self.batches, self.rows = schema, batches, 0
+    def __init__(self, schema: pa.Schema, batches: Batches, most: int = ROWS_PER_GROUP) -> None:
+        self.schema, self.batches, self.rows, self.most = schema, batches, 0, most
 
     def __call__(self, file: IO[bytes]) -> None:
         table = self.batches
@@ -148,12 +156,13 @@ class ParquetWriter:
             compression="zstd",
             compression_level=ZSTD_LEVEL,
             use_dictionary=DICTIONARIES,
+            write_statistics=STATISTICS,
             write_page_index=True,
             write_page_checksum=True,
         ) as writer:
             for batch in table.to_batches() if isinstance(table, pa.Table) else table:
                 self.rows += batch.num_rows
-                writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
+                writer.write_batch(batch, row_group_size=self.most)
 
 
 def picked_rows(

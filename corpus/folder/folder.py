@@ -25,6 +25,7 @@ import pyarrow as pa
 from corpus.errors import RunError, UsageError
 from corpus.folder import swap
 from corpus.folder.commit import (
+    ROWS_PER_GROUP,
     Batches,
     ParquetWriter,
     bytes_writer,
@@ -73,9 +74,11 @@ class Folder:
     def commit_json(self, path: Path, value: Any) -> str:
         return self.commit(path, bytes_writer(json_bytes(value)))
 
-    def commit_parquet(self, path: Path, schema: pa.Schema, batches: Batches) -> tuple[str, int]:
+    def commit_parquet(
+        self, path: Path, schema: pa.Schema, batches: Batches, rows: int = ROWS_PER_GROUP
+    ) -> tuple[str, int]:
         """(SHA-256, rows) of a Parquet file, written as `commit.commit_parquet` does."""
-        write = ParquetWriter(schema, batches)
+        write = ParquetWriter(schema, batches, rows)
         return self.commit(path, write), write.rows
 
     def remove(self, paths: Iterable[Path]) -> None:

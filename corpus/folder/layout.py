@@ -225,6 +225,14 @@ class Layout:
     def signatures(self, index: int) -> Path:
         return self.signatures_folder / f"{number(index)}.parquet"
 
+    def piece(self, index: int) -> Path:
+        """Rows of documents file `index` on their way into another order (corpus.stages.order)."""
+        return self.pieces / f"{number(index)}.parquet"
+
+    @property
+    def pieces(self) -> Path:
+        return self.exchange / "publish"
+
     @property
     def exchange(self) -> Path:
         return self.root / EXCHANGE

@@ -1,4 +1,4 @@
-"""Publish: the selected documents as Parquet shards of even size, in the order of the input.
+"""Publish: the selected documents as Parquet shards of even size, in the order that is asked for.
 
 `publish.format` and `drop_blocks` say what of the texts is published; a document of which nothing
 is left is dropped, with a row in the ledger.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,23 +28,26 @@ from corpus.folder.layout import SHARDS, Layout, index_of
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
 from corpus.settings import MIB, PublishSettings, Settings, parse_weights
-from corpus.stages import books
+from corpus.stages import books, order
 from corpus.stages.stage import Job
 from corpus.text import cut as cutting
 from corpus.text import views
 from corpus.text.blocks import rows_of, to_arrow
 
+MAX_ROWS = 1 << 20  # of a row group, whose bytes end it before
 EMPTY = "drop_blocks"  # the rule of documents of which drop_blocks leaves nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One output file: which selected rows of which documents files it takes."""
+    """One output file: which selected rows of which documents files it takes, or which pieces."""
 
     index: int
     total: int
     parts: tuple[tuple[int, int, int], ...]  # (documents file, first, end) in selected order
     made_from: str  # names the rows: a shard whose rows are the same is not written again
+    pieces: tuple[int, int] = (0, 0)  # (first, end) of corpus.stages.order, in another order
+    scattered: tuple[Path, ...] = ()  # where those lie
 
     @property
     def name(self) -> str:
@@ -58,16 +62,20 @@ def run(job: Job) -> None:
 
     RunError when there is nothing to publish, unless `publish.allow_empty`.
     """
-    shards, staged = cut(job), job.folder.staged
-    if not any(shard.parts for shard in shards):
+    by_input = job.settings.publish.order == "input"
+    shards, pieces = (cut(job), None) if by_input else cut_in_order(job)
+    staged = job.folder.staged
+    if not any(shard.parts or shard.scattered for shard in shards):
         _refuse_empty(job)
     for folder in (job.folder, staged):
         forget_stale(folder, shards)
     todo = [s for s in shards if not (_is_done(job.folder, s) or _is_done(staged, s))]
-    unit = functools.partial(
-        publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
-    )
-    job.each(unit, todo, "publish")
+    work = {"folder": job.folder, "settings": job.settings, "chain": job.chain}
+    shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)  # of a run that was killed
+    if pieces is not None and todo:
+        job.each(functools.partial(scatter_unit, pieces=pieces, **work), job.files, "order")
+    job.each(functools.partial(publish_unit, **work), todo, "publish")
+    shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)
     if not books.funnel(job.folder.layout)["publish"]["out"]:
         _refuse_empty(job)
     # Shards that stay stand beside the new ones, so that the next publication is whole.
@@ -136,6 +144,29 @@ def cut(job: Job) -> list[Shard]:
     return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
 
 
+def cut_in_order(job: Job) -> tuple[list[Shard], order.Pieces]:
+    """Cut the rows that are left by `publish.order`."""
+    layout, settings = job.folder.layout, job.settings.publish
+    pieces = order.cut(layout, job.files, job.chain, settings)
+    paths = tuple(map(layout.piece, job.files))
+    rows = selection.digest(layout, job.files, job.chain)
+    shards = []
+    for index, (first, end) in enumerate(pieces.shards):
+        name = f"{rows} {settings.order} {settings.seed} {pieces.bounds.tolist()} {first} {end}"
+        made_from = hashlib.sha256(name.encode()).hexdigest()
+        shards.append(Shard(index, len(pieces.shards), (), made_from, (first, end), paths))
+    return shards, pieces
+
+
+def scatter_unit(
+    index: int, pieces: order.Pieces, folder: Folder, settings: Settings, chain: tuple[str, ...]
+) -> None:
+    """Write the rows of a documents file by pieces of the published order."""
+    left = selection.read(folder.layout, index, chain)
+    tables = _rows(folder.layout.documents(index), left, parse_weights(settings.dedup.rehydrate))
+    order.scatter(folder.layout.piece(index), tables, pieces, settings.publish)
+
+
 def _digest(layout: Layout, parts: list[tuple[int, int, int]], chain: tuple[str, ...]) -> str:
     """Names the rows of a shard."""
     total = hashlib.sha256()
@@ -167,24 +198,41 @@ def publish_unit(
     counts = {"documents": 0, "characters": 0, "bytes": 0}
     ledger = Ledger("publish")
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def tables() -> Iterator[pa.Table]:
+        yield from order.gather(shard.scattered, *shard.pieces, settings.publish)
         for index, start, end in shard.parts:
             left = selection.read(folder.layout, index, chain).slice(start, end - start)
-            for table in _rows(folder.layout.documents(index), left, rehydration):
-                batch = _published(table, settings.publish, ledger)
-                counts["documents"] += batch.num_rows
-                counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
-                counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
-                yield batch
+            yield from _rows(folder.layout.documents(index), left, rehydration)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for table in tables():
+            batch = _published(table, settings.publish, ledger)
+            counts["documents"] += batch.num_rows
+            counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
+            counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
+            yield batch
 
     staged = folder.staged
     path = staged.layout.shard(shard.name)
-    outputs = {path: staged.commit_parquet(path, SHARD, batches())[0]}
+    groups = _row_groups(batches())
+    outputs = {path: staged.commit_parquet(path, SHARD, groups, MAX_ROWS)[0]}
     if len(ledger):
         outputs |= ledger.commit(staged, shard.index)
     facts = {"dropped": {EMPTY: len(ledger)} if len(ledger) else {}, "made_from": shard.made_from}
     staged.write_receipt("publish", shard.index, outputs, counts | facts)
     return counts
+
+
+def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of order.GROUP_BYTES or a little more, but for the last."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.nbytes for part in held) >= order.GROUP_BYTES:
+            yield pa.concat_batches(held)
+            held = []
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Iterator[pa.Table]:

@@ -24,7 +24,10 @@ def standing(urls: pa.Array, stated: pa.Array | None) -> np.ndarray:
     it names another of its host, OTHER_HOST where it names one elsewhere (it is the mirror)."""
     out = np.full(len(urls), SILENT, np.int8)
     for i, (url, address) in enumerate(_pairs(urls, stated)):
-        ours, named = canonical_url(url), canonical_url(address)
+        if not address:
+            continue
+        named = canonical_url(address)
+        ours = named if url == address else canonical_url(url)
         if not ours or not named:
             continue
         if ours == named:
