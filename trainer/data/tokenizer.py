@@ -231,15 +231,14 @@ class FastTokenizer(Tokenizer):
     def __init__(self, model: bytes) -> None:
         self.model, self.hash = model, hashlib.sha256(model).hexdigest()
         try:
-            # In plain text the name of a symbol is text; in a chat template it is the symbol.
-            self._fast, self._symbols = Fast.from_buffer(model), Fast.from_buffer(model)
+            self._fast = Fast.from_buffer(model)
             described = json.loads(model)
             kind = described["model"]["type"]
         except Exception as error:  # tokenizers raises plain Exception
             raise ConfigError(f"tokenizer.json: {' '.join(str(error).split())[:200]}") from error
         if kind not in ("BPE", "Unigram"):
             raise ConfigError(f"tokenizer.json: model.type {kind!r} is not supported")
-        self._fast.encode_special_tokens = True
+        self._fast.encode_special_tokens = True  # the name of a symbol is text
         self.marks = dict.fromkeys(("bos_token", "eos_token", "pad_token"), "")
         self._pieces = {i: p for p, i in self._fast.get_vocab().items()}
         self.vocab_size = max(self._pieces) + 1
@@ -255,7 +254,9 @@ class FastTokenizer(Tokenizer):
         return [e.ids for e in self._fast.encode_batch(texts, add_special_tokens=False)]
 
     def encode_symbols(self, text: str) -> list[int]:
-        ids: list[int] = self._symbols.encode(text, add_special_tokens=False).ids
+        self._fast.encode_special_tokens = False
+        ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
+        self._fast.encode_special_tokens = True
         return ids
 
     def piece(self, token: int) -> str:
