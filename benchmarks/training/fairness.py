@@ -22,11 +22,12 @@ from filters.signals import MODEL, measure
 
 LENGTHS = (300, 1_000, 3_000, 10_000, 30_000, 100_000)
 DEFAULT = "web"
+MOST = 12  # cuts of a genre, a length and a half
 
 
 def cuts(texts: list[str], length: int) -> Iterator[str]:
     """Each text cut to `length` at a line end; a shorter one goes on with those after it."""
-    for place in range(len(texts)):
+    for place in range(0, len(texts), max(1, len(texts) // MOST)):
         joined, size = [], 0
         for text in texts[place:] + texts[:place]:
             joined.append(text)
