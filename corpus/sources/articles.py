@@ -70,8 +70,8 @@ def _fill(item: Item, body: bytes, settings: Settings) -> None:
     if doi := item.metadata.get("doi"):
         item.url = f"https://doi.org/{doi}"
     writer = _Writer(Builder(settings.normalize.steps))
-    for name in titles:
-        writer.out.heading(1 if tag(name) == "article-title" else 2, *writer.inline(name))
+    for title in titles:
+        writer.out.heading(1 if tag(title) == "article-title" else 2, *writer.inline(title))
     for part in meta.iter("{*}abstract", "{*}trans-abstract"):
         writer.write(part, 2, 0)
     for keywords in meta.iter("{*}kwd-group"):

@@ -86,8 +86,8 @@ def _of_image(tag: str) -> str:
         named = _IN_PATH.search(address)
         return unquote(named[1]) if named is not None and not alt else alt
     query = address[service.end() :]
-    named = [part for part in query.split("&") if _PARAMETER.match(part)]
-    return unquote_plus(named[0].partition("=")[2] if named else query.partition("&")[0])
+    given = [part for part in query.split("&") if _PARAMETER.match(part)]
+    return unquote_plus(given[0].partition("=")[2] if given else query.partition("&")[0])
 
 
 def _elements(source: str, name: str) -> Iterator[tuple[str, str]]:
