@@ -83,8 +83,8 @@ def _of_image(tag: str) -> str:
     if _SIGN.search(alt) or (_OTHER_SIGN.search(alt) and _IMAGE_CLASS.search(tag)):
         return alt
     if (service := _SERVICE.search(address)) is None:
-        named = _IN_PATH.search(address)
-        return unquote(named[1]) if named is not None and not alt else alt
+        path = _IN_PATH.search(address)
+        return unquote(path[1]) if path is not None and not alt else alt
     query = address[service.end() :]
     given = [part for part in query.split("&") if _PARAMETER.match(part)]
     return unquote_plus(given[0].partition("=")[2] if given else query.partition("&")[0])

@@ -141,8 +141,9 @@ def _row(nodes: list[Element], depth: int, outer: bool = False) -> str:
         behind = _operator(nodes[k + 2]) if k + 2 < len(nodes) else None
         table = _only(nodes[k + 1], "mtable") if here is not None and k + 1 < len(nodes) else None
         fraction = _only(nodes[k + 1], "mfrac") if k + 1 < len(nodes) else None
-        if table is not None and (pair := (here or "") + (behind or "")) in _MATRICES:
-            parts.append(_table(table, _MATRICES[pair] + "matrix", depth))
+        fences = (here or "") + (behind or "")
+        if table is not None and fences in _MATRICES:
+            parts.append(_table(table, _MATRICES[fences] + "matrix", depth))
             k += 3
         elif table is not None and here == "{" and not behind:
             parts.append(_table(table, "cases", depth))
