@@ -28,6 +28,7 @@ app = typer.Typer(
 VERBS = (
     (prepare.tokenizer, False),
     (prepare.prepare, False),
+    (prepare.remove, False),
     (train.train, True),
     (train.config, True),
     (generate.generate, False),

@@ -94,6 +94,25 @@ def prepare(
         print(f"{out}/megatron/{name}.bin, .idx: {tokens:,} tokens")
 
 
+def remove(
+    tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="Folder of `prepare`.")],
+    ids: Annotated[str, typer.Option(help="File of document ids, one a line; -: stdin.")],
+    json_: Json = False,
+) -> None:
+    """Take documents out of token shards for good (`corpus remove --tokens` calls it)."""
+    from trainer.data.remove import remove as run
+
+    try:
+        text = sys.stdin.read() if ids == "-" else Path(ids).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the ids in {ids}: {error}") from error
+    facts = run(tokens, text.split())
+    if json_:
+        print(json.dumps(facts))
+    else:
+        print(f"{tokens}: {facts['removed']:,} documents removed, {facts['documents']:,} left")
+
+
 def fertility(
     source: Source,
     tokenizers: Annotated[list[str], typer.Argument(help="Tokenizer folders to compare.")],

@@ -161,8 +161,12 @@ def _work(job: Job) -> dict[str, Any]:
 def write_split(job: Job, split: str, tables: list[pa.Table]) -> dict[str, Any]:
     """Write the shard of a unit whole or not at all; its entry in the manifest."""
     name = f"{split}/tokens-{job.index:05d}.parquet"
-    path = Path(job.out) / name
     table = _by_source(pa.concat_tables(tables)) if tables else None
+    return write_shard(Path(job.out) / name, name, table)
+
+
+def write_shard(path: Path, name: str, table: pa.Table | None) -> dict[str, Any]:
+    """Write the rows of a shard, whole or not at all; returns what the manifest says of it."""
     if table is None or not table.num_rows:
         path.unlink(missing_ok=True)
         return {"name": name, "rows": 0, "tokens": 0, "bytes": 0, "chars": 0, "sha256": ""}
@@ -210,10 +214,15 @@ def write_manifest(
         mine = [s for s in shards if _of(s, split)]
         keys = ("rows", "tokens", "bytes", "chars")
         manifest[split] = {k: sum(s[k] for s in mine) for k in keys} | {"shards": mine}
-    content = json.dumps([s["sha256"] for s in shards]) + key
-    manifest["fingerprint"] = hashlib.sha256(content.encode()).hexdigest()
+    manifest["fingerprint"] = fingerprint(manifest)
     files.write(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest
+
+
+def fingerprint(manifest: dict[str, Any]) -> str:
+    """Names the shards of a manifest by their bytes."""
+    digests = [s["sha256"] for split in SPLITS for s in manifest[split]["shards"]]
+    return hashlib.sha256((json.dumps(digests) + manifest["key"]).encode()).hexdigest()
 
 
 def _of(shard: dict[str, Any], split: str) -> bool:
