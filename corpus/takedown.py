@@ -89,7 +89,8 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             left = _dropped(after)
             number = len(removals.load(layout))
         else:
-            number = len(removals.add(folder, new))
+            with folder.lock():  # of two removals at once none loses its entries
+                number = len(removals.add(folder, new))
             last = done[-1] if done else STAGES[0].name
             # Up to remove at least: of a folder that was only harvested, the content goes as well.
             last = max(last, "remove", key=[stage.name for stage in STAGES].index)

@@ -59,7 +59,7 @@ class _Search:
         self.short = {string: -1 - number for number, string in enumerate(sorted(short))}
         self.lengths = pa.array(sorted({int(s.partition(":")[0]) for s in short}), pa.int32())
 
-    def in_bytes(self, data: bytes) -> set[int]:
+    def in_bytes(self, data: Any) -> set[int]:
         return set(self.windows.search(data)[1].tolist())
 
 
@@ -82,11 +82,11 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
         name = layout.shown(path) if root == layout.root else str(path)
         if path.suffix == ".parquet":
             _parquet(search, path, name, path.parent == layout.documents_folder)
-        data = path.read_bytes()
+        data: Any = np.memmap(path, np.uint8, "r") if path.stat().st_size else b""
         search.size += len(data)
         search.traces.append((name, "", search.in_bytes(data)))
         if path.suffix in (".html", ".md", ".svg"):
-            whole = html.unescape(data.decode("utf-8", "replace"))
+            whole = html.unescape(bytes(data).decode("utf-8", "replace"))
             search.traces.append((name, "", search.in_bytes(whole.encode("utf-8", "replace"))))
     # What stands beside the documents is no remnant where a document that stays says it as well.
     remnants: Counter[tuple[str, str]] = Counter()

@@ -14,6 +14,7 @@ import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def run(job: Job) -> None:
     fresh = found.filter(pc.not_equal(found["format"], REMOVED_FORMAT))
     for file, row in zip(fresh["file"].to_pylist(), fresh["row"].to_pylist(), strict=True):
         rows.setdefault(file, []).append(row)
-    job.each(functools.partial(redact_unit, folder=folder), list(rows.items()), "remove")
+    units = [Redaction(layout.documents(index), index, own) for index, own in rows.items()]
+    job.each(functools.partial(redact_unit, folder=folder), units, "remove")
     # Then a row a document in the ledger, and the receipt.
     details = [
         f"taken down by {row['kind']}" + (f": {row['reason']}" if row["reason"] else "")
@@ -130,9 +132,21 @@ def string_hash(data: bytes) -> str:
     return f"{len(data)}:{hashlib.sha256(data).hexdigest()}"
 
 
-def redact_unit(unit: tuple[int, list[int]], folder: Folder) -> None:
+@dataclass(frozen=True)
+class Redaction:
+    """A unit of work: the rows of a documents file that lose their content."""
+
+    path: Path
+    index: int
+    rows: list[int]  # ascending
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def redact_unit(unit: Redaction, folder: Folder) -> None:
     """Take the content of some rows of a documents file out of it, and of the files beside it."""
-    index, rows = unit
+    index, rows = unit.index, unit.rows
     layout = folder.layout
     ids = pq.read_table(layout.documents(index), columns=["id"])["id"].take(pa.array(rows))
     # The documents file last: as long as it has the texts, all of this is done again.

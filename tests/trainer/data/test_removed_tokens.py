@@ -13,7 +13,7 @@ import pytest
 
 from trainer.data import files
 from trainer.data.loader import Documents
-from trainer.data.prepare import SPLITS, load_manifest
+from trainer.data.prepare import SPLITS, load_manifest, prepare
 from trainer.data.remove import BEFORE, remove
 
 
@@ -69,3 +69,19 @@ def test_a_removal_that_is_killed_between_shard_and_manifest_goes_on(
     remove(out, gone)
     whole(out)
     assert not set(gone) & set(ids(out))
+
+
+def test_a_takedown_of_the_corpus_reaches_the_shards_made_from_it(
+    run_corpus, small_built: Path, tokenizer_dir: Path, tmp_path: Path
+) -> None:
+    build = Path(shutil.copytree(small_built, tmp_path / "corpus"))
+    out = tmp_path / "tokens"
+    prepare(build, tokenizer_dir, out, held_out=0.2)
+    before = ids(out)
+    run_corpus("remove", build, "--id", before[3], "-j", 1, "-q")
+    found = run_corpus("remove", build, "--tokens", out, "--verify", "--json", "-j", 1)
+    said = json.loads(found.stdout)
+    assert said["tokens"] == [{"tokens": str(out), "documents": len(before) - 1, "removed": 1}]
+    assert said["verified"]["absent"]
+    assert ids(out) == [name for name in before if name != before[3]]
+    whole(out)
