@@ -146,7 +146,7 @@ def test_unreadable_folders_are_said(
 def test_a_name_of_any_bytes_is_planned_and_read(run_corpus: Run, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path / "in")
     os.mkdir(folder)
-    for name in (b"\xff\xfe.txt", "日本.txt".encode(), "[31m.txt".encode()):
+    for name in (b"\xff\xfe.txt", "日本.txt".encode(), b"\x1b[31m.txt"):
         Path(os.fsdecode(folder + b"/" + name)).write_bytes(name + TEXT.encode())
     Path(os.fsdecode(folder + b"/\xfe.csv")).write_bytes(b"")
     out = tmp_path / "out"
