@@ -63,6 +63,9 @@ class InputSettings:
     url_column: str = setting("url", "column with the address")
     title_column: str = setting("title", "column with the title")
     date_column: str = setting("date", "column with the date of publication")
+    max_file_mib: int = setting(
+        512, "books and archives that are read whole: at most this", least=1
+    )
     unit_mib: int = setting(64, "a larger file is split into units of about this size", least=1)
 
     def __post_init__(self) -> None:

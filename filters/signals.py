@@ -13,16 +13,17 @@ formulas and headings distort are measured on prose alone too, as `prose_` and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters import additive
 from filters.buffers import text_buffers
 from filters.compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
-from filters.kernels import lines, ngrams, patterns, perplexity, phrases, scripts, sentences
+from filters.kernels import hashed, lines, ngrams, patterns, perplexity, phrases, scripts, sentences
 from filters.kernels.classes import CLASS_TABLE
 from filters.kernels.decode import decode
 from filters.kernels.marks import MARK_TABLE
@@ -80,6 +81,10 @@ def _phrases(part: Slice, out: Floats) -> None:
     phrases.measure_phrases(part.points, part.starts, *tables, out)
 
 
+def _passages(part: Slice, out: Floats) -> None:
+    additive.measure_passages(part.points, part.starts, out)
+
+
 def _lz4(part: Slice, out: Floats) -> None:
     measure_lz4(part.data, part.offsets, out)
 
@@ -120,6 +125,7 @@ GROUPS: dict[str, Group] = {
     "ngrams": Group(ngrams.SIGNALS, _ngrams),
     "patterns": Group(patterns.SIGNALS, _patterns),
     "phrases": Group(phrases.SIGNALS, _phrases),
+    "passages": Group(hashed.SIGNALS, _passages),
     "lz4": Group(LZ4_SIGNALS, _lz4),
     "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
@@ -209,6 +215,7 @@ EXTRA_SIGNALS: dict[str, Signal] = {
     )
 }
 
+MODEL = "model."  # and a name: what an additive model says of other signals (filters.additive)
 SCORE = "score."  # and a name: the scores of a user's classifier, stored beside the documents
 
 
@@ -216,14 +223,41 @@ def signal_of(name: str) -> Signal | None:
     """What is known of a signal that a profile may name, None where there is no such signal."""
     if name.startswith(SCORE) and len(name) > len(SCORE):
         return share(name, "probability", "`corpus classifier score` of the user's own model")
+    if name.startswith(MODEL) and name.removeprefix(MODEL) in additive.SHIPPED:
+        return share(name, "probability", "that a person keeps it: a sum of one curve a signal")
     return SIGNALS.get(name) or EXTRA_SIGNALS.get(name)
+
+
+def inputs_of(name: str) -> tuple[str, ...]:
+    """The signals that have to be known for a signal: those of its model, or itself."""
+    if name.startswith(MODEL):
+        return additive.load(name.removeprefix(MODEL)).signals
+    return (name,)
+
+
+def of_model(name: str, columns: Mapping[str, pa.Array]) -> pa.Array:
+    """The signal `model.NAME` float64[n], from columns with its inputs; null where one is."""
+    model = additive.load(name.removeprefix(MODEL))
+    inputs = {n: as_numbers(columns[n]) for n in model.signals}
+    return pa.array(model.probability(inputs), from_pandas=True)
+
+
+def as_numbers(column: pa.Array) -> np.ndarray:
+    """A column as float or int[n]; nulls are NaN."""
+    if column.null_count and pa.types.is_integer(column.type):
+        column = column.cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def check_models(groups: frozenset[str]) -> None:
     """Reads the models behind these groups. ValueError, one line, where a file is damaged."""
-    for name, model in (("perplexity", perplexity_model), ("classifiers", classifiers)):
-        if name in groups:
-            model()
+    models: dict[str, Callable[[], object]] = {
+        "perplexity": perplexity_model,
+        "classifiers": classifiers,
+        "passages": additive.shipped,
+    }
+    for name in models.keys() & groups:
+        models[name]()
 
 
 def _field(signal: Signal) -> pa.Field:

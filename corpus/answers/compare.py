@@ -23,8 +23,9 @@ from corpus.folder.commit import picked_rows
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.signals import check_words, signals_of
 from filters import compare as tables
+from filters.additive import SHIPPED
 from filters.profile import Decisions, Profile, ProfileError, Rule, load
-from filters.signals import EXTRA_SIGNALS, SIGNALS, signal_of
+from filters.signals import EXTRA_SIGNALS, MODEL, SIGNALS, signal_of
 
 START = 80  # characters of a document shown at a border
 SPARE = 4  # times as many candidates as samples: copies of one text are shown once
@@ -103,7 +104,8 @@ def sweep(
     or `host`; the LARGEST of them, the rest together as `N others`.
     """
     if signal_of(signal) is None:
-        near = difflib.get_close_matches(signal, [*SIGNALS, *EXTRA_SIGNALS], 1, 0.5)
+        known = [*SIGNALS, *EXTRA_SIGNALS, *(MODEL + name for name in SHIPPED)]
+        near = difflib.get_close_matches(signal, known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
         raise UsageError(f"unknown signal {signal!r}: {hint}")
     if by and by not in BY:

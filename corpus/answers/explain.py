@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,6 +25,9 @@ from corpus.sources.item import Item
 from corpus.sources.kinds import items_of
 from corpus.sources.plan import as_planned
 from corpus.stages.document import Reject, document
+from filters import additive
+from filters.profile import load
+from filters.signals import MODEL
 
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
 COMPARED = 2_000  # URLs of a host that are compared letter by letter
@@ -86,9 +90,12 @@ def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
         if row["id"] in dropped:
             outcome = "dropped"
             sentences += _why_dropped(layout, dropped[row["id"]])
+            if dropped[row["id"]]["stage"] == "select":
+                sentences += _model_sentences(layout, row)
         elif row["id"] in in_corpus:
             outcome = "kept"
             sentences += _why_kept(layout, in_corpus[row["id"]])
+            sentences += _model_sentences(layout, row)
         answers.append(
             {
                 "outcome": outcome,
@@ -194,6 +201,25 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
             f"{counted(others, 'other copy was', 'other copies were')} removed."
         )
     return sentences
+
+
+def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """What each model of the document's profile says of it, and the three signals that decided."""
+    profile = load(config.of_folder(layout)[0].select.profile_of(row["source"]))
+    out = []
+    for rule in profile.rules:
+        if not rule.signal.startswith(MODEL):
+            continue
+        model = additive.load(rule.signal.removeprefix(MODEL))
+        columns = [f"quality.{name}" for name in model.signals]
+        quality = _find(row["id"], layout.documents_files(), columns)[0]["quality"]
+        values = {name: float(quality[name]) for name in model.signals}
+        probability = model.probability({n: np.array([v]) for n, v in values.items()})[0]
+        why = additive.sentence(model.contributions(values))
+        out.append(
+            f"The model {model.name} gives it {probability:.2f} ({rule.bounds()} is kept): {why}."
+        )
+    return out
 
 
 def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:

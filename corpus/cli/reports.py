@@ -173,9 +173,19 @@ def settings(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile all kernels now: for images, shared installs.")
+    ] = False,
+) -> None:
     """What is installed, what is missing, and how to get it."""
     from corpus.answers.doctor import diagnose
+
+    if warm:
+        from corpus.warm import warm as compile_kernels
+
+        print(f"kernels compiled: {compile_kernels()}", file=sys.stderr)
 
     findings = diagnose()
     if as_json:

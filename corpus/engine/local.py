@@ -22,7 +22,14 @@ from typing import Any
 
 from rich.console import Console
 
-from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
+from corpus.engine.units import (
+    ATTEMPTS,
+    Failure,
+    announce_compilation,
+    collect,
+    failure_text,
+    report,
+)
 from corpus.errors import RunError
 
 
@@ -50,6 +57,7 @@ class LocalEngine:
         `function` and the units must be picklable. The first line of each failure goes to stderr
         at once.
         """
+        announce_compilation(self.console)
         run = self._inline if self.workers == 1 or len(units) == 1 else self._processes
         yield from collect(run(function, units), len(units), label, self.console)
 

@@ -6,6 +6,7 @@ An engine has `map(function, units, label)`, which yields (unit, result) in any 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from corpus.errors import RunError, counted, one_line
 
 ATTEMPTS = 2
+COMPILATION = 100  # seconds of one core, all kernels of a first build (docs/benchmarks.md)
 
 
 class Engine(Protocol):
@@ -72,6 +74,20 @@ def collect(
         )
         error.add_note(first.trace)
         raise error
+
+
+@functools.cache
+def announce_compilation(console: Console) -> None:
+    """Say once that the first run will be slow, if kernels are not compiled for this machine."""
+    from filters.kernels import cache
+    from filters.kernels.decode import decode
+
+    if not decode._cache.holds():
+        place = cache.folder() or "__pycache__ beside the sources"
+        console.print(
+            f"compiling kernels for this machine, once: about {COMPILATION} s of processor time, "
+            f"kept in {place} (elsewhere: NUMBA_CACHE_DIR)", highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def report(console: Console, unit: Any, error: str, again: bool) -> None:

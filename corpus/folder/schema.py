@@ -98,6 +98,7 @@ DOCUMENT = pa.schema(
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
         _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
         _field("rights", RIGHTS_TYPE, "what page, headers and robots.txt say about use"),
+        _field("metadata", pa.string(), "JSON object: facts of the source that have no column"),
         _field("source_file", pa.string(), "input file as it was named on the command line"),
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
         _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),

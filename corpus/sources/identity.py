@@ -21,7 +21,7 @@ from typing import Any
 import fsspec
 
 from corpus.errors import RunError, UnreadableError, UsageError, one_line
-from corpus.sources.inputs import is_remote, open_input
+from corpus.sources.inputs import SEPARATOR, is_remote, open_input
 
 BLOCK = 64 << 10
 THREADS = 16  # what is waited for is the disk or the network
@@ -52,6 +52,8 @@ def look(file: InputFile) -> InputFile:
     Raises UnreadableError when it cannot be read, RunError when a store does not answer.
     """
     try:
+        if SEPARATOR in file.path:
+            return _look_in_archive(file)
         return _look_in_store(file) if is_remote(file.path) else _look_here(file)
     except ImportError as error:
         raise RunError(f"{file.path}: {error}") from error
@@ -76,6 +78,18 @@ def _look_here(file: InputFile) -> InputFile:
             stream.seek(size - BLOCK)
             tail = stream.read(BLOCK)
     return replace(file, size=size, changed=about.st_mtime_ns, identity=digest_of(size, head, tail))
+
+
+def _look_in_archive(file: InputFile) -> InputFile:
+    with open_input(file.path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        head = stream.read(2 * BLOCK if size <= 2 * BLOCK else BLOCK)
+        tail = b""
+        if size > 2 * BLOCK:
+            stream.seek(size - BLOCK)
+            tail = stream.read(BLOCK)
+    return replace(file, size=size, identity=digest_of(size, head, tail))
 
 
 def _look_in_store(file: InputFile) -> InputFile:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus.errors import counted
+from corpus.text.blocks import Blocks
 
 # Rules of the ledger for what of the input is not read.
 UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
@@ -58,6 +59,11 @@ class Item:
     title: str = ""
     date: str = ""
     charset: str = ""  # of `text`, or the one `plain` must be in
+    blocks: Blocks | None = None  # of `text`, which the source has normalised; None: read it
+    author: str = ""
+    licence: str = ""  # that the source vouches for
+    source: str = ""  # name of the collection, where the source knows it
+    metadata: dict[str, str] = field(default_factory=dict)  # facts that have no column
     site: dict[str, Any] | None = None  # row of web.sites.ROW: this is a robots.txt or ai.txt
     detail: str = ""  # words for the ledger
     value: float | None = None  # measured value behind `problem`, e.g. bytes lost

@@ -6,8 +6,25 @@ from collections.abc import Iterator
 
 from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
-from corpus.sources import ccindex, csv, jsonl, parquet, warc, whole_files
+from corpus.sources import (
+    articles,
+    books,
+    captions,
+    ccindex,
+    csv,
+    jsonl,
+    law,
+    minutes,
+    ndl,
+    parquet,
+    warc,
+    whole_files,
+    wikipedia,
+)
+from corpus.sources.inputs import inner_name, open_input
 from corpus.sources.item import UNREADABLE, Item, Unit
+from corpus.sources.rows import DAMAGE, unpacked
+from corpus.sources.source import packed
 
 SOURCES = {
     source.kind: source
@@ -19,17 +36,44 @@ SOURCES = {
         whole_files.HTML,
         whole_files.TEXT,
         ccindex.SOURCE,
+        law.SOURCE,
+        minutes.SOURCE,
+        captions.SOURCE,
+        ndl.SOURCE,
+        books.SOURCE,
+        articles.SOURCE,
+        wikipedia.SOURCE,
     )
 }
+HEAD = 64 << 10  # bytes that tell the kind of a file whose ending does not
+OPEN = (".json", ".ndjson")  # endings, packings aside, that stand for more than one kind
 
 
 def kind_of(path: str) -> str:
-    """The kind that a file name's ending stands for, "" when none."""
-    name = path.lower()
+    """The kind of a file: what its ending stands for, else what its first bytes are; "" for none.
+
+    Only files whose ending does not tell are opened.
+    """
+    name = inner_name(path).lower()
+    by_ending = next(
+        (s.kind for s in SOURCES.values() if s.endings and name.endswith(s.endings)), ""
+    )
+    if by_ending and not name.endswith(packed(*OPEN)):
+        return by_ending
+    head = _head(path)
     for source in SOURCES.values():
-        if source.endings and name.endswith(source.endings):
+        if source.knows and head and source.knows(head):
             return source.kind
-    return ""
+    return by_ending
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file, unpacked; as many as can be read."""
+    try:
+        with open_input(path) as stream:
+            return unpacked(stream, path).read(HEAD)
+    except (*DAMAGE, OSError, ValueError):  # why is said when the file is looked at
+        return b""
 
 
 def items_of(unit: Unit, settings: Settings) -> Iterator[Item]:

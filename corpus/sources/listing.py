@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import fsspec
 
-from corpus.errors import UsageError
+from corpus.errors import UnreadableError, UsageError, one_line
 from corpus.sources.inputs import is_remote
-from corpus.sources.item import FOLDER
+from corpus.sources.item import FOLDER, UNREADABLE
+from corpus.sources.members import kind_of_archive, members
 
 
 class Unread(NamedTuple):
@@ -34,8 +35,25 @@ def listed(inputs: list[str]) -> tuple[list[str], list[Unread]]:
         raise UsageError("no input: name at least one file, folder, glob or @list.txt")
     unread: list[Unread] = []
     seen: set[tuple[int, int]] = set()  # folders, so that a link to one above ends
-    files = [path for name in inputs for path in _paths(name, seen, unread)]
+    files: list[str] = []
+    for name in inputs:
+        for path in _paths(name, seen, unread):
+            files += _opened(path, unread) if kind_of_archive(path) else [path]
     return files, unread
+
+
+def _opened(path: str, unread: list[Unread]) -> list[str]:
+    """The members of an archive; one that cannot be read is listed as unread."""
+    files = []
+    try:
+        for member in members(path):
+            if member.reason:
+                unread.append(Unread(member.path, UNREADABLE, member.reason))
+            else:
+                files.append(member.path)
+    except (UnreadableError, OSError) as error:
+        unread.append(Unread(path, UNREADABLE, one_line(error)))
+    return files
 
 
 def place(name: str) -> str:

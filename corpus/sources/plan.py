@@ -20,6 +20,7 @@ from corpus.folder.layout import Layout
 from corpus.settings import MIB, InputSettings, Settings
 from corpus.sources import identity
 from corpus.sources.identity import InputFile
+from corpus.sources.inputs import inner_name
 from corpus.sources.item import ENDING, REPEATED, UNREADABLE, Unit
 from corpus.sources.kinds import SOURCES, kind_of
 from corpus.sources.listing import Unread, listed
@@ -86,7 +87,7 @@ def _known(inputs: list[str], paths: list[str], kind: str, unread: list[Unread])
         if file_kind:
             files.append(InputFile(path, file_kind))
         else:
-            ending = os.path.splitext(path)[1].lower()
+            ending = os.path.splitext(inner_name(path))[1].lower()
             unread.append(Unread(path, ENDING, f"ending {ending}" if ending else "no ending"))
     if files or any(entry.rule != ENDING for entry in unread):
         return files
@@ -156,7 +157,7 @@ def _each_once(files: list[InputFile], unread: list[Unread]) -> list[InputFile]:
 
 
 def _place_in_plan(file: InputFile) -> tuple[int, str, str, str]:
-    base = file.path.rpartition("/")[2]
+    base = inner_name(file.path).rpartition("/")[2]
     return KINDS[file.kind], unicodedata.normalize("NFC", base), file.identity, file.path
 
 

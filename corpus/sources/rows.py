@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import zlib
 from typing import IO, Any, cast
 
@@ -11,10 +13,11 @@ import zstandard
 
 from corpus.errors import UnreadableError
 from corpus.settings import InputSettings
+from corpus.sources.inputs import inner_name
 from corpus.sources.item import Item
 
 # What unpacking raises on packed data that is damaged, or ends too early.
-DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMAError)
 
 
 class MissingColumn(UnreadableError):
@@ -50,10 +53,14 @@ def _text_of(value: Any) -> str:
 
 
 def unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
-    """The stream without the gzip or Zstandard that the file's ending tells of."""
-    name = file.lower()
+    """The stream without the gzip, bzip2, xz or Zstandard that the file's ending tells of."""
+    name = inner_name(file).lower()
     if name.endswith(".gz"):
         return cast(IO[bytes], gzip.open(stream))
+    if name.endswith(".bz2"):
+        return cast(IO[bytes], bz2.open(stream))
+    if name.endswith(".xz"):
+        return cast(IO[bytes], lzma.open(stream))
     if name.endswith((".zst", ".zstd")):
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
         return io.BufferedReader(reader, 1 << 20)

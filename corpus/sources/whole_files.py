@@ -16,24 +16,28 @@ WEB = ("http://", "https://")
 
 def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A page per file."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.html = body
         yield item
 
 
 def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A document per file, in any Japanese charset."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.plain = body
         yield item
 
 
-def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
-    """(item, its first `harvest.max_body_mib` MiB) of every file; a blank one: None, and a skip.
+def whole_files(
+    unit: Unit, settings: Settings, limit: int = 0
+) -> Iterator[tuple[Item, bytes | None]]:
+    """(item, its first `limit` bytes) of every file; a blank one: None, and a skip.
+
+    limit: 0 for `harvest.max_body_mib`.
 
     Its address is that of a file in the web; any other has none, and is known by its name.
     """
-    limit = settings.harvest.max_body_mib * MIB
+    limit = limit or settings.harvest.max_body_mib * MIB
     for file in unit.files:
         item = Item(file, 0, 0, url=file if file.startswith(WEB) else "")
         body = _body(item, limit)

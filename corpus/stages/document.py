@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
-from corpus.text import language
+from corpus.text import aozora, language
 from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
@@ -89,21 +90,32 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     else:
         seen = text
         claims = page_rights.read(item.headers, {}, (), (), seen)
-        text, blocks, row["format"] = _text_of(text, settings)
+        text, blocks, row["format"] = _text_of(text, item, row, settings)
     row["rights"] = claims
     row["licence"] = (
         settings.input.licence
+        or row["licence"]
         or page_rights.licence_class(claims["licence_url"])
         or page_rights.stated_licence(seen)
     )
     set_text(row, *_formatted(row, text, blocks, settings))
+    row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False, sort_keys=True)
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:TITLE_CHARS]
     _make_row_utf8(row)
     return _refusal(row, settings) or row
 
 
-def _text_of(text: str, settings: Settings) -> tuple[str, Blocks, str]:
-    """(normalised text, its blocks, format) of a text that is no HTML."""
+def _text_of(
+    text: str, item: Item, row: dict[str, Any], settings: Settings
+) -> tuple[str, Blocks, str]:
+    """(normalised text, its blocks, format) of what is no HTML; a work tells its own facts."""
+    if item.blocks is not None:
+        return text, item.blocks, "markdown"
+    if aozora.is_work(text):
+        work = aozora.read(text, settings.normalize.steps, settings.harvest.ruby)
+        row.update(title=work.title, author=work.author, licence=work.licence)
+        row.update(metadata=work.metadata, source=settings.input.source_of(item.file) or "aozora")
+        return work.text, work.blocks, "markdown"
     if settings.input.text == "plain":
         return normalize(text, settings.normalize.steps), NONE, "plain"
     return *of_markdown(text, settings.normalize.steps), "markdown"
@@ -137,17 +149,19 @@ def _refusal(row: dict[str, Any], settings: Settings) -> Reject | None:
 
 
 def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
-    source = "web" if item.url.startswith("http") else "files"
+    source = item.source or ("web" if item.url.startswith("http") else "files")
     return {
         "id": document_id(item.identity, item.offset, item.part),
         "url": item.url,
         "host": host_of(item.url),
         "canonical_url": "",
         "title": item.title,
-        "author": "",
+        "author": item.author,
         "site": "",
         "date": item.date,
         "captured": item.captured,
+        "licence": item.licence,
+        "metadata": item.metadata,
         "source": settings.input.source_of(item.file) or source,
         "format": "markdown",
         "unread_formulas": 0,

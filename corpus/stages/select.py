@@ -37,6 +37,7 @@ from corpus.folder.signals import (
 from corpus.settings import SelectSettings, Settings
 from corpus.stages import rights, url_lists
 from corpus.stages.stage import Job
+from filters import additive
 from filters.profile import Decisions, Profile, load
 
 LEDGER_KEY = ["id", "url", "source_file", "source_offset"]
@@ -46,8 +47,10 @@ COLUMNS = [*LEDGER_KEY, "n_bytes", "source"]
 def depends(settings: Settings) -> list[Any]:
     """A profile may be the user's own file, and lists may be edited: both decide anew."""
     lists = settings.select.word_lists
+    profiles = [load(name) for name in settings.select.names()]
     return [
-        repr([load(name) for name in settings.select.names()]),
+        repr(profiles),
+        [additive.fingerprint(name) for profile in profiles for name in profile.models()],
         url_lists.files_state((lists,) if lists else ()),
         url_lists.state(settings.urls),
     ]
