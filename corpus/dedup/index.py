@@ -39,8 +39,9 @@ MEMBERS = pa.schema(
         pa.field("cluster", pa.string()),
         pa.field("kept", pa.bool_()),
         pa.field("document", pa.int64()),  # position in the index, all segments in a row
-        *(pa.field(k, COPIED[k]) for k in ("url", "source", "n_chars", "date", "captured")),
-        *(pa.field(k, DERIVED[k]) for k in ("rights", "canonical", "version", "quality")),
+        *(pa.field(k, COPIED[k]) for k in ("url", "canonical_url", "source", "n_chars")),
+        *(pa.field(k, COPIED[k]) for k in ("date", "captured")),
+        *(pa.field(k, DERIVED[k]) for k in ("rights", "quality")),
     ]
 )
 REMOVED = pa.schema(

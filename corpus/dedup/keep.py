@@ -4,8 +4,9 @@ Every key puts the better document first:
 
     source     by the list `sources` (unlisted ones last)
     rights     open licence before unknown before reserved
-    canonical  names its own address, before none, before another of its host, before another host's
-    version    higher in its path (`/3.12/` before `/3.8/`; none or `/latest/` before both)
+    canonical  a copy names its host (it itself perhaps), before it names none, or another host
+    version    of a host: higher in its path (`/3.12/` before `/3.8/`; none or `/latest/` before
+               both), and that names no other address of its host
     date       newer as the page states it (unknown last)
     captured   newer by the day
     quality    higher signal `dedup.quality`
@@ -23,10 +24,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.dedup import addresses
 from corpus.settings import DedupSettings
 
 # Standing of a document: what an index of earlier crawls says, which no policy overrules.
 KEPT_BEFORE, NEW, DROPPED_BEFORE = 0, 1, 2
+
+ROWS_PER_BLOCK = 1 << 16  # rows whose addresses are Python strings at a time, about 40 MB
 
 RIGHTS_OPEN, RIGHTS_UNKNOWN, RIGHTS_RESERVED = 0, 1, 2
 
@@ -40,8 +44,8 @@ PRESETS: dict[str, tuple[str, ...]] = {
 COLUMNS: dict[str, tuple[str, str]] = {
     "source": ("source_rank", "ascending"),
     "rights": ("rights", "ascending"),
-    "canonical": ("canonical", "ascending"),
-    "version": ("version", "descending"),
+    "canonical": ("standing_host", "ascending"),
+    "version": ("outdated", "ascending"),
     "quality": ("quality", "descending"),
     "length": ("n_chars", "descending"),
     "date": ("date", "descending"),
@@ -70,6 +74,10 @@ def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
         ranks = pc.index_in(members["source"], pa.array(settings.sources, pa.string()))
         ranks = pc.fill_null(ranks, len(settings.sources))
         members = members.append_column("source_rank", ranks)
+    if "canonical" in keys or "version" in keys:
+        standing, outdated = _standings(members)
+        members = members.append_column("standing_host", pa.array(standing))
+        members = members.append_column("outdated", pa.array(outdated.astype(np.int8)))
     if "captured" in keys:
         days = pc.utf8_slice_codeunits(members["captured"], 0, 10)
         members = members.append_column("captured_day", days)
@@ -78,13 +86,32 @@ def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
     return pc.sort_indices(members, sort_keys=order).to_numpy()
 
 
+def _standings(members: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """addresses.standings of the rows, some clusters at a time."""
+    label = members["label"].to_numpy()
+    standing, outdated = np.full(len(label), addresses.SILENT, np.int8), np.zeros(len(label), bool)
+    # Only clusters in which an address may tell copies apart.
+    stated = pc.greater(pc.binary_length(members["canonical_url"]), 0)
+    versioned = pc.match_substring_regex(members["url"], addresses.MAY_HAVE_VERSION)
+    telling = pc.fill_null(pc.or_kleene(stated, versioned), False).to_numpy()
+    rows = np.flatnonzero(np.isin(label, label[telling]))
+    rows = rows[np.argsort(label[rows], kind="stable")]
+    starts = np.flatnonzero(np.diff(label[rows], prepend=-1) != 0)
+    blocks = starts[np.unique(np.searchsorted(starts, np.arange(0, len(rows), ROWS_PER_BLOCK)))]
+    for part in np.split(rows, blocks[1:]):
+        block = members.select(["url", "canonical_url"]).take(pa.array(part))
+        columns = [block[name].to_pylist() for name in block.column_names]
+        standing[part], outdated[part] = addresses.standings(label[part], *columns)
+    return standing, outdated
+
+
 def policy_text(settings: DedupSettings) -> str:
     """The policy in words, for the card and the ledger."""
     words = {
-        "source": "source priority",
+        "source": "source priority" if settings.sources else "",
         "rights": "open rights",
-        "canonical": "canonical address",
-        "version": "newer version in the address",
+        "canonical": "canonical host",
+        "version": "newer version of its host",
         "quality": f"higher {settings.quality}" if settings.quality else "",
         "length": "longer",
         "date": "newer date",

@@ -67,14 +67,18 @@ def run(job: Job) -> None:
     staged = job.folder.staged
     if not any(shard.parts or shard.scattered for shard in shards):
         _refuse_empty(job)
-    for folder in (job.folder, staged):
-        forget_stale(folder, shards)
+    for place in (job.folder, staged):
+        forget_stale(place, shards)
     todo = [s for s in shards if not (_is_done(job.folder, s) or _is_done(staged, s))]
-    work = {"folder": job.folder, "settings": job.settings, "chain": job.chain}
+    folder, settings, chain = job.folder, job.settings, job.chain
     shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)  # of a run that was killed
     if pieces is not None and todo:
-        job.each(functools.partial(scatter_unit, pieces=pieces, **work), job.files, "order")
-    job.each(functools.partial(publish_unit, **work), todo, "publish")
+        unit = functools.partial(
+            scatter_unit, pieces=pieces, folder=folder, settings=settings, chain=chain
+        )
+        job.each(unit, job.files, "order")
+    publish = functools.partial(publish_unit, folder=folder, settings=settings, chain=chain)
+    job.each(publish, todo, "publish")
     shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)
     if not books.funnel(job.folder.layout)["publish"]["out"]:
         _refuse_empty(job)

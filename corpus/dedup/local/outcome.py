@@ -20,8 +20,7 @@ from corpus.settings import DedupSettings
 
 # Of a member of a cluster: what the policy may order by, and what the ledger says of it.
 MEMBER_COLUMNS = [
-    *("id", "url", "source", "rights", "canonical", "version", "quality", "n_chars", "date"),
-    "captured",
+    *("id", "url", "canonical_url", "source", "rights", "quality", "n_chars", "date", "captured"),
     *("source_file", "source_offset"),
 ]
 

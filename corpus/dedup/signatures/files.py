@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus.dedup import addresses
 from corpus.dedup.keep import RIGHTS_OPEN, RIGHTS_RESERVED, RIGHTS_UNKNOWN
-from corpus.dedup.signatures import addresses
 from corpus.dedup.signatures.arrow import fixed_binary
 from corpus.dedup.signatures.exact import url_keys
 from corpus.dedup.signatures.minhash import sign_texts
@@ -36,6 +36,7 @@ FORMAT = 2  # raise it when the same text gets another hash or signature
 COPIED: dict[str, pa.DataType] = {
     "id": pa.string(),
     "url": pa.string(),
+    "canonical_url": pa.string(),
     "host": pa.string(),
     "source": pa.string(),
     "date": pa.string(),
@@ -48,14 +49,12 @@ COPIED: dict[str, pa.DataType] = {
 # Columns worked out here.
 DERIVED: dict[str, pa.DataType] = {
     "rights": pa.int8(),  # corpus.dedup.keep.RIGHTS_*
-    "canonical": pa.int8(),  # corpus.dedup.signatures.addresses: standing
-    "version": pa.int64(),  # versions
     "quality": pa.float32(),  # the signal that the settings name
     "n_normal": pa.int32(),  # code points after normalisation: 0 never matches
     "exact": pa.binary(16),
     "url_key": pa.uint64(),  # 0: no address, or addresses do not count
 }
-READ = ("canonical_url", "rights", "licence")  # what those are worked out from
+READ = ("rights", "licence")  # what those are worked out from
 
 
 def has_near(settings: DedupSettings) -> bool:
@@ -140,10 +139,6 @@ def _sign_batch(
     if "n_chars" not in batch.schema.names:
         columns["n_chars"] = pc.utf8_length(batch["text"]).cast(pa.int32())
     columns["rights"] = _rights(batch)
-    urls = batch["url"] if "url" in batch.schema.names else pa.nulls(n, pa.string())
-    stated = batch["canonical_url"] if "canonical_url" in batch.schema.names else None
-    columns["canonical"] = addresses.standing(urls, stated)
-    columns["version"] = addresses.versions(urls)
     columns["quality"] = pa.nulls(n, pa.float32())
     if settings.quality:
         columns["quality"] = pc.struct_field(batch["quality"], settings.quality).cast(pa.float32())
@@ -151,7 +146,7 @@ def _sign_batch(
     columns["exact"] = fixed_binary(exact)
     columns["url_key"] = np.zeros(n, np.uint64)
     if has_url(settings):
-        columns["url_key"] = url_keys(addresses.own(urls, stated))
+        columns["url_key"] = url_keys(addresses.own(columns["url"], columns["canonical_url"]))
     if has_near(settings):
         columns["signature"] = fixed_binary(signatures)
     arrays = [pa.array(columns[f.name], f.type) for f in schema]

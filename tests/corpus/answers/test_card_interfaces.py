@@ -39,11 +39,11 @@ def test_mlcroissant_loads_every_column_of_every_record(small_built: Path) -> No
         assert record == plain(row)
 
 
-def test_croissant_states_origin_and_handling(small_built: Path) -> None:
-    facts = mlcroissant.Dataset(jsonld=str(small_built / "croissant.json")).metadata
+def test_croissant_states_origin_and_handling(built: Path) -> None:
+    facts = mlcroissant.Dataset(jsonld=str(built / "croissant.json")).metadata
     assert any(step.startswith("dedup: ") for step in facts.data_preprocessing_protocol)
     assert len(facts.personal_sensitive_information) > 5 and facts.data_collection_timeframe
-    raw = json.loads((small_built / "croissant.json").read_text())
+    raw = json.loads((built / "croissant.json").read_text())
     assert raw["prov:wasGeneratedBy"]["prov:wasAssociatedWith"]["prov:label"].startswith("Inaho ")
     assert raw["prov:wasDerivedFrom"][0]["@type"] == "prov:Entity"
 

@@ -57,6 +57,13 @@ def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
         record("http://mirror.example.net/d.html", "2024-05-09", paragraphs(4, longer),
                CANONICAL.format("http://original.example.jp/d.html")),
         record("http://original.example.jp/d.html", "2024-05-01", paragraphs(4)),
+        # an original without a claim under a version, and a mirror without one
+        record("http://docs.example.org/2.4/j.html", "2024-05-02", paragraphs(12)),
+        record("http://mirror.example.net/manual/j.html", "2024-05-01", paragraphs(12, longer)),
+        # an original that names another address of its host, and a mirror that says nothing
+        record("http://book.example.jp/k.html", "2024-05-01", paragraphs(13),
+               CANONICAL.format("/stable/k.html")),
+        record("http://mirror.example.net/k.html", "2024-05-09", paragraphs(13, longer)),
         # a page that moved
         record("http://old.example.jp/e.html", "2024-05-09", paragraphs(5, longer)),
         record("http://old.example.jp/e.html", "2024-05-10", "", "",
@@ -87,6 +94,8 @@ KEPT = {
     "http://docs.example.jp/3.12/b.html",
     "http://manual.example.jp/latest/c.html",
     "http://original.example.jp/d.html",
+    "http://docs.example.org/2.4/j.html",
+    "http://book.example.jp/k.html",
     "http://new.example.jp/e.html",
     "http://f.example.net/2",
     "http://g.example.net/2",
@@ -106,8 +115,8 @@ def test_the_newer_version_the_original_and_the_new_address_stay(
     assert {row["url"] for row in rows} == KEPT
     ledger = pq.read_table(out / "ledger", filters=[("stage", "==", "dedup")]).to_pylist()
     kinds = {row["url"]: row["rule"] for row in ledger}
-    assert len(kinds) == 8 and kinds["http://h.example.jp/print?id=1"] == "url"
-    assert "kept by: canonical address, then newer version" in ledger[0]["detail"]
+    assert len(kinds) == 10 and kinds["http://h.example.jp/print?id=1"] == "url"
+    assert "kept by: canonical host, then newer version of its host" in ledger[0]["detail"]
     documents = pq.read_table(next((out / "documents").iterdir())).to_pylist()
     named = {row["url"]: row["canonical_url"] for row in documents}
     assert named["http://docs.example.jp/old/a.html"] == "http://docs.example.jp/new/a.html"
