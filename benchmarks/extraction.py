@@ -219,7 +219,7 @@ def held_out(options: argparse.Namespace) -> None:
             for arrays in training.train_folds(examples, extra, seed)
         ]
         for e in examples:
-            keep, _ = choose(e.blocks, e.elements, *models[training.fold(e.page.family)])
+            keep, *_ = choose(e.blocks, e.elements, *models[training.fold(e.page.family)])
             text = write(parse(e.page.html), keep)[0]
             if e.page.source == "wide" and seed == 0:
                 texts[e.page.url] = text

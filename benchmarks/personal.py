@@ -1,6 +1,11 @@
 """Personal data: recall and false positives of every class, and speed; on real text.
 
-    python benchmarks/personal.py [--data FOLDER] [--list]
+    python benchmarks/personal.py [--shared FOLDER] [--spans FILE] [--list]
+
+Spans of real pages, labelled by hand (personal/spans.jsonl.gz): for every class and verdict the
+share that the default settings mask, and with the right placeholder; intervals of 95 % by drawing
+hosts, and the lowest and highest of five folds of hosts. Texts are contexts of 300 characters:
+which of them are code blocks is not known there.
 
 Recall: numbers are made (no list of real telephones is public), in all forms that `MAKERS` of
 tests/filters/test_personal.py writes and in sentences around them; addresses (7,000) and surnames
@@ -13,14 +18,19 @@ tests/filters/personal_labels.tsv has the judgements, as hashes (`--list` prints
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
+import json
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +43,7 @@ from corpus.config import Settings  # noqa: E402
 from corpus.sources.kinds import items_of  # noqa: E402
 from corpus.sources.plan import units  # noqa: E402
 from corpus.stages.document import document  # noqa: E402
-from filters.personal import KINDS, apply, find  # noqa: E402
+from filters.personal import KINDS, apply, find, policies  # noqa: E402
 
 DOCUMENTS = 2000
 LABELS = ROOT / "tests/filters/personal_labels.tsv"
@@ -96,6 +106,63 @@ def recall(data: Path) -> dict[str, tuple[int, int]]:
     return out
 
 
+HARMLESS = ("public", "example", "identifier", "other")  # verdicts of which nothing is masked
+DRAWS, FOLDS = 2000, 5
+
+
+def span_table(path: Path) -> None:
+    """Print what is masked of the labelled spans, by class and verdict, and the four goals."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    settings = Settings().clean
+    policy_of = policies(settings.personal, settings.personal_classes)
+    for row in rows:
+        row["hits"] = [
+            f.kind
+            for f in find(row["context"])
+            if policy_of[f.kind] == "mask" and f.begin < row["end"] and row["begin"] < f.end
+        ]
+    hosts = len({row["host"] for row in rows})
+    print(f"Labelled spans: {len(rows):,} of {hosts} hosts\n")
+    print("| class | verdict | spans | masked | 95 % by hosts | folds | right placeholder |")
+    print("|---|---|--:|--:|---|---|--:|")
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["class"], row["verdict"]), []).append(row)
+    for (kind, verdict), own in sorted(groups.items()):
+        _span_row(f"{kind} | {verdict}", own)
+    # The goals: what is harmless stays, what is a person's or an organisation's is masked.
+    own = [row for row in rows if row["verdict"] in HARMLESS]
+    _span_row("all | " + ", ".join(HARMLESS), own)
+    mails = groups.get(("email", "personal"), [])
+    spelt = [row for row in mails if not re.search(r"[!-~]@[!-~]", row["text"])]
+    _span_row("email | personal, @ not as such", spelt)
+    for kind in ("phone", "address", "postal"):
+        own = groups.get((kind, "personal"), []) + groups.get((kind, "organisation"), [])
+        _span_row(f"{kind} | personal, organisation", own)
+    print()
+
+
+def _span_row(name: str, rows: list[dict[str, Any]]) -> None:
+    """Print one line of the table."""
+    if not rows:
+        return
+    masked = np.array([bool(row["hits"]) for row in rows])
+    right = sum(row["class"] in row["hits"] for row in rows)
+    names = sorted({row["host"] for row in rows})
+    of_host = np.array([names.index(row["host"]) for row in rows])
+    hits, spans = np.bincount(of_host, masked), np.bincount(of_host)
+    drawn = np.random.default_rng(20).integers(0, len(names), (DRAWS, len(names)))
+    low, high = np.quantile(hits[drawn].sum(1) / spans[drawn].sum(1), (0.025, 0.975))
+    folds = [
+        hits[fold::FOLDS].sum() / spans[fold::FOLDS].sum() for fold in range(min(FOLDS, len(names)))
+    ]
+    print(
+        f"| {name} | {len(rows)} | {masked.mean():.3f} | {low:.3f}–{high:.3f} "
+        f"| {min(folds):.2f}–{max(folds):.2f} | {right / len(rows):.3f} |"
+    )
+
+
 def key(kind: str, words: str) -> str:
     """Name of a finding in LABELS, so that no personal data stands there."""
     return hashlib.sha1(f"{kind}\t{words}".encode(), usedforsecurity=False).hexdigest()[:12]
@@ -103,11 +170,13 @@ def key(kind: str, words: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--spans", type=Path, help="other labelled spans, e.g. of other hosts")
     parser.add_argument("--list", action="store_true", help="print findings without a judgement")
     options = parser.parse_args()
+    span_table(options.spans or options.shared / "personal/spans.jsonl.gz")
     labelled = dict(line.split("\t")[:2] for line in LABELS.read_text("utf-8").splitlines())
-    texts = clean_texts(options.data)
+    texts = clean_texts(options.shared)
     array = pa.array([text for _, text in texts])
     apply(array.slice(0, 8), "detect")
     start = time.process_time()
@@ -136,7 +205,7 @@ def main() -> None:
     )
     print("\n| class | recall | of | found in clean text | false | false per 100,000 characters |")
     print("|---|--:|--:|--:|--:|--:|")
-    there = recall(options.data)
+    there = recall(options.shared)
     for kind in KINDS:
         hits, total = there[kind]
         rate = 100_000 * wrong[kind] / characters

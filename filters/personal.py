@@ -12,26 +12,34 @@ patterns of `personal_rules` decide there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from filters import mail_rules, owners
 from filters import personal_rules as rules
 from filters.kernels import personal_signs as signs
 from filters.placeholders import KINDS, PLACEHOLDERS, POLICIES
 from filters.signals import slices
+
+CONTACTS = ("phone", "postal", "address", "email")
+NEXT = 40  # characters from an office's address to its telephone number, at most
 
 Place = tuple[int, int, int]  # kind of kernels.personal_signs, begin, end
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """Characters text[begin:end] hold personal data of a kind out of KINDS."""
+    """Characters text[begin:end] hold personal data of a kind out of KINDS.
+
+    organisation: a company, shop, school … publishes it of itself, for certain.
+    """
 
     begin: int
     end: int
     kind: str
+    organisation: bool = False
 
 
 def find(text: str) -> list[Finding]:
@@ -127,6 +135,13 @@ def _places(texts: pa.Array) -> dict[int, list[Place]]:
 
 
 def _find(text: str, places: Sequence[Place]) -> list[Finding]:
+    kept = _owned(text, _disjoint(_seen(text, places)))
+    names = list(_names(text, kept))
+    return _disjoint([*kept, *names]) if names else kept
+
+
+def _seen(text: str, places: Sequence[Place]) -> list[Finding]:
+    """What looks like personal data and checks, whoever's it is; names are not looked for."""
     findings: list[Finding] = []
     block_end = address_end = 0
     for kind, begin, end in places:
@@ -139,9 +154,9 @@ def _find(text: str, places: Sequence[Place]) -> list[Finding]:
                     block_end = address_end = address.end
                     findings.append(address)
         elif kind == signs.EMAIL:
-            m = rules.EMAIL.match(text, begin)
-            if m and not rules.NO_MAIL.match(text, m.end()):
-                findings.append(Finding(begin, m.end(), "email"))
+            mail = mail_rules.address(text, begin, end)
+            if mail:
+                findings.append(Finding(begin, mail[0], "email", organisation=mail[1]))
         elif kind == signs.MARK:
             findings += _marked(text, begin)
         elif rules.IP.fullmatch(text, begin, end):
@@ -151,20 +166,73 @@ def _find(text: str, places: Sequence[Place]) -> list[Finding]:
                 findings.append(Finding(begin, end, "ip"))
         elif rules.is_dotted_phone(text, begin, end):
             findings.append(Finding(begin, end, "phone"))
-    kept = _disjoint(findings)
-    return _disjoint([*kept, *_names(text, kept)]) if kept else kept
+    return findings
+
+
+def _owned(text: str, findings: list[Finding]) -> list[Finding]:
+    """The findings without those that are a public office's or an example; organisations marked.
+
+    Data of one kind of owner stand together: what follows a public office's address within NEXT
+    characters is its own too.
+    """
+    kept: list[Finding] = []
+    office_end: int | None = None
+    nobodys = [
+        f.kind in CONTACTS and owners.is_nobodys(text, f.begin, f.end, f.kind) for f in findings
+    ]
+    for i, f in enumerate(findings):
+        if f.kind not in CONTACTS:
+            kept.append(f)
+            continue
+        behind = findings[i + 1] if f.kind == "postal" and i + 1 < len(findings) else None
+        beside = behind and behind.kind == "address" and behind.begin - f.end <= 3
+        if beside and nobodys[i + 1]:
+            continue  # the postal code of an office whose name stands behind the address
+        follows = False
+        if office_end is not None and f.begin - office_end <= NEXT:
+            is_persons = f.kind == "email" or owners.is_mobile(text[f.begin : f.end])
+            follows = not is_persons and not owners.ORGANISATION.search(text, office_end, f.begin)
+        if follows or nobodys[i]:
+            office_end = f.end if follows or f.kind in ("address", "postal") else office_end
+            continue
+        theirs = f.kind != "email" and owners.is_organisations(text, f.begin, f.end, f.kind)
+        kept.append(replace(f, organisation=True) if theirs else f)
+    return kept
 
 
 def _numbers(text: str, begin: int, end: int) -> Iterator[Finding]:
     """Telephones, cards, My Number, accounts, licences and bare postal codes in text[begin:end]."""
-    for m in rules.NUMBER.finditer(text, max(0, begin - 1), end + 1):
-        begin, end = m.span()
-        raw = m.group()
-        kind = rules.number_kind(text, begin, end)
-        if kind:
-            if raw[0] in "(（" and ")" not in raw and "）" not in raw:
+    first, last = max(0, begin - 3), end + 2
+    window = text[first:last]
+    if not window.isascii():
+        window = window.translate(rules.TO_ASCII)
+    at = first
+    for m in rules.PHONE.finditer(window) if "0" in window or "+" in window else ():
+        begin, end = first + m.start(), first + m.end()
+        if rules.phone_kind(text, begin, end):
+            if m.group()[0] == "(" and ")" not in m.group():
                 begin += 1
-            yield Finding(begin, end, kind)
+            yield from _other_numbers(text, at, begin)
+            yield Finding(begin, end, "phone")
+            at = end
+    yield from _other_numbers(text, at, last)
+
+
+def _other_numbers(text: str, begin: int, end: int) -> Iterator[Finding]:
+    """Of the kinds that are no telephones, in text[begin:end]."""
+    for m in rules.NUMBER.finditer(text, begin, min(end, len(text))):
+        kind = rules.number_kind(text, m.start(), m.end())
+        if kind:
+            yield Finding(m.start(), m.end(), kind)
+            if kind == "postal":
+                yield from _behind_postal(text, m.end())
+
+
+def _behind_postal(text: str, begin: int) -> Iterator[Finding]:
+    """The address behind a postal code, which needs no block number there."""
+    m = rules.BEHIND_POSTAL.match(text, begin)
+    if m:
+        yield Finding(m.start(1), m.end(1), "address")
 
 
 def _address(text: str, begin: int, after: int) -> tuple[int, Finding | None]:
@@ -176,19 +244,22 @@ def _address(text: str, begin: int, after: int) -> tuple[int, Finding | None]:
     m = rules.BLOCK.match(text, begin)
     if m is None:
         return begin, None
-    before = text[max(after, begin - signs.LOOK_BACK) : begin].rpartition("\n")[2]
-    first = begin - len(before)
-    start = rules.locality(before, bare=m.group().isdigit())
+    # This line and the one before; what stands over a line end must be an address throughout.
+    lines = text[max(after, begin - signs.LOOK_BACK) : begin].split("\n")
+    before = "\n".join(lines[-2:])
+    tail = rules.BLOCK_TAIL.match(text, m.end())
+    end = tail.end() if tail else m.end()
+    start = rules.locality(before, text[begin:end])
     if start is None:
         return m.end(), None
-    tail = rules.BLOCK_TAIL.match(text, m.end())
-    return m.end(), Finding(first + start, tail.end() if tail else m.end(), "address")
+    return m.end(), Finding(begin - len(before) + start, end, "address")
 
 
 def _marked(text: str, begin: int) -> Iterator[Finding]:
     """What carries its own mark: 〒, 旅券, 記号 … 番号."""
     if m := rules.POSTAL.match(text, begin):
         yield Finding(begin, m.end(), "postal")
+        yield from _behind_postal(text, m.end())
     elif m := rules.YUCHO.match(text, begin):
         yield Finding(begin, m.end(), "bank_account")
     elif m := rules.PASSPORT.match(text, begin):
@@ -201,7 +272,8 @@ def _names(text: str, others: list[Finding]) -> Iterator[Finding]:
         begin, end = max(0, f.begin - rules.NEAR), min(len(text), f.end + rules.NEAR)
         if rules.HONORIFIC.search(text, begin, end):
             for m in rules.NAME.finditer(text, begin, end):
-                if not rules.NO_NAME.search(m.group()):
+                before = text[max(0, m.start() - 12) : m.start()]
+                if rules.is_name(m.group(), before, f.begin - m.end()):
                     yield Finding(m.start(), m.end(), "name")
 
 

@@ -26,6 +26,7 @@ from filters.additive import SHIPPED
 from filters.signals import (
     EXTRA_SIGNALS,
     GROUP_OF,
+    GROUPS,
     MODEL,
     SCORE,
     SIGNALS,
@@ -126,7 +127,7 @@ class Profile:
     def decide(
         self, quality: pa.StructArray, extra: Mapping[str, pa.Array] | None = None
     ) -> Decisions:
-        """Decide on every document of `quality`, a struct with fields of `QUALITY_TYPE`.
+        """Decide on every document of `quality`, a struct of signals (`measure`).
 
         extra: arrays for signals that are no field of `quality` (`language_score` …).
         Raises ProfileError when a rule's signal is in neither, or was not measured at all.
@@ -164,7 +165,10 @@ class Profile:
             column = quality.field(name)
         else:
             hint = "is not among the stored signals; harvest again with this version"
-            if name not in SIGNALS:
+            group = GROUP_OF.get(name)
+            if group and GROUPS[group].lazy:
+                hint = f"was not measured; measure the group {group!r} for it"
+            elif name not in SIGNALS:
                 signal = signal_of(name)
                 told = signal.description if signal else "unknown"
                 hint = f"is a column beside the stored signals ({told}); give it in `extra`"

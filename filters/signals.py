@@ -1,9 +1,9 @@
 """Signals: everything that is measured of a text, as one struct of typed columns a document.
 
-    measure(texts, prose=prose) -> StructArray of QUALITY_TYPE
+    measure(texts, prose=prose) -> StructArray of STORED_TYPE
 
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
-columns. Signals of one theme form a *group*; a group that is not asked for is null. Lazy groups
+columns. Signals of one theme form a *group*; one that is not asked for is left out. Lazy groups
 are measured only when asked for by name: `words` (a morphological analyser), `perplexity` (a
 language model), `classifiers` (fastText), `zlib`.
 
@@ -204,6 +204,7 @@ EXTRA_SIGNALS: dict[str, Signal] = {
             )
         ),
         share("language_score", "probability", "fastText lid.176: probability of the language"),
+        share("listing", "probability", "the page is an index: links, teasers, no text of its own"),
         count("cluster_size", "documents", "documents of its cluster of duplicates, by dedup"),
         *(
             count(f"personal_{kind}", "places", f"personal data of the class {kind}")
@@ -265,7 +266,15 @@ def _field(signal: Signal) -> pa.Field:
     return pa.field(signal.name, kind, metadata=facts)
 
 
-QUALITY_TYPE: pa.StructType = pa.struct([_field(s) for s in SIGNALS.values()])
+def type_of(groups: frozenset[str]) -> pa.StructType:
+    """The type of what `measure` returns of these groups."""
+    return pa.struct([_field(s) for s in SIGNALS.values() if GROUP_OF[s.name] in groups])
+
+
+# What is measured unless a lazy group is asked for, and so stored; and every signal there is.
+DEFAULT_GROUPS = frozenset(name for name, group in GROUPS.items() if not group.lazy)
+STORED_TYPE = type_of(DEFAULT_GROUPS)
+QUALITY_TYPE = type_of(frozenset(GROUPS))
 PLACE_OF = {s.name: i for group in GROUPS.values() for i, s in enumerate(group.signals)}
 
 
@@ -277,11 +286,10 @@ def measure(
     texts: `string` or `large_string`, sliced or not; a null counts as an empty text.
     groups: names out of `GROUPS`; None measures every group that is not lazy.
     prose: what of each text is prose, in its order (`corpus.text.views.prose`); None: all of it.
-    Returns a struct array of `QUALITY_TYPE`, as long as `texts`; signals of other groups are null.
+    Returns a struct array of `type_of(groups)`, as long as `texts`: STORED_TYPE by default.
     Raises ValueError for an unknown group, TypeError for an array that holds no strings.
     """
-    default = frozenset(name for name, group in GROUPS.items() if not group.lazy)
-    wanted = default if groups is None else groups
+    wanted = DEFAULT_GROUPS if groups is None else groups
     if unknown := sorted(wanted - frozenset(GROUPS)):
         raise ValueError(f"unknown signal group {unknown[0]!r}; there are {', '.join(GROUPS)}")
     matrices = _matrices(texts, wanted)
@@ -289,11 +297,11 @@ def measure(
     if prose is not None and prose is not texts and of_prose:
         _measure_prose(of_prose, texts, prose)
     columns = []
-    for signal in SIGNALS.values():
-        plain = PLAIN_OF.get(signal.name)  # of a signal of prose: that of the whole text
+    for field in type_of(wanted):
+        plain = PLAIN_OF.get(field.name)  # of a signal of prose: that of the whole text
         found = matrices if plain is None else of_prose
-        columns.append(_column(found, signal, plain or signal.name, len(texts)))
-    return pa.StructArray.from_arrays(columns, fields=list(QUALITY_TYPE))
+        columns.append(_column(found, SIGNALS[field.name], plain or field.name))
+    return pa.StructArray.from_arrays(columns, fields=list(type_of(wanted)))
 
 
 def _matrices(texts: pa.Array, groups: frozenset[str]) -> dict[str, Floats]:
@@ -320,12 +328,9 @@ def _measure_prose(of_prose: dict[str, Floats], texts: pa.Array, prose: pa.Array
         of_prose[name][rows] = matrix
 
 
-def _column(matrices: dict[str, Floats], signal: Signal, place: str, rows: int) -> pa.Array:
-    group = GROUP_OF[signal.name]
+def _column(matrices: dict[str, Floats], signal: Signal, place: str) -> pa.Array:
     kind = QUALITY_TYPE.field(signal.name).type
-    if group not in matrices:
-        return pa.nulls(rows, kind)
-    values = matrices[group][:, PLACE_OF[place]]
+    values = matrices[GROUP_OF[signal.name]][:, PLACE_OF[place]]
     if signal.kind == "count":
         values = np.minimum(values, MAX_COUNT)
     return pa.array(values.astype(kind.to_pandas_dtype()))

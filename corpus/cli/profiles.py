@@ -90,7 +90,7 @@ def sweep(
     low: Annotated[float, typer.Option("--from", help="First threshold.")],
     high: Annotated[float, typer.Option("--to", help="Last threshold.")],
     steps: Annotated[int, typer.Option(min=2, max=10_000, help="Number of thresholds.")] = 21,
-    by: Annotated[str, typer.Option(help="source: one curve for each source.")] = "",
+    by: Annotated[str, typer.Option(help="source or host: a curve for each of the largest.")] = "",
     out: Out = None,
     as_json: Json = False,
 ) -> None:

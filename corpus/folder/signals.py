@@ -28,7 +28,7 @@ from filters.profile import Profile, load
 from filters.published_words import check, measure_extra
 from filters.words import WordError
 
-OWN = ("language_score", "repairs")  # columns of a document that count as signals
+OWN = ("language_score", "repairs", "listing")  # columns of a document that count as signals
 CLUSTER = "cluster_size"
 HOST_HARM = "host_harm_share"
 PERSONAL = "personal_"

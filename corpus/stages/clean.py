@@ -19,9 +19,11 @@ import pyarrow as pa
 from corpus.folder.ledger import Ledger
 from corpus.settings import CleanSettings
 from corpus.text import cut, views
-from corpus.text.blocks import KIND, NONE, Blocks
+from corpus.text.blocks import END, KIND, NONE, START, Blocks
+from corpus.text.blocks import kind as block_kind
 from corpus.text.mask import masked
 from filters import footer
+from filters.owners import is_owned_in_code
 from filters.personal import KINDS, PLACEHOLDERS, Finding, find_all, mask, policies
 
 PREFIX = "personal_"  # of ledger rules and signals: personal_phone …
@@ -52,6 +54,8 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
         seen = [view for view in trimmed if view is not None]
     policy = policies(settings.personal, settings.personal_classes)
     in_texts, in_titles = _find(seen, policy), _find([row["title"] for row in rows], policy)
+    in_texts = {i: _ours(rows[i], seen[i], found, settings) for i, found in in_texts.items()}
+    in_titles = {i: _ours(None, "", found, settings) for i, found in in_titles.items()}
     nothing = {kind: None if policy[kind] == "off" else 0 for kind in KINDS}
     for i, row in enumerate(rows):
         row["personal"] = nothing
@@ -182,6 +186,43 @@ def _find(texts: Sequence[str], policy: dict[str, str]) -> dict[int, list[Findin
             except Exception as error:
                 found[i] = error
         return found
+
+
+Found = list[Finding] | Exception
+
+
+def _ours(row: Row | None, view: str, found: Found, settings: CleanSettings) -> Found:
+    """The findings that the settings for organisations and for code leave; row None: of a title."""
+    if isinstance(found, Exception):
+        return found
+    if settings.organisations == "keep":
+        found = [f for f in found if not f.organisation]
+    if row is None or settings.code == "mask" or not found:
+        return found
+    try:
+        code = _code_spans(row)
+    except Exception as error:
+        return error
+    owned = settings.code == "owned"
+    return [
+        f
+        for f in found
+        if not any(begin <= f.begin < end for begin, end in code)
+        or (owned and is_owned_in_code(view, f.begin, f.end))
+    ]
+
+
+def _code_spans(row: Row) -> list[tuple[int, int]]:
+    """[begin, end) of the code blocks in the plain view of a row."""
+    text, blocks = row["text"], row["blocks"]
+    spans = blocks.spans[blocks.spans[:, KIND] == block_kind.code]
+    if not len(spans):
+        return []
+    if not is_signed(row):
+        return [(int(span[START]), int(span[END])) for span in spans]
+    places = views.plain_with_places(text, blocks)[1]
+    begins, ends = (np.searchsorted(places, spans[:, column]) for column in (START, END))
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
 def _apply(

@@ -13,9 +13,9 @@ from filters.kernels.kernel import columns, inlined, kernel
 from filters.kernels.spec import Bytes, Offsets, Points, Scalar
 
 # What stands at a place, and what its two positions are (characters of the document).
-NUMBER = 1  # seven digits and more with at most two separators between neighbours: begin, end
-EMAIL = 2  # begin of the local part, position of the @
-ADDRESS = 3  # begin and end of the block number behind a municipality in the same line
+NUMBER = 1  # seven digits and more with at most three separators between neighbours: begin, end
+EMAIL = 2  # begin and end of the local part, before an @ or what is written for one
+ADDRESS = 3  # begin and end of the block number behind a municipality, in this line or the last
 DOTTED = 4  # run of digits and three full stops, or two behind a 0: begin, end
 MARK = 5  # 〒, 旅券, パスポート, passport, 記号: position, position + 1
 place = columns(("document", "kind", "begin", "end"))  # of the table of places
@@ -23,18 +23,21 @@ PLACE_COLUMNS = 4
 
 MOST_DIGITS, MOST_KANJI_DIGITS = 5, 4  # of a block number
 FEWEST_DIGITS = 7  # of a NUMBER
-GAP = 3  # positions from a digit to the next of one NUMBER: at most two separators between them
+GAP = 4  # positions from a digit to the next of one NUMBER: at most " - " between them
 DOTS = 3  # full stops of an IP address
 LOOK_BACK = 44  # characters between a municipality and its block number
 LOCAL = 64  # characters of the local part of a mail address
+DOMAIN = 64  # characters in which the first full stop of a domain stands
+WRAP = 3  # brackets, blanks, … on each side of what stands for an @
 
 # Classes of code points of the basic plane, bits of one byte.
 _DIGIT, _BETWEEN, _KANJI_DIGIT, _TOWN = 1, 2, 4, 8
 _PREFECTURE, _MAIL, _ALNUM, _SIGN = 16, 32, 64, 128
 
-DASHES = "-‐‑‒–—―−ーｰ－"
+DASHES = "-‐‑‒–—―−─ーｰ－﹣"
 SEPARATORS = DASHES + " \u3000()（）"
-KANJI_DIGITS = "〇一二三四五六七八九十百"
+KANJI_DIGITS = "〇一二三四五六七八九十百千"
+AT_STARS = "★☆●○◎■□◆◇▲△♪♡♥＊＃※"  # what people write for @
 
 
 def _table() -> Bytes:
@@ -50,7 +53,7 @@ def _table() -> Bytes:
         (_PREFECTURE, "都道府県"),
         (_MAIL, (*"._%+-＿．－", *digits, *letters)),
         (_ALNUM, (*digits, *letters)),
-        (_SIGN, "@＠〒旅パ記pP\n."),
+        (_SIGN, "@＠〒旅パ記pP\naAアあ" + AT_STARS),
     ):
         for character in characters:
             table[ord(character)] |= bit
@@ -59,8 +62,12 @@ def _table() -> Bytes:
 
 TABLE = _table()
 # First and further characters of what _is_mark looks for, and of block numbers.
-RYO, KEN, KI, GO, PA, SU, PO = map(ord, "旅券記号パスポ")
+RYO, KEN, KI, GO, PA, SU, PO, DO = map(ord, "旅券記号パスポド")
 CHOME, BAN, NO = map(ord, "丁番の")
+SYMBOLS, SYMBOLS_END = 0x2500, 0x2700  # geometric shapes and miscellaneous symbols
+MARK_M, MARK_K = map(ord, "mk")
+KOME, STAR, SHARP = map(ord, "※＊＃")
+SMALL_TSU, SMALL_TSU_KATA, A_HIRAGANA, A_KATAKANA, MA, MA_KATA = map(ord, "っッあアまマ")
 FOLD = 0x20  # an ASCII letter with this bit set is lower case
 
 
@@ -85,6 +92,8 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
         octets_end: Scalar = far
         town: Scalar = far
         prefecture: Scalar = far
+        line: Scalar = first  # where this line began, and the one before
+        line_before: Scalar = first
         token: Scalar = far  # end of the last run of digits
         for i in range(first, last):
             point = points[i]
@@ -127,15 +136,25 @@ def places(points: Points, starts: Offsets, table: Bytes, out: Offsets) -> int:
                 phone = dots == 2 and points[octets] == ch.ZERO
                 if ends and (dots == DOTS or phone) and points[octets] != ch.FULL_STOP:
                     n = _add(out, n, doc, DOTTED, octets - first, i + 1 - first)
-            # Line ends end the reach of a municipality; @ and the words of documents are rare.
+            # A municipality reaches into the next line; @ and the words of documents are rare.
             if bits & _SIGN:
                 if point == ch.LINE_FEED:
-                    town = far
-                    prefecture = far
-                elif point == ch.AT or point == ch.WIDE_AT:
-                    begin = _local_begin(points, i, first, table)
-                    if begin < i:
-                        n = _add(out, n, doc, EMAIL, begin - first, i - first)
+                    line_before = line
+                    line = i + 1
+                    if town < line_before:
+                        town = far
+                    if prefecture < line_before:
+                        prefecture = far
+                    continue
+                at: Scalar = 0
+                if _may_be_at(points, i, first, last):
+                    at = _at_length(points, i, first, last, table)
+                if at:
+                    end = _local_end(points, i, first, table)
+                    begin = _local_begin(points, end, first, table)
+                    plain = end == i and (point == ch.AT or point == ch.WIDE_AT)
+                    if begin < end and (plain or _is_domain(points, i + at, last, table)):
+                        n = _add(out, n, doc, EMAIL, begin - first, end - first)
                 elif _is_mark(points, i, last):
                     n = _add(out, n, doc, MARK, i - first, i + 1 - first)
         if digits >= FEWEST_DIGITS:
@@ -183,6 +202,9 @@ def _is_block(
     plain = _bits(points, i, last, table) & _DIGIT != 0
     if end - i > (MOST_DIGITS if plain else MOST_KANJI_DIGITS):
         return False
+    begin = i
+    if end + 1 < last and (points[end] == ch.SPACE or points[end] == ch.WIDE_SPACE):
+        end += 1  # 3538 番地, 3 - 2 - 1
     if end < last:
         mark = points[end]
         if mark == CHOME or mark == BAN or mark == GO:
@@ -196,14 +218,109 @@ def _is_block(
             and mark != ch.WIDE_OPEN_ROUND
             and mark != ch.WIDE_CLOSE_ROUND
         )
-        if dash and _bits(points, end + 1, last, table) & _DIGIT:
+        spaced = end + 1 < last and points[end + 1] == ch.SPACE
+        if dash and _bits(points, end + 1 + spaced, last, table) & _DIGIT:
             return True
-    return (
-        plain
-        and bare
-        and i > first
-        and (ch.FIRST_KANJI <= points[i - 1] <= ch.LAST_KANJI or points[i - 1] == ch.ITERATION)
-    )
+    if not (plain and bare and begin > first):
+        return False
+    before = points[begin - 1]
+    if (before == ch.SPACE or before == ch.WIDE_SPACE) and begin > first + 1:
+        before = points[begin - 2]
+    return ch.FIRST_KANJI <= before <= ch.LAST_KANJI or before == ch.ITERATION
+
+
+@inlined
+def _may_be_at(points: Points, i: Scalar, first: Scalar, last: Scalar) -> bool:
+    """Whether what begins at i can stand for an @; most letters of words cannot."""
+    point = points[i]
+    if i == first or i + 1 >= last:
+        return False
+    if (point | FOLD) == ch.LOWER_A:
+        before = points[i - 1]
+        if (points[i + 1] | FOLD) == ch.LOWER_T:
+            inside = ch.LOWER_A <= (before | FOLD) <= ch.LOWER_Z
+            return not inside or (point == ch.UPPER_A and before >= ch.LOWER_A)
+        return before == ch.OPEN_ROUND or before == ch.OPEN_SQUARE or before == ch.WIDE_OPEN_ROUND
+    if point == A_KATAKANA or point == A_HIRAGANA:
+        return points[i + 1] == SMALL_TSU or points[i + 1] == SMALL_TSU_KATA
+    return True
+
+
+@kernel
+def _at_length(points: Points, i: Scalar, first: Scalar, last: Scalar, table: Bytes) -> Scalar:
+    """Length of an @, of a star, or of at and アット between other things than letters; or 0."""
+    point = points[i]
+    if point == ch.AT or point == ch.WIDE_AT:
+        return 1
+    if point == A_KATAKANA or point == A_HIRAGANA:
+        if i + 2 >= last or (points[i + 1] != SMALL_TSU and points[i + 1] != SMALL_TSU_KATA):
+            return 0
+        mark = i + 3 < last and (points[i + 3] == MA or points[i + 3] == MA_KATA)
+        return 6 if mark else 3  # アットマーク
+    if (point | FOLD) == ch.LOWER_A and point < ch.ASCII_END:
+        if i == first or i + 2 >= last:
+            return 0
+        before, after = points[i - 1], points[i + 2]
+        if (points[i + 1] | FOLD) != ch.LOWER_T:  # (a)
+            is_open = before == ch.OPEN_ROUND or before == ch.OPEN_SQUARE
+            is_open |= before == ch.WIDE_OPEN_ROUND
+            return 1 if is_open and not _bits(points, i + 1, last, table) & _ALNUM else 0
+        mark = i + 2 + (after == ch.HYPHEN or after == ch.SPACE)
+        if mark + 3 < last and points[mark] == MARK_M and points[mark + 3] == MARK_K:
+            return mark + 4 - i  # at-mark
+        letters = _bits(points, i - 1, last, table) | _bits(points, i + 2, last, table)
+        if letters & _ALNUM:  # capitals alone: taroATexample.jp
+            capitals = point == ch.UPPER_A and points[i + 1] == ch.LOWER_T - FOLD
+            return 2 if capitals and before >= ch.LOWER_A and after >= ch.LOWER_A else 0
+        return 2 if before != ch.LINE_FEED and after != ch.LINE_FEED else 0
+    star = SYMBOLS <= point < SYMBOLS_END or point == KOME or point == STAR or point == SHARP
+    if not star or i == first or _bits(points, i - 1, last, table) & _ALNUM == 0:
+        return 0
+    return 1 if _bits(points, i + 1, last, table) & _ALNUM else 0
+
+
+@kernel
+def _local_end(points: Points, at: Scalar, first: Scalar, table: Bytes) -> Scalar:
+    """End of the local part before what stands for an @, behind which brackets may stand."""
+    is_sign = points[at] == ch.AT or points[at] == ch.WIDE_AT
+    if is_sign and at > first and _bits(points, at - 1, at, table) & _MAIL:
+        return at
+    i = at
+    while i > first and at - i < WRAP and not _bits(points, i - 1, at, table) & _ALNUM:
+        if points[i - 1] == ch.LINE_FEED:
+            break
+        i -= 1
+    return i
+
+
+@kernel
+def _is_domain(points: Points, i: Scalar, last: Scalar, table: Bytes) -> bool:
+    """Whether a word goes on behind a full stop, or "dot", soon behind i."""
+    begin = i
+    while i < last and i - begin < WRAP and not _bits(points, i, last, table) & _ALNUM:
+        i += 1
+    while i < last and i - begin < DOMAIN and _bits(points, i, last, table) & _MAIL:
+        stop = points[i] == ch.FULL_STOP or points[i] == ch.WIDE_FULL_STOP
+        if stop and _bits(points, i + 1, last, table) & _ALNUM:
+            return True
+        i += 1
+    # tanaka at example dot jp, [dot], ドット
+    for k in range(i - 1, min(i + WRAP + 1, last - 2)):
+        if (points[k] | FOLD) == ch.LOWER_D and (points[k + 2] | FOLD) == ch.LOWER_T:
+            return True
+        if points[k] == DO and points[k + 1] == SMALL_TSU_KATA:
+            return True
+    return _dot_in(points, begin, i)
+
+
+@kernel
+def _dot_in(points: Points, begin: Scalar, end: Scalar) -> bool:
+    """Whether _dot_ stands in a run of mail characters: example_dot_jp."""
+    for k in range(begin, end - 4):
+        dot = (points[k + 1] | FOLD) == ch.LOWER_D and (points[k + 3] | FOLD) == ch.LOWER_T
+        if dot and points[k] == ch.UNDERSCORE and points[k + 4] == ch.UNDERSCORE:
+            return True
+    return False
 
 
 @kernel

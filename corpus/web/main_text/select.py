@@ -138,15 +138,16 @@ def choose(
     block_forest: Forest,
     container_forest: Forest,
     listing_forest: Forest,
-) -> tuple[np.ndarray, int]:
-    """Mask (bool [n]) of the blocks of the main text, and the method that chose them (METHODS).
+) -> tuple[np.ndarray, int, float]:
+    """Mask (bool [n]) of the blocks of the main text, the method that chose them (METHODS), and
+    the probability that the page is an index without main text (0 where it was not judged).
 
     blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH] as in `corpus.web.html.blocks`.
     """
     n = len(blocks)
     keep = np.zeros(n, dtype=np.bool_)
     if n == 0 or len(elements) == 0:
-        return keep, NONE
+        return keep, NONE, 0.0
     # A table or a dump: what is less than half links stays, outside nav, aside and footer.
     if n > MAX_BLOCKS:
         for i in range(n):
@@ -154,17 +155,18 @@ def choose(
             keep[i] = 2 * blocks[i, b.B_LINKED] < blocks[i, b.B_WEIGHT] and (
                 owner < 0 or not elements[owner, b.E_LANDMARK] & b.L_ASIDE
             )
-        return keep & ~waste(blocks, elements), RULE
+        return keep & ~waste(blocks, elements), RULE, 0.0
     p = probabilities(block_features(blocks, elements), block_forest)
     keep, method = kept(blocks, elements, p, container_forest)
     page = page_features(blocks, elements, p, keep)
+    score = raw_scores(page, listing_forest)[0]
+    index = 1.0 / (1.0 + np.exp(-score))
     links, sentences = page[0, of_page.page_links], page[0, of_page.sentences]
     prose = sentences * np.expm1(page[0, of_page.weight])
     names, little = sentences < LISTING_SENTENCES, prose < PROSE
-    if n >= INDEX_BLOCKS and links >= LISTING_LINKS and (names or little):
-        if raw_scores(page, listing_forest)[0] > LISTING:
-            bare = sentence_weights(blocks).sum() < PAGE_PROSE
-            if names and little and bare and landmarks(elements)[1] != 1:
-                keep[:] = False
-            return keep, INDEX
-    return keep, method
+    if score > LISTING and n >= INDEX_BLOCKS and links >= LISTING_LINKS and (names or little):
+        bare = sentence_weights(blocks).sum() < PAGE_PROSE
+        if names and little and bare and landmarks(elements)[1] != 1:
+            keep[:] = False
+        method = INDEX
+    return keep, method, index

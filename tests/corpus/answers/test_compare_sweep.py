@@ -111,14 +111,29 @@ def test_two_profiles_of_one_name_are_told_apart(tmp_path: Path) -> None:
         profiles_of(["", " "])
 
 
-def test_sweep_by_source_adds_up_and_takes_lazy_signals(built: Path) -> None:
+@pytest.mark.parametrize("by", ["source", "host"])
+def test_sweep_by_group_adds_up_and_takes_lazy_signals(built: Path, by: str) -> None:
     whole = sweep(Layout(built), "noun_share", 0.2, 0.8, 4)
-    parts = sweep(Layout(built), "noun_share", 0.2, 0.8, 4, by="source")
+    parts = sweep(Layout(built), "noun_share", 0.2, 0.8, 4, by=by)
     for row in whole:
         own = [p for p in parts if p["threshold"] == row["threshold"]]
         for key in ("at_least", "at_most", "at_least_chars", "at_most_chars", "documents"):
             assert sum(p[key] for p in own) == row[key]
     assert whole[0]["at_least"] > whole[-1]["at_least"]
+
+
+def test_sweep_by_host_shows_the_largest_and_the_others_together(
+    run_corpus, built: Path, tmp_path: Path
+) -> None:
+    args = ("sweep", built, "--signal", "n_chars", "--from", 0, "--to", 5000, "--steps", 2)
+    rows = json.loads(run_corpus(*args, "--by", "host", "-o", tmp_path, "--json").stdout)
+    hosts = list(dict.fromkeys(row["host"] for row in rows))
+    counts = [row["documents"] for row in rows[::2]]
+    assert len(hosts) == 9 and hosts[-1].endswith(" others")
+    assert counts[:-1] == sorted(counts[:-1], reverse=True)
+    assert f"host {hosts[0]}: " in run_corpus(*args, "--by", "host", "-o", tmp_path).stdout
+    failed = run_corpus(*args, "--by", "language", check=False)
+    assert failed.returncode == 2 and "choose source or host" in failed.stderr
 
 
 def test_sweep_moves_the_threshold_of_a_model(built: Path) -> None:

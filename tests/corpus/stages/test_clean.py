@@ -28,7 +28,7 @@ from corpus.text.blocks import KINDS, NONE, Blocks
 from filters.personal import PLACEHOLDERS, find
 
 BODY = "稲の穂が実るころ、村の人々は朝早くから田に出て働いていました。" * 6
-CONTACT = "お問い合わせは電話 03-3581-0123、または taro＠example.co.jp の山田太郎様まで。"
+CONTACT = "お問い合わせは電話 03-3581-0123、または taro＠inaho9.co.jp の山田太郎様まで。"
 FOOTER = "会社概要 | お問い合わせ | サイトマップ\n© 2024 稲穂社 All Rights Reserved."
 
 
@@ -261,10 +261,40 @@ def test_code_and_tables_at_the_end_are_no_navigation() -> None:
 
 
 def test_personal_data_of_markdown_is_found_in_the_plain_view() -> None:
-    row = marked_up(("paragraph", "電話は03-`3581`-0123です。"), ("code", "```\n03-3581-0123\n```"))
+    row = marked_up(
+        ("paragraph", "電話は03-`3581`-0123です。"), ("code", "```\nTEL 03-3581-0123\n```")
+    )
     ledger = Ledger("harvest")
     ((kept,), _, _) = clean([row], CleanSettings(), ledger)
     hidden = PLACEHOLDERS["phone"]
-    assert parts_of(kept) == [f"電話は{hidden}です。", f"```\n{hidden}\n```"]
+    assert parts_of(kept) == [f"電話は{hidden}です。", f"```\nTEL {hidden}\n```"]
     assert kept["personal"]["phone"] == 2
-    assert ledger._rows[0]["detail"].startswith("characters 3:15, 19:31 became")
+    assert ledger._rows[0]["detail"].startswith("characters 3:15, 23:35 became")
+
+
+CODE = "```\nmail -s test hanako@inaho9.jp\n# Hanako <hanako@inaho9.jp>\nsend('ine@inaho9.jp')\n```"
+
+
+@pytest.mark.parametrize(("policy", "left"), [("owned", 1), ("mask", 0), ("keep", 3)])
+def test_in_code_only_what_is_somebodys_is_masked_unless_said_otherwise(
+    policy: str, left: int
+) -> None:
+    row = marked_up(("paragraph", BODY + "連絡は tane@inaho9.jp へ"), ("code", CODE))
+    ((kept,), _, _) = clean([row], CleanSettings(code=policy), Ledger("harvest"))
+    prose, code = parts_of(kept)
+    assert prose == f"{BODY}連絡は {PLACEHOLDERS['email']} へ"
+    assert code.count("@inaho9.jp") == left
+    assert kept["personal"]["email"] == 4 - left
+
+
+def test_organisations_own_contact_data_stays_where_that_is_set(tmp_path: Path) -> None:
+    theirs = "株式会社稲穂 東京都港区稲穂町9-8-7 TEL 03-2345-9876 info@inaho9.co.jp"
+    text = f"{BODY}\n{theirs}\n{BODY}\n連絡は hanako@inaho9.jp か 090-0127-3694 へ"
+    (masked,), _, _ = harvested(tmp_path / "mask", [text], with_clean())
+    kinds = ("address", "phone", "email")
+    assert [masked["personal"][kind] for kind in kinds] == [1, 2, 2]
+    (kept,), ledger, _ = harvested(tmp_path / "keep", [text], with_clean(organisations="keep"))
+    hidden = f"連絡は {PLACEHOLDERS['email']} か {PLACEHOLDERS['phone']} へ"
+    assert kept["text"] == f"{BODY}\n{theirs}\n{BODY}\n{hidden}"
+    assert [kept["personal"][kind] for kind in kinds] == [0, 1, 1]
+    assert {row["rule"] for row in ledger} == {"personal_phone", "personal_email"}

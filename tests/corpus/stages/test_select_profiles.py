@@ -168,3 +168,13 @@ def test_cluster_size_is_asked_of_dedup_and_has_no_value_before_it(
     run_corpus("select", out, "--profile", profile, "-q", "-j", 1)  # dedup goes before select
     rows = json.loads(run_corpus(*sweep, "--json").stdout)
     assert rows[0]["at_least"] == rows[0]["documents"]
+
+
+def test_a_profile_may_ask_whether_a_page_is_an_index(two: Path, tmp_path: Path) -> None:
+    file = tmp_path / "index.toml"
+    file.write_text('[[rule]]\nname = "index"\nsignal = "listing"\nmax = 0.1\n')
+    layout = Layout(two)
+    for index in range(len(layout.documents_files())):
+        stored = pq.read_table(layout.documents(index), columns=["listing"])["listing"].to_numpy()
+        kept = decide(load(str(file)), layout, index).keep
+        assert np.array_equal(kept, stored <= 0.1)

@@ -304,3 +304,4 @@ def test_an_index_page_gives_no_text_and_says_so() -> None:
     index = f"<h1>記事一覧</h1><ul class='index'>{links}</ul>"
     found = extract(page(f"{NAVIGATION}<div class='list'>{index}</div>{FOOTER}"))
     assert (found.text, found.method) == ("", "listing")
+    assert found.listing > 0.8
