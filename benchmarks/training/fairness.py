@@ -26,7 +26,7 @@ MOST = 12  # cuts of a genre, a length and a half
 
 
 def cuts(texts: list[str], length: int) -> Iterator[str]:
-    """Each text cut to `length` at a line end; a shorter one goes on with those after it."""
+    """Each text cut to `length`, at a line end if one is near; short ones go on with the next."""
     for place in range(0, len(texts), max(1, len(texts) // MOST)):
         joined, size = [], 0
         for text in texts[place:] + texts[:place]:
@@ -37,7 +37,7 @@ def cuts(texts: list[str], length: int) -> Iterator[str]:
         whole = "\n".join(joined)
         if len(whole) < length:
             return
-        end = whole.rfind("\n", length // 2, length)
+        end = whole.rfind("\n", length * 9 // 10, length)
         yield whole[: end if end > 0 else length]
 
 

@@ -211,8 +211,7 @@ def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
         if not rule.signal.startswith(MODEL):
             continue
         model = additive.load(rule.signal.removeprefix(MODEL))
-        columns = [f"quality.{name}" for name in model.signals]
-        quality = _find(row["id"], layout.documents_files(), columns)[0]["quality"]
+        quality = _find(row["id"], layout.documents_files(), ["quality"])[0]["quality"]
         values = {name: float(quality[name]) for name in model.signals}
         probability = model.probability({n: np.array([v]) for n, v in values.items()})[0]
         why = additive.sentence(model.contributions(values))

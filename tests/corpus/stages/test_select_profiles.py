@@ -24,7 +24,7 @@ INPUTS = ("tests/data/documents.jsonl.gz", "tests/data/html")  # sources web and
 @pytest.fixture(scope="module")
 def two(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two") / "build"
-    run_corpus("build", *INPUTS, "--out", out, "--profile", "none,files=web", "-q", "-j", 1)
+    run_corpus("build", *INPUTS, "--out", out, "--profile", "web,files=web-v1", "-q", "-j", 1)
     return out
 
 
@@ -66,8 +66,8 @@ def test_each_profile_decides_on_its_source_alone(two: Path) -> None:
     assert "web" in kept
     funnel = json.loads((two / "funnel.json").read_text())["select"]
     web, files = funnel["sources"]["web"], funnel["sources"]["files"]
-    assert web["profile"] == "none" and web["out"] == web["in"] > 0
-    assert files["profile"] == "web" and files["out"] < files["in"]
+    assert web["profile"] == "web" and 0 < web["out"] <= web["in"]
+    assert files["profile"] == "web-v1" and files["out"] < files["in"]
     assert web["in"] + files["in"] == funnel["in"] and web["out"] + files["out"] == funnel["out"]
 
 
@@ -76,25 +76,21 @@ def test_ledger_explain_card_and_report_name_the_profile_that_decided(
     run_corpus,
 ) -> None:
     ledger = [r for r in pq.read_table(two / "ledger").to_pylist() if r["stage"] == "select"]
-    assert ledger and all(r["detail"].startswith("profile web wants ") for r in ledger)
-    assert "(profile web wants " in run_corpus("explain", two, ledger[0]["id"]).stdout
+    own = [r for r in ledger if r["detail"].startswith("profile web-v1 wants ")]
+    assert own and all(r["detail"].startswith("profile web") for r in ledger)
+    assert "(profile web-v1 wants " in run_corpus("explain", two, own[0]["id"]).stdout
     rows = pq.read_table(two / "corpus", columns=["id", "source"]).to_pylist()
     web = next(row for row in rows if row["source"] == "web")
     said = run_corpus("explain", two, web["id"]).stdout
-    assert "passed every rule of profile none, which decides on the source web," in said
-    # The default decides by a model: three signals, for and against, whatever came of the page.
-    files = next(row for row in rows if row["source"] == "files")
-    judged = next((row["id"] for row in ledger if row["rule"] == "judged"), ledger[0]["id"])
-    for name, low, high in ((files["id"], 0.5, 1.0), (judged, 0.0, 0.5)):
-        answer = json.loads(run_corpus("explain", two, name, "--json").stdout)[0]
-        (told,) = [s for s in answer["sentences"] if s.startswith("The model web-2 gives it ")]
-        if answer["ledger"] is None or answer["ledger"]["rule"] == "judged":
-            assert low <= float(told.split()[5]) <= high
-        assert len(re.findall(r"\([+-]\d+\.\d\d\)", told)) == 3 and "speak" in told
+    assert "passed every rule of profile web, which decides on the source web," in said
+    # The default decides by a model: three signals, for and against.
+    (told,) = [line for line in said.split("\n") if "The model web-2 gives it " in line]
+    assert 0.5 <= float(re.findall(r"gives it (\S+)", told)[0]) <= 1
+    assert len(re.findall(r"\([+-]\d+\.\d\d\)", told)) == 3 and "speak" in told
     card = (two / "README.md").read_text()
-    assert "`none`, `web` (files)" in card and "| files | `web` | " in card
-    assert "<td>files</td><td>web</td>" in (two / "report.html").read_text()
-    assert "source files by web" in run_corpus("stats", two).stdout
+    assert "`web`, `web-v1` (files)" in card and "| files | `web-v1` | " in card
+    assert "<td>files</td><td>web-v1</td>" in (two / "report.html").read_text()
+    assert "source files by web-v1" in run_corpus("stats", two).stdout
 
 
 def test_select_changes_the_profiles_and_names_an_unknown_source_or_profile(
