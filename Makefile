@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
-DEMO_PROFILE ?= technical
+DEMO_PROFILE ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -22,8 +22,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,test,lint]'
 	@touch $@
 
-demo: install  ## A corpus from real pages, a small model trained on it, a sentence it wrote
-	$(BIN)/corpus build tests/data/sample.warc.gz --out $(DEMO)/corpus --profile $(DEMO_PROFILE)
+demo: install  ## A corpus from real pages, a law, a sitting of the Diet, works and captions, a small model trained on it, a sentence it wrote
+	$(BIN)/corpus build tests/data/sample.warc.gz tests/data/sources --out $(DEMO)/corpus --profile $(DEMO_PROFILE)
 	$(BIN)/corpus explain $(DEMO)/corpus http://httpd.apache.org/docs/2.4/ja/bind.html
 	$(BIN)/trainer tokenizer $(DEMO)/corpus --out $(DEMO)/tokenizer --vocab-size 4096
 	$(BIN)/trainer prepare $(DEMO)/corpus --tokenizer $(DEMO)/tokenizer --out $(DEMO)/tokens --held-out 0.05
