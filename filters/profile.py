@@ -26,7 +26,6 @@ from filters.additive import SHIPPED
 from filters.signals import (
     EXTRA_SIGNALS,
     GROUP_OF,
-    GROUPS,
     MODEL,
     SCORE,
     SIGNALS,
@@ -164,11 +163,13 @@ class Profile:
         elif quality.type.get_field_index(name) >= 0:
             column = quality.field(name)
         else:
-            hint = "is not among the stored signals; harvest again with this version"
             group = GROUP_OF.get(name)
-            if group and GROUPS[group].lazy:
-                hint = f"was not measured; measure the group {group!r} for it"
-            elif name not in SIGNALS:
+            if group:
+                hint = (
+                    f"was not measured; measure the group {group!r} for it, or harvest again with "
+                    "this version"
+                )
+            else:
                 signal = signal_of(name)
                 told = signal.description if signal else "unknown"
                 hint = f"is a column beside the stored signals ({told}); give it in `extra`"

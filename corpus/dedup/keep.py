@@ -97,7 +97,8 @@ def _standings(members: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero(np.isin(label, label[telling]))
     rows = rows[np.argsort(label[rows], kind="stable")]
     starts = np.flatnonzero(np.diff(label[rows], prepend=-1) != 0)
-    blocks = starts[np.unique(np.searchsorted(starts, np.arange(0, len(rows), ROWS_PER_BLOCK)))]
+    places = np.searchsorted(starts, np.arange(0, len(rows), ROWS_PER_BLOCK))
+    blocks = starts[np.unique(places[places < len(starts)])]
     for part in np.split(rows, blocks[1:]):
         block = members.select(["url", "canonical_url"]).take(pa.array(part))
         columns = [block[name].to_pylist() for name in block.column_names]
