@@ -107,7 +107,7 @@ def print_judged(profile: Profile, labels: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
-    parser.add_argument("--profile", default="solicitation")
+    parser.add_argument("--profile", default=str(ROOT / "benchmarks/solicitation.toml"))
     options = parser.parse_args()
     profile = load(options.profile)
     print_written(profile, texts())
