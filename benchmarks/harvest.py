@@ -1,6 +1,7 @@
 """Harvest beside the floor: one worker on one WARC, and what merely reading the file costs.
 
     python benchmarks/harvest.py [WARC] [--mixed [--large]] [--repeat N] [--peers] [--workers]
+                                 [--beside CHECKOUT …]
 
 Prints records/s of the whole harvest (gate to signals, written as Parquet), of warcio and of
 FastWARC reading the same file, all in one run on one core, then the share of every step. `--peers`
@@ -8,6 +9,8 @@ also runs what datatrove does with a record (its reader's checks, then trafilatu
 installed. Seconds are CPU seconds of this process: other work on the machine does not count.
 `--mixed` makes an archive as a crawl has it: 5 % of the responses are Japanese; `--large` besides
 keeps only pages of a crawl's size. `--workers` also times one and two workers on the wall clock.
+`--beside` times the whole harvest of other checkouts (of a commit before a change), each in a
+process of its own, in turns with this one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import platform
 import random
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -62,12 +66,15 @@ def main() -> None:
     arguments.add_argument("--mixed", action="store_true")
     arguments.add_argument("--large", action="store_true")
     arguments.add_argument("--workers", action="store_true")
+    arguments.add_argument("--beside", nargs="+", type=Path, default=[], metavar="CHECKOUT")
     given = arguments.parse_args()
     path = given.warc or (DEV if DEV.exists() else REPO / "tests" / "data" / "sample.warc.gz")
     if given.mixed:
         path = mixed(path, SMALL if given.large else 0)
     if given.workers:
         return two_workers(path)
+    if given.beside:
+        return beside([*given.beside, REPO], path, given.repeat)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     settings = Settings()
     unit = Unit(0, "warc", (str(path),))
@@ -138,6 +145,52 @@ def two_workers(path: Path) -> None:
             times.append(time.perf_counter() - start)
     print(f"{path.name}, {len(units)} units: one worker {times[0]:.2f} s, two {times[1]:.2f} s "
           f"(process start included): {times[0] / times[1]:.2f} times")  # fmt: skip
+
+
+# What `--beside` runs in a checkout: seconds of a harvest for every line that it reads.
+_WORKER = """
+import importlib.util, pathlib, sys, time
+sys.path.insert(0, str(pathlib.Path("benchmarks").resolve()))
+spec = importlib.util.spec_from_file_location("harvest", "benchmarks/harvest.py")
+harvest = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(harvest)
+unit, settings = harvest.Unit(0, "warc", (sys.argv[1],)), harvest.Settings()
+harvest.whole(unit, settings)  # compiles the kernels, loads the language model
+print("ready", flush=True)
+for line in sys.stdin:
+    start = time.process_time()
+    harvest.whole(unit, settings)
+    print(time.process_time() - start, flush=True)
+"""
+
+
+def beside(checkouts: list[Path], path: Path, repeat: int) -> None:
+    """CPU seconds of the whole harvest of each checkout, in turns, and ratios to the first one."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER, str(path.resolve())],
+            cwd=checkout, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for checkout in checkouts
+    ]  # fmt: skip
+    seconds: list[list[float]] = [[] for _ in workers]
+    for worker in workers:
+        assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
+    for turn in range(repeat):
+        for k in range(len(workers))[:: 1 if turn % 2 else -1]:
+            inside, outside = workers[k].stdin, workers[k].stdout
+            assert inside is not None and outside is not None
+            print("go", file=inside, flush=True)
+            seconds[k].append(float(outside.readline()))
+    print("| checkout | median, CPU s | least | × the first, median of turns | least by least |")
+    print("|---|---:|---:|---:|---:|")
+    for checkout, own in zip(checkouts, seconds, strict=True):
+        ratio = statistics.median(a / z for a, z in zip(own, seconds[0], strict=True))
+        least = min(own) / min(seconds[0])
+        print(f"| {checkout.resolve().name} | {statistics.median(own):.2f} | {min(own):.2f} | "
+              f"{ratio:.2f} | {least:.2f} |")  # fmt: skip
+    for worker in workers:
+        worker.communicate()
 
 
 def spans(path: Path, size: int) -> list[tuple[int, int]]:

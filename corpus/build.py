@@ -9,23 +9,28 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, report
+from corpus.answers import card, croissant, report
 from corpus.engine.units import Engine
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError
 from corpus.folder import layout as paths
-from corpus.folder.commit import sha256
+from corpus.folder import swap
+from corpus.folder.commit import SEAL, is_sealed, json_bytes, sealed, sealed_text, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
 from corpus.settings import Settings
-from corpus.sources.inputs import local_sizes
+from corpus.sources import identity
 from corpus.sources.item import Unit
-from corpus.sources.plan import units as plan_units
+from corpus.sources.listing import place
+from corpus.sources.plan import plan as plan_units
+from corpus.sources.plan import unit_of
 from corpus.stages import books
 from corpus.stages.stage import Job, Stage
 from corpus.stages.table import STAGES, up_to
@@ -40,28 +45,35 @@ class Build:
     inputs: tuple[str, ...]
     engine: Engine
     update: bool = False  # append the crawl to the index that [dedup] against names
+    strict: bool = False  # stop at the first file that cannot be read
     stages: tuple[Stage, ...] = STAGES
 
-    def run(self, last: str = "publish", change: bool = False) -> dict[str, Any]:
+    def run(
+        self, last: str = "publish", change: bool = False, damaged: Collection[str] = ()
+    ) -> dict[str, Any]:
         """Run the stages up to `last`; returns the funnel so far.
 
         `change`: the folder's settings may be changed (the stage commands); otherwise a folder that
-        belongs to another configuration is refused, untouched.
+        belongs to another configuration is refused, untouched. RunError where a file has other
+        bytes than were written, unless it is among `damaged`.
         """
         folder, layout = self.folder, self.folder.layout
-        if not change:
-            self._refuse_other()
+        if not change and (begun := self._begun_with()) != self.inputs:
+            return dataclasses.replace(self, inputs=begun).run(last)
         with folder.lock():
             folder.sweep()
-            job = Job(folder, self.settings, self._plan(change), self.engine, self.update)
+            job = Job(
+                folder, self.settings, self._plan(change), self.engine, self.update, self.strict
+            )
             resolved = config.to_toml(self.settings, list(self.inputs))
-            folder.commit_bytes(layout.settings, resolved.encode())
+            folder.commit_bytes(layout.settings, sealed_text(resolved))
             for stage in up_to(last, self.stages):
                 # Nothing to do for it: what it once did is of no use to the stages after it.
                 if not stage.wanted(job):
                     folder.remove(layout.owned(stage.name, stage.owns))
                     continue
                 self._open(stage)
+                folder.refuse_damaged(stage.name, damaged)
                 stage.run(job)
                 # No stage begins before the books of the one before it balance.
                 books.check(layout, stage, self.stages)
@@ -80,33 +92,36 @@ class Build:
         commands (`change`) of a folder whose harvest is complete go on from its documents.
         """
         path = self.folder.layout.plan
-        fingerprint = self._fingerprint(self.stages[0])
-        try:
-            plan = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            plan = {}
+        fingerprint = self.fingerprint(self.stages[0])
+        plan = self._whole(path) or {}
         if plan.get("fingerprint") == fingerprint:
-            units = [Unit(**{**unit, "files": tuple(unit["files"])}) for unit in plan["units"]]
+            units = [unit_of(entry) for entry in plan["units"]]
             if not change or not all(map(self._is_read, units)):
-                _refuse_changed(plan.get("bytes", {}))
+                identity.refuse_changed(plan["files"])
         else:
-            units = plan_units(list(self.inputs), self.settings, self.folder)
-            files = sorted({file for unit in units for file in unit.files})
-            plan = {"fingerprint": fingerprint, "bytes": local_sizes(files)}
-            self.folder.commit_json(path, plan | {"units": [asdict(unit) for unit in units]})
+            units, files = plan_units(list(self.inputs), self.settings, self.folder)
+            plan = {"fingerprint": fingerprint, "files": identity.noted(files)}
+            plan |= {"units": [asdict(unit) for unit in units]}
+            self.folder.commit_json(path, sealed(plan))
         selection = str(self.folder.layout.selection)
         return tuple(dataclasses.replace(unit, state=selection) for unit in units)
 
     def _is_read(self, unit: Unit) -> bool:
         return self.folder.receipt(self.stages[0].name, unit.index) is not None
 
-    def _refuse_other(self) -> None:
-        """UsageError when the folder holds results of other settings or inputs."""
+    def _begun_with(self) -> tuple[str, ...]:
+        """The inputs as the build that this one goes on with spelled them.
+
+        UsageError when the folder holds results of other settings or inputs.
+        """
         if not self.folder.layout.receipts(self.stages[0].name):
-            return
-        settings, inputs = config.of_folder(self.folder.layout)
-        ours = {"inputs": list(self.inputs)} | config.flat(self.settings)
-        theirs = {"inputs": list(inputs)} | config.flat(settings)
+            return self.inputs
+        settings, begun = config.of_folder(self.folder.layout)
+        inputs = begun
+        if [*map(place, inputs)] != [*map(place, self.inputs)]:
+            inputs = self.inputs
+        ours = {"inputs": list(inputs)} | config.flat(self.settings)
+        theirs = {"inputs": list(begun)} | config.flat(settings)
         for key, value in ours.items():
             if theirs[key] != value and not key.startswith("fetch."):  # changes no byte
                 mend = "choose another --out or remove that folder"
@@ -117,6 +132,7 @@ class Build:
                     f"{self.folder} belongs to another configuration ({key} is {theirs[key]!r} "
                     f"there, {value!r} here): {mend}"
                 )
+        return inputs
 
     def _first_to_depend(self, key: str) -> Stage | None:
         """The first stage that depends on a setting `section.key`."""
@@ -129,11 +145,8 @@ class Build:
         """Clear a stage (and the later ones) whose settings changed; note the new fingerprint."""
         layout = self.folder.layout
         path = layout.fingerprint(stage.name)
-        wanted = {"fingerprint": self._fingerprint(stage)}
-        try:
-            there = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            there = None
+        wanted = sealed({"fingerprint": self.fingerprint(stage)})
+        there = self._whole(path)
         if there == wanted:
             return
         # An optional stage that begins changes nothing of itself: the later ones see by receipts.
@@ -143,7 +156,19 @@ class Build:
         layout.make_folders(stage.name, stage.owns)
         self.folder.commit_json(path, wanted)
 
-    def _fingerprint(self, stage: Stage) -> str:
+    def _whole(self, path: Path) -> dict[str, Any] | None:
+        """The value of a sealed file, None where there is none; RunError when it is damaged."""
+        try:
+            value: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RunError(paths.damaged(self.folder.layout, path)) from error
+        if SEAL in value and not is_sealed(value):  # earlier versions had no seals
+            raise RunError(paths.damaged(self.folder.layout, path))
+        return value
+
+    def fingerprint(self, stage: Stage) -> str:
         """Hash of everything the outputs of `stage` depend on: versions, settings, inputs."""
         depends: list[Any] = [__version__, pa.__version__, TEXT_VERSION, str(DOCUMENT)]
         depends.append(list(self.inputs))
@@ -159,38 +184,61 @@ class Build:
     # the end --------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Card, report, funnel and manifest: all from what was counted and stored."""
-        folder, layout = self.folder, self.folder.layout
-        funnel = books.funnel(layout, self.stages)
-        folder.commit_json(layout.funnel, funnel)
-        facts = card.facts(layout, self.settings, funnel)
-        folder.commit_bytes(layout.card, card.markdown(facts).encode())
-        folder.commit_json(layout.croissant, card.croissant(layout, facts))
-        folder.commit_bytes(layout.report, report.html(facts).encode())
-        folder.commit_json(layout.manifest, self._manifest())
+        """Publish: card, report, funnel and manifest of the new shards, and all at once in place.
 
-    def _manifest(self) -> dict[str, Any]:
+        Everything is from what was counted and stored. Nothing happens where nothing is new.
+        """
+        folder, layout = self.folder, self.folder.layout
+        staged = layout.staged
+        funnel = books.funnel(layout, self.stages)
+        where = staged if staged.receipts(self.stages[-1].name) else layout
+        facts = card.facts(where, self.settings, funnel)
+        written = {
+            layout.funnel: json_bytes(funnel),
+            layout.card: card.markdown(facts).encode(),
+            layout.croissant: json_bytes(croissant.metadata(where, facts)),
+            layout.report: report.html(facts).encode(),
+        }
+        written[layout.manifest] = json_bytes(self._manifest(written))
+        if where is layout and all(map(_holds, written, written.values())):
+            return
+        # The manifest last: once it is there, the publication is complete, and will be swapped in.
+        for path, data in written.items():
+            folder.commit_bytes(staged.root / path.name, data)
+        swap.finish(layout, folder.mirror)
+
+    def _manifest(self, written: dict[Path, bytes]) -> dict[str, Any]:
         """Every file of the build with size and SHA-256, and the units with their counts."""
         layout, files = self.folder.layout, dict[str, Any]()
         for stage in self.stages:
-            for path in layout.receipts(stage.name):
-                outputs = json.loads(path.read_bytes())["outputs"]
-                files |= {k: v for k, v in outputs.items() if not k.startswith(f"{paths.STATE}/")}
-        for path in (layout.settings, layout.card, layout.croissant, layout.report, layout.funnel):
-            files[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        return {
+            for path, facts in books.outputs(layout, stage.name).items():
+                root = (
+                    layout.staged.root if path.is_relative_to(layout.staged.root) else layout.root
+                )
+                files[path.relative_to(root).as_posix()] = facts
+        # Of what lies in the state only what no receipt speaks of, and what has no seal.
+        state = {k: files.pop(k) for k in [k for k in files if k.startswith(f"{paths.STATE}/")]}
+        others = {
+            name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            for name, path in layout.state_files()
+            if name not in state and not _is_sealed(path)
+        }
+        for path, data in {layout.settings: layout.settings.read_bytes(), **written}.items():
+            files[path.name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        manifest = {
             "inaho": __version__,
             "plan": json.loads(layout.plan.read_bytes())["units"],
             "stages": {stage.name: books.counts(layout, stage.name) for stage in self.stages},
             "files": files,
+            "state": others,
         }
+        return sealed(manifest)
 
 
-def _refuse_changed(before: dict[str, int]) -> None:
-    """UsageError when an input file is not as long as it was when its units were cut."""
-    for file, size in local_sizes(before).items():
-        if size != before[file]:
-            raise UsageError(
-                f"{file} had {before[file]:,} bytes when this build began, now {size:,}: "
-                "build into another folder"
-            )
+def _is_sealed(path: Path) -> bool:
+    return path.suffix == ".json" and is_sealed(json.loads(path.read_bytes()))
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there and has these bytes."""
+    return path.exists() and path.read_bytes() == data

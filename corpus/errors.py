@@ -1,4 +1,4 @@
-"""The two kinds of failure a user meets, each a single line that names the thing and the mend."""
+"""The kinds of failure a user meets, each a single line that names the thing and the mend."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """The command was right but the run failed (exit status 1): unreadable input, a full disk."""
+
+
+class UnreadableError(RunError):
+    """An input file is not what its name says: it costs itself, a row of the ledger."""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: 1 file, 1,000 files; its plural where -s is wrong."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def one_line(error: object, limit: int | None = 160) -> str:

@@ -63,6 +63,9 @@ class InputSettings:
     url_column: str = setting("url", "column with the address")
     title_column: str = setting("title", "column with the title")
     date_column: str = setting("date", "column with the date of publication")
+    max_file_mib: int = setting(
+        512, "books and archives that are read whole: at most this", least=1
+    )
     unit_mib: int = setting(64, "a larger file is split into units of about this size", least=1)
 
     def __post_init__(self) -> None:
@@ -260,7 +263,10 @@ class UrlSettings:
         check(self)
 
 
-KEEP_KEYS = ("source", "rights", "quality", "length", "date", "captured", "order", "id")
+KEEP_KEYS = (
+    *("source", "rights", "canonical", "version", "date", "captured", "quality", "length"),
+    *("order", "id"),
+)
 
 
 @dataclass(frozen=True)
@@ -307,8 +313,8 @@ class DedupSettings:
         choices=("best", "first", "longest", "newest"),
     )  # fmt: skip
     keep_order: tuple[str, ...] = setting(
-        ("source", "rights", "quality", "length", "date", "id"), "what best means, first key first",
-        choices=KEEP_KEYS,
+        ("source", "canonical", "version", "date", "captured", "quality", "length", "id"),
+        "what best means, first key first", choices=KEEP_KEYS,
     )  # fmt: skip
     keep_n: int = setting(1, "copies kept of a cluster", least=1)
     sources: tuple[str, ...] = setting((), "source names, best first, for the key `source`")
@@ -443,6 +449,12 @@ class PublishSettings:
         (), "kinds of blocks that are left out of the texts, e.g. table,code", choices=BLOCK_KINDS
     )
     shard_mib: int = setting(256, "MiB of UTF-8 text per shard before compression", least=1)
+    order: str = setting(
+        "input", "of the documents: as in the input, shuffled by `seed`, or by id",
+        choices=("input", "shuffled", "id"),
+    )  # fmt: skip
+    seed: int = setting(1, "of the order `shuffled`", least=0, most=2**32 - 1)
+    allow_empty: bool = setting(False, "publish a corpus without documents; else that is an error")
 
     def __post_init__(self) -> None:
         check(self)

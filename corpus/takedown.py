@@ -1,14 +1,16 @@
 """`corpus remove`: takedowns from a build folder or from an index of crawls.
 
-A build keeps its removal list (corpus.folder.removals) and is then brought up to date: dedup
-clusters without what the list names, so the next copy of a kept document is kept; select decides
-anew on the files that changed, and shards whose rows are the same stay. The folder equals byte for
-byte one built with that list from the start.
+A build keeps its register (corpus.folder.removals) and is then brought up to date: the content of
+what it names leaves every file (corpus.stages.remove); dedup clusters without it, so the next copy
+of a kept document is kept; select decides anew on the files that changed, and shards whose rows are
+the same stay. The folder equals byte for byte one built with that register from the start.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,11 +25,12 @@ from corpus import config
 from corpus.build import Build
 from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError
 from corpus.folder import removals
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
+from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 
@@ -35,44 +38,44 @@ SHOWN = 20  # rows that the text for a terminal lists
 
 
 def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list[Removal]:
-    """The removals that flags and a list file name; UsageError when they name nothing."""
+    """The removals that flags and a list file name; UsageError for what can name nothing."""
     named_entries = [
-        Removal(kind, value, reason) for kind, values in named.items() for value in values
+        Removal.of(kind, value, reason) for kind, values in named.items() for value in values
     ]
     if file is not None:
         try:
             lines = file.read_text("utf-8")
-            if lines.lstrip().startswith("["):
-                named_entries += [Removal(**entry) for entry in json.loads(lines)]
+            if lines.lstrip().startswith(("[", "{")):
+                entries_there = removals.listed(json.loads(lines))
+                named_entries += [Removal.read(entry) for entry in entries_there]
             else:
                 urls = [line.strip() for line in lines.splitlines() if line.strip()]
                 named_entries += [
-                    Removal("url", url, reason) for url in urls if not url.startswith("#")
+                    Removal.of("url", url, reason) for url in urls if not url.startswith("#")
                 ]
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(f"cannot read the removal list {file}: {error}") from error
-    if not named_entries:
-        raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
     return named_entries
 
 
 def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
-    """Add to the list of a build and bring it up to date, as far as it had got.
+    """Add to the register of a build and bring it up to date, as far as it had got.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
-    list: entries}. `was`: in the corpus, dropped (stage and rule) or undecided.
+    copies: [{id, url, of, kind, similarity}], named, list, out}. `was`: in the corpus, dropped
+    (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that stays.
+    named: entries asked for; list: entries of the register; out: documents that are out by now.
     """
     layout = folder.layout
     settings, inputs = config.of_folder(layout)
     documents = layout.documents_files()
-    # What the list names and is not out yet.
+    # What the register names and is not out yet.
     table, which = removals.find(documents, new)
-    known = removals.taken(layout)
-    gone = [known.get(f, np.empty(0)) for f in table["file"].to_pylist()]
-    fresh = [row not in rows for row, rows in zip(table["row"].to_pylist(), gone, strict=True)]
-    table, which = table.filter(pa.array(fresh, pa.bool_())), which[np.array(fresh, bool)]
+    fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
+    table, which = table.filter(fresh), which[fresh.to_numpy()]
     _refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
+    copies = _copies(layout, documents, table)
     done = [stage.name for stage in STAGES if layout.receipts(stage.name)]
     clustered = "dedup" in done and settings.dedup.mode != "none"
     # Cluster without it: copies that were dropped and are not any more are kept instead.
@@ -86,9 +89,15 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             left = _dropped(after)
             number = len(removals.load(layout))
         else:
-            number = len(removals.add(folder, new))
+            with folder.lock():  # of two removals at once none loses its entries
+                number = len(removals.add(folder, new))
             last = done[-1] if done else STAGES[0].name
+            # Up to remove at least: of a folder that was only harvested, the content goes as well.
+            last = max(last, "remove", key=[stage.name for stage in STAGES].index)
             Build(folder, settings, inputs, engine).run(last, change=True)
+            # What is published may be of an earlier selection: it must not hold it either.
+            if last != STAGES[-1].name and _is_published(layout):
+                Build(folder, settings, inputs, engine).run(STAGES[-1].name, change=True)
             left = _dropped(layout)
     # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
@@ -98,17 +107,57 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
         "dry_run": dry_run,
         "removed": removed,
         "promoted": _with_urls(documents, promoted),
+        "copies": copies,
+        "named": len(new),
         "list": number,
+        "out": len(removals.taken_rows(layout)),
     }
+
+
+def _is_published(layout: Layout) -> bool:
+    """Whether a published shard holds a document that was taken out."""
+    gone = removals.taken_rows(layout)["id"].combine_chunks()
+    wanted = pc.field("id").isin(gone)
+    return any(len(pq.read_table(p, columns=["id"], filters=wanted)) for p in layout.shards())
 
 
 def _refuse_unknown_ids(folder: Folder, new: list[Removal], documents: list[Path]) -> None:
     """An id that the build does not have is a slip; a URL or host may come later."""
-    ids = pa.array([entry.value for entry in new if entry.kind == "id"], pa.string())
-    for path in documents:
-        ids = ids.filter(pc.invert(pc.is_in(ids, pq.read_table(path, columns=["id"])["id"])))
-    if len(ids):
-        raise UsageError(f"{folder} holds no document {ids[0]} ({len(ids)} unknown ids)")
+    wanted = {entry.sha256 for entry in new if entry.kind == "id"}
+    number = len(wanted)
+    for path in documents if wanted else ():
+        ids = pq.read_table(path, columns=["id"])["id"].to_pylist()
+        wanted -= {removals.hashed("id", name) for name in ids}
+    if wanted:
+        raise UsageError(f"{folder} holds no document of {len(wanted)} of the {number} ids given")
+
+
+def _copies(layout: Layout, documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
+    """The other members of the clusters of what goes: copies that somebody else published."""
+    ids = set(table["id"].to_pylist())
+    columns = ["id", "cluster", "kind", "similarity", "file", "row"]
+    members = [
+        row
+        for path in layout.duplicates_files()
+        for row in pq.read_table(path, columns=columns).to_pylist()
+    ]
+    of = {row["cluster"]: row["id"] for row in members if row["id"] in ids}
+    rows = [row for row in members if row["cluster"] in of and row["id"] not in ids]
+    places = pa.Table.from_pylist(rows, schema=_PLACES)
+    urls = {row["id"]: row["url"] for row in _with_urls(documents, places)}
+    return [
+        {
+            "id": row["id"],
+            "url": urls[row["id"]],
+            "of": of[row["cluster"]],
+            "kind": row["kind"],
+            "similarity": round(row["similarity"], 3),
+        }
+        for row in rows
+    ]
+
+
+_PLACES = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
 
 
 def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -> None:
@@ -125,12 +174,11 @@ def _cluster(layout: Layout, settings: Settings, table: pa.Table, out: Layout) -
 
 def _dropped(layout: Layout) -> pa.Table:
     """id, file and row of the documents that dedup dropped."""
-    schema = pa.schema([("id", pa.string()), ("file", pa.int32()), ("row", pa.int32())])
     parts = [
-        pq.read_table(path, columns=schema.names, filters=pc.field("kind") != "kept")
+        pq.read_table(path, columns=_PLACES.names, filters=pc.field("kind") != "kept")
         for path in layout.duplicates_files()
     ]
-    return pa.concat_tables([schema.empty_table(), *parts])
+    return pa.concat_tables([_PLACES.empty_table(), *parts])
 
 
 def _before_removal(layout: Layout, table: pa.Table, by: list[Removal]) -> list[dict[str, Any]]:
@@ -208,6 +256,21 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     }
 
 
+def from_tokens(layout: Layout, tokens: Path) -> dict[str, Any]:
+    """Take everything that is out of a build out of token shards made from it, too.
+
+    The shards are the trainer's: `trainer remove` writes them anew. Returns {tokens, documents,
+    removed}; RunError with its words when that fails.
+    """
+    ids = removals.taken_rows(layout)["id"].to_pylist()
+    command = [sys.executable, "-m", "trainer", "remove", str(tokens), "--ids", "-", "--json"]
+    done = subprocess.run(command, input="\n".join(ids), capture_output=True, text=True)
+    if done.returncode:
+        raise RunError(done.stderr.strip().removeprefix("error: ") or f"{tokens}: cannot be read")
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
 def _promoted(table: pa.Table) -> list[str]:
     """Ids of the copies that are kept instead, from rows of REMOVED."""
     return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
@@ -232,6 +295,8 @@ def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
 
 def as_text(facts: dict[str, Any]) -> str:
     """The facts of a removal for a terminal."""
+    if "removed" not in facts:
+        return _tokens_text(facts)
     verb = "would be removed" if facts["dry_run"] else "removed"
     lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
     lines += [
@@ -241,7 +306,22 @@ def as_text(facts: dict[str, Any]) -> str:
     verb = "would be kept instead" if facts["dry_run"] else "kept instead"
     lines.append(f"{len(facts['promoted']):,} copies {verb}")
     lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
-    if not facts["removed"]:
+    if copies := facts.get("copies"):
+        lines.append(f"{len(copies):,} copies under other names stay: remove them as well?")
+        lines += [
+            f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
+            for row in copies[:SHOWN]
+        ]
+    if "out" in facts:
+        lines.append(f"{facts['out']:,} documents are out of {facts['folder']} altogether.")
+    if not facts["removed"] and facts.get("named", True):
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _tokens_text(facts)
+
+
+def _tokens_text(facts: dict[str, Any]) -> str:
+    return "".join(
+        f"{row['removed']:,} documents removed from the token shards {row['tokens']}\n"
+        for row in facts.get("tokens", ())
+    )

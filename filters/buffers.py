@@ -33,7 +33,13 @@ def text_buffers(texts: Texts) -> tuple[Bytes, Offsets]:
     width = np.dtype(np.int64 if pa.types.is_large_string(texts.type) else np.int32)
     _, offset_buffer, data_buffer = texts.buffers()
     if offset_buffer is None or len(texts) == 0:
-        return np.empty(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
+        return _read_only(np.empty(0, np.uint8)), np.zeros(len(texts) + 1, np.int64)
     offsets = np.frombuffer(offset_buffer, width, len(texts) + 1, texts.offset * width.itemsize)
     data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
-    return data, offsets.astype(np.int64)
+    return _read_only(data), offsets.astype(np.int64)
+
+
+def _read_only(data: Bytes) -> Bytes:
+    """Whether Arrow lets its bytes be written or not: kernels are compiled for one of the two."""
+    data.flags.writeable = False
+    return data

@@ -22,7 +22,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.signals import EXTRA_SIGNALS, GROUP_OF, SCORE, SIGNALS, signal_of
+from filters.additive import SHIPPED
+from filters.signals import (
+    EXTRA_SIGNALS,
+    GROUP_OF,
+    GROUPS,
+    MODEL,
+    SCORE,
+    SIGNALS,
+    as_numbers,
+    inputs_of,
+    of_model,
+    signal_of,
+)
 
 NONE = "none"
 PROFILE_KEYS = ("title", "purpose", "source", "notes", "rule")
@@ -97,7 +109,12 @@ class Profile:
 
     def groups(self) -> frozenset[str]:
         """The signal groups that the rules read, for `measure(texts, groups)`."""
-        return frozenset(GROUP_OF[r.signal] for r in self.rules if r.signal in GROUP_OF)
+        inputs = [name for rule in self.rules for name in inputs_of(rule.signal)]
+        return frozenset(GROUP_OF[name] for name in inputs if name in GROUP_OF)
+
+    def models(self) -> list[str]:
+        """The additive models that the rules read, by name."""
+        return [r.signal.removeprefix(MODEL) for r in self.rules if r.signal.startswith(MODEL)]
 
     def extra_signals(self) -> list[str]:
         """Signals that `decide` needs as `extra`, because no group measures them."""
@@ -110,7 +127,7 @@ class Profile:
     def decide(
         self, quality: pa.StructArray, extra: Mapping[str, pa.Array] | None = None
     ) -> Decisions:
-        """Decide on every document of `quality`, a struct with fields of `QUALITY_TYPE`.
+        """Decide on every document of `quality`, a struct of signals (`measure`).
 
         extra: arrays for signals that are no field of `quality` (`language_score` …).
         Raises ProfileError when a rule's signal is in neither, or was not measured at all.
@@ -133,74 +150,36 @@ class Profile:
     def _values(
         self, rule: Rule, quality: pa.StructArray, extra: Mapping[str, pa.Array]
     ) -> np.ndarray:
-        if rule.signal in extra:
-            column = extra[rule.signal]
-        elif quality.type.get_field_index(rule.signal) >= 0:
-            column = quality.field(rule.signal)
+        """The values of a rule's signal; those of a model are computed from its inputs."""
+        if rule.signal in extra or not rule.signal.startswith(MODEL):
+            return as_numbers(self._column(rule, rule.signal, quality, extra))
+        inputs = {n: self._column(rule, n, quality, extra) for n in inputs_of(rule.signal)}
+        return as_numbers(of_model(rule.signal, inputs))
+
+    def _column(
+        self, rule: Rule, name: str, quality: pa.StructArray, extra: Mapping[str, pa.Array]
+    ) -> pa.Array:
+        if name in extra:
+            column = extra[name]
+        elif quality.type.get_field_index(name) >= 0:
+            column = quality.field(name)
         else:
             hint = "is not among the stored signals; harvest again with this version"
-            if rule.signal not in SIGNALS:
-                signal = signal_of(rule.signal)
+            group = GROUP_OF.get(name)
+            if group and GROUPS[group].lazy:
+                hint = f"was not measured; measure the group {group!r} for it"
+            elif name not in SIGNALS:
+                signal = signal_of(name)
                 told = signal.description if signal else "unknown"
                 hint = f"is a column beside the stored signals ({told}); give it in `extra`"
-            raise ProfileError(
-                f"profile {self.name}, rule {rule.name}: signal {rule.signal} {hint}"
-            )
+            raise ProfileError(f"profile {self.name}, rule {rule.name}: signal {name} {hint}")
         if len(column) and column.null_count == len(column):
-            group = GROUP_OF.get(rule.signal)
+            group = GROUP_OF.get(name)
             hint = f"measure the group {group!r} for it" if group else "give it as an extra column"
             raise ProfileError(
-                f"profile {self.name}, rule {rule.name}: signal {rule.signal} was not measured; "
-                f"{hint}"
+                f"profile {self.name}, rule {rule.name}: signal {name} was not measured; {hint}"
             )
-        if pa.types.is_integer(column.type) and column.null_count == 0:
-            return column.to_numpy(zero_copy_only=False)
-        if column.null_count:
-            column = column.cast(pa.float64()) if pa.types.is_integer(column.type) else column
-        return column.to_numpy(zero_copy_only=False)
-
-    def explain(self) -> str:
-        """The profile as documentation: purpose, source, every rule with its reason."""
-        head = [f"{self.name}: {self.title}" if self.title else self.name]
-        head += [p.strip() for p in (self.purpose, self.source and f"Source: {self.source}") if p]
-        lines = ["\n\n".join(head), ""]
-        for number, r in enumerate(self.rules, 1):
-            signal = signal_of(r.signal)
-            assert signal is not None  # `parse` has looked
-            lines.append(f"{number:3}. {r.name}: {r.bounds()}")
-            lines.append(f"       {r.signal}: {signal.description} ({signal.unit})")
-            lines += [f"       {part}" for part in (r.why, r.source and f"[{r.source}]") if part]
-        if not self.rules:
-            lines.append("No rules: every document is kept.")
-        if self.notes:
-            lines += ["", self.notes.strip()]
-        if rates := pass_rates(self.name):
-            lines += ["", "Kept of real texts (benchmarks/filters.py --pass-rates):"]
-            genre_of = genres()
-            lines += [
-                f"  {kept:6.1%} of {n:4} {genre}: {genre_of[genre]}" for genre, n, kept in rates
-            ]
-        return "\n".join(lines)
-
-
-def pass_rates(name: str) -> list[tuple[str, int, float]]:
-    """(genre, documents, share kept) as `benchmarks/filters.py --pass-rates` measured them last."""
-    head, rows = _measured()
-    if name not in head:
-        return []
-    column = head.index(name)
-    return [(row[0], int(row[2]), float(row[column])) for row in rows]
-
-
-def genres() -> dict[str, str]:
-    """What the genres of the pass rates are, by name."""
-    return {row[0]: row[1] for row in _measured()[1]}
-
-
-def _measured() -> tuple[list[str], list[list[str]]]:
-    file = resources.files("filters").joinpath("lists", "pass_rates.tsv")
-    head, *rows = [row.split("\t") for row in file.read_text(encoding="utf-8").splitlines()]
-    return head, rows
+        return column
 
 
 def names() -> list[str]:
@@ -261,7 +240,7 @@ def _rule(entry: dict[str, Any], where: str) -> Rule:
     for key in ("name", "signal", "why", "source"):
         _need_text(key, entry.get(key, ""), where)
     where = f"{where} ({entry['name']})"
-    known = [*SIGNALS, *EXTRA_SIGNALS]
+    known = [*SIGNALS, *EXTRA_SIGNALS, *(MODEL + name for name in SHIPPED)]
     if signal_of(entry["signal"]) is None:
         raise ProfileError(
             f"{where}: unknown signal {entry['signal']!r}{_nearest(entry['signal'], known)}"

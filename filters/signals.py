@@ -1,9 +1,9 @@
 """Signals: everything that is measured of a text, as one struct of typed columns a document.
 
-    measure(texts, prose=prose) -> StructArray of QUALITY_TYPE
+    measure(texts, prose=prose) -> StructArray of STORED_TYPE
 
 A slice of about a megabyte is decoded to code points once; each theme's kernel then fills its
-columns. Signals of one theme form a *group*; a group that is not asked for is null. Lazy groups
+columns. Signals of one theme form a *group*; one that is not asked for is left out. Lazy groups
 are measured only when asked for by name: `words` (a morphological analyser), `perplexity` (a
 language model), `classifiers` (fastText), `zlib`.
 
@@ -13,16 +13,17 @@ formulas and headings distort are measured on prose alone too, as `prose_` and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters import additive
 from filters.buffers import text_buffers
 from filters.compression import LZ4_SIGNALS, ZLIB_SIGNALS, measure_lz4, measure_zlib
-from filters.kernels import lines, ngrams, patterns, perplexity, phrases, scripts, sentences
+from filters.kernels import hashed, lines, ngrams, patterns, perplexity, phrases, scripts, sentences
 from filters.kernels.classes import CLASS_TABLE
 from filters.kernels.decode import decode
 from filters.kernels.marks import MARK_TABLE
@@ -82,6 +83,10 @@ def _phrases(part: Slice, out: Floats) -> None:
     phrases.measure_phrases(part.points, part.starts, *tables, out)
 
 
+def _passages(part: Slice, out: Floats) -> None:
+    additive.measure_passages(part.points, part.starts, out)
+
+
 def _lz4(part: Slice, out: Floats) -> None:
     measure_lz4(part.data, part.offsets, out)
 
@@ -126,6 +131,7 @@ GROUPS: dict[str, Group] = {
     "ngrams": Group(ngrams.SIGNALS, _ngrams),
     "patterns": Group(patterns.SIGNALS, _patterns),
     "phrases": Group(phrases.SIGNALS, _phrases),
+    "passages": Group(hashed.SIGNALS, _passages),
     "lz4": Group(LZ4_SIGNALS, _lz4),
     "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
@@ -216,6 +222,7 @@ EXTRA_SIGNALS: dict[str, Signal] = {
     )
 }
 
+MODEL = "model."  # and a name: what an additive model says of other signals (filters.additive)
 SCORE = "score."  # and a name: the scores of a user's classifier, stored beside the documents
 
 
@@ -223,14 +230,41 @@ def signal_of(name: str) -> Signal | None:
     """What is known of a signal that a profile may name, None where there is no such signal."""
     if name.startswith(SCORE) and len(name) > len(SCORE):
         return share(name, "probability", "`corpus classifier score` of the user's own model")
+    if name.startswith(MODEL) and name.removeprefix(MODEL) in additive.SHIPPED:
+        return share(name, "probability", "that a person keeps it: a sum of one curve a signal")
     return SIGNALS.get(name) or EXTRA_SIGNALS.get(name)
+
+
+def inputs_of(name: str) -> tuple[str, ...]:
+    """The signals that have to be known for a signal: those of its model, or itself."""
+    if name.startswith(MODEL):
+        return additive.load(name.removeprefix(MODEL)).signals
+    return (name,)
+
+
+def of_model(name: str, columns: Mapping[str, pa.Array]) -> pa.Array:
+    """The signal `model.NAME` float64[n], from columns with its inputs; null where one is."""
+    model = additive.load(name.removeprefix(MODEL))
+    inputs = {n: as_numbers(columns[n]) for n in model.signals}
+    return pa.array(model.probability(inputs), from_pandas=True)
+
+
+def as_numbers(column: pa.Array) -> np.ndarray:
+    """A column as float or int[n]; nulls are NaN."""
+    if column.null_count and pa.types.is_integer(column.type):
+        column = column.cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def check_models(groups: frozenset[str]) -> None:
     """Reads the models behind these groups. ValueError, one line, where a file is damaged."""
-    for name, model in (("perplexity", perplexity_model), ("classifiers", classifiers)):
-        if name in groups:
-            model()
+    models: dict[str, Callable[[], object]] = {
+        "perplexity": perplexity_model,
+        "classifiers": classifiers,
+        "passages": additive.shipped,
+    }
+    for name in models.keys() & groups:
+        models[name]()
 
 
 def _field(signal: Signal) -> pa.Field:
@@ -239,7 +273,15 @@ def _field(signal: Signal) -> pa.Field:
     return pa.field(signal.name, kind, metadata=facts)
 
 
-QUALITY_TYPE: pa.StructType = pa.struct([_field(s) for s in SIGNALS.values()])
+def type_of(groups: frozenset[str]) -> pa.StructType:
+    """The type of what `measure` returns of these groups."""
+    return pa.struct([_field(s) for s in SIGNALS.values() if GROUP_OF[s.name] in groups])
+
+
+# What is measured unless a lazy group is asked for, and so stored; and every signal there is.
+DEFAULT_GROUPS = frozenset(name for name, group in GROUPS.items() if not group.lazy)
+STORED_TYPE = type_of(DEFAULT_GROUPS)
+QUALITY_TYPE = type_of(frozenset(GROUPS))
 PLACE_OF = {s.name: i for group in GROUPS.values() for i, s in enumerate(group.signals)}
 
 
@@ -251,11 +293,10 @@ def measure(
     texts: `string` or `large_string`, sliced or not; a null counts as an empty text.
     groups: names out of `GROUPS`; None measures every group that is not lazy.
     prose: what of each text is prose, in its order (`corpus.text.views.prose`); None: all of it.
-    Returns a struct array of `QUALITY_TYPE`, as long as `texts`; signals of other groups are null.
+    Returns a struct array of `type_of(groups)`, as long as `texts`: STORED_TYPE by default.
     Raises ValueError for an unknown group, TypeError for an array that holds no strings.
     """
-    default = frozenset(name for name, group in GROUPS.items() if not group.lazy)
-    wanted = default if groups is None else groups
+    wanted = DEFAULT_GROUPS if groups is None else groups
     if unknown := sorted(wanted - frozenset(GROUPS)):
         raise ValueError(f"unknown signal group {unknown[0]!r}; there are {', '.join(GROUPS)}")
     matrices = _matrices(texts, wanted)
@@ -263,11 +304,11 @@ def measure(
     if prose is not None and prose is not texts and of_prose:
         _measure_prose(of_prose, texts, prose)
     columns = []
-    for signal in SIGNALS.values():
-        plain = PLAIN_OF.get(signal.name)  # of a signal of prose: that of the whole text
+    for field in type_of(wanted):
+        plain = PLAIN_OF.get(field.name)  # of a signal of prose: that of the whole text
         found = matrices if plain is None else of_prose
-        columns.append(_column(found, signal, plain or signal.name, len(texts)))
-    return pa.StructArray.from_arrays(columns, fields=list(QUALITY_TYPE))
+        columns.append(_column(found, SIGNALS[field.name], plain or field.name))
+    return pa.StructArray.from_arrays(columns, fields=list(type_of(wanted)))
 
 
 def _matrices(texts: pa.Array, groups: frozenset[str]) -> dict[str, Floats]:
@@ -294,12 +335,9 @@ def _measure_prose(of_prose: dict[str, Floats], texts: pa.Array, prose: pa.Array
         of_prose[name][rows] = matrix
 
 
-def _column(matrices: dict[str, Floats], signal: Signal, place: str, rows: int) -> pa.Array:
-    group = GROUP_OF[signal.name]
+def _column(matrices: dict[str, Floats], signal: Signal, place: str) -> pa.Array:
     kind = QUALITY_TYPE.field(signal.name).type
-    if group not in matrices:
-        return pa.nulls(rows, kind)
-    values = matrices[group][:, PLACE_OF[place]]
+    values = matrices[GROUP_OF[signal.name]][:, PLACE_OF[place]]
     if signal.kind == "count":
         values = np.minimum(values, MAX_COUNT)
     return pa.array(values.astype(kind.to_pandas_dtype()))

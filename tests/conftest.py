@@ -99,6 +99,17 @@ def spawn_corpus() -> RunCorpus:
     return run
 
 
+SMALL = ["tests/data/documents.csv", "tests/data/documents.parquet"]  # two units
+
+
+@pytest.fixture(scope="session")
+def small_built(run_corpus: RunCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of fifty documents in two units, to be copied and damaged: built in seconds."""
+    out = tmp_path_factory.mktemp("small") / "corpus"
+    run_corpus("build", *SMALL, "--out", out, "--profile", "none", "-j", 1, "-q")
+    return out
+
+
 @pytest.fixture(scope="session")
 def built(run_corpus: RunCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus built once from the sample WARC, with every Japanese document kept."""

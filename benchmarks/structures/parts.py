@@ -246,6 +246,8 @@ def stands(text: Markdown, part: Part, published: bool) -> bool | None:
         return base + "^" in text.squeezed.translate(_NO_BRACES)
     if kind == "code blocks":
         return has_block(text, part)
+    if kind == "code blocks, blanks aside":  # tabs, empty lines and escapes by another hand
+        return tex(want) in text.tex
     if kind == "code languages":
         return has_block(text, part, language=True)
     if published and bare(want.replace("|", "")) not in text.bare:

@@ -61,6 +61,7 @@ def expected_parts(markdown: str) -> Iterator[Part]:
     outside, blocks = fenced(markdown)
     for language, code in blocks:
         yield Part("code blocks", code)
+        yield Part("code blocks, blanks aside", code)
         if language:
             yield Part("code languages", code, language=language)
     for formula in dict.fromkeys(formulas_of("\n".join(outside))):
@@ -120,8 +121,9 @@ def gold_wide(folder: Path) -> Iterator[Sample]:
 def published_parts(html: str) -> list[Part]:
     """What a page as published has, script, style, template, noscript and what is hidden left out.
 
-    Code: `pre` of two lines or more. Headings: h1 to h4. Items: li without block children. Rows: of
-    data tables. Powers: digits raised behind a digit. Formulas: see `_formulas`.
+    Code: `pre` of two lines or more. Headings: h1 to h4. Items: li without block children, no
+    entries of lists of contents. Rows: of data tables. Powers: digits raised behind a digit.
+    Formulas: see `_formulas`.
     """
     tree = LexborHTMLParser(html)
     for node in tree.css(_HIDDEN):
@@ -136,11 +138,17 @@ def published_parts(html: str) -> list[Part]:
     for heading in tree.css("h1,h2,h3,h4"):
         parts.append(Part("headings", PERMALINK.sub("", heading.text()), source=_source(heading)))
     for item in tree.css("li"):
-        if not [n for n in item.css(_BLOCKS) if n != item]:
+        if not [n for n in item.css(_BLOCKS) if n != item] and not _is_entry(item):
             parts.append(Part("list items", item.text().strip(), source=_source(item)))
     for table in tree.css("table"):
         parts.extend(_rows(table))
     return [part for part in parts if squeeze(part.want.replace("|", ""))]
+
+
+def _is_entry(item: LexborNode) -> bool:
+    """Whether an item is an entry of a list of contents: only a link into its own page."""
+    links = [a for a in item.css("a[href]") if (a.attributes.get("href") or "").startswith("#")]
+    return len(links) == 1 and squeeze(links[0].text()) == squeeze(item.text())
 
 
 def _source(node: LexborNode) -> str:

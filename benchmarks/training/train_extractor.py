@@ -32,7 +32,7 @@ from benchmarks.training.scoring import block_labels, counted, matched
 from corpus.web.html import blocks as b
 from corpus.web.html.document import parse
 from corpus.web.main_text import containers, features, listing
-from corpus.web.main_text.forest import Forest, probabilities
+from corpus.web.main_text.forest import FIELDS, Forest, as_forest, probabilities
 from corpus.web.main_text.select import kept
 
 # How much a page of each set counts. Documentation families look alike, so few of each are used.
@@ -311,7 +311,7 @@ def flat(boosters: list[lightgbm.Booster], name: str) -> dict[str, np.ndarray]:
 
 def forests(arrays: dict[str, np.ndarray], *names: str) -> list[Forest]:
     """The forests of these names, as `load_forest` would read them."""
-    return [Forest(*(arrays[f"{name}_{field}"] for field in Forest._fields)) for name in names]
+    return [as_forest(*(arrays[f"{name}_{field}"] for field in FIELDS)) for name in names]
 
 
 def train_folds(

@@ -6,10 +6,12 @@ the folder's README.md, so `datasets.load_dataset(DIR)` opens the corpus through
 
 from __future__ import annotations
 
+import json
+import re
+from html import escape
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from corpus.folder.layout import LEDGER, PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
@@ -74,9 +76,12 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     row = db.execute(
         "select count(*) filter (rights.reserved), count(*) filter (len(rights.robots) > 0), "
         "count(*) filter (rights.licence_url <> ''), count(*) filter (repairs > 0), "
-        "count(*) filter (cluster_size > 1) from corpus"
+        "count(*) filter (cluster_size > 1), count(*) filter (truncated <> '') from corpus"
     ).fetchone()
-    names = ("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster")
+    names = (
+        *("reserved_phrase", "robots_directives", "licence_link", "repaired", "in_cluster"),
+        "truncated",
+    )
     card["rights"] = dict(zip(names, row or (), strict=True))
     card["personal"] = _personal(db, settings)
     card["personal_policy"] = {
@@ -138,7 +143,7 @@ def markdown(facts: dict[str, Any]) -> str:
     """The card in English and Japanese, with the front matter that Hugging Face reads."""
     lines = _front_matter(facts)
     lines += [
-        f"# {facts['name']}",
+        f"# {escaped(facts['name'])}",
         "",
         "Built by Inaho. Every figure below was measured on the files in this folder. / "
         "稲穂 (Inaho) で構築。以下の数値はすべてこのフォルダのファイルから計測したものです。",
@@ -157,13 +162,14 @@ def markdown(facts: dict[str, Any]) -> str:
     # How it came about, what it is made of, what holds of its documents, what the columns mean.
     lines += ["", "## What happened to the records / 処理の内訳", ""]
     lines += funnel_table(facts["funnel"])
+    lines += _unread_lines(facts["funnel"]["harvest"]["unread"])
     lines += _source_lines(facts)
     for name, (english, japanese) in TITLES.items():
         if facts["lists"].get(name):
             lines += ["", f"## {english} / {japanese}", ""]
             lines += ["| value | documents | characters |", "|---|---:|---:|"]
             lines += [
-                f"| {_cell(value)} | {documents:,} | {characters:,} |"
+                f"| {escaped(value)} | {documents:,} | {characters:,} |"
                 for value, documents, characters in facts["lists"][name]
             ]
     lines += _rights_lines(facts)
@@ -190,7 +196,8 @@ def _front_matter(facts: dict[str, Any]) -> list[str]:
         "---",
         "language:",
         "- ja",
-        f"pretty_name: {facts['name']}",
+        *_licence_lines(facts),
+        f"pretty_name: {json.dumps(facts['name'], ensure_ascii=False)}",
         "task_categories:",
         "- text-generation",
         f"size_categories:\n- {_size_category(facts['documents'])}",
@@ -208,13 +215,43 @@ def _front_matter(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+# The identifiers of Hugging Face's `license` differ from SPDX's in case, and are not all there.
+HUB_LICENCES = frozenset(
+    f"cc-by{terms}-{version}"
+    for terms in ("", "-sa", "-nc", "-nd", "-nc-sa", "-nc-nd")
+    for version in ("2.0", "2.5", "3.0", "4.0")
+) | {"cc0-1.0"}
+
+
+def _licence_lines(facts: dict[str, Any]) -> list[str]:
+    """The licence that all documents have, or that each states its own."""
+    found = facts["lists"].get("licence", [])
+    name = str(found[0][0]) if len(found) == 1 else "unknown"
+    if name.lower() in HUB_LICENCES:
+        return [f"license: {name.lower()}"]
+    single = name if name != "unknown" else "of each document, in the column licence"
+    return ["license: other", f"license_name: {json.dumps(single, ensure_ascii=False)}"]
+
+
 def _source_lines(facts: dict[str, Any]) -> list[str]:
     lines = ["", "### By source and profile / 出典・プロファイル別", ""]
     lines += ["| source | profile | in | kept | share |", "|---|---|---:|---:|---:|"]
     return lines + [
-        f"| {_cell(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
+        f"| {escaped(source)} | `{profile}` | {documents:,} | {kept:,} | {kept / documents:.1%} |"
         for source, profile, documents, kept in by_source(facts["funnel"])
     ]
+
+
+def _unread_lines(unread: dict[str, Any]) -> list[str]:
+    """What of the input was not read; no line where all of it was."""
+    counts = (
+        ("files that could not be read / 読み込めなかったファイル", unread["unreadable"]),
+        ("folders that could not be entered / 開けなかったフォルダ", unread["folders"]),
+        ("files given twice, read once / 重複して指定されたファイル", unread["repeated"]),
+        ("files of unknown kinds / 形式の不明なファイル", sum(unread["endings"].values())),
+    )
+    lines = [f"- {words}: {count:,}" for words, count in counts if count]
+    return ["", "### Not read / 未読の入力", "", *lines] if lines else []
 
 
 def _column_lines() -> list[str]:
@@ -227,7 +264,7 @@ def _column_lines() -> list[str]:
 
 
 def _profiles(facts: dict[str, Any]) -> str:
-    others = [f"`{name}` ({_cell(source)})" for source, name in facts["profiles"].items()]
+    others = [f"`{name}` ({escaped(source)})" for source, name in facts["profiles"].items()]
     return ", ".join([f"`{facts['profile']}`", *others])
 
 
@@ -285,6 +322,8 @@ def _rights_lines(facts: dict[str, Any]) -> list[str]:
         f"- with robots directives / robots 指定あり: {rights['robots_directives']:,}",
         f"- with a licence link / ライセンスへのリンクあり: {rights['licence_link']:,}",
         f"- with repaired bytes / 文字化けを修復: {rights['repaired']:,}",
+        "- that may end early (column `truncated`) / 途中で切れている可能性: "
+        f"{rights['truncated']:,}",
         f"- that stand for a cluster of duplicates / 重複群の代表: {rights['in_cluster']:,}",
     ]
 
@@ -299,7 +338,7 @@ def funnel_table(funnel: dict[str, Any]) -> list[str]:
     for stage, entry in funnel.items():
         for fate, mark in (("skipped", ""), ("dropped", ""), ("altered", " (altered, kept)")):
             for reason, count in entry.get(fate, {}).items():
-                lines.append(f"| {stage} | {_cell(reason)}{mark} | {count:,} |")
+                lines.append(f"| {stage} | {escaped(reason)}{mark} | {count:,} |")
     return lines
 
 
@@ -307,74 +346,6 @@ def title(stage: str) -> str:
     """The name of a stage in English and Japanese."""
     japanese = {row.name: row.japanese for row in STAGES}
     return f"{stage} / {japanese.get(stage, stage)}"
-
-
-def croissant(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
-    """Croissant 1.0 metadata (mlcommons.org/croissant) of the shards."""
-    return {
-        "@context": {
-            "@language": "en",
-            "@vocab": "https://schema.org/",
-            "sc": "https://schema.org/",
-            "cr": "http://mlcommons.org/croissant/",
-            "dct": "http://purl.org/dc/terms/",
-            "conformsTo": "dct:conformsTo",
-            "recordSet": "cr:recordSet",
-            "field": "cr:field",
-            "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-            "source": "cr:source",
-            "extract": "cr:extract",
-            "column": "cr:column",
-            "fileObject": "cr:fileObject",
-            "fileSet": "cr:fileSet",
-            "includes": "cr:includes",
-        },
-        "@type": "sc:Dataset",
-        "name": facts["name"],
-        "description": f"Japanese corpus of {facts['documents']} documents, built by Inaho.",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "inLanguage": "ja",
-        "distribution": [
-            {
-                "@type": "cr:FileSet",
-                "@id": "shards",
-                "name": "shards",
-                "encodingFormat": "application/x-parquet",
-                "includes": f"{SHARDS}/{PARQUET}",
-            }
-        ],
-        "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": "documents",
-                "name": "documents",
-                "field": [
-                    _croissant_field(name, data_type) for name, data_type in _flat_columns(layout)
-                ],
-            }
-        ],
-    }
-
-
-def _flat_columns(layout: Layout) -> list[tuple[str, str]]:
-    shards = layout.shards()
-    schema = pq.read_schema(shards[0]) if shards else SHARD
-    return [
-        (field.name, str(field.type))
-        for field in schema
-        if not str(field.type).startswith("struct")
-    ]
-
-
-def _croissant_field(name: str, data_type: str) -> dict[str, Any]:
-    numbers = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"}
-    return {
-        "@type": "cr:Field",
-        "@id": f"documents/{name}",
-        "name": name,
-        "dataType": numbers.get(data_type, "sc:Text"),
-        "source": {"fileSet": {"@id": "shards"}, "extract": {"column": name}},
-    }
 
 
 def _size_category(documents: int) -> str:
@@ -386,5 +357,12 @@ def _size_category(documents: int) -> str:
     return "n>1T" if documents >= 10**12 else "1B<n<10B" if documents < 10**10 else "10B<n<100B"
 
 
-def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+# Signs of Markdown (CommonMark 0.31) and of HTML; names of hosts and sources come from outside.
+_SIGNS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+
+
+def escaped(value: Any) -> str:
+    """A value as one line of Markdown text that shows it and nothing else."""
+    line = " ".join(_UNSEEN.sub(" ", str(value)).split())
+    return _SIGNS.sub(r"\\\g<0>", escape(line, quote=False))

@@ -2,7 +2,7 @@
 
 Both read the stored signals of a build, file by file, so nothing is harvested again; texts are read
 for signals that are not stored, and for the few documents shown at the borders. The documents
-compared are those before dedup and selection.
+compared are those before dedup and selection, but for those that were taken out.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import UsageError
+from corpus.folder import removals
 from corpus.folder.commit import picked_rows
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.signals import check_words, signals_of
 from filters import compare as tables
+from filters.additive import SHIPPED
 from filters.profile import Decisions, Profile, ProfileError, Rule, load
-from filters.signals import EXTRA_SIGNALS, SIGNALS, signal_of
+from filters.signals import EXTRA_SIGNALS, MODEL, SIGNALS, signal_of
 
 START = 80  # characters of a document shown at a border
 SPARE = 4  # times as many candidates as samples: copies of one text are shown once
@@ -60,14 +62,16 @@ def compare(
     # A file at a time: signals as columns, each profile's decisions, and the rows near a bound.
     for index in documents_of(layout):
         names = ["n_chars", *(rule.signal for profile in profiles for rule in profile.rules)]
-        columns = signals_of(layout, index, names, lists)
+        there = removals.left(layout, index)
+        columns = signals_of(layout, index, names, lists, there)
         lengths.append(columns["n_chars"].to_numpy().astype(np.int64))
-        sources.append(pq.read_table(layout.documents(index), columns=["source"])["source"])
+        sources.append(_column(layout, index, "source", there))
         for profile in profiles:
             decisions = profile.decide(_rows(columns), columns)
             keeps[profile.name].append(decisions.keep)
             _add(rules, profile, decisions, lengths[-1])
             for row in _borders(profile, decisions, columns, index, samples):
+                row["row"] = row["row"] if there is None else int(there[row["row"]])
                 key = (row["profile"], row["rule"], row["bound"], row["side"])
                 borders[key] = _nearest(borders.get(key, []), row, samples)
     # Then over all documents; texts are read for the rows that are shown.
@@ -87,36 +91,43 @@ def compare(
     }
 
 
+BY = ("source", "host")
+LARGEST = 8  # groups of a sweep: as many as a plot has colours
+
+
 def sweep(
     layout: Layout, signal: str, low: float, high: float, steps: int, by: str = "", lists: str = ""
 ) -> list[dict[str, Any]]:
     """Documents and characters on both sides of a threshold that moves from `low` to `high`.
 
-    by: "" for all documents together, or "source": rows of each source, named in `source`.
+    by: "" for all documents together, or one of BY: rows of each source or host, named in `source`
+    or `host`; the LARGEST of them, the rest together as `N others`.
     """
     if signal_of(signal) is None:
-        near = difflib.get_close_matches(signal, [*SIGNALS, *EXTRA_SIGNALS], 1, 0.5)
+        known = [*SIGNALS, *EXTRA_SIGNALS, *(MODEL + name for name in SHIPPED)]
+        near = difflib.get_close_matches(signal, known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "`corpus profiles NAME` names some"
         raise UsageError(f"unknown signal {signal!r}: {hint}")
-    if by not in ("", "source"):
-        raise UsageError(f"--by {by}: choose source")
+    if by and by not in BY:
+        raise UsageError(f"--by {by}: choose {' or '.join(BY)}")
     check_words(Profile("sweep", (Rule(signal, signal),)), lists)
     # (values, lengths) of each group, file by file; then a table over the whole group.
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for index in documents_of(layout):
-        columns = signals_of(layout, index, ["n_chars", signal], lists)
+        there = removals.left(layout, index)
+        columns = signals_of(layout, index, ["n_chars", signal], lists, there)
         values = columns[signal].cast(pa.float64()).to_numpy(zero_copy_only=False)
         lengths = columns["n_chars"].to_numpy().astype(np.int64)
-        for name, rows in _groups(layout, index, len(values), by):
+        for name, rows in _groups(layout, index, len(values), by, there):
             parts.setdefault(name, []).append((values[rows], lengths[rows]))
     out = []
-    for name, pairs in sorted(parts.items()):
+    for name, pairs in _largest(parts).items():
         values, lengths = (np.concatenate(column) for column in zip(*pairs, strict=True))
         try:
             rows = tables.sweep(values, lengths, low, high, steps).to_pylist()
         except ProfileError as error:
             raise UsageError(str(error)) from error
-        group = {"source": name} if by else {}
+        group = {by: name} if by else {}
         whole = {"documents": len(values), "characters": int(lengths.sum())}
         out += [group | row | whole for row in rows]
     return out
@@ -135,11 +146,30 @@ def _rows(columns: dict[str, pa.Array]) -> pa.StructArray:
     return pa.StructArray.from_arrays([columns["n_chars"]], ["n_chars"])
 
 
-def _groups(layout: Layout, index: int, rows: int, by: str) -> Iterator[tuple[str, np.ndarray]]:
+def _largest(parts: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The groups by name; of more than LARGEST those with most documents, then the others."""
+    if len(parts) <= LARGEST:
+        return dict(sorted(parts.items()))
+    names = sorted(parts, key=lambda name: (-sum(len(p[0]) for p in parts[name]), name))
+    rest = [pair for name in names[LARGEST:] for pair in parts[name]]
+    return {name: parts[name] for name in names[:LARGEST]} | {
+        f"{len(names) - LARGEST:,} others": rest
+    }
+
+
+def _column(layout: Layout, index: int, name: str, rows: np.ndarray | None) -> pa.ChunkedArray:
+    """A column of a documents file, of all rows or of `rows`."""
+    column = pq.read_table(layout.documents(index), columns=[name])[name]
+    return column if rows is None else column.take(pa.array(rows))
+
+
+def _groups(
+    layout: Layout, index: int, rows: int, by: str, there: np.ndarray | None
+) -> Iterator[tuple[str, np.ndarray]]:
     if not by:
         yield "", np.arange(rows)
         return
-    column = pq.read_table(layout.documents(index), columns=[by])[by].combine_chunks()
+    column = _column(layout, index, by, there).combine_chunks()
     codes = column.dictionary_encode().indices.fill_null(-1).to_numpy()
     names = column.dictionary_encode().dictionary.to_pylist()
     for code in np.unique(codes).tolist():

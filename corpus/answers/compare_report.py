@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.answers import charts
+from corpus.answers.compare import BY
 from corpus.answers.plots import Drawing, svg
 from corpus.answers.spreadsheet import write_csv
+from corpus.errors import counted
 
 Write = Callable[[Path, bytes], str]  # commits a file, in a build folder or elsewhere
 
@@ -19,7 +21,7 @@ Write = Callable[[Path, bytes], str]  # commits a file, in a build folder or els
 def text(comparison: dict[str, Any]) -> str:
     """The answer of `compare` for a terminal."""
     all_documents, all_chars = max(comparison["documents"], 1), max(comparison["characters"], 1)
-    parts = [f"{comparison['documents']:,} documents before dedup and selection"]
+    parts = [f"{counted(comparison['documents'], 'document')} before dedup and selection"]
     rows = [["profile", "kept", "share", "characters", "share"]]
     for name, kept in comparison["kept"].items():
         documents, size = kept["documents"], kept["characters"]
@@ -76,10 +78,11 @@ def _rules_text(comparison: dict[str, Any], name: str) -> str:
 def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
     """The answer of `sweep` for a terminal."""
     parts = []
-    for group in dict.fromkeys(row.get("source", "") for row in rows):
-        own = [row for row in rows if row.get("source", "") == group]
+    by = grouped_by(rows)
+    for group in dict.fromkeys(row.get(by, "") for row in rows):
+        own = [row for row in rows if row.get(by, "") == group]
         n = max(own[0]["documents"], 1)
-        where = f"source {group}: " if "source" in own[0] else ""
+        where = f"{by} {group or '(none)'}: " if by else ""
         table = [[signal, "at least", "share", "characters", "at most", "share", "characters"]]
         for row in own:
             cells = [f"{row['threshold']:.6g}"]
@@ -87,9 +90,14 @@ def sweep_text(signal: str, rows: list[dict[str, Any]]) -> str:
                 documents, size = row[side], row[f"{side}_chars"]
                 cells += [f"{documents:,}", f"{documents / n:.1%}", f"{size:,}"]
             table.append(cells)
-        title = f"{where}{own[0]['documents']:,} documents before dedup and selection\n"
+        title = f"{where}{counted(own[0]['documents'], 'document')} before dedup and selection\n"
         parts.append(title + _aligned(table, left=0))
     return "\n\n".join(parts)
+
+
+def grouped_by(rows: list[dict[str, Any]]) -> str:
+    """What the rows of `sweep` are grouped by: source, host or nothing."""
+    return next((by for by in BY if by in rows[0]), "")
 
 
 def _aligned(rows: list[list[str]], left: int = 1, wide: bool = False) -> str:
@@ -160,12 +168,13 @@ def save_sweep(folder: Path, write: Write, signal: str, rows: list[dict[str, Any
     """Table and plot of `sweep`, written into `folder`; the names of the files."""
     name = f"sweep-{_file(signal)}"
     files = _save_tables(folder, write, name, rows, {name: rows})
-    # A line for documents and one for characters; with several sources only one side of the
-    # threshold, or the drawing has four lines a source.
+    # A line for documents and one for characters; with several groups only one side of the
+    # threshold, or the drawing has four lines a group.
     series = []
-    groups = list(dict.fromkeys(row.get("source", "") for row in rows))
+    by = grouped_by(rows)
+    groups = list(dict.fromkeys(row.get(by, "") for row in rows))
     for i, group in enumerate(groups):
-        own = [row for row in rows if row.get("source", "") == group]
+        own = [row for row in rows if row.get(by, "") == group]
         xs = [row["threshold"] for row in own]
         n, chars = max(own[0]["documents"], 1), max(own[0]["characters"], 1)
         label = f"{group or 'all'} ({n:,})"

@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import config
+from corpus.errors import counted
 from corpus.folder import scores
 from corpus.folder.layout import Layout
-from corpus.folder.schema import document_id
+from corpus.folder.removals import hashed_url
+from corpus.folder.schema import REMOVED_FORMAT, TRUNCATED, document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
 from corpus.sources.kinds import items_of
-from corpus.sources.plan import units
+from corpus.sources.plan import as_planned
 from corpus.stages.document import Reject, document
+from filters import additive
+from filters.profile import load
+from filters.signals import MODEL
 
+SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
+COMPARED = 2_000  # URLs of a host that are compared letter by letter
 ORIGIN = [
     *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
-    *("charset_from", "repairs", "source_file", "source_offset", "source_length"),
+    *("charset_from", "repairs", "truncated", "source_file", "source_offset", "source_length"),
+    "format",
 ]
 
 
+Find = Callable[[Iterable[Path], list[str] | None], list[dict[str, Any]]]  # files, columns → rows
+
+
 def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
-    """Everything known about a URL or document id: one entry per record, with `sentences`."""
-    # What the folder holds of that name: published, read, dropped or altered.
-    shards = _find(layout.shards(), name, [*ORIGIN, "cluster", "cluster_size"])
-    documents = _find(layout.documents_files(), name, ORIGIN)
-    ledger = _find(layout.ledgers(), name, None)
+    """Everything known about a URL or document id: one entry per record, with `sentences`.
+
+    A URL that no record has is also looked for without scheme, case, fragment and last slash; a
+    file that is a document of its own, by its name.
+    """
+    answers = _in_folder(layout, partial(_find, name)) or _in_folder(layout, partial(_alike, name))
+    # Only counted, as most records of a crawl are: then the input itself is asked.
+    return answers or _search_input(layout, name)
+
+
+def nearest(layout: Layout, name: str) -> list[str]:
+    """The URLs of the build that are most like `name`: up to three, of its host if it is there."""
+    columns = (
+        pq.read_table(path, columns=["url"])["url"]
+        for path in (*layout.documents_files(), *layout.ledgers())
+    )
+    urls = sorted({url for column in columns for url in pc.unique(column).to_pylist() if url})
+    by_key = dict(zip(_keys(pa.array(urls, pa.string())).to_pylist(), urls, strict=True))
+    wanted = url_key(name)
+    hosts = {key.partition("/")[0] for key in by_key}
+    near = difflib.get_close_matches(wanted.partition("/")[0], hosts, 1)
+    keys = [key for key in by_key if key.partition("/")[0] in near]
+    keys.sort(key=lambda key: -sum(map(str.__eq__, key, wanted)))
+    return [by_key[key] for key in difflib.get_close_matches(wanted, keys[:COMPARED], 3)]
+
+
+def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
+    """What the folder holds of a name: published, read, dropped or altered."""
+    shards = find(layout.shards(), [*ORIGIN, "cluster", "cluster_size"])
+    documents = find(layout.documents_files(), ORIGIN)
+    ledger = find(layout.ledgers(), None)
     in_corpus = {row["id"]: row for row in shards}
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
     ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
@@ -48,9 +90,12 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
         if row["id"] in dropped:
             outcome = "dropped"
             sentences += _why_dropped(layout, dropped[row["id"]])
+            if dropped[row["id"]]["stage"] == "select":
+                sentences += _model_sentences(layout, row)
         elif row["id"] in in_corpus:
             outcome = "kept"
             sentences += _why_kept(layout, in_corpus[row["id"]])
+            sentences += _model_sentences(layout, row)
         answers.append(
             {
                 "outcome": outcome,
@@ -74,13 +119,12 @@ def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
                     "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)],
                 }
             )
-    # Only counted, as most records of a crawl are: then the input itself is asked.
-    return answers or _search_input(layout, name)
+    return answers
 
 
-def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[dict[str, Any]]:
+def _find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of Parquet files whose url or id is `name`."""
-    wanted = (pc.field("url") == name) | (pc.field("id") == name)
+    wanted = pc.field("url").isin([name, hashed_url(name)]) | (pc.field("id") == name)
     rows: list[dict[str, Any]] = []
     for path in files:
         table = pq.read_table(path, columns=columns, filters=wanted)
@@ -88,8 +132,37 @@ def _find(files: Iterable[Path], name: str, columns: list[str] | None) -> list[d
     return rows
 
 
+def _alike(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
+    """Rows of Parquet files whose url is `name` but for its spelling, or whose file is `name`."""
+    wanted = url_key(name)
+    file = name.removeprefix("file://").removeprefix("file:")
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        table = pq.read_table(path, columns=["url", "source_file", "source_offset"])
+        paths = table["source_file"]
+        of_file = pc.or_(pc.equal(paths, file), pc.ends_with(paths, f"/{file}"))
+        of_file = pc.and_(
+            of_file, pc.and_(pc.equal(table["url"], ""), pc.equal(table["source_offset"], 0))
+        )
+        found = pc.indices_nonzero(pc.or_(pc.equal(_keys(table["url"]), wanted), of_file))
+        if len(found):
+            rows += pq.read_table(path, columns=columns).take(found).to_pylist()
+    return rows
+
+
+def _keys(urls: Any) -> Any:
+    """URLs in lower case without scheme, fragment and last slashes."""
+    keys = pc.replace_substring_regex(pc.utf8_lower(urls), SCHEME.pattern, "")
+    return pc.utf8_rtrim(pc.replace_substring_regex(keys, "#.*$", ""), characters="/")
+
+
 def _origin_sentence(row: dict[str, Any]) -> str:
     """Where a document stands in the input, how it was decoded, and what came of it."""
+    if row["format"] == REMOVED_FORMAT:
+        return (
+            f"A document was read from {row['source_file']} at offset {row['source_offset']}; "
+            "its text was taken out of this folder."
+        )
     how = {
         "bom": "by its byte order mark",
         "header": "as its HTTP header says",
@@ -98,18 +171,21 @@ def _origin_sentence(row: dict[str, Any]) -> str:
         "given": "as given",
         "mojibake": "mojibake undone",
     }.get(row["charset_from"], row["charset_from"])
-    repairs = f", {row['repairs']} spots repaired" if row["repairs"] else ""
+    repairs = f", {counted(row['repairs'], 'spot')} repaired" if row["repairs"] else ""
+    why = TRUNCATED.get(row["truncated"], row["truncated"])
+    ends_early = f" Its text may end early: {why}." if why else ""
     return (
         f"{row['url'] or row['id']} stands in {row['source_file']} at offset "
         f"{row['source_offset']}; it was decoded from {row['charset']} ({how}{repairs}) and has "
-        f"{row['n_chars']:,} characters of main text in {row['language']} "
-        f"({row['language_score']:.2f})."
+        f"{counted(row['n_chars'], 'character')} of main text in {row['language']} "
+        f"({row['language_score']:.2f}).{ends_early}"
     )
 
 
 def _change_sentence(row: dict[str, Any]) -> str:
     """What a step changed in a text that stays: a ledger row with the action alter."""
-    return f"In {row['stage']} the rule {row['rule']} changed it: {row['detail']}."
+    detail = f": {row['detail']}" if row["detail"] else ""
+    return f"In {row['stage']} the rule {row['rule']} changed it{detail}."
 
 
 def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
@@ -122,9 +198,28 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
         others = row["cluster_size"] - 1
         sentences.append(
             f"It is the kept copy of a cluster of {row['cluster_size']} duplicates: "
-            f"{others} other {'copy was' if others == 1 else 'copies were'} removed."
+            f"{counted(others, 'other copy was', 'other copies were')} removed."
         )
     return sentences
+
+
+def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
+    """What each model of the document's profile says of it, and the three signals that decided."""
+    profile = load(config.of_folder(layout)[0].select.profile_of(row["source"]))
+    out = []
+    for rule in profile.rules:
+        if not rule.signal.startswith(MODEL):
+            continue
+        model = additive.load(rule.signal.removeprefix(MODEL))
+        columns = [f"quality.{name}" for name in model.signals]
+        quality = _find(row["id"], layout.documents_files(), columns)[0]["quality"]
+        values = {name: float(quality[name]) for name in model.signals}
+        probability = model.probability({n: np.array([v]) for n, v in values.items()})[0]
+        why = additive.sentence(model.contributions(values))
+        out.append(
+            f"The model {model.name} gives it {probability:.2f} ({rule.bounds()} is kept): {why}."
+        )
+    return out
 
 
 def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
@@ -134,7 +229,7 @@ def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
         detail = f" ({row['detail']})" if row["detail"] else ""
         return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
-        kept = _find(layout.documents_files(), row["kept_id"], ["id", "url"])
+        kept = _find(row["kept_id"], layout.documents_files(), ["id", "url"])
         where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
         if not kept and "of the index: " in row["detail"]:
             where += f", {row['detail'].rpartition('; kept ')[2]}"
@@ -159,7 +254,7 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
             answers.append(
                 {
                     "outcome": "skipped" if result.skip else "dropped",
-                    "id": document_id(item.file, item.offset, item.part),
+                    "id": document_id(item.identity, item.offset, item.part),
                     "url": item.url,
                     "sentences": [
                         f"{item.url} stands in {item.file} at offset {item.offset}.",
@@ -173,15 +268,19 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
 
 def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reject]]:
     """The records of that URL or id with what harvest makes of them, under the build's settings."""
-    settings, inputs = config.of_folder(layout)
-    if settings.input.kind == "ccindex":  # fetch its records again, not the whole selection
-        again = ccindex.find(layout, name)
-    else:
-        uncut = config.set_key(settings, "input", "unit_mib", 1 << 30, "explain")
-        again = units(list(inputs), uncut)
+    settings, _ = config.of_folder(layout)
+    # Of a crawl's index only its records are fetched again, not the whole selection.
+    of_index = settings.input.kind == "ccindex"
+    again = ccindex.find(layout, name) if of_index else as_planned(layout)
+    wanted = url_key(name)
     return [
         (item, document(item, settings))
         for unit in again
         for item in items_of(unit, settings)
-        if name in (item.url, document_id(item.file, item.offset, item.part))
+        if url_key(item.url) == wanted or name == document_id(item.identity, item.offset, item.part)
     ]
+
+
+def url_key(url: str) -> str:
+    """`_keys` of one URL."""
+    return SCHEME.sub("", url.lower()).partition("#")[0].rstrip("/")

@@ -16,11 +16,15 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.answers.explain import explain
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 from corpus.folder.layout import Layout
+from corpus.folder.removals import hashed_url
+from corpus.folder.schema import REMOVED_FORMAT
 from corpus.sources.inputs import open_input
 
-PLACE = ["id", "url", "source_file", "source_offset", "source_length", "source_digest"]
+PLACE = [
+    *("id", "url", "source_file", "source_offset", "source_length", "source_digest", "format"),
+]
 
 
 def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any]]:
@@ -42,6 +46,8 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
         explained = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
         row["outcome"] = explained[0]["outcome"]
         row["sentences"] = explained[0]["sentences"]
+        if row.pop("format") == REMOVED_FORMAT:  # its record is not served either
+            continue
         if verify:
             row["record"] = _record(row)
     return answers
@@ -50,13 +56,15 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
 def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
     """The documents that a name means."""
     left, _, number = name.rpartition(":")
-    wanted = (pc.field("id") == name) | (pc.field("url") == name)
+    wanted = (pc.field("id") == name) | pc.field("url").isin([name, hashed_url(name)])
     if number.isdigit() and left.endswith(".parquet"):
         path = layout.shard(Path(left).name)
         if path.is_file():
             rows = pq.read_metadata(path).num_rows
             if int(number) >= rows:
-                raise UsageError(f"{layout.shown(path)} has {rows} rows: there is no row {number}")
+                raise UsageError(
+                    f"{layout.shown(path)} has {counted(rows, 'row')}: there is no row {number}"
+                )
             ids = pq.read_table(path, columns=["id"])["id"]
             wanted = pc.field("id") == ids[int(number)].as_py()
     elif number.isdigit() and left:
@@ -113,7 +121,7 @@ def as_text(answers: list[dict[str, Any]]) -> str:
     for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
         lines += [
-            f"{row['outcome'].upper()}  {row['url'] or row['id']}  ({row['id']})",
+            f"{row['outcome'].upper()}  {row['url'] or row['source_file']}  ({row['id']})",
             f"  record    {row['source_file']}:{row['source_offset']}  "
             f"{row['source_length']:,} bytes  {row['source_digest'] or 'no digest'}",
             f"  document  {row['documents']}",

@@ -17,12 +17,13 @@ from corpus.cli.options import (
     Out,
     Running,
     Source,
+    Strict,
     Work,
     grouped,
     opened,
 )
-from corpus.cli.printing import print_funnel, print_json
-from corpus.errors import RunError, UsageError
+from corpus.cli.printing import print_funnel, print_json, unread_lines
+from corpus.errors import RunError, UsageError, counted
 from corpus.stages.table import STAGES
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _from_input(name: str, last: str, help_text: str) -> None:
         work: Work = None,
         source: Source = None,
         ledger: LedgerKind = None,
+        strict: Strict = False,
         *,
         changes: Changes,
         running: Running,
@@ -55,7 +57,10 @@ def _from_input(name: str, last: str, help_text: str) -> None:
         settings = _settings(changes, None, source, ledger)
         folder = opened(out, work)
         with running.started(folder) as engine:
-            run_stages(folder, settings, inputs, engine, last, running.as_json, running.quiet)
+            run_stages(
+                folder, settings, inputs, engine, last, running.as_json, running.quiet,
+                strict=strict,
+            )  # fmt: skip
 
 
 _from_input(
@@ -135,12 +140,12 @@ for verb in HELP:
 
 def run_stages(
     folder: Folder, settings: Settings, inputs: list[str], engine: Engine, last: str,
-    as_json: bool, quiet: bool, change: bool = False, update: bool = False,
+    as_json: bool, quiet: bool, change: bool = False, update: bool = False, strict: bool = False,
 ) -> None:  # fmt: skip
-    """Run the stages up to `last` and print the funnel (quiet: nothing)."""
+    """Run the stages up to `last` and print the funnel, and what was not read (quiet: nothing)."""
     from corpus.build import Build
 
-    build = Build(folder, settings, tuple(inputs), engine, update)
+    build = Build(folder, settings, tuple(inputs), engine, update, strict)
     try:
         funnel = build.run(last, change)
     except OSError as error:
@@ -149,9 +154,13 @@ def run_stages(
         print_json(funnel)
     elif not quiet:
         print_funnel(funnel, sys.stderr)
+        for line in unread_lines(funnel):
+            print(line, file=sys.stderr)
         layout = folder.layout
         if last == STAGES[-1].name:
-            shards = f"{layout.shown(layout.shards_folder)} ({funnel[last]['shards']} shards)"
+            shards = (
+                f"{layout.shown(layout.shards_folder)} ({counted(funnel[last]['shards'], 'shard')})"
+            )
             print(f"Corpus: {shards}, card: {layout.shown(layout.card)}", file=sys.stderr)
         else:
             names = [stage.name for stage in STAGES]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from corpus.cli.build import run_stages
 from corpus.cli.options import BuildName, Json, Running, grouped, opened
 from corpus.cli.printing import print_json
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError, counted
+
+if TYPE_CHECKING:
+    from corpus.folder.layout import Layout
 
 app = typer.Typer()
 index_app = typer.Typer(
@@ -34,27 +37,61 @@ def remove(
     list_: Annotated[
         Path | None, typer.Option("--list", help="A removals.json, or lines of URLs.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for list and ledger.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for register and ledger.")] = "",
+    tokens: Annotated[
+        list[Path] | None,
+        typer.Option(help="Token shards made from it (`trainer prepare`): they lose it as well."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Search every file for what was taken out.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     *,
     running: Running,
 ) -> None:
-    """Take documents out for good: the next copy is kept instead, and the page stays out."""
+    """Take documents out for good, content and all: the next copy is kept instead.
+
+    Without a name it goes on with a removal that was interrupted.
+    """
     from corpus import takedown
     from corpus.dedup.index import is_index
+    from corpus.folder.removals import load
 
     named = {"url": url or [], "host": host or [], "id": id_ or []}
     wanted = takedown.entries(named, list_, reason)
     place = opened(folder)
+    if not wanted and not load(place.layout):
+        raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
     if is_index(place.path):
+        if tokens or verify:
+            raise UsageError("--tokens and --verify are for build folders; this is an index")
         facts = takedown.from_index(place, wanted, dry_run)
-    else:
+    elif wanted or not verify:
         with running.started(place) as engine:
             facts = takedown.from_build(place, wanted, engine, dry_run)
+    else:
+        facts = {}
+    if not dry_run:
+        for shards in tokens or []:
+            facts.setdefault("tokens", []).append(takedown.from_tokens(place.layout, shards))
+    if facts and not running.as_json and not running.quiet:
+        print(takedown.as_text(facts), end="")
+    if verify and not dry_run:
+        facts["verified"] = _verified(place.layout, tokens or [], running)
     if running.as_json:
         print_json(facts)
-    elif not running.quiet:
-        print(takedown.as_text(facts), end="")
+    if verify and not dry_run and not facts["verified"]["absent"]:
+        raise RunError(f"{folder} still holds what was to be taken out: see above")
+
+
+def _verified(layout: Layout, tokens: list[Path], running: Running) -> dict[str, Any]:
+    """Search for what was taken out; the answer is printed unless it is asked for as JSON."""
+    from corpus.answers import absence
+
+    facts = absence.verify(layout, tokens)
+    if not running.as_json and not running.quiet:
+        print(absence.as_text(facts), end="")
+    return facts
 
 
 @app.command()
@@ -96,10 +133,40 @@ def decontaminate(
     if not quiet:
         number = funnel(build.layout)["decontaminate"]["in"]
         print(
-            f"decontaminate: {number:,} documents in {seconds:.1f} s, {number / seconds:,.0f} "
-            "documents/s (with loading sets and kernels)",
+            f"decontaminate: {counted(number, 'document')} in {seconds:.1f} s, "
+            f"{number / seconds:,.0f} documents/s (with loading sets and kernels)",
             file=sys.stderr,
         )
+
+
+@app.command()
+@grouped
+def verify(
+    folder: BuildName,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Do the damaged units anew, as far as they can be.")
+    ] = False,
+    *,
+    running: Running,
+) -> None:
+    """Whether every file of a build is, byte for byte, what was written, and the books add up."""
+    from corpus.answers import integrity
+
+    build = opened(folder)
+    facts = integrity.verify(build.layout)
+    text = integrity.as_text
+    if repair and not facts["whole"]:
+        from corpus import repair as mending
+
+        with running.started(build) as engine:
+            facts, text = mending.repair(build, facts, engine), mending.as_text
+    if running.as_json:
+        print_json(facts)
+    elif not running.quiet:
+        print(text(facts), end="")
+    if not facts["whole"]:
+        mend = "see above" if repair else f"`corpus verify {folder} --repair` mends what it can"
+        raise RunError(f"{folder} is damaged: {mend}")
 
 
 @index_app.command()
@@ -111,8 +178,8 @@ def info(index: IndexFolder, as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print(f"generation {facts['generation']}: {facts['documents']:,} documents, "
-          f"{facts['clusters']:,} clusters, {facts['removed']:,} taken down, "
+    print(f"generation {facts['generation']}: {counted(facts['documents'], 'document')}, "
+          f"{counted(facts['clusters'], 'cluster')}, {facts['removed']:,} taken down, "
           f"{facts['bytes'] / 2**20:,.1f} MiB")  # fmt: skip
     for segment in facts["segments"]:
         print(f"  {segment['generation']:>6}  {segment['documents']:>12,} documents  "
@@ -128,5 +195,6 @@ def merge(index: IndexFolder, others: list[Path], as_json: Json = False) -> None
     if as_json:
         print_json(counts)
     else:
-        print(f"{counts.get('documents', 0):,} documents appended, {counts.get('indexed', 0):,} "
-              "of them copies of what the index holds")  # fmt: skip
+        appended = counted(counts.get("documents", 0), "document")
+        copies = f"{counts.get('indexed', 0):,} of them copies of what the index holds"
+        print(f"{appended} appended, {copies}")

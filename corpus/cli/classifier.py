@@ -13,7 +13,7 @@ import typer
 
 from corpus.cli.options import Json, opened
 from corpus.cli.printing import print_json
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 
 if TYPE_CHECKING:
     from corpus.folder.folder import Folder
@@ -178,7 +178,7 @@ def _score_build(folder: Folder, classifier: Any, name: str, as_json: bool) -> N
         print_json(summary)
         return
     print(
-        f"score.{name}: {len(values):,} documents, mean {summary['mean']:.3f}, "
+        f"score.{name}: {counted(len(values), 'document')}, mean {summary['mean']:.3f}, "
         f"{summary['at_least_half']:,} at .5 or more"
     )
     print(
@@ -322,7 +322,7 @@ class _progress:
 def _print_report(report: dict[str, Any]) -> None:
     tp, fp, fn, tn = report["confusion"]
     print(
-        f"  {report['documents']:,} texts: AUC {report['auc']:.3f}, precision "
+        f"  {counted(report['documents'], 'text')}: AUC {report['auc']:.3f}, precision "
         f"{report['precision']:.3f}, recall {report['recall']:.3f}, F1 {report['f1']:.3f} at .5"
     )
     print(f"  right {tp:,} positive and {tn:,} negative, wrongly taken {fp:,}, missed {fn:,}")

@@ -45,6 +45,9 @@ Source = Annotated[
     str | None,
     typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
+]
 LedgerKind = Annotated[
     str | None, typer.Option("--ledger", help="candidates, or full: a row for every record.")
 ]

@@ -1,25 +1,48 @@
-"""What verbs print: JSON, and the funnel as a table."""
+"""What verbs print: JSON, tables, and what of the input was not read."""
 
 from __future__ import annotations
 
+import io
 import json
-from typing import IO, Any
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+from corpus.errors import counted
+from corpus.sources.item import FOLDER, REPEATED, UNREADABLE
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PIPE_WIDTH = 120
+NAMED = 3  # files, or endings, that a line names; the ledger names all
 
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
 
 
+def print_table(table: Table, file: IO[str]) -> None:
+    """A table as wide as the terminal; in a pipe at most $COLUMNS, or PIPE_WIDTH, wide."""
+    from rich.console import Console
+
+    if file.isatty():
+        Console(file=file, highlight=False, markup=False).print(table)
+        return
+    text = io.StringIO()
+    asked = os.environ.get("COLUMNS", "")
+    width = int(asked) if asked.isdigit() else PIPE_WIDTH
+    Console(file=text, width=width, highlight=False, markup=False).print(table)
+    file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
+
+
 def print_funnel(funnel: dict[str, Any], file: IO[str]) -> None:
     """A row a stage: in, out, the share that stays, and where the rest went."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("stage")
-    for name in ("in", "out", "kept"):
-        table.add_column(name, justify="right")
-    table.add_column("where the rest went")
+    for name in ("stage", "in", "out", "kept"):
+        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    table.add_column("where the rest went", overflow="fold")
     for stage, entry in funnel.items():
         reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
         words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
@@ -32,4 +55,37 @@ def print_funnel(funnel: dict[str, Any], file: IO[str]) -> None:
             for source, facts in entry["sources"].items():
                 part = f"{facts['out'] / facts['in']:.1%}", f"source {source} by {facts['profile']}"
                 table.add_row("", f"{facts['in']:,}", f"{facts['out']:,}", *part)
-    Console(file=file, width=None if file.isatty() else 200, highlight=False).print(table)
+    print_table(table, file)
+
+
+def unread_lines(funnel: dict[str, Any]) -> list[str]:
+    """What of the input was not read, or not to its end: a line for each kind of loss."""
+    harvest = funnel.get("harvest", {})
+    unread, lines = harvest.get("unread", {}), []
+    if number := unread.get("unreadable"):
+        of = counted(unread["files"], "file")
+        lines.append(f"{number:,} of {of} could not be read: {_named(unread, UNREADABLE, number)}")
+    if number := unread.get("folders"):
+        folders = counted(number, "folder")
+        lines.append(f"{folders} could not be entered: {_named(unread, FOLDER, number)}")
+    if number := unread.get("repeated"):
+        lines.append(
+            f"{counted(number, 'file')} given twice, read once: {_named(unread, REPEATED, number)}"
+        )
+    if endings := unread.get("endings"):
+        words = ", ".join(f"{ending} {count:,}" for ending, count in list(endings.items())[:NAMED])
+        more = f" and {counted(len(endings) - NAMED, 'more kind')}" if len(endings) > NAMED else ""
+        files = counted(sum(endings.values()), "file")
+        lines.append(f"{files} of unknown kinds passed over: {words}{more} (--source names a kind)")
+    if truncated := harvest.get("truncated"):
+        words = ", ".join(f"{reason} {count:,}" for reason, count in truncated.items())
+        documents = counted(sum(truncated.values()), "document")
+        lines.append(f"{documents} may end early (column truncated): {words}")
+    return lines
+
+
+def _named(unread: dict[str, Any], rule: str, number: int) -> str:
+    examples = list(unread["examples"].get(rule, {}).items())[:NAMED]
+    more = f"; and {number - len(examples):,} more" if number > len(examples) else ""
+    named = "; ".join(f"{path}: {reason}" for path, reason in examples)
+    return f"{named}{more} (ledger: rule {rule})"

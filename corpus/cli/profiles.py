@@ -6,8 +6,6 @@ names another.
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,22 +30,17 @@ def profiles(
     as_json: Json = False,
 ) -> None:
     """The filter profiles there are; with a name: its card, rule by rule."""
-    from filters.profile import ProfileError, load, names, pass_rates
+    from filters.profile import ProfileError, load, names
+    from filters.profile_card import as_json as card_json
+    from filters.profile_card import card
 
     try:
         if name:
             found = load(name)
             if not as_json:
-                print(found.explain())
+                print(card(found))
                 return
-            about = dataclasses.asdict(found)
-            for rule in about["rules"]:  # JSON has no infinity: an absent bound is null
-                rule |= {k: None for k in ("low", "high") if math.isinf(rule[k])}
-            rates = [
-                {"genre": genre, "documents": n, "kept": kept}
-                for genre, n, kept in pass_rates(found.name)
-            ]
-            print_json(about | {"pass_rates": rates})
+            print_json(card_json(found))
             return
         loaded = [load(each) for each in names()]
     except ProfileError as error:
@@ -97,7 +90,7 @@ def sweep(
     low: Annotated[float, typer.Option("--from", help="First threshold.")],
     high: Annotated[float, typer.Option("--to", help="Last threshold.")],
     steps: Annotated[int, typer.Option(min=2, max=10_000, help="Number of thresholds.")] = 21,
-    by: Annotated[str, typer.Option(help="source: one curve for each source.")] = "",
+    by: Annotated[str, typer.Option(help="source or host: a curve for each of the largest.")] = "",
     out: Out = None,
     as_json: Json = False,
 ) -> None:

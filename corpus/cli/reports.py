@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from corpus.cli.options import BuildName, Json, layout_of
-from corpus.cli.printing import print_funnel, print_json
-from corpus.errors import RunError, UsageError
+from corpus.cli.printing import print_funnel, print_json, print_table
+from corpus.errors import RunError, UsageError, counted
 
 app = typer.Typer()
 
@@ -36,15 +36,20 @@ def explain(
 ) -> None:
     """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
     from corpus.answers.explain import explain as answer
+    from corpus.answers.explain import nearest
 
-    answers = answer(layout_of(folder), name)
+    layout = layout_of(folder)
+    answers = answer(layout, name)
     if not answers:
-        raise UsageError(f"{name} is in no record of this build: check the URL (it must be exact)")
+        near = nearest(layout, name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "nothing there is like it"
+        raise UsageError(f"{name} is in no record of this build: {hint}")
     if as_json:
         print_json(answers)
         return
     for entry in answers:
-        print(f"{entry['outcome'].upper()}  {entry['url'] or entry['id']}  ({entry['id']})")
+        shown = entry["url"] or entry.get("source_file") or entry["id"]
+        print(f"{entry['outcome'].upper()}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
             print(f"  {sentence}")
 
@@ -59,6 +64,9 @@ def card(folder: BuildName, as_json: Json = False) -> None:
     layout = layout_of(folder)
     settings, _ = of_folder(layout)
     books = funnel(layout)
+    if "publish" not in books and layout.card.is_file() and not as_json:
+        print(layout.card.read_text("utf-8"), end="")  # of the selection that is published
+        return
     if "publish" not in books:
         raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
     stated = facts(layout, settings, books)
@@ -118,7 +126,8 @@ def explore(
             return
         for view in listed:
             columns = ", ".join(f"{c['name']} {_short(c['type'])}" for c in view["columns"])
-            print(f"{view['view']}: {view['rows']:,} rows, each {view['about']}\n  {columns}\n")
+            size = counted(view["rows"], "row")
+            print(f"{view['view']}: {size}, each {view['about']}\n  {columns}\n")
         print("Examples")
         for example in EXAMPLES:
             print(f'  corpus explore {folder} "{example}"')
@@ -129,7 +138,6 @@ def explore(
     elif as_csv:
         write_csv(sys.stdout, names, rows)
     else:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
@@ -137,8 +145,7 @@ def explore(
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
-        width = None if sys.stdout.isatty() else 200
-        Console(width=width, highlight=False, markup=False).print(table)
+        print_table(table, sys.stdout)
 
 
 def _short(kind: str) -> str:
@@ -166,9 +173,19 @@ def settings(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile all kernels now: for images, shared installs.")
+    ] = False,
+) -> None:
     """What is installed, what is missing, and how to get it."""
     from corpus.answers.doctor import diagnose
+
+    if warm:
+        from corpus.warm import warm as compile_kernels
+
+        print(f"kernels compiled: {compile_kernels()}", file=sys.stderr)
 
     findings = diagnose()
     if as_json:

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from corpus.dedup.keep import NEW, rank_copies
 from corpus.dedup.signatures.files import COPIED, DERIVED, fingerprint
 from corpus.errors import RunError, UsageError
-from corpus.folder.commit import commit_json, commit_parquet, sha256
+from corpus.folder.commit import commit_json, commit_parquet
 from corpus.settings import DedupSettings
 
 MEMBERS = pa.schema(
@@ -40,7 +40,7 @@ MEMBERS = pa.schema(
         pa.field("kept", pa.bool_()),
         pa.field("document", pa.int64()),  # position in the index, all segments in a row
         *(pa.field(k, COPIED[k]) for k in ("url", "source", "n_chars", "date", "captured")),
-        *(pa.field(k, DERIVED[k]) for k in ("rights", "quality")),
+        *(pa.field(k, DERIVED[k]) for k in ("rights", "canonical", "version", "quality")),
     ]
 )
 REMOVED = pa.schema(
@@ -132,10 +132,14 @@ def _segments(path: Path) -> tuple[str, ...]:
 
 
 def crawl_digest(signatures: list[Path]) -> str:
-    """Names a crawl by the bytes of its signatures files, so that it is not appended twice."""
+    """Names a crawl by the ids in its signatures files, so that it is not appended twice.
+
+    Not by their bytes: a document that is taken out of a crawl loses its signature there.
+    """
     digest = hashlib.sha256()
     for path in signatures:
-        digest.update(sha256(path).encode())
+        for batch in pq.ParquetFile(path).iter_batches(columns=["id"]):
+            digest.update("\n".join(batch["id"].to_pylist()).encode() + b"\n")
     return digest.hexdigest()
 
 

@@ -1,8 +1,20 @@
 """Which copy of a cluster stays: a declared order over columns, ties broken by id.
 
-Every key puts the better document first: `source` by the list `sources` (unlisted ones last),
-`rights` open licence before unknown before reserved, `quality` higher, `length` longer, `date` and
-`captured` newer (unknown last), `order` earlier in the input, `id` smaller.
+Every key puts the better document first:
+
+    source     by the list `sources` (unlisted ones last)
+    rights     open licence before unknown before reserved
+    canonical  names its own address, before none, before another of its host, before another host's
+    version    higher in its path (`/3.12/` before `/3.8/`; none or `/latest/` before both)
+    date       newer as the page states it (unknown last)
+    captured   newer by the day
+    quality    higher signal `dedup.quality`
+    length     longer
+    order      earlier in the input
+    id         smaller
+
+The default: source, canonical, version, date, captured, quality, length, id. So the copy on its
+canonical host stays, of several the newest, then the best where a score exists, then the longest.
 """
 
 from __future__ import annotations
@@ -28,10 +40,12 @@ PRESETS: dict[str, tuple[str, ...]] = {
 COLUMNS: dict[str, tuple[str, str]] = {
     "source": ("source_rank", "ascending"),
     "rights": ("rights", "ascending"),
+    "canonical": ("canonical", "ascending"),
+    "version": ("version", "descending"),
     "quality": ("quality", "descending"),
     "length": ("n_chars", "descending"),
     "date": ("date", "descending"),
-    "captured": ("captured", "descending"),
+    "captured": ("captured_day", "descending"),
     "order": ("document", "ascending"),
     "id": ("id", "ascending"),
 }
@@ -56,6 +70,9 @@ def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
         ranks = pc.index_in(members["source"], pa.array(settings.sources, pa.string()))
         ranks = pc.fill_null(ranks, len(settings.sources))
         members = members.append_column("source_rank", ranks)
+    if "captured" in keys:
+        days = pc.utf8_slice_codeunits(members["captured"], 0, 10)
+        members = members.append_column("captured_day", days)
     order = [("label", "ascending"), ("standing", "ascending")]
     order += [COLUMNS[key] for key in keys]
     return pc.sort_indices(members, sort_keys=order).to_numpy()
@@ -66,10 +83,12 @@ def policy_text(settings: DedupSettings) -> str:
     words = {
         "source": "source priority",
         "rights": "open rights",
+        "canonical": "canonical address",
+        "version": "newer version in the address",
         "quality": f"higher {settings.quality}" if settings.quality else "",
         "length": "longer",
         "date": "newer date",
-        "captured": "newer capture",
+        "captured": "newer day of capture",
         "order": "earlier in the input",
         "id": "smaller id",
     }

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from corpus.dedup.local.load import take_rows
+from corpus.errors import counted
 from corpus.folder.sql import quoted
 from corpus.text import views
 
@@ -101,7 +102,7 @@ def _first_lines(
 def as_text(facts: dict[str, Any]) -> str:
     """The report as plain text for a terminal."""
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in facts["kinds"].items())
-    out = [f"{facts['removed']:,} removed in {facts['clusters']:,} clusters ({kinds})", ""]
+    out = [f"{facts['removed']:,} removed in {counted(facts['clusters'], 'cluster')} ({kinds})", ""]
     out.append("cluster size   clusters")
     out += [f"{low:>12}   {number:,}" for low, number in _size_classes(facts["sizes"])]
     out += ["", "similarity to the kept copy   removed"]

@@ -15,14 +15,21 @@ import signal
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from rich.console import Console
 
-from corpus.engine.units import ATTEMPTS, Failure, collect, failure_text, report
+from corpus.engine.units import (
+    ATTEMPTS,
+    Failure,
+    announce_compilation,
+    collect,
+    failure_text,
+    report,
+)
 from corpus.errors import RunError
 
 
@@ -44,12 +51,13 @@ class LocalEngine:
 
     def map(
         self, function: Callable[[Any], Any], units: Sequence[Any], label: str
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
 
         `function` and the units must be picklable. The first line of each failure goes to stderr
         at once.
         """
+        announce_compilation(self.console)
         run = self._inline if self.workers == 1 or len(units) == 1 else self._processes
         yield from collect(run(function, units), len(units), label, self.console)
 

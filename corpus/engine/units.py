@@ -6,16 +6,18 @@ An engine has `map(function, units, label)`, which yields (unit, result) in any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from corpus.errors import RunError, one_line
+from corpus.errors import RunError, counted, one_line
 
 ATTEMPTS = 2
+COMPILATION = 100  # seconds of one core, all kernels of a first build (docs/benchmarks.md)
 
 
 class Engine(Protocol):
@@ -26,7 +28,7 @@ class Engine(Protocol):
 
     def map(
         self, function: Callable[[Any], Any], units: Sequence[Any], label: str
-    ) -> Iterator[tuple[Any, Any]]:
+    ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed."""
         ...
 
@@ -65,13 +67,27 @@ def collect(
     # Failures last: one bad unit does not keep the others from being done.
     if failures:
         first = failures[0]
-        more = f" (and {len(failures) - 1} more units)" if len(failures) > 1 else ""
+        more = f" (and {counted(len(failures) - 1, 'more unit')})" if len(failures) > 1 else ""
         error = RunError(
             f"{label} failed on {first.unit}: {first.error}{more}; "
             "what is done is kept: run the same command again to retry the rest"
         )
         error.add_note(first.trace)
         raise error
+
+
+@functools.cache
+def announce_compilation(console: Console) -> None:
+    """Say once that the first run will be slow, if kernels are not compiled for this machine."""
+    from filters.kernels import cache
+    from filters.kernels.decode import decode
+
+    if not decode._cache.holds():
+        place = cache.folder() or "__pycache__ beside the sources"
+        console.print(
+            f"compiling kernels for this machine, once: about {COMPILATION} s of processor time, "
+            f"kept in {place} (elsewhere: NUMBA_CACHE_DIR)", highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def report(console: Console, unit: Any, error: str, again: bool) -> None:

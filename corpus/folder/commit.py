@@ -28,6 +28,12 @@ ROWS_PER_GROUP = 4096
 ZSTD_LEVEL = 3
 # Columns whose values repeat; all others are written plain.
 DICTIONARIES = ["host", "source", "language", "charset", "rule", "stage", "source_file"]
+# Columns that readers filter by; of texts and signals, minima and maxima only make footers long.
+STATISTICS = [
+    *("id", "url", "host", "source", "language", "date", "captured", "licence", "n_chars"),
+    *("n_bytes", "source_file", "source_offset", "cluster_size", "stage", "rule", "action"),
+    *("kept_id", "cluster", "kind", "row", "file"),
+]
 Batches: TypeAlias = "Iterator[pa.RecordBatch] | pa.Table"
 
 
@@ -57,7 +63,7 @@ def commit(
         if publish is not None:
             publish(temporary)
         os.replace(temporary, path)
-        _fsync_folder(path.parent)
+        fsync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -81,13 +87,15 @@ def commit_json(path: Path, value: Any) -> str:
     return commit_bytes(path, json_bytes(value))
 
 
-def commit_parquet(path: Path, schema: pa.Schema, batches: Batches) -> tuple[str, int]:
+def commit_parquet(
+    path: Path, schema: pa.Schema, batches: Batches, rows: int = ROWS_PER_GROUP
+) -> tuple[str, int]:
     """Write batches as one zstd Parquet file, atomically; return (SHA-256, rows).
 
     The bytes depend only on the rows and their batch boundaries: a row group per batch of at most
-    ROWS_PER_GROUP rows.
+    `rows` rows.
     """
-    write = ParquetWriter(schema, batches)
+    write = ParquetWriter(schema, batches, rows)
     return commit(path, write), write.rows
 
 
@@ -103,14 +111,42 @@ def bytes_writer(data: bytes) -> Callable[[IO[bytes]], None]:
 def json_bytes(value: Any) -> bytes:
     """JSON with sorted keys, the same for equal values."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    return text.encode("utf-8") + b"\n"
+    return text.encode("utf-8", "surrogatepass") + b"\n"  # names of files are bytes
+
+
+# A file that holds its own hash ------------------------------------------------------------------
+
+SEAL = "seal"
+_LINE = "# seal: "
+
+
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """The value with the SHA-256 of itself: a changed byte shows, in whatever key it is."""
+    bare = {key: item for key, item in value.items() if key != SEAL}
+    return bare | {SEAL: hashlib.sha256(json_bytes(bare)).hexdigest()}
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value is as it was when it was sealed."""
+    return isinstance(value, dict) and SEAL in value and sealed(value) == value
+
+
+def sealed_text(text: str) -> bytes:
+    """A text with a comment of its SHA-256 as the last line."""
+    return f"{text}{_LINE}{hashlib.sha256(text.encode()).hexdigest()}\n".encode()
+
+
+def is_sealed_text(data: bytes) -> bool:
+    """Whether a text is as it was when it was sealed."""
+    text, mark, _ = data.decode("utf-8", "replace").rpartition(_LINE)
+    return bool(mark) and sealed_text(text) == data
 
 
 class ParquetWriter:
     """What `commit` takes to write batches; `rows` counts them."""
 
-    def __init__(self, schema: pa.Schema, batches: Batches) -> None:
-        self.schema, self.batches, self.rows = schema, batches, 0
+    def __init__(self, schema: pa.Schema, batches: Batches, most: int = ROWS_PER_GROUP) -> None:
+        self.schema, self.batches, self.rows, self.most = schema, batches, 0, most
 
     def __call__(self, file: IO[bytes]) -> None:
         table = self.batches
@@ -120,11 +156,13 @@ class ParquetWriter:
             compression="zstd",
             compression_level=ZSTD_LEVEL,
             use_dictionary=DICTIONARIES,
+            write_statistics=STATISTICS,
             write_page_index=True,
+            write_page_checksum=True,
         ) as writer:
             for batch in table.to_batches() if isinstance(table, pa.Table) else table:
                 self.rows += batch.num_rows
-                writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
+                writer.write_batch(batch, row_group_size=self.most)
 
 
 def picked_rows(
@@ -158,7 +196,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

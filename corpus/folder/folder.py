@@ -15,17 +15,27 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
-from corpus.errors import UsageError
-from corpus.folder.commit import Batches, ParquetWriter, bytes_writer, json_bytes
+from corpus.errors import RunError, UsageError
+from corpus.folder import swap
+from corpus.folder.commit import (
+    ROWS_PER_GROUP,
+    Batches,
+    ParquetWriter,
+    bytes_writer,
+    is_sealed,
+    json_bytes,
+    sealed,
+    sha256,
+)
 from corpus.folder.commit import commit as commit_file
-from corpus.folder.layout import Layout
+from corpus.folder.layout import Layout, damaged
 from corpus.folder.mirror import Mirror, attach, mirror_of
 
 
@@ -39,6 +49,11 @@ class Folder:
     @property
     def layout(self) -> Layout:
         return Layout(self.path, self.mirror.url if self.mirror else "")
+
+    @property
+    def staged(self) -> Folder:
+        """Where the next publication is made: a small build folder inside this one."""
+        return Folder(self.layout.staged.root, self.mirror)
 
     def __str__(self) -> str:
         """The name that users know: its address where it is a mirror."""
@@ -59,9 +74,11 @@ class Folder:
     def commit_json(self, path: Path, value: Any) -> str:
         return self.commit(path, bytes_writer(json_bytes(value)))
 
-    def commit_parquet(self, path: Path, schema: pa.Schema, batches: Batches) -> tuple[str, int]:
+    def commit_parquet(
+        self, path: Path, schema: pa.Schema, batches: Batches, rows: int = ROWS_PER_GROUP
+    ) -> tuple[str, int]:
         """(SHA-256, rows) of a Parquet file, written as `commit.commit_parquet` does."""
-        write = ParquetWriter(schema, batches)
+        write = ParquetWriter(schema, batches, rows)
         return self.commit(path, write), write.rows
 
     def remove(self, paths: Iterable[Path]) -> None:
@@ -82,22 +99,83 @@ class Folder:
             str(file.relative_to(self.path)): {"bytes": file.stat().st_size, "sha256": digest}
             for file, digest in outputs.items()
         }
-        receipt = {"outputs": files, "counts": counts}
+        receipt = sealed({"outputs": files, "counts": counts})
         self.commit_json(self.layout.receipt(stage, index), receipt)
 
     def receipt(self, stage: str, index: int = 0) -> dict[str, Any] | None:
         """The receipt of a unit if it is whole and every output has the recorded size, else None.
 
-        {outputs: {path: {bytes, sha256}}, counts}.
+        {outputs: {path: {bytes, sha256}}, counts}. While an output is being replaced it also has
+        `before`, the size and hash until then: a kill leaves one of the two.
         """
         try:
             receipt: dict[str, Any] = json.loads(self.layout.receipt(stage, index).read_bytes())
             for name, facts in receipt["outputs"].items():
-                if (self.path / name).stat().st_size != facts["bytes"]:
+                sizes = (facts["bytes"], facts.get("before", facts)["bytes"])
+                if (self.path / name).stat().st_size not in sizes:
                     return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return receipt
+
+    def replace(
+        self, stage: str, index: int, outputs: dict[Path, Callable[[IO[bytes]], None]]
+    ) -> None:
+        """Write outputs of a done unit anew; whenever this is killed, the unit stays done.
+
+        The receipt names the new bytes before they get their name, and the old ones until then.
+        """
+        receipt = self.receipt(stage, index)
+        if receipt is None:
+            raise RunError(damaged(self.layout, self.layout.receipt(stage, index)))
+        for path, write in outputs.items():
+            name = str(path.relative_to(self.path))
+
+            def publish(data: Path, path: Path = path, name: str = name) -> None:
+                facts = {"bytes": data.stat().st_size, "sha256": sha256(data)}
+                receipt["outputs"][name] = facts | {"before": self._as_recorded(path, receipt)}
+                self.commit_json(self.layout.receipt(stage, index), sealed(receipt))
+                if self.mirror is not None:
+                    self.mirror.put(data, path)
+
+            commit_file(path, write, publish)
+        for facts in receipt["outputs"].values():
+            facts.pop("before", None)
+        self.commit_json(self.layout.receipt(stage, index), sealed(receipt))
+
+    def _as_recorded(self, path: Path, receipt: dict[str, Any]) -> dict[str, Any]:
+        """Size and hash of an output as it is; RunError when its receipt says otherwise."""
+        recorded = receipt["outputs"][str(path.relative_to(self.path))]
+        there = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        if there["sha256"] not in (recorded["sha256"], recorded.get("before", recorded)["sha256"]):
+            raise RunError(damaged(self.layout, path))
+        return there
+
+    def refuse_damaged(self, stage: str, known: Collection[str] = ()) -> None:
+        """RunError when an output of a done unit, or its receipt, has other bytes than it had.
+
+        Sizes are compared, and hashes where a file was touched after its receipt was written. An
+        output that is missing is no damage: its unit is done anew. known: names to pass over.
+        """
+        for path in self.layout.receipts(stage):
+            written = path.stat().st_mtime_ns
+            try:
+                receipt = json.loads(path.read_bytes())
+            except ValueError:
+                receipt = None
+            if not is_sealed(receipt):
+                raise RunError(damaged(self.layout, path))
+            for name, facts in receipt["outputs"].items():
+                either = (facts, facts.get("before", facts))
+                try:
+                    found = (self.path / name).stat()
+                except FileNotFoundError:
+                    continue
+                same = found.st_size in [each["bytes"] for each in either]
+                if same and found.st_mtime_ns > written:
+                    same = sha256(self.path / name) in [each["sha256"] for each in either]
+                if not same and name not in known:
+                    raise RunError(damaged(self.layout, self.path / name))
 
     def is_made_from(self, stage: str, index: int, made_from: str) -> bool:
         """Whether a unit is done, and was made from what has this name."""
@@ -122,6 +200,7 @@ class Folder:
                     f"another build is writing to {self}: wait for it or choose another --out"
                 ) from error
             with self.mirror.held() if self.mirror else contextlib.nullcontext():
+                swap.finish(self.layout, self.mirror)  # of a run that was killed
                 yield
 
     def sweep(self) -> None:

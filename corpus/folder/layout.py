@@ -1,7 +1,7 @@
 """What a build folder looks like: the one place where its paths are spelled.
 
     DIR/corpus.toml                  the resolved settings, and the inputs
-    DIR/removals.json                what was taken out for good
+    DIR/removals.json                the register of what was taken out for good: hashes
     DIR/documents/NNNNNNN.parquet    harvest: a file a unit, every Japanese document
     DIR/duplicates/part-00000.parquet  dedup: the documents of clusters
     DIR/paragraphs/NNNNNNN.parquet   trim: how many documents have each paragraph
@@ -16,6 +16,7 @@
     DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
     DIR/state/harvest/sites-NNNNNNN.parquet  robots.txt, ai.txt and tdmrep.json that a unit holds
     DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
+    DIR/state/publish/next/          the next publication, a small build folder, until it is whole
     DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
     DIR/.lock                        held while a build writes
 
@@ -35,6 +36,10 @@ CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", 
 MANIFEST = "manifest.json"
 # Rewritten by every attempt at clustering, of no use to another machine.
 EXCHANGE = f"{STATE}/dedup/exchange"
+
+
+# Where a publication is made before it takes the place of the one that is there.
+NEXT = f"{STATE}/publish/next"
 
 
 def number(index: int) -> str:
@@ -115,7 +120,23 @@ class Layout:
         """The records that ccindex takes, and beside it what was counted on the way."""
         return self.state / "ccindex" / "selection.parquet"
 
+    def state_files(self) -> list[tuple[str, Path]]:
+        """(name relative to the folder, path) of the files of the state that stay and are whole."""
+        named = [(p.relative_to(self.root).as_posix(), p) for p in sorted(self.state.rglob("*"))]
+        return [
+            (name, path)
+            for name, path in named
+            if path.is_file()
+            and not path.name.startswith(".")
+            and not name.startswith((f"{NEXT}/", f"{EXCHANGE}/"))
+        ]
+
     # of every stage
+
+    def folder_of(self, receipt: Path) -> Path:
+        """What the outputs in a receipt are relative to."""
+        staged = self.root / NEXT
+        return staged if receipt.is_relative_to(staged) else self.root
 
     def owned(self, stage: str, owns: tuple[str, ...]) -> list[Path]:
         """The files of a stage: its state, its ledger, and what the names `owns` stand for.
@@ -125,12 +146,12 @@ class Layout:
         found = [*(self.state / stage).glob("*"), *(self.root / LEDGER).glob(f"{stage}-*")]
         for name in owns:
             path = self.root / name
-            found += path.glob("*") if path.is_dir() else [path]
+            found += path.rglob("*") if path.is_dir() else [path]
         return sorted(path for path in found if path.is_file())
 
     def make_folders(self, stage: str, owns: tuple[str, ...]) -> None:
         """The folders that a stage writes to."""
-        folders = [name for name in owns if "." not in name]
+        folders = [name for name in owns if "." not in name and name != NEXT]
         for path in (self.state / stage, self.root / LEDGER, *(self.root / n for n in folders)):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -178,7 +199,7 @@ class Layout:
 
     @property
     def taken(self) -> Path:
-        """Rows of all documents files that the removal list names."""
+        """Rows of all documents files that were taken out (corpus.folder.removals.TAKEN)."""
         return self.rows("remove", 0)
 
     @property
@@ -203,6 +224,14 @@ class Layout:
 
     def signatures(self, index: int) -> Path:
         return self.signatures_folder / f"{number(index)}.parquet"
+
+    def piece(self, index: int) -> Path:
+        """Rows of documents file `index` on their way into another order (corpus.stages.order)."""
+        return self.pieces / f"{number(index)}.parquet"
+
+    @property
+    def pieces(self) -> Path:
+        return self.exchange / "publish"
 
     @property
     def exchange(self) -> Path:
@@ -250,8 +279,21 @@ class Layout:
     def shard(self, name: str) -> Path:
         return self.root / SHARDS / name
 
+    @property
+    def staged(self) -> Layout:
+        """The next publication: what publish writes, in the places it will have."""
+        return Layout(self.root / NEXT, self.name)
+
     def shards(self) -> list[Path]:
         return sorted((self.root / SHARDS).glob(PARQUET))
+
+
+def damaged(layout: Layout, path: Path) -> str:
+    """What is said of a file whose bytes are not those that were written."""
+    return (
+        f"{layout.shown(path)} is damaged: `corpus verify {layout}` says what else is, and with "
+        "--repair makes it anew"
+    )
 
 
 def index_of(path: Path) -> int:

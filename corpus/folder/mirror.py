@@ -151,6 +151,17 @@ class Mirror:
         """Remove from the store what is to be removed here."""
         self.drop(filter(_is_mirrored, map(self._key, paths)))
 
+    def copy(self, moves: Iterable[tuple[Path, Path]]) -> None:
+        """Copy objects inside the store: (file here, what is to be its name), one after another.
+
+        A file that the store does not have yet is uploaded.
+        """
+        if (self.home / LOST).exists():
+            raise RunError(f"another build took {self.url} over: this one has ended")
+        for path, target in moves:
+            entry = self.store.copy(self._key(path), self._key(target), path)
+            self._note(self._key(target), path, entry)
+
     def _key(self, path: Path) -> str:
         return path.absolute().relative_to(self.root).as_posix()
 
@@ -273,11 +284,14 @@ class Mirror:
 
     def _damaged(self, fresh: set[str]) -> list[tuple[str, str]]:
         """(receipt, output) where a fetched output has other bytes than the receipt says."""
-        damaged = []
-        for path in sorted(Layout(self.root).state.rglob("[0-9]*.json")):
+        damaged, layout = [], Layout(self.root)
+        for path in sorted(layout.state.rglob("[0-9]*.json")):
             for name, facts in (_read_json(path).get("outputs") or {}).items():
+                name = (layout.folder_of(path) / name).relative_to(self.root).as_posix()
                 file = self.root / name
-                if name in fresh and file.exists() and sha256(file) != facts["sha256"]:
+                if name not in fresh or not file.exists():
+                    continue
+                if sha256(file) not in (facts["sha256"], facts.get("before", facts)["sha256"]):
                     damaged.append((path.relative_to(self.root).as_posix(), name))
         return damaged
 

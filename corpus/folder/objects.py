@@ -102,6 +102,22 @@ class Store:
 
         return self._again("write", key, call)
 
+    def copy(self, source: str, key: str, local: Path) -> Entry:
+        """Copy an object inside the store; the file `local` has the same bytes, and is uploaded
+        where the store has no such object."""
+        size = local.stat().st_size
+        if (there := self._look(source)) is None or there.size != size:
+            return self.put(local, key)
+
+        def call() -> Entry:
+            self.fs.cp_file(self._name(source), self._name(key))
+            entry = self._look(key)
+            if entry is None or entry.size != size:
+                raise OSError(f"{entry.size if entry else 0} of {size} bytes arrived")
+            return entry
+
+        return self._again("copy", key, call)
+
     def get(self, key: str, local: Path, size: int) -> None:
         """Download an object of `size` bytes to a file; the file is whole, or RunError."""
 

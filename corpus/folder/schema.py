@@ -12,11 +12,25 @@ import pyarrow as pa
 
 from corpus.text.blocks import BLOCKS_TYPE
 from filters.personal import KINDS
-from filters.signals import QUALITY_TYPE
+from filters.signals import STORED_TYPE
 
 # Part of every document id. Raise it when the same bytes would yield another text
 # (a change in decoding, extraction or normalisation), so that ids never name two texts.
-TEXT_VERSION = 3
+TEXT_VERSION = 4
+# `format` of a document that was taken out: its row stays, without content (corpus.stages.remove).
+REMOVED_FORMAT = "removed"
+
+# Why the text of a document may end early.
+TRUNCATED = {
+    "length": "WARC-Truncated says length: the crawler took only so many bytes",
+    "time": "WARC-Truncated says time: the crawler waited only so long",
+    "disconnect": "WARC-Truncated says disconnect",
+    "unspecified": "WARC-Truncated gives no reason",
+    "record": "the record is shorter than its Content-Length",
+    "body": "the body ends inside its transfer coding",
+    "damage": "the packed file is damaged behind this",
+    "max_body_mib": "it is longer than harvest.max_body_mib",
+}
 
 
 def _field(name: str, data_type: pa.DataType, meaning: str) -> pa.Field:
@@ -52,9 +66,16 @@ PERSONAL_TYPE = pa.struct(
 
 DOCUMENT = pa.schema(
     [
-        _field("id", pa.string(), "24 hex digits: BLAKE2b of source file, offset, text version"),
+        _field(
+            "id", pa.string(), "24 hex digits: BLAKE2b of the file's identity, offset, text version"
+        ),
         _field("url", pa.string(), "address the text was published at, as recorded"),
         _field("host", pa.string(), "host of url, lower case, without port"),
+        _field(
+            "canonical_url",
+            pa.string(),
+            "address the page names as its own (rel=canonical, else og:url), or that it moved to",
+        ),
         _field("title", pa.string(), "title of the page or work"),
         _field("author", pa.string(), "author as the page states it"),
         _field("site", pa.string(), "name of the site as the page states it"),
@@ -72,16 +93,18 @@ DOCUMENT = pa.schema(
         _field("charset", pa.string(), "charset the bytes were decoded from (WHATWG name)"),
         _field("charset_from", pa.string(), "bom, header, meta, bytes, given or mojibake"),
         _field("repairs", pa.int32(), "number of undecodable spots replaced or dropped"),
+        _field("truncated", pa.string(), f"why it may end early: {', '.join(TRUNCATED)}; or empty"),
         _field("n_chars", pa.int32(), "code points of text"),
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
         _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
         _field("rights", RIGHTS_TYPE, "what page, headers and robots.txt say about use"),
+        _field("metadata", pa.string(), "JSON object: facts of the source that have no column"),
         _field("source_file", pa.string(), "input file as it was named on the command line"),
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
         _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
         _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
         _field("personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"),
-        _field("quality", QUALITY_TYPE, "signals, measured once; see filters/signals.py"),
+        _field("quality", STORED_TYPE, "signals, measured once; see filters/signals.py"),
     ]
 )
 
@@ -119,7 +142,10 @@ DUPLICATES = pa.schema(
         _field(
             "kind", pa.string(), "exact, near or url: how it joined the cluster; kept: the copy"
         ),
-        _field("similarity", pa.float32(), "estimated Jaccard to the kept copy (exact: 1)"),
+        _field(
+            "similarity", pa.float32(), "Jaccard to the kept copy; 1 only where texts are the same"
+        ),
+        _field("measured", pa.bool_(), "similarity is exact; else an estimate from signatures"),
         _field("cluster_size", pa.int32(), "documents in the cluster"),
         _field("file", pa.int32(), "index of the documents file"),
         _field("row", pa.int32(), "row in that file"),
@@ -129,7 +155,10 @@ DUPLICATES = pa.schema(
 )
 
 
-def document_id(source_file: str, offset: int, part: int = 0) -> str:
-    """Stable id of the text at `offset` (bytes or rows) of a file; `part` tells several apart."""
-    name = f"{source_file}\0{offset}\0{part}\0{TEXT_VERSION}"
+def document_id(identity: str, offset: int, part: int = 0) -> str:
+    """Stable id of the text at `offset` (bytes or rows) of a file; `part` tells several apart.
+
+    identity: of the file, by its content (corpus/sources/identity.py), never its path.
+    """
+    name = f"{identity}\0{offset}\0{part}\0{TEXT_VERSION}"
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +20,8 @@ from corpus.errors import UsageError
 from corpus.folder.commit import as_array, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.layout import PARQUET, Layout, index_of
+from corpus.folder.layout import SCORES as SCORES_FOLDER
+from corpus.folder.removals import taken
 from corpus.folder.texts import plain_texts
 from filters import signals
 from filters.profile import Profile
@@ -42,13 +45,29 @@ def score_build(
         for documents in layout.documents_files():
             ids = as_array(pq.read_table(documents, columns=["id"])["id"])
             values = pa.array(classifier.score(plain_texts(documents)), pa.float32())
+            index = index_of(documents)
             scored = pa.Table.from_arrays([ids, values], schema=SCORES)
-            path = layout.scores(name, index_of(documents))
+            scored = without(scored, taken(layout).get(index, np.empty(0)).tolist())
+            path = layout.scores(name, index)
             after[path] = folder.commit_parquet(path, SCORES, scored)[0]
+            folder.write_receipt(stage_of(name), index, {path: after[path]}, {})
             yield documents, values
         folder.remove(before.keys() - after.keys())
         if before != after:
             folder.remove([layout.fingerprint("select")])
+
+
+def stage_of(name: str) -> str:
+    """Under which name scores have receipts, as the units of a stage have."""
+    return f"{SCORES_FOLDER}/{name}"
+
+
+def without(scored: pa.Table, rows: list[int]) -> pa.Table:
+    """Rows of SCORES, without a score in some of them: of documents that were taken out."""
+    gone = np.zeros(len(scored), bool)
+    gone[rows] = True
+    blank = pc.if_else(pa.array(gone), pa.scalar(None, pa.float32()), scored["score"])
+    return scored.set_column(1, SCORES.field("score"), blank).combine_chunks()
 
 
 def is_score(signal: str) -> bool:

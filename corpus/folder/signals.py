@@ -45,7 +45,8 @@ def signals_of(
 
     lists: the folder of `[select] word_lists`. UsageError for a signal that the file lacks.
     """
-    wanted = list(dict.fromkeys(names))
+    asked = list(dict.fromkeys(names))
+    wanted = list(dict.fromkeys(name for each in asked for name in signals.inputs_of(each)))
     path = layout.documents(index)
     # Stored with the documents: the usual case, and no text is read.
     stored = [n for n in wanted if n in OWN or (n in signals.SIGNALS and not _lazy(n))]
@@ -81,7 +82,9 @@ def signals_of(
         out[CLUSTER] = _rows(duplicates_of(layout, index, ids)[2], rows)
     for name in filter(scores.is_score, wanted):
         out[name] = _rows(scores.column(layout, index, name), rows)
-    return {name: out[name] for name in wanted}
+    # Models are sums over the others.
+    out |= {n: signals.of_model(n, out) for n in asked if n.startswith(signals.MODEL)}
+    return {name: out[name] for name in asked}
 
 
 def _rows(column: pa.Array, rows: np.ndarray | None) -> pa.Array:

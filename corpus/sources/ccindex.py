@@ -71,6 +71,11 @@ class _Row:
     stop: int
     problem: str = ""  # why it is not even asked for
 
+    @property
+    def archive(self) -> str:
+        """What ids are made of: no archive is looked at as a whole, so it is its base name."""
+        return self.file.rpartition("/")[2]
+
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """Items of the unit's records, in the order of the selection.
@@ -161,7 +166,9 @@ def _items(row: _Row, data: bytes, settings: Settings) -> Iterator[Item]:
     for record in warc.read(Window.over(data), 0, 1, limit):
         any_record = True
         record.offset += row.start
-        yield from pages.items(row.file, [record], settings)
+        for item in pages.items(row.file, [record], settings):
+            item.identity = row.archive
+            yield item
     if not any_record:
         yield replace(_failed(row, "no WARC record stands there"), problem="unreadable")
 
@@ -171,6 +178,7 @@ def _failed(row: _Row, reason: str) -> Item:
         row.file,
         row.start,
         max(0, row.stop - row.start),
+        identity=row.archive,
         url=row.url,
         problem="fetch_failed",
         detail=reason,

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-from corpus.errors import one_line
-from corpus.settings import Settings
+from corpus.errors import UnreadableError, one_line
+from corpus.settings import InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import missing_column, row_item, unpacked
-from corpus.sources.source import Source
+from corpus.sources.rows import DAMAGE, MissingColumn, row_item, unpacked
+from corpus.sources.source import Source, packed
 from corpus.web.charset import decode, gate
 
 
@@ -22,7 +22,27 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     file, names = unit.files[0], settings.input
     csv.field_size_limit(min(sys.maxsize, 1 << 31))
     with open_input(file) as raw:
-        stream = unpacked(raw, file)
+        reader, charset = _rows(raw, file, names)
+        row = -1
+        try:
+            for row, values in enumerate(reader):
+                item = row_item(Item(file, row, 0), values, names)
+                item.charset = charset
+                yield item
+        except (csv.Error, *DAMAGE) as error:
+            yield Item(file, row + 1, 0, problem="unreadable", detail=f"CSV: {one_line(error)}")
+
+
+def check(file: str, names: InputSettings) -> None:
+    """UnreadableError for a file without a header, or without the column with the text."""
+    with open_input(file) as raw:
+        _rows(raw, file, names)
+
+
+def _rows(raw: IO[bytes], file: str, names: InputSettings) -> tuple[csv.DictReader[str], str]:
+    """The rows behind the header, and the charset; UnreadableError as `check` has it."""
+    stream = unpacked(raw, file)
+    try:
         # The charset by the first 64 KiB, which are then read once more in front of the rest.
         head = stream.read(1 << 16)
         charset = decode.decode(head, "", gate.evidence(head)).charset
@@ -31,17 +51,12 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         lines = io.TextIOWrapper(rest, encoding=codec, errors="replace", newline="")
         comma = "\t" if ".tsv" in file.lower() else ","
         reader = csv.DictReader(lines, delimiter=comma)
-        columns = reader.fieldnames or []
-        if names.text_column not in columns:
-            raise missing_column(file, names.text_column, list(columns))
-        row = -1
-        try:
-            for row, values in enumerate(reader):
-                item = row_item(Item(file, row, 0), values, names)
-                item.charset = charset
-                yield item
-        except csv.Error as error:
-            yield Item(file, row + 1, 0, problem="unreadable", detail=f"CSV: {one_line(error)}")
+        columns = list(reader.fieldnames or [])
+    except (csv.Error, *DAMAGE) as error:
+        raise UnreadableError(f"it is not readable CSV: {one_line(error)}") from error
+    if names.text_column not in columns:
+        raise MissingColumn(names.text_column, columns)
+    return reader, charset
 
 
 class _Joined(io.RawIOBase):
@@ -60,4 +75,4 @@ class _Joined(io.RawIOBase):
         return len(data)
 
 
-SOURCE = Source("csv", (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst"), read)
+SOURCE = Source("csv", packed(".csv", ".tsv"), read, check=check)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO
 
 import fsspec
+
+SEPARATOR = "::"  # between a member and its archive, as fsspec writes it
+_TAR_LOCK = threading.Lock()
 
 
 def is_remote(path: str) -> bool:
@@ -16,8 +23,41 @@ def is_remote(path: str) -> bool:
     return "://" in path and not path.startswith("file://")
 
 
+def inner_name(path: str) -> str:
+    """The name that tells what a file is: of `zip://member::archive` that of the member."""
+    return path.partition(SEPARATOR)[0]
+
+
+def _open_member(path: str) -> IO[bytes]:
+    """A member of an archive; of a tar file, which has no order to seek in, its bytes."""
+    kind, _, rest = path.partition("://")
+    name, _, archive = rest.partition(SEPARATOR)
+    try:
+        if kind == "zip":
+            return _zip(archive).open(name)
+        with _TAR_LOCK:
+            stream = _tar(archive).extractfile(name)
+            return io.BytesIO(stream.read() if stream else b"")
+    except KeyError as error:
+        raise FileNotFoundError(f"no member {name} in {archive}") from error
+    except (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError) as error:
+        raise OSError(f"{name} in {archive}: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _zip(archive: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(open_input(archive))
+
+
+@lru_cache(maxsize=2)
+def _tar(archive: str) -> tarfile.TarFile:
+    return tarfile.open(fileobj=open_input(archive), mode="r:*")
+
+
 def open_input(path: str) -> IO[bytes]:
-    """Open an input file for reading, local or through fsspec; seekable."""
+    """Open an input file for reading: local, in an archive, or through fsspec; seekable."""
+    if SEPARATOR in path:
+        return _open_member(path)
     if is_remote(path):
         stream: IO[bytes] = fsspec.open(path, "rb").open()
         return stream
@@ -33,13 +73,10 @@ def open_buffered(path: str) -> Iterator[IO[bytes]]:
 
 def input_size(path: str) -> int:
     """Size of an input in bytes."""
+    if SEPARATOR in path:
+        with open_input(path) as stream:
+            return stream.seek(0, io.SEEK_END)
     if is_remote(path):
         fs, key = fsspec.core.url_to_fs(path)
         return int(fs.size(key) or 0)
     return os.path.getsize(path.removeprefix("file://"))
-
-
-def local_sizes(files: Iterable[str]) -> dict[str, int]:
-    """Bytes of the local files among `files` that are there."""
-    local = (file for file in files if not is_remote(file) and os.path.exists(file))
-    return {file: input_size(file) for file in local}

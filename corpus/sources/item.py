@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from corpus.errors import counted
+from corpus.text.blocks import Blocks
+
+# Rules of the ledger for what of the input is not read.
+UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"
+ENDING, REPEATED = "unknown_ending", "repeated_file"
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -16,9 +23,11 @@ class Unit:
     start: int = 0  # first byte (row) of the range
     end: int = -1  # behind the last one; -1: the whole file
     state: str = ""  # the build's selection of records, for ccindex; filled in by the build
+    identities: tuple[str, ...] = ()  # of the files, by their content: corpus/sources/identity.py
+    unread: tuple[tuple[str, str], ...] = ()  # of files that are not read: rule, reason in words
 
     def __str__(self) -> str:
-        more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
+        more = f" and {counted(len(self.files) - 1, 'more file')}" if len(self.files) > 1 else ""
         span = f"[{self.start}:{self.end}]" if self.end >= 0 else ""
         return f"{self.files[0]}{span}{more}"
 
@@ -35,11 +44,14 @@ class Item:
     offset: int
     length: int
     part: int = 0
+    identity: str = ""  # of the file; corpus.sources.kinds.items_of sets it
     url: str = ""
+    moved_to: str = ""  # of a redirect: where `url` has its page now
     captured: str = ""  # ISO 8601
     digest: str = ""
     skip: str = ""
     problem: str = ""
+    truncated: str = ""  # why the body may end early: a key of corpus.folder.schema.TRUNCATED
     html: bytes | None = None
     plain: bytes | None = None
     text: str | None = None
@@ -47,6 +59,11 @@ class Item:
     title: str = ""
     date: str = ""
     charset: str = ""  # of `text`, or the one `plain` must be in
+    blocks: Blocks | None = None  # of `text`, which the source has normalised; None: read it
+    author: str = ""
+    licence: str = ""  # that the source vouches for
+    source: str = ""  # name of the collection, where the source knows it
+    metadata: dict[str, str] = field(default_factory=dict)  # facts that have no column
     site: dict[str, Any] | None = None  # row of web.sites.ROW: this is a robots.txt or ai.txt
     detail: str = ""  # words for the ledger
     value: float | None = None  # measured value behind `problem`, e.g. bytes lost

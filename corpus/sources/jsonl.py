@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 
-import zstandard
-
+from corpus.errors import UnreadableError, one_line
 from corpus.settings import MIB, InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import row_item, unpacked
-from corpus.sources.source import Source, even_cuts
+from corpus.sources.rows import DAMAGE, MissingColumn, row_item, unpacked
+from corpus.sources.source import Source, even_cuts, packed
 
 MAX_LINE = 64 * MIB  # of JSON; a longer line is one unreadable record
+HEAD = 100  # lines that are looked at for the column with the text
 PLAIN = (".jsonl", ".ndjson")
 
 
@@ -31,7 +30,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
         while unit.end < 0 or position < unit.end:
             try:
                 line = stream.readline(MAX_LINE)
-            except (OSError, EOFError, zstandard.ZstdError, gzip.BadGzipFile) as error:
+            except DAMAGE as error:
                 yield Item(file, position, 0, problem="unreadable", detail=f"packed data: {error}")
                 return
             if not line:
@@ -62,14 +61,38 @@ def _json_item(file: str, offset: int, size: int, line: bytes, names: InputSetti
     return row_item(item, row, names)
 
 
+def check(file: str, names: InputSettings) -> None:
+    """UnreadableError for a file whose first HEAD objects all lack the column with the text.
+
+    One of them may lack it: rows leave out what is empty.
+    """
+    columns: dict[str, None] = {}
+    with open_input(file) as raw:
+        stream = unpacked(raw, file)
+        for _ in range(HEAD):
+            try:
+                line = stream.readline(MAX_LINE)
+            except DAMAGE as error:
+                if columns:
+                    break
+                raise UnreadableError(f"packed data: {one_line(error)}") from error
+            try:
+                row = json.loads(line) if line else None
+            except (ValueError, RecursionError):  # read says so, line by line
+                row = None
+            if not line:
+                break
+            if isinstance(row, dict):
+                if names.text_column in row:
+                    return
+                columns |= dict.fromkeys(row)
+    if columns:
+        raise MissingColumn(names.text_column, list(columns))
+
+
 def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
     """Byte ranges of an unpacked file; a packed one is one unit."""
     return even_cuts(total, size) if file.lower().endswith(PLAIN) else [(0, -1)]
 
 
-SOURCE = Source(
-    "jsonl",
-    (*PLAIN, ".jsonl.gz", ".jsonl.zst", ".ndjson.gz", ".json.gz", ".json.zst"),
-    read,
-    cut,
-)
+SOURCE = Source("jsonl", (*packed(*PLAIN), ".json.gz", ".json.zst"), read, cut, check=check)

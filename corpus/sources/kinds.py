@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
-from corpus.sources import ccindex, csv, jsonl, parquet, warc, whole_files
-from corpus.sources.item import Item, Unit
+from corpus.sources import (
+    articles,
+    books,
+    captions,
+    ccindex,
+    csv,
+    jsonl,
+    law,
+    minutes,
+    ndl,
+    parquet,
+    warc,
+    whole_files,
+    wikipedia,
+)
+from corpus.sources.inputs import inner_name, open_input
+from corpus.sources.item import UNREADABLE, Item, Unit
+from corpus.sources.rows import DAMAGE, unpacked
+from corpus.sources.source import packed
 
 SOURCES = {
     source.kind: source
@@ -18,19 +36,67 @@ SOURCES = {
         whole_files.HTML,
         whole_files.TEXT,
         ccindex.SOURCE,
+        law.SOURCE,
+        minutes.SOURCE,
+        captions.SOURCE,
+        ndl.SOURCE,
+        books.SOURCE,
+        articles.SOURCE,
+        wikipedia.SOURCE,
     )
 }
+HEAD = 64 << 10  # bytes that tell the kind of a file whose ending does not
+OPEN = (".json", ".ndjson")  # endings, packings aside, that stand for more than one kind
 
 
 def kind_of(path: str) -> str:
-    """The kind that a file name's ending stands for, "" when none."""
-    name = path.lower()
+    """The kind of a file: what its ending stands for, else what its first bytes are; "" for none.
+
+    Only files whose ending does not tell are opened.
+    """
+    name = inner_name(path).lower()
+    by_ending = next(
+        (s.kind for s in SOURCES.values() if s.endings and name.endswith(s.endings)), ""
+    )
+    if by_ending and not name.endswith(packed(*OPEN)):
+        return by_ending
+    head = _head(path)
     for source in SOURCES.values():
-        if source.endings and name.endswith(source.endings):
+        if source.knows and head and source.knows(head):
             return source.kind
-    return ""
+    return by_ending
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file, unpacked; as many as can be read."""
+    try:
+        with open_input(path) as stream:
+            return unpacked(stream, path).read(HEAD)
+    except (*DAMAGE, OSError, ValueError):  # why is said when the file is looked at
+        return b""
 
 
 def items_of(unit: Unit, settings: Settings) -> Iterator[Item]:
-    """The items of a unit of work, read by its source."""
-    return SOURCES[unit.kind].read(unit, settings)
+    """The items of a unit of work, read by its source, each with the identity of its file.
+
+    A file that is not read, or turns out not to be what its name says, is an item with a problem;
+    what was read of it before that stays. Raises RunError for one that was there and is no more.
+    """
+    if unit.unread:
+        for file, (rule, reason) in zip(unit.files, unit.unread, strict=True):
+            yield Item(file, 0, 0, identity=file, problem=rule, detail=reason)
+        return
+    identities = dict(zip(unit.files, unit.identities, strict=False))
+    offset = 0
+    try:
+        for item in SOURCES[unit.kind].read(unit, settings):
+            item.identity = item.identity or identities.get(item.file, item.file)
+            offset = item.offset + item.length + 1
+            yield item
+    except UnreadableError as error:
+        file = unit.files[0]
+        identity = identities.get(file, file)
+        yield Item(file, offset, 0, identity=identity, problem=UNREADABLE, detail=one_line(error))
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise RunError(f"cannot read {unit}: {reason}; run again once it is there") from error

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.errors import RunError, one_line
-from corpus.settings import Settings
+from corpus.errors import UnreadableError, one_line
+from corpus.settings import InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import missing_column, row_item
+from corpus.sources.rows import MissingColumn, row_item
 from corpus.sources.source import Source
 
 ROWS = 1024  # of a batch
@@ -21,17 +22,14 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A row per document; `offset` is the row number. The unit's range is in row groups."""
     file, names = unit.files[0], settings.input
     with open_input(file) as stream:
-        try:
-            table = pq.ParquetFile(stream)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise RunError(f"{file} is not readable Parquet: {one_line(error)}") from error
+        table = _opened(stream)
         columns = [
             n
             for n in (names.text_column, names.url_column, names.title_column, names.date_column)
             if n in table.schema_arrow.names
         ]
         if names.text_column not in columns:
-            raise missing_column(file, names.text_column, table.schema_arrow.names)
+            raise MissingColumn(names.text_column, table.schema_arrow.names)
         # Group by group: a damaged one costs its rows from the damage on, the others are read.
         end = table.num_row_groups if unit.end < 0 else unit.end
         row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
@@ -55,13 +53,25 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             row += count
 
 
-def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
-    """Ranges of row groups of about `size` bytes; RunError for a file that is not Parquet."""
+def _opened(stream: IO[bytes]) -> pq.ParquetFile:
     try:
-        with open_input(file) as stream:
-            metadata = pq.ParquetFile(stream).metadata
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{file} is not readable Parquet: {one_line(error)}") from error
+        return pq.ParquetFile(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UnreadableError(f"it is not readable Parquet: {one_line(error)}") from error
+
+
+def check(file: str, names: InputSettings) -> None:
+    """UnreadableError for a file that is not Parquet, or has no column with the text."""
+    with open_input(file) as stream:
+        columns = _opened(stream).schema_arrow.names
+    if names.text_column not in columns:
+        raise MissingColumn(names.text_column, columns)
+
+
+def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of row groups of about `size` bytes; UnreadableError for a file that is not one."""
+    with open_input(file) as stream:
+        metadata = _opened(stream).metadata
     sizes = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
     ranges, start, held = [], 0, 0
     for group, bytes_ in enumerate(sizes):
@@ -74,4 +84,4 @@ def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
     return ranges
 
 
-SOURCE = Source("parquet", (".parquet", ".pq"), read, cut)
+SOURCE = Source("parquet", (".parquet", ".pq"), read, cut, check=check)

@@ -1,148 +1,194 @@
-"""From the command line's inputs to the units of work: the same list on every run."""
+"""From the command line's inputs to the units of work: the same list on every run.
+
+The order of files is by kind (as in `corpus.sources.kinds`), then by base name, then by identity
+(`corpus.sources.identity`): it does not depend on how paths are typed or in which order, on the
+machine or the store. Files of one identity are one file, read once.
+"""
 
 from __future__ import annotations
 
-import glob
+import json
 import os
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-import fsspec
-
-from corpus.errors import UsageError
+from corpus.errors import RunError, UnreadableError, UsageError, one_line
 from corpus.folder.folder import Folder
-from corpus.settings import MIB, Settings
-from corpus.sources.inputs import input_size, is_remote
-from corpus.sources.item import Unit
+from corpus.folder.layout import Layout
+from corpus.settings import MIB, InputSettings, Settings
+from corpus.sources import identity
+from corpus.sources.identity import InputFile
+from corpus.sources.inputs import inner_name
+from corpus.sources.item import ENDING, REPEATED, UNREADABLE, Unit
 from corpus.sources.kinds import SOURCES, kind_of
+from corpus.sources.listing import Unread, listed
+from corpus.sources.rows import MissingColumn
 
-FILES_PER_UNIT = 512  # of html and text folders
-
-
-def expand(inputs: list[str], kind: str) -> list[tuple[str, str]]:
-    """(file, kind) of every input, in a fixed order. UsageError names what is missing."""
-    if kind != "auto" and kind not in SOURCES:
-        raise UsageError(f"unknown source kind {kind!r}: choose auto, {', '.join(SOURCES)}")
-    if not inputs:
-        raise UsageError("no input: name at least one file, folder, glob or @list.txt")
-    # In the order given, folders walked by name: the position in the plan names a unit's outputs.
-    files: list[tuple[str, str]] = []
-    for name in inputs:
-        for path, from_folder in _paths(name):
-            file_kind = kind_of(path) if kind == "auto" else kind
-            if file_kind:
-                files.append((path, file_kind))
-            elif not from_folder:
-                raise UsageError(
-                    f"{path}: the ending tells no format; "
-                    f"say it with --source ({', '.join(SOURCES)})"
-                )
-    if not files:
-        raise UsageError(
-            f"no readable files in {', '.join(inputs)}: known endings are "
-            f"{', '.join(ending for source in SOURCES.values() for ending in source.endings)}"
-        )
-    # A file read twice gives two documents of one id.
-    doubled = len(files) - len({path for path, _ in files})
-    if doubled:
-        raise UsageError(f"{doubled} input files are named twice: name each file once")
-    return files
-
-
-def _paths(name: str) -> Iterator[tuple[str, bool]]:
-    """(file, whether it stands in a folder that was named) of an input: file, folder, glob, @list.
-
-    In a folder files of unknown endings are passed over; a file that is named must be known.
-    """
-    if name.startswith("@"):
-        try:
-            with open(name[1:], encoding="utf-8") as listing:
-                lines = [line.strip() for line in listing]
-        except OSError as error:
-            raise UsageError(f"cannot read the list {name[1:]}: {error.strerror}") from error
-        for line in lines:
-            if line and not line.startswith("#"):
-                yield from _paths(line)
-    elif is_remote(name):
-        yield from ((path, False) for path in _remote_paths(name))
-    elif os.path.isdir(name):
-        yield from ((path, True) for path in _walk(name))
-    elif os.path.exists(name):
-        yield name, False
-    elif glob.has_magic(name):
-        matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            raise UsageError(f"no file matches {name}")
-        for match in matches:
-            if os.path.isdir(match):
-                yield from ((path, True) for path in _walk(match))
-            else:
-                yield match, False
-    else:
-        raise UsageError(f"no such file or folder: {name}")
-
-
-def _walk(folder: str) -> Iterator[str]:
-    """Files below a folder, hidden ones left out, in the order of names on every file system."""
-    for base, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield f"{base.rstrip('/')}/{name}"
-
-
-def _remote_paths(name: str) -> list[str]:
-    """Files of a folder or glob in a store, sorted; any other address stands for itself."""
-    try:
-        fs, path = fsspec.core.url_to_fs(name)
-        if glob.has_magic(name):
-            matches = [fs.unstrip_protocol(p) for p in sorted(fs.glob(path))]
-            if not matches:
-                raise UsageError(f"no file matches {name}")
-            return matches
-        if fs.isdir(path):
-            return [fs.unstrip_protocol(p) for p in sorted(fs.find(path))]
-        return [name]
-    except ImportError as error:
-        raise UsageError(f"{name}: {error}") from error
-    except OSError as error:
-        raise UsageError(f"cannot list {name}: {error}") from error
+FILES_PER_UNIT = 512  # of html and text folders, and of files that are not read
+KINDS = {kind: number for number, kind in enumerate(SOURCES)}
 
 
 def units(inputs: list[str], settings: Settings, folder: Folder | None = None) -> list[Unit]:
     """Cut the inputs into units. The cuts depend on sizes and settings only, never on workers.
 
+    Files that are not read come last, in units of their own: each is a row of the ledger.
     folder: the build's, where a source may keep what its units refer to (ccindex does).
     """
-    files = expand(inputs, settings.input.kind)
-    asked = SOURCES.get(settings.input.kind)
+    return plan(inputs, settings, folder)[0]
+
+
+def plan(
+    inputs: list[str], settings: Settings, folder: Folder | None = None
+) -> tuple[list[Unit], list[InputFile]]:
+    """The units, and the files that they read (none where a source plans by itself)."""
+    kind = settings.input.kind
+    if kind != "auto" and kind not in SOURCES:
+        raise UsageError(f"unknown source kind {kind!r}: choose auto, {', '.join(SOURCES)}")
+    paths, unread = listed(inputs)
+    asked = SOURCES.get(kind)
     if asked and asked.plan:
-        return asked.plan([path for path, _ in files], settings, folder)
-    planned: list[Unit] = []
-    bundle: list[str] = []
-
-    def close_bundle(kind: str) -> None:
-        if bundle:
-            planned.append(Unit(len(planned), kind, tuple(bundle)))
-            bundle.clear()
-
-    bundle_kind = ""
-    for path, kind in files:
-        # Small files share a unit, as long as they follow each other and are of one kind.
-        if SOURCES[kind].bundled:
-            if kind != bundle_kind or len(bundle) == FILES_PER_UNIT:
-                close_bundle(bundle_kind)
-            bundle_kind = kind
-            bundle.append(path)
-            continue
-        close_bundle(bundle_kind)
-        for start, end in _ranges(path, kind, settings.input.unit_mib * MIB):
-            planned.append(Unit(len(planned), kind, (path,), start, end))
-    close_bundle(bundle_kind)
-    return planned
+        return asked.plan(paths, settings, folder), []
+    files = _readable(inputs, _known(inputs, paths, kind, unread), settings.input, unread)
+    files = _each_once(files, unread)
+    planned = _cut(files, settings.input.unit_mib * MIB, unread)
+    unread.sort()
+    for at in range(0, len(unread), FILES_PER_UNIT):
+        part = unread[at : at + FILES_PER_UNIT]
+        names, why = tuple(u.path for u in part), tuple((u.rule, u.reason) for u in part)
+        planned.append(Unit(len(planned), "unread", names, unread=why))
+    return planned, files
 
 
-def _ranges(path: str, kind: str, size: int) -> list[tuple[int, int]]:
+def as_planned(layout: Layout) -> list[Unit]:
+    """The units of a build that has been planned; RunError when its plan cannot be read."""
     try:
-        return SOURCES[kind].cut(path, input_size(path), size)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        return [unit_of(entry) for entry in json.loads(layout.plan.read_bytes())["units"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(error)
+        raise RunError(f"{layout.shown(layout.plan)} is not readable: {reason}") from error
+
+
+def unit_of(entry: dict[str, Any]) -> Unit:
+    """A unit as the plan keeps it."""
+    lists = {name: tuple(entry[name]) for name in ("files", "identities")}
+    return Unit(**entry | lists | {"unread": tuple(map(tuple, entry["unread"]))})
+
+
+# which files --------------------------------------------------------------------------------------
+
+
+def _known(inputs: list[str], paths: list[str], kind: str, unread: list[Unread]) -> list[InputFile]:
+    """The files whose kind is known. UsageError when there is none."""
+    files = []
+    for path in paths:
+        file_kind = kind_of(path) if kind == "auto" else kind
+        if file_kind:
+            files.append(InputFile(path, file_kind))
+        else:
+            ending = os.path.splitext(inner_name(path))[1].lower()
+            unread.append(Unread(path, ENDING, f"ending {ending}" if ending else "no ending"))
+    if files or any(entry.rule != ENDING for entry in unread):
+        return files
+    if len(paths) == 1:
+        raise UsageError(
+            f"{paths[0]}: the ending tells no format; say it with --source ({', '.join(SOURCES)})"
+        )
+    raise UsageError(
+        f"no readable files in {', '.join(inputs)[:200]}: known endings are "
+        f"{', '.join(ending for source in SOURCES.values() for ending in source.endings)}; "
+        "others are named with --source"
+    )
+
+
+def _readable(
+    inputs: list[str], files: list[InputFile], names: InputSettings, unread: list[Unread]
+) -> list[InputFile]:
+    """The files that can be opened and are what their kind says, with sizes and identities.
+
+    RunError when there is none, or when no file of a kind has the column with the text.
+    """
+    good: list[InputFile] = []
+    lacking: dict[str, str] = {}  # kind → what is said of its first file without the column
+    for file, answer in zip(files, identity.each(_looked_at(names), files), strict=True):
+        if isinstance(answer, InputFile):
+            good.append(answer)
+            continue
+        unread.append(Unread(file.path, UNREADABLE, str(answer)))
+        if isinstance(answer, MissingColumn):
+            lacking.setdefault(file.kind, f"{file.path}: {answer}")
+    for kind in {file.kind for file in good} & {*lacking}:
+        del lacking[kind]
+    if lacking:
+        raise RunError(next(iter(lacking.values())))
+    if not good:
+        first = min(entry for entry in unread if entry.rule != ENDING)
+        raise RunError(
+            f"nothing in {', '.join(inputs)[:200]} can be read: {first.path}: {first.reason}"
+        )
+    return good
+
+
+def _looked_at(names: InputSettings) -> Callable[[InputFile], InputFile]:
+    def look(file: InputFile) -> InputFile:
+        source, seen = SOURCES[file.kind], identity.look(file)
+        if not seen.size and not source.bundled:  # an empty page is a page without text
+            raise UnreadableError("the file is empty")
+        if source.check:
+            source.check(file.path, names)
+        return seen
+
+    return look
+
+
+def _each_once(files: list[InputFile], unread: list[Unread]) -> list[InputFile]:
+    """The files in the order of the plan, those of one identity once."""
+    files = identity.told_apart(files)
+    first: dict[str, str] = {}  # identity → path
+    once = []
+    for file in sorted(files, key=_place_in_plan):
+        if file.identity in first:
+            unread.append(Unread(file.path, REPEATED, f"the same as {first[file.identity]}"))
+        else:
+            first[file.identity] = file.path
+            once.append(file)
+    return once
+
+
+def _place_in_plan(file: InputFile) -> tuple[int, str, str, str]:
+    base = inner_name(file.path).rpartition("/")[2]
+    return KINDS[file.kind], unicodedata.normalize("NFC", base), file.identity, file.path
+
+
+# their cuts ---------------------------------------------------------------------------------------
+
+
+def _cut(files: list[InputFile], size: int, unread: list[Unread]) -> list[Unit]:
+    """Units of about `size` bytes; small files of a kind share one."""
+    planned: list[Unit] = []
+    for file in files:
+        last = planned[-1] if planned else None
+        if SOURCES[file.kind].bundled:
+            if last and last.kind == file.kind and len(last.files) < FILES_PER_UNIT:
+                planned[-1] = replace(
+                    last,
+                    files=(*last.files, file.path),
+                    identities=(*last.identities, file.identity),
+                )
+            else:
+                planned.append(
+                    Unit(len(planned), file.kind, (file.path,), identities=(file.identity,))
+                )
+            continue
+        try:
+            ranges = SOURCES[file.kind].cut(file.path, file.size, size)
+        except UnreadableError as error:
+            unread.append(Unread(file.path, UNREADABLE, str(error)))
+            continue
+        except OSError as error:
+            raise RunError(f"cannot read {file.path}: {error}") from error
+        for start, end in ranges:
+            unit = Unit(len(planned), file.kind, (file.path,), start, end, "", (file.identity,))
+            planned.append(unit)
+    return planned

@@ -1,16 +1,33 @@
-"""What files of rows have in common: JSON lines, Parquet, CSV."""
+"""What files of rows have in common: JSON lines, Parquet, CSV; and packed files of any kind."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import zlib
 from typing import IO, Any, cast
 
 import zstandard
 
-from corpus.errors import RunError
+from corpus.errors import UnreadableError
 from corpus.settings import InputSettings
+from corpus.sources.inputs import inner_name
 from corpus.sources.item import Item
+
+# What unpacking raises on packed data that is damaged, or ends too early.
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMAError)
+
+
+class MissingColumn(UnreadableError):
+    """A table has no column of the name that settings give for the text."""
+
+    def __init__(self, wanted: str, columns: list[str]) -> None:
+        super().__init__(
+            f"it has no column {wanted!r} (it has {', '.join(columns[:12]) or 'none'}): "
+            "name it with --set input.text_column=…"
+        )
 
 
 def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
@@ -31,23 +48,19 @@ def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
     return item
 
 
-def missing_column(file: str, wanted: str, columns: list[str]) -> RunError:
-    """What is said of a table without the column that holds the text."""
-    return RunError(
-        f"{file} has no column {wanted!r} (it has {', '.join(columns[:12])}): "
-        "name it with --set input.text_column=…"
-    )
-
-
 def _text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
 def unpacked(stream: IO[bytes], file: str) -> IO[bytes]:
-    """The stream without the gzip or Zstandard that the file's ending tells of."""
-    name = file.lower()
+    """The stream without the gzip, bzip2, xz or Zstandard that the file's ending tells of."""
+    name = inner_name(file).lower()
     if name.endswith(".gz"):
         return cast(IO[bytes], gzip.open(stream))
+    if name.endswith(".bz2"):
+        return cast(IO[bytes], bz2.open(stream))
+    if name.endswith(".xz"):
+        return cast(IO[bytes], lzma.open(stream))
     if name.endswith((".zst", ".zstd")):
         reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
         return io.BufferedReader(reader, 1 << 20)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from corpus.errors import RunError
+from corpus.errors import UnreadableError
+from corpus.folder.schema import TRUNCATED
 from corpus.settings import MIB, Settings
 from corpus.sources.archives import arc, record_index, warc
+from corpus.sources.archives.records import content_length
 from corpus.sources.archives.window import Window
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source, even_cuts
 from corpus.web import http
 from corpus.web.charset import decode
+from corpus.web.html.address import web_address
 from corpus.web.rights import sites
 
 # Content types that may hold a page; anything else with a declared type is no candidate.
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 VAGUE_TYPES = ("", "application/octet-stream", "unknown", "content/unknown", "application/unknown")
 HEAD_SEARCHED = 1024
+MOVED = (301, 308)  # for good (RFC 9110, 15.4); 302, 303 and 307 say nothing of the address
 CUT = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz")
 
 
@@ -32,10 +36,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             )
         else:
             if unit.start == 0 and not warc.looks_like_warc(window) and not _any_record(window):
-                raise RunError(
-                    f"{file} is no WARC file: take it out of the input, "
-                    "or say what it is with --source"
-                )
+                raise UnreadableError("it is no WARC file")
             records = warc.read(window, unit.start, end, settings.harvest.max_body_mib * MIB + 4096)
         yield from items(file, records, settings)
 
@@ -90,9 +91,19 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
             item.detail = f"same body as {original} of {when or 'an earlier capture'}"
     if item.html is not None or item.plain is not None:
         item.digest = headers.get("warc-payload-digest", "")
-        if record.cut or "warc-truncated" in headers:
-            item.detail = f"truncated ({headers.get('warc-truncated', 'record is cut')})"
+        item.truncated = _truncated(record) or item.truncated
     return item
+
+
+def _truncated(record: warc.Record) -> str:
+    """Why a record's block may end early (a key of TRUNCATED), as far as its header tells."""
+    stated = record.headers.get("warc-truncated", "").strip().lower()
+    if stated:
+        return stated if stated in TRUNCATED else "unspecified"
+    length = content_length(record.headers)
+    if record.cut and not 0 <= length <= len(record.block):
+        return "record"
+    return "max_body_mib" if length > len(record.block) else ""
 
 
 def _response(item: Item, record: warc.Record, settings: Settings) -> None:
@@ -110,6 +121,8 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
         item.site = sites.row(item.url, item.captured, response.body, response.status)
     elif response.status != 200:
         item.skip = f"status {response.status}"
+        if response.status in MOVED:
+            item.moved_to = web_address(response.headers.get("location", ""), item.url)
     elif response.problem:
         item.problem = response.problem
         item.detail = (
@@ -117,6 +130,9 @@ def _response(item: Item, record: warc.Record, settings: Settings) -> None:
             f"{settings.harvest.max_ratio} times its packed size"
         )
     else:
+        if response.cut:
+            limit = settings.harvest.max_body_mib * MIB
+            item.truncated = "max_body_mib" if len(response.body) >= limit else "body"
         _page(item, response.body, response.headers)
 
 

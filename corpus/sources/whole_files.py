@@ -4,43 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from corpus.errors import RunError
+from corpus.errors import one_line
 from corpus.settings import MIB, Settings
 from corpus.sources.inputs import open_input
-from corpus.sources.item import Item, Unit
-from corpus.sources.source import Source
+from corpus.sources.item import UNREADABLE, Item, Unit
+from corpus.sources.rows import DAMAGE, unpacked
+from corpus.sources.source import Source, packed
+
+WEB = ("http://", "https://")
 
 
 def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A page per file."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.html = body
         yield item
 
 
 def read_text(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A document per file, in any Japanese charset."""
-    for item, body in _whole_files(unit, settings):
+    for item, body in whole_files(unit, settings):
         item.plain = body
         yield item
 
 
-def _whole_files(unit: Unit, settings: Settings) -> Iterator[tuple[Item, bytes | None]]:
-    """(item, its first `harvest.max_body_mib` MiB) of every file; a blank one: None, and a skip.
+def whole_files(
+    unit: Unit, settings: Settings, limit: int = 0
+) -> Iterator[tuple[Item, bytes | None]]:
+    """(item, its first `limit` bytes) of every file; a blank one: None, and a skip.
 
-    Raises RunError for a file that cannot be read.
+    limit: 0 for `harvest.max_body_mib`.
+
+    Its address is that of a file in the web; any other has none, and is known by its name.
     """
-    limit = settings.harvest.max_body_mib * MIB
+    limit = limit or settings.harvest.max_body_mib * MIB
     for file in unit.files:
-        try:
-            with open_input(file) as stream:
-                body = stream.read(limit)
-        except OSError as error:
-            raise RunError(f"cannot read {file}: {error.strerror or error}") from error
-        item = Item(file, 0, len(body), url=file if "://" in file else f"file:{file}")
-        item.skip = "" if body.strip() else "empty body"
+        item = Item(file, 0, 0, url=file if file.startswith(WEB) else "")
+        body = _body(item, limit)
+        item.length = len(body)
+        if not item.problem and not body.strip():
+            item.skip = "empty body"
         yield item, body if body.strip() else None
 
 
-HTML = Source("html", (".html", ".htm", ".xhtml", ".shtml"), read_html, bundled=True)
-TEXT = Source("text", (".txt", ".text", ".md"), read_text, bundled=True)
+def _body(item: Item, limit: int) -> bytes:
+    """The first `limit` bytes of the item's file, unpacked; as many as come before damage."""
+    parts: list[bytes] = []
+    left = limit + 1
+    with open_input(item.file) as stream:
+        plain = unpacked(stream, item.file)
+        try:
+            while left and (part := plain.read(min(left, MIB))):
+                parts.append(part)
+                left -= len(part)
+        except DAMAGE as error:
+            item.truncated = "damage"
+            if not parts:
+                item.problem, item.detail = UNREADABLE, f"packed data: {one_line(error)}"
+    if not left:
+        item.truncated = "max_body_mib"
+    return b"".join(parts)[:limit]
+
+
+HTML = Source("html", packed(".html", ".htm", ".xhtml", ".shtml"), read_html, bundled=True)
+TEXT = Source("text", packed(".txt", ".text", ".md"), read_text, bundled=True)

@@ -19,14 +19,38 @@ from pathlib import Path
 from typing import Any
 
 from corpus.errors import RunError
-from corpus.folder.layout import PARQUET, Layout
+from corpus.folder.layout import LEDGER, Layout, damaged
 from corpus.stages.stage import Counts, Stage
 from corpus.stages.table import STAGES
 
 
 def counts(layout: Layout, stage: str) -> list[Counts]:
     """The counts of every unit of a stage."""
-    return [json.loads(path.read_bytes())["counts"] for path in layout.receipts(stage)]
+    return [_read(layout, path)["counts"] for path in receipts(layout, stage)]
+
+
+def receipts(layout: Layout, stage: str) -> list[Path]:
+    """The receipts of a stage; of a unit that is staged for the next publication, that one."""
+    places = (*layout.receipts(stage), *layout.staged.receipts(stage))
+    return [path for _, path in sorted({path.name: path for path in places}.items())]
+
+
+def outputs(layout: Layout, stage: str) -> dict[Path, dict[str, Any]]:
+    """The files that a stage wrote → their size and SHA-256, by its receipts."""
+    return {
+        layout.folder_of(path) / name: facts
+        for path in receipts(layout, stage)
+        for name, facts in _read(layout, path)["outputs"].items()
+    }
+
+
+def _read(layout: Layout, path: Path) -> dict[str, Any]:
+    """A receipt; RunError when it cannot be read."""
+    try:
+        receipt: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RunError(damaged(layout, path)) from error
+    return receipt
 
 
 def rows(paths: Iterable[Path]) -> int:
@@ -57,12 +81,15 @@ def check(layout: Layout, stage: Stage, stages: tuple[Stage, ...] = STAGES) -> N
     if before:
         _equal(stage, "in", entered, f"out of {before[-1]}", books[before[-1]]["out"])
     # What went has a row each in the ledger, and so has what stays altered, one a rule.
-    noted = rows(layout.ledgers(stage.name)) - sum(facts.get("altered", {}).values())
+    files = outputs(layout, stage.name)
+    ledgers = (path for path in files if path.parent.name == LEDGER)
+    noted = rows(ledgers) - sum(facts.get("altered", {}).values())
     if noted != dropped + skipped:  # --ledger full writes the skipped ones too
         _equal(stage, "dropped", dropped, "ledger rows", noted)
     # What comes out stands in the files.
     if stage.rows:
-        _equal(stage, "out", left, "rows", rows((layout.root / stage.rows).glob(PARQUET)))
+        written = (path for path in files if path.parent.name == stage.rows)
+        _equal(stage, "out", left, "rows", rows(written))
 
 
 def _equal(stage: Stage, name: str, value: int, other: str, other_value: int) -> None:

@@ -52,7 +52,8 @@ def run(job: Job) -> None:
     if folder.is_made_from("dedup", 0, made_from) and not pending:
         return
     counts = _cluster(job, signatures, taken)
-    outputs = {path: sha256(path) for path in (layout.duplicates, layout.dedup_ledger)}
+    written = (layout.duplicates, layout.dedup_ledger, *signatures)
+    outputs = {path: sha256(path) for path in written}
     folder.write_receipt("dedup", 0, outputs, counts | {"made_from": made_from})
 
 
@@ -87,7 +88,11 @@ def _forget_other_signatures(folder: Folder, settings: DedupSettings) -> None:
     shape = [harvest, fingerprint(settings), settings.quality, has_url(settings)]
     wanted = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
     made_from = layout.signatures_made_from
-    if not made_from.exists() or json.loads(made_from.read_bytes()) != wanted:
+    try:
+        there = json.loads(made_from.read_bytes())
+    except (OSError, ValueError):
+        there = None
+    if there != wanted:
         folder.remove(path for path in layout.signatures_folder.glob("*") if path.is_file())
         folder.commit_json(made_from, wanted)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,12 +19,13 @@ from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
-from corpus.text import language
+from corpus.text import aozora, language
 from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
 from corpus.text.views import plain_blocks
 from corpus.web.charset import decode, gate
+from corpus.web.html.address import stated_address
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
 from corpus.web.rights import page as page_rights
@@ -82,20 +84,38 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         text, blocks = page.text, page.blocks
         row.update(title=page.title, date=page.date, author=page.author, site=page.site)
         row.update(unread_formulas=page.unread_formulas, listing=page.listing)
-        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, tree.visible)
+        row["canonical_url"] = stated_address(tree.links, tree.meta, item.url)
+        seen = tree.visible
+        claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, seen)
     else:
-        claims = page_rights.read(item.headers, {}, (), (), text)
-        text, blocks, row["format"] = _text_of(text, settings)
+        seen = text
+        claims = page_rights.read(item.headers, {}, (), (), seen)
+        text, blocks, row["format"] = _text_of(text, item, row, settings)
     row["rights"] = claims
-    row["licence"] = settings.input.licence or page_rights.licence_class(claims["licence_url"])
+    row["licence"] = (
+        settings.input.licence
+        or row["licence"]
+        or page_rights.licence_class(claims["licence_url"])
+        or page_rights.stated_licence(seen)
+    )
     set_text(row, *_formatted(row, text, blocks, settings))
+    row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False, sort_keys=True)
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:TITLE_CHARS]
     _make_row_utf8(row)
     return _refusal(row, settings) or row
 
 
-def _text_of(text: str, settings: Settings) -> tuple[str, Blocks, str]:
-    """(normalised text, its blocks, format) of a text that is no HTML."""
+def _text_of(
+    text: str, item: Item, row: dict[str, Any], settings: Settings
+) -> tuple[str, Blocks, str]:
+    """(normalised text, its blocks, format) of what is no HTML; a work tells its own facts."""
+    if item.blocks is not None:
+        return text, item.blocks, "markdown"
+    if aozora.is_work(text):
+        work = aozora.read(text, settings.normalize.steps, settings.harvest.ruby)
+        row.update(title=work.title, author=work.author, licence=work.licence)
+        row.update(metadata=work.metadata, source=settings.input.source_of(item.file) or "aozora")
+        return work.text, work.blocks, "markdown"
     if settings.input.text == "plain":
         return normalize(text, settings.normalize.steps), NONE, "plain"
     return *of_markdown(text, settings.normalize.steps), "markdown"
@@ -129,16 +149,19 @@ def _refusal(row: dict[str, Any], settings: Settings) -> Reject | None:
 
 
 def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
-    source = "web" if item.url.startswith("http") else "files"
+    source = item.source or ("web" if item.url.startswith("http") else "files")
     return {
-        "id": document_id(item.file, item.offset, item.part),
+        "id": document_id(item.identity, item.offset, item.part),
         "url": item.url,
         "host": host_of(item.url),
+        "canonical_url": "",
         "title": item.title,
-        "author": "",
+        "author": item.author,
         "site": "",
         "date": item.date,
         "captured": item.captured,
+        "licence": item.licence,
+        "metadata": item.metadata,
         "source": settings.input.source_of(item.file) or source,
         "format": "markdown",
         "unread_formulas": 0,
@@ -146,6 +169,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "charset": item.charset,
         "charset_from": "given",
         "repairs": 0,
+        "truncated": item.truncated,
         "source_file": item.file,
         "source_offset": item.offset,
         "source_length": item.length,
@@ -168,7 +192,7 @@ def _sha1(data: bytes) -> str:
 
 def _make_utf8(item: Item) -> None:
     """Arrow strings are UTF-8: a lone surrogate (JSON has them, file names too) becomes "?"."""
-    for name in ("file", "url", "title", "date", "captured", "detail", "text"):
+    for name in ("file", "identity", "url", "title", "date", "captured", "detail", "text"):
         value = getattr(item, name)
         if value and not value.isascii():
             setattr(item, name, utf8(value))
@@ -177,7 +201,7 @@ def _make_utf8(item: Item) -> None:
 def _make_row_utf8(row: dict[str, Any]) -> None:
     """The same for what a page says of itself: JSON-LD is JSON."""
     for part, names in (
-        (row, ("title", "author", "site", "date")),
+        (row, ("title", "author", "site", "date", "canonical_url")),
         (row["rights"], ("licence_url", "tdm_policy")),
     ):
         for name in names:

@@ -9,44 +9,78 @@ A document that breaks a step costs one ledger row, never its neighbours.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 
+from corpus.errors import RunError
 from corpus.folder.folder import Folder
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import DOCUMENT, document_id
 from corpus.settings import Settings
-from corpus.sources.item import Item, Unit
+from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE, Item, Unit
 from corpus.sources.kinds import items_of
+from corpus.stages import books
 from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
-from corpus.stages.stage import Job
+from corpus.stages.stage import EXAMPLES, Job
 from corpus.text import views
 from corpus.text.blocks import to_arrow
 from corpus.web.main_text.repeated import site_boilerplate
 from corpus.web.rights import sites
 from filters import signals
 
+UNREAD = (UNREADABLE, FOLDER, ENDING, REPEATED)
 BATCH_ROWS = 512
 BATCH_BYTES = 256 << 20  # of text in a batch: Arrow strings end at 2 GiB
 
 
 def run(job: Job) -> None:
-    """Harvest the units that have no receipt yet."""
-    todo = [unit for unit in job.units if job.folder.receipt("harvest", unit.index) is None]
-    unit = functools.partial(harvest_unit, settings=job.settings, folder=job.folder)
-    job.each(unit, todo, "harvest")
+    """Harvest the units that have no receipt yet.
+
+    RunError when nothing of the input could be read; with `job.strict` at the first file.
+    """
+    receipts = {unit.index: job.folder.receipt("harvest", unit.index) for unit in job.units}
+    todo = [unit for unit in job.units if receipts[unit.index] is None]
+    if job.strict:
+        for unit in job.units:
+            _refuse(dict(zip(unit.files, unit.unread, strict=False)).items())
+        for receipt in filter(None, receipts.values()):
+            _refuse_unread(receipt["counts"])
+    function = functools.partial(harvest_unit, settings=job.settings, folder=job.folder)
+    with contextlib.closing(job.engine.map(function, todo, "harvest")) as results:
+        for _, counts in results:
+            if job.strict:
+                _refuse_unread(counts)
+    lost = books.funnel(job.folder.layout)["harvest"]["unread"]
+    if lost["unreadable"] and lost["unreadable"] == lost["files"]:
+        path, reason = next(iter(lost["examples"][UNREADABLE].items()))
+        raise RunError(f"nothing in the input can be read: {path}: {reason}")
+
+
+def _refuse_unread(counts: dict[str, Any]) -> None:
+    """RunError when a unit met a file that it could not read."""
+    for rule, files in counts["unread"].items():
+        _refuse((path, (rule, reason)) for path, reason in files.items())
+
+
+def _refuse(files: Iterable[tuple[str, tuple[str, str]]]) -> None:
+    for path, (rule, reason) in files:
+        if rule in (UNREADABLE, FOLDER):
+            raise RunError(f"{path} cannot be read: {reason} (--strict stops at the first such)")
 
 
 def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, Any]:
     """Harvest one unit into its documents file and its ledger file.
 
     Returns the counts of its receipt: records, documents, ledger, skipped (reason → records),
-    dropped (rule → records), altered (rule → documents), characters.
+    dropped (rule → records), altered (rule → documents), truncated (reason → documents),
+    characters, files (those that begin in the unit), unread (rule → file → reason, EXAMPLES of
+    each), endings (unknown ending → files).
     """
     harvest = _Harvest(unit, settings)
     layout = folder.layout
@@ -72,12 +106,17 @@ class _Harvest:
         self.site_files: list[dict[str, Any]] = []
         self.totals = Counter({"records": 0, "documents": 0, "characters": 0})
         self.skipped, self.dropped = Counter[str](), Counter[str]()
-        self.altered = Counter[str]()
+        self.altered, self.truncated = Counter[str](), Counter[str]()
+        self.unread: dict[str, dict[str, str]] = {}
+        self.endings = Counter[str]()
+        self.moved: dict[str, str] = {}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The documents as record batches of schema.DOCUMENT."""
         # Page by page: most records end here, as a count.
         rows = [row for item in items_of(self.unit, self.settings) if (row := self._row(item))]
+        for row in rows:  # a page whose address moved, before or after it was captured
+            row["canonical_url"] = row["canonical_url"] or self.moved.get(row["url"], "")
         # Over all pages of a host in the unit: what they repeat is no text of any of them.
         if self.settings.harvest.site_boilerplate:
             self.altered["site_boilerplate"] = _remove_site_boilerplate(
@@ -91,6 +130,7 @@ class _Harvest:
             batch, broken = _measured(part, self.ledger)
             self.dropped["error"] += broken
             self.totals["documents"] += batch.num_rows
+            self.truncated.update(filter(None, batch["truncated"].to_pylist()))
             self.totals["characters"] += sum(batch["n_chars"].to_pylist())
             yield batch
 
@@ -100,6 +140,10 @@ class _Harvest:
             "skipped": dict(sorted(self.skipped.items())),
             "dropped": dict(sorted((+self.dropped).items())),
             "altered": dict(sorted((+self.altered).items())),
+            "truncated": dict(sorted(self.truncated.items())),
+            "files": len(self.unit.files) if self.unit.start == 0 else 0,
+            "unread": self.unread,
+            "endings": dict(sorted(self.endings.items())),
         }
 
     def _row(self, item: Item) -> dict[str, Any] | None:
@@ -108,13 +152,17 @@ class _Harvest:
         result = document(item, self.settings)
         if item.site:
             self.site_files.append(item.site)
+        if item.moved_to:
+            self.moved[item.url] = item.moved_to
         if not isinstance(result, Reject):
             return result
         (self.skipped if result.skip else self.dropped)[result.rule] += 1
+        if result.rule in UNREAD:
+            self._note_unread(item.file, result)
         if not result.skip or self.settings.harvest.ledger == "full":
             self.ledger.add(
                 result.rule,
-                document_id(item.file, item.offset, item.part),
+                document_id(item.identity, item.offset, item.part),
                 item.url,
                 item.file,
                 item.offset,
@@ -124,6 +172,14 @@ class _Harvest:
                 detail=result.detail,
             )
         return None
+
+    def _note_unread(self, file: str, result: Reject) -> None:
+        if result.rule == ENDING:
+            self.endings[result.detail] += 1
+            return
+        examples = self.unread.setdefault(result.rule, {})
+        if len(examples) < EXAMPLES:
+            examples[file] = result.detail
 
 
 def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger, signed: bool) -> int:

@@ -1,4 +1,4 @@
-"""Publish: the selected documents as Parquet shards of even size, in the order of the input.
+"""Publish: the selected documents as Parquet shards of even size, in the order that is asked for.
 
 `publish.format` and `drop_blocks` say what of the texts is published; a document of which nothing
 is left is dropped, with a row in the ledger.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,29 +20,34 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import repetitions
-from corpus.folder import selection
+from corpus.errors import RunError
+from corpus.folder import selection, swap
 from corpus.folder.commit import as_array, picked_rows
 from corpus.folder.folder import Folder
 from corpus.folder.layout import SHARDS, Layout, index_of
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import RIGHTS_TYPE, SHARD
 from corpus.settings import MIB, PublishSettings, Settings, parse_weights
+from corpus.stages import books, order
 from corpus.stages.stage import Job
 from corpus.text import cut as cutting
 from corpus.text import views
 from corpus.text.blocks import rows_of, to_arrow
 
+MAX_ROWS = 1 << 20  # of a row group, whose bytes end it before
 EMPTY = "drop_blocks"  # the rule of documents of which drop_blocks leaves nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One output file: which selected rows of which documents files it takes."""
+    """One output file: which selected rows of which documents files it takes, or which pieces."""
 
     index: int
     total: int
     parts: tuple[tuple[int, int, int], ...]  # (documents file, first, end) in selected order
     made_from: str  # names the rows: a shard whose rows are the same is not written again
+    pieces: tuple[int, int] = (0, 0)  # (first, end) of corpus.stages.order, in another order
+    scattered: tuple[Path, ...] = ()  # where those lie
 
     @property
     def name(self) -> str:
@@ -52,14 +58,65 @@ class Shard:
 
 
 def run(job: Job) -> None:
-    """Write the shards whose rows are not published yet; remove those of other rows."""
-    shards = cut(job)
-    forget_stale(job.folder, shards)
-    todo = [s for s in shards if job.folder.receipt("publish", s.index) is None]
-    unit = functools.partial(
-        publish_unit, folder=job.folder, settings=job.settings, chain=job.chain
+    """Stage the shards whose rows are not published yet; what is published stays until all are.
+
+    RunError when there is nothing to publish, unless `publish.allow_empty`.
+    """
+    by_input = job.settings.publish.order == "input"
+    shards, pieces = (cut(job), None) if by_input else cut_in_order(job)
+    staged = job.folder.staged
+    if not any(shard.parts or shard.scattered for shard in shards):
+        _refuse_empty(job)
+    for folder in (job.folder, staged):
+        forget_stale(folder, shards)
+    todo = [s for s in shards if not (_is_done(job.folder, s) or _is_done(staged, s))]
+    work = {"folder": job.folder, "settings": job.settings, "chain": job.chain}
+    shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)  # of a run that was killed
+    if pieces is not None and todo:
+        job.each(functools.partial(scatter_unit, pieces=pieces, **work), job.files, "order")
+    job.each(functools.partial(publish_unit, **work), todo, "publish")
+    shutil.rmtree(job.folder.layout.pieces, ignore_errors=True)
+    if not books.funnel(job.folder.layout)["publish"]["out"]:
+        _refuse_empty(job)
+    # Shards that stay stand beside the new ones, so that the next publication is whole.
+    if staged.layout.receipts("publish"):
+        for shard in shards:
+            path = staged.layout.shard(shard.name)
+            if not path.exists():
+                swap.link(job.folder.layout.shard(shard.name), path)
+
+
+def _is_done(folder: Folder, shard: Shard) -> bool:
+    receipt = folder.receipt("publish", shard.index)
+    return receipt is not None and _is_of(receipt, shard)
+
+
+def _is_of(receipt: dict[str, Any], shard: Shard) -> bool:
+    """Whether a receipt is of a shard's rows, under its name."""
+    is_same = receipt["counts"].get("made_from") == shard.made_from
+    return is_same and f"{SHARDS}/{shard.name}" in receipt["outputs"]
+
+
+def _refuse_empty(job: Job) -> None:
+    """RunError that names what took the most, unless it is asked for: so or by a removal list."""
+    funnel = books.funnel(job.folder.layout)
+    if job.settings.publish.allow_empty or "remove" in funnel:
+        return
+    losses = [
+        (count, stage, reason)
+        for stage, facts in funnel.items()
+        for fate in ("skipped", "dropped")
+        for reason, count in facts.get(fate, {}).items()
+    ]
+    why = "the input holds no record"
+    if losses:
+        count, stage, reason = max(losses, key=lambda loss: loss[0])
+        why = f"{stage} took {count:,} of {funnel[stage]['in']:,} by {reason}"
+        examples = funnel[stage].get("unread", {}).get("examples", {}).get(reason, {})
+        why += "".join(f" ({path}: {words})" for path, words in list(examples.items())[:1])
+    raise RunError(
+        f"nothing is left to publish: {why}; --set publish.allow_empty=true publishes it empty"
     )
-    job.each(unit, todo, "publish")
 
 
 def cut(job: Job) -> list[Shard]:
@@ -87,6 +144,29 @@ def cut(job: Job) -> list[Shard]:
     return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
 
 
+def cut_in_order(job: Job) -> tuple[list[Shard], order.Pieces]:
+    """Cut the rows that are left by `publish.order`."""
+    layout, settings = job.folder.layout, job.settings.publish
+    pieces = order.cut(layout, job.files, job.chain, settings)
+    paths = tuple(map(layout.piece, job.files))
+    rows = selection.digest(layout, job.files, job.chain)
+    shards = []
+    for index, (first, end) in enumerate(pieces.shards):
+        name = f"{rows} {settings.order} {settings.seed} {pieces.bounds.tolist()} {first} {end}"
+        made_from = hashlib.sha256(name.encode()).hexdigest()
+        shards.append(Shard(index, len(pieces.shards), (), made_from, (first, end), paths))
+    return shards, pieces
+
+
+def scatter_unit(
+    index: int, pieces: order.Pieces, folder: Folder, settings: Settings, chain: tuple[str, ...]
+) -> None:
+    """Write the rows of a documents file by pieces of the published order."""
+    left = selection.read(folder.layout, index, chain)
+    tables = _rows(folder.layout.documents(index), left, parse_weights(settings.dedup.rehydrate))
+    order.scatter(folder.layout.piece(index), tables, pieces, settings.publish)
+
+
 def _digest(layout: Layout, parts: list[tuple[int, int, int]], chain: tuple[str, ...]) -> str:
     """Names the rows of a shard."""
     total = hashlib.sha256()
@@ -99,17 +179,15 @@ def _digest(layout: Layout, parts: list[tuple[int, int, int]], chain: tuple[str,
 
 
 def forget_stale(folder: Folder, shards: list[Shard]) -> None:
-    """Remove the shards and receipts of an earlier plan whose rows or names are others now."""
+    """Remove receipts and ledger files of shards whose rows or names are others now."""
     layout, stale = folder.layout, []
     for path in layout.receipts("publish"):
         index = index_of(path)
-        receipt = folder.receipt("publish", index) or {"outputs": {}, "counts": {}}
-        shard = shards[index] if index < len(shards) else None
-        is_same = shard is not None and receipt["counts"].get("made_from") == shard.made_from
-        if shard is None or not is_same or f"{SHARDS}/{shard.name}" not in receipt["outputs"]:
-            stale += [path, layout.ledger("publish", index)]
-    names = {shard.name for shard in shards}
-    folder.remove([*stale, *(path for path in layout.shards() if path.name not in names)])
+        receipt = folder.receipt("publish", index)
+        if receipt is None or index >= len(shards) or not _is_of(receipt, shards[index]):
+            stale.append(path)
+    folder.remove(stale)
+    folder.remove([layout.ledger("publish", index_of(path)) for path in stale])
 
 
 def publish_unit(
@@ -120,23 +198,41 @@ def publish_unit(
     counts = {"documents": 0, "characters": 0, "bytes": 0}
     ledger = Ledger("publish")
 
-    def batches() -> Iterator[pa.RecordBatch]:
+    def tables() -> Iterator[pa.Table]:
+        yield from order.gather(shard.scattered, *shard.pieces, settings.publish)
         for index, start, end in shard.parts:
             left = selection.read(folder.layout, index, chain).slice(start, end - start)
-            for table in _rows(folder.layout.documents(index), left, rehydration):
-                batch = _published(table, settings.publish, ledger)
-                counts["documents"] += batch.num_rows
-                counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
-                counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
-                yield batch
+            yield from _rows(folder.layout.documents(index), left, rehydration)
 
-    path = folder.layout.shard(shard.name)
-    outputs = {path: folder.commit_parquet(path, SHARD, batches())[0]}
+    def batches() -> Iterator[pa.RecordBatch]:
+        for table in tables():
+            batch = _published(table, settings.publish, ledger)
+            counts["documents"] += batch.num_rows
+            counts["characters"] += int(batch["n_chars"].to_numpy().sum(dtype=np.int64))
+            counts["bytes"] += int(batch["n_bytes"].to_numpy().sum(dtype=np.int64))
+            yield batch
+
+    staged = folder.staged
+    path = staged.layout.shard(shard.name)
+    groups = _row_groups(batches())
+    outputs = {path: staged.commit_parquet(path, SHARD, groups, MAX_ROWS)[0]}
     if len(ledger):
-        outputs |= ledger.commit(folder, shard.index)
+        outputs |= ledger.commit(staged, shard.index)
     facts = {"dropped": {EMPTY: len(ledger)} if len(ledger) else {}, "made_from": shard.made_from}
-    folder.write_receipt("publish", shard.index, outputs, counts | facts)
+    staged.write_receipt("publish", shard.index, outputs, counts | facts)
     return counts
+
+
+def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of order.GROUP_BYTES or a little more, but for the last."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.nbytes for part in held) >= order.GROUP_BYTES:
+            yield pa.concat_batches(held)
+            held = []
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _rows(documents: Path, left: pa.Table, rehydration: dict[int, int]) -> Iterator[pa.Table]:

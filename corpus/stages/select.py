@@ -8,6 +8,7 @@ may still be refused: by the rights policy (corpus.stages.rights) and by lists o
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -21,14 +22,22 @@ from corpus.errors import UsageError
 from corpus.folder import scores
 from corpus.folder.commit import as_array
 from corpus.folder.folder import Folder
+from corpus.folder.hosts import harm_shares
 from corpus.folder.layout import Layout
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import LEDGER
 from corpus.folder.selection import SELECTED
-from corpus.folder.signals import duplicates_of, made_from, made_from_of, signals_of
+from corpus.folder.signals import (
+    HOST_HARM,
+    duplicates_of,
+    made_from,
+    made_from_of,
+    signals_of,
+)
 from corpus.settings import SelectSettings, Settings
 from corpus.stages import rights, url_lists
 from corpus.stages.stage import Job
+from filters import additive
 from filters.profile import Decisions, Profile, load
 
 LEDGER_KEY = ["id", "url", "source_file", "source_offset"]
@@ -38,8 +47,10 @@ COLUMNS = [*LEDGER_KEY, "n_bytes", "source"]
 def depends(settings: Settings) -> list[Any]:
     """A profile may be the user's own file, and lists may be edited: both decide anew."""
     lists = settings.select.word_lists
+    profiles = [load(name) for name in settings.select.names()]
     return [
-        repr([load(name) for name in settings.select.names()]),
+        repr(profiles),
+        [additive.fingerprint(name) for profile in profiles for name in profile.models()],
         url_lists.files_state((lists,) if lists else ()),
         url_lists.state(settings.urls),
     ]
@@ -52,7 +63,8 @@ def run(job: Job) -> None:
         scores.check(layout, load(name))
     if job.settings.select.profiles:
         check_sources(job.settings.select, sources_of(layout))
-    todo = [i for i in job.files if not folder.is_made_from("select", i, made_from(layout, i))]
+    names = {i: _made_from(layout, i, made_from(layout, i), job.settings) for i in job.files}
+    todo = [i for i in job.files if not folder.is_made_from("select", i, names[i])]
     unit = functools.partial(select_unit, settings=job.settings, folder=folder)
     job.each(unit, todo, "select")
 
@@ -103,10 +115,21 @@ def select_unit(index: int, settings: Settings, folder: Folder) -> dict[str, Any
         "dropped": dict(sorted(dropped.items())),
         "bytes": pc.sum(selected["n_bytes"]).as_py() or 0,
         "sources": _by_source(table["source"], ~removed, keep, settings.select),
-        "made_from": made_from_of(removed, cluster, size),
+        "made_from": _made_from(layout, index, made_from_of(removed, cluster, size), settings),
     }
     folder.write_receipt("select", index, outputs, counts)
     return counts
+
+
+def _made_from(layout: Layout, index: int, known: str, settings: Settings) -> str:
+    """Names what a unit is made from: `known` of its documents, and what others say of its hosts.
+
+    The share of harmful pages of a host changes when one of its pages is taken out elsewhere.
+    """
+    if not any(HOST_HARM in load(name).extra_signals() for name in settings.select.names()):
+        return known
+    shares = harm_shares(layout, pq.read_table(layout.documents(index), columns=["host"])["host"])
+    return hashlib.sha256(known.encode() + shares.to_numpy().tobytes()).hexdigest()
 
 
 def _refuse(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from corpus.sources.item import Unit
 
 Counts = dict[str, Any]  # of a unit's receipt
+EXAMPLES = 20  # files that are not read: so many are named for each rule, all are counted
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Job:
     units: tuple[Unit, ...]  # of the input; documents file i is made from unit i
     engine: Engine
     update: bool = False  # append the crawl to the index that [dedup] against names
+    strict: bool = False  # stop at the first file that cannot be read
     chain: tuple[str, ...] = ()  # stages before this one that hand rows on, in their order
 
     @property

@@ -11,10 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from corpus.folder import layout
-from corpus.stages.stage import Counts, Job, Stage, merged, summed
+from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE
+from corpus.stages.stage import EXAMPLES, Counts, Job, Stage, merged, summed
 
 
 def _harvest(units: list[Counts]) -> dict[str, Any]:
+    """Also truncated: reason → documents; unread: what of the input was not read."""
     return {
         "in": summed(units, "records"),
         "out": summed(units, "documents"),
@@ -22,6 +24,28 @@ def _harvest(units: list[Counts]) -> dict[str, Any]:
         "skipped": merged(units, "skipped"),
         "dropped": merged(units, "dropped"),
         "altered": merged(units, "altered"),  # rule → documents that stay, changed by it
+        "truncated": merged(units, "truncated"),
+        "unread": _unread(units),
+    }
+
+
+def _unread(units: list[Counts]) -> dict[str, Any]:
+    """files: those of a known kind; unreadable and repeated: how many of them; folders that cannot
+    be entered; endings: unknown ending → files; examples: rule → file → reason, EXAMPLES of each.
+    """
+    dropped = merged(units, "dropped")
+    examples: dict[str, dict[str, str]] = {}
+    for unit in units:
+        for rule, files in unit.get("unread", {}).items():
+            examples[rule] = dict(list((examples.get(rule, {}) | files).items())[:EXAMPLES])
+    unknown, folders = dropped.get(ENDING, 0), dropped.get(FOLDER, 0)
+    return {
+        "files": summed(units, "files") - unknown - folders,
+        "unreadable": dropped.get(UNREADABLE, 0),
+        "repeated": dropped.get(REPEATED, 0),
+        "folders": folders,
+        "endings": merged(units, "endings"),
+        "examples": examples,
     }
 
 
@@ -81,7 +105,8 @@ def _publish(units: list[Counts]) -> dict[str, Any]:
 def _has_removals(job: Job) -> bool:
     from corpus.folder import removals
 
-    return bool(removals.obeyed(job.folder.layout, job.settings.dedup.against))
+    layout = job.folder.layout
+    return layout.taken.exists() or bool(removals.obeyed(layout, job.settings.dedup.against))
 
 
 def _has_passages(job: Job) -> bool:
@@ -130,8 +155,7 @@ STAGES = (
     Stage(
         "publish", "公開", "corpus.stages.publish", _publish,
         sections=("publish",),
-        owns=(layout.SHARDS, layout.CARD, layout.CROISSANT, layout.REPORT, layout.FUNNEL,
-              layout.MANIFEST),
+        owns=(layout.NEXT,),  # what is published stays until the next publication is whole
         rows=layout.SHARDS,
         help="Stage 4: write the shards, the card, the report and the manifest.",
     ),

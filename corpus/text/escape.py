@@ -17,6 +17,8 @@ LINES, CELL, HEADING = range(3)  # where prose stands: a block, a cell, behind t
 MAX_ENTITY = 32  # characters of an entity's name
 MAX_NUMBER = 9  # digits of an item's number
 STAND_IN = 0x1F  # takes the place of code or a formula
+_IS_SIGN = np.zeros(256, np.bool_)  # bytes that `needs_escape` may be true of: the rest is copied
+_IS_SIGN[list(b"`$\\*_]<&#|")] = True
 
 
 @inlined
@@ -140,19 +142,17 @@ def put_escaped(data: np.ndarray, start: int, end: int, place: int, out: np.ndar
         while stop < end and data[stop] != ch.LINE_FEED:
             stop += 1
         sign = line_sign(data, i, stop) if place == LINES else -1
+        first = i
         for k in range(i, stop):
-            c = data[k]
-            if c < ch.ASCII_END and (
-                k == sign or (not _is_word(c) and needs_escape(data, k, start, end, place))
-            ):
+            if k == sign or (_IS_SIGN[data[k]] and needs_escape(data, k, start, end, place)):
+                out[o : o + k - first] = data[first:k]
+                o += k - first
                 out[o] = ch.BACKSLASH
                 o += 1
-            out[o] = c
-            o += 1
-        if stop < end:
-            out[o] = ch.LINE_FEED
-            o += 1
-        i = stop + 1
+                first = k
+        i = min(stop + 1, end)
+        out[o : o + i - first] = data[first:i]  # with its line feed
+        o += i - first
     return o
 
 

@@ -32,6 +32,7 @@ from corpus.settings import NORMALIZE_STEPS
 from filters.kernels.kernel import kernel
 
 PART, STAND_IN = "\x1e", "\x1f"
+_PART = ord(PART)
 MARKS = re.compile("[\x1c-\x1f]")
 _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(
@@ -41,11 +42,10 @@ _CONTROLS = re.compile(
 )
 _MARKLESS = re.compile(_CONTROLS.pattern.replace("\x0e-\x1f", "\x0e-\x1b", 1))  # marks stay
 _HALF_KANA = re.compile("[\uff61-\uff9f]+")
-_FULL_ASCII = re.compile("[Ａ-Ｚａ-ｚ０-９]+")
-_TO_ASCII = {
-    code: code - 0xFEE0
-    for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
-}
+_WIDE_FIRST, _TO_ASCII = 0xFF10, 0xFEE0  # ０, and how far from a full-width character to its ASCII
+_IS_WIDE = np.zeros(0xFF5B - _WIDE_FIRST, np.bool_)
+for _range in ("０９", "ＡＺ", "ａｚ"):
+    _IS_WIDE[ord(_range[0]) - _WIDE_FIRST : ord(_range[1]) + 1 - _WIDE_FIRST] = True
 _JAPANESE = (
     "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3007\u303b\u3400-\u9fff\uf900-\ufaff」』）】〉》"
 )
@@ -83,8 +83,15 @@ def halfwidth_kana(text: str) -> str:
 
 def fullwidth_ascii(text: str) -> str:
     """Full-width letters and digits become ASCII; punctuation stays."""
-    narrow = _FULL_ASCII.sub(lambda run: run.group().translate(_TO_ASCII), text)
-    return text if narrow == text else nfc(narrow)  # an accent behind it joins the letter
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    place = points - np.uint32(_WIDE_FIRST)  # beyond all for what is before
+    wide = np.flatnonzero(place < len(_IS_WIDE))
+    wide = wide[_IS_WIDE[place[wide]]]
+    if not len(wide):
+        return text
+    points = points.copy()
+    points[wide] -= np.uint32(_TO_ASCII)
+    return nfc(points.tobytes().decode("utf-32-le", "surrogatepass"))  # accents join the letters
 
 
 def punctuation(text: str) -> str:
@@ -152,6 +159,13 @@ _WHEN = {
 
 
 @kernel
+def _is_empty_piece(data: np.ndarray, i: int) -> bool:
+    """Whether the line that ends at i is an empty piece of `join_prose`."""
+    begins = i == 0 or (i > 1 and data[i - 1] == 0x0A and data[i - 2] == _PART)
+    return begins and i + 1 < len(data) and data[i + 1] == _PART
+
+
+@kernel
 def _needed(data: np.ndarray, marks: bool) -> int:
     """Bits of what the steps would change in UTF-8 text (surrogates passed); at least those.
 
@@ -166,7 +180,9 @@ def _needed(data: np.ndarray, marks: bool) -> int:
         lead = data[i]
         if lead < 0x80:
             if lead == 0x20 or lead == 0x0A:
-                needs |= _HAS_BLANK if blank else 0
+                # what a piece leaves that was emptied: no line between two parts
+                empty = marks and lead == 0x0A and _is_empty_piece(data, i)
+                needs |= _HAS_BLANK if blank and not empty else 0
                 blank = True
             else:
                 blank = False

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from numba import njit
+from numba import njit, types
 
-# Compiled at the first call and cached beside the source; runs without the GIL.
-kernel = njit(cache=True, nogil=True)
-# The same, and copied into its callers: for what is called once a character.
-inlined = njit(cache=True, nogil=True, inline="always")
+from filters.kernels.cache import KernelCache
+from filters.kernels.linked import linked
+
+
+def kernel(function: Callable[..., Any], **options: Any) -> Any:
+    """A compiled function: made at the first call, cached, running without the GIL.
+
+    Python calls it as machine code. Kernels that call it take in its LLVM code, which is made once
+    (`_one_form`) and optimised only as a part of them.
+    """
+    compiled = njit(nogil=True, no_cfunc_wrapper=True)(function)
+    compiled._cache = KernelCache(function)
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    inner = njit(nogil=True, **options)(function)
+
+    def call_template(args: Iterable[Any], kws: dict[str, Any]) -> Any:
+        kws = {name: _one_form(kind) for name, kind in kws.items()}
+        with linked():
+            return inner.get_call_template(tuple(_one_form(kind) for kind in args), kws)
+
+    compiled.get_call_template, compiled.get_overload = call_template, inner.get_overload
+    return compiled
+
+
+def _one_form(kind: Any) -> Any:
+    """The type an argument is passed as between kernels: no literals, signed integers as int64."""
+    kind = types.unliteral(kind)
+    return types.int64 if isinstance(kind, types.Integer) and kind.signed else kind
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A kernel that is copied into its callers: for what is called once a character.
+
+    By LLVM (`forceinline`), not by numba (`inline="always"`), which would type it again each time.
+    """
+    return kernel(function, forceinline=True)
 
 
 def columns(names: Iterable[str]) -> Any:

@@ -1,7 +1,8 @@
 """Repetition of character n-grams, n = 2 … 10, from one sort of the positions.
 
 The positions of a document are sorted by the ten characters that begin there (radix sort: two
-counting passes over the document's own alphabet number its pairs, five over the pairs). Neighbours
+counting passes over the document's own alphabet number its pairs, five over the pairs, of which the
+order of the pairs themselves spares the first). Neighbours
 in that order share their longest common prefix, so one scan of the prefix lengths tells for every n
 how many n-grams occur more than once, how many distinct ones, and how often the most frequent one
 does. No hash, so no n-gram is taken for another, and the time is linear for every text.
@@ -115,7 +116,7 @@ def _sort(
 ) -> Points:
     """Positions sorted by their next LONGEST letters; either `order` or `spare` is returned.
 
-    Two passes sort by two letters and number the pairs; five passes over pairs do the rest.
+    Two passes sort by two letters and number the pairs; passes over pairs do the rest.
     """
     for i in range(length):
         order[i] = i
@@ -132,7 +133,17 @@ def _sort(
         pairs[i] = n_pairs
         counts[n_pairs] += np.uint32(1)
     pairs[length : length + LONGEST] = 0
-    for k in range(LONGEST - 2, -1, -2):
+    # By the last pair: the order of the pairs, so many places before; what ends sooner comes first.
+    last = LONGEST - 2
+    at = min(last, length)
+    for i in range(at):
+        spare[i] = length - at + i
+    for rank in range(length):
+        if order[rank] >= last:
+            spare[at] = order[rank] - last
+            at += 1
+    order, spare = spare, order
+    for k in range(last - 2, -1, -2):
         _pass(k, length, n_pairs, pairs, counts, offsets, order, spare)
         order, spare = spare, order
     return order
@@ -168,8 +179,9 @@ def _pass(
     for i in range(length):
         position = order[i]
         key = seen[position]
-        spare[offsets[key]] = position
-        offsets[key] += np.uint32(1)
+        place = offsets[key]
+        offsets[key] = place + np.uint32(1)
+        spare[place] = position
 
 
 @kernel

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.compression import LZ4_INPUT, measure_lz4
-from filters.signals import DISTORTED, GROUP_OF, GROUPS, PROSE, QUALITY_TYPE, SLICE_BYTES, measure
+from filters.signals import (
+    DISTORTED,
+    GROUP_OF,
+    GROUPS,
+    PROSE,
+    QUALITY_TYPE,
+    SLICE_BYTES,
+    STORED_TYPE,
+    measure,
+)
 
 # Few characters that the kernels treat apart make every branch likely.
 TRICKY = st.text(
@@ -99,10 +108,12 @@ def test_bytes_that_are_no_utf8_measure_as_replacement_characters() -> None:
     )
 
 
-def test_groups_that_are_not_asked_for_are_null() -> None:
+def test_groups_that_are_not_asked_for_are_left_out() -> None:
     row = measure(pa.array(["あ"]), frozenset({"scripts"})).to_pylist()[0]
     names = {name for name, group in GROUP_OF.items() if group == "scripts"}
-    assert {name for name, value in row.items() if value is not None} == names
+    assert row.keys() == names and None not in row.values()
+    assert measure(pa.array(["あ"])).null_count == 0
+    assert not any(GROUPS[GROUP_OF[field.name]].lazy for field in STORED_TYPE)
     with pytest.raises(ValueError, match="unknown signal group 'script'"):
         measure(pa.array(["あ"]), frozenset({"script"}))
 
@@ -133,7 +144,7 @@ def test_the_signals_of_prose_are_of_the_four_groups_that_structure_distorts() -
 
 
 def test_no_documents_give_an_empty_struct_of_the_schema() -> None:
-    assert measure(pa.array([], pa.string())).type == QUALITY_TYPE
+    assert measure(pa.array([], pa.string())).type == STORED_TYPE
     assert len(measure(pa.array([], pa.large_string()))) == 0
 
 

@@ -1,14 +1,13 @@
 """`trainer fertility`: what a tokenizer costs, for each source, beside others.
 
 Characters and bytes for each token, tokens for each word (fertility; words by fugashi, where it
-is installed) and the share of byte-fallback tokens. Others are Hugging Face folders or installed
-SentencePiece files; nothing is downloaded.
+is installed) and the share of byte-fallback tokens. Others are folders of Hugging Face or
+SentencePiece; nothing is downloaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from trainer.config.settings import ConfigError
@@ -23,20 +22,21 @@ def report(source: str, tokenizers: list[str], max_documents: int = 2000) -> lis
     words = {n: [count_words(t) for t in ts] for n, ts in texts.items()} if count_words else {}
     rows = []
     for name in tokenizers:
-        encode, is_byte, size = _open(name)
+        tokenizer = Tokenizer.load(name)
+        falls_back = any(map(tokenizer.is_byte, range(tokenizer.vocab_size)))
         totals = {"tokens": 0, "chars": 0, "bytes": 0, "words": 0, "fallback": 0}
         for label, mine in texts.items():
             sums = dict.fromkeys(totals, 0)
-            for ids in encode(mine):
+            for ids in tokenizer.encode_batch(mine):
                 sums["tokens"] += len(ids)
-                sums["fallback"] += sum(map(is_byte, ids)) if is_byte else 0
+                sums["fallback"] += sum(map(tokenizer.is_byte, ids))
             sums["chars"] = sum(map(len, mine))
             sums["bytes"] = sum(len(t.encode()) for t in mine)
             sums["words"] = sum(words.get(label, []))
-            rows.append(_row(name, size, label, sums, bool(is_byte)))
+            rows.append(_row(name, tokenizer.vocab_size, label, sums, falls_back))
             totals = {k: totals[k] + sums[k] for k in totals}
         if len(texts) > 1:
-            rows.append(_row(name, size, "all", totals, bool(is_byte)))
+            rows.append(_row(name, tokenizer.vocab_size, "all", totals, falls_back))
     return rows
 
 
@@ -72,36 +72,6 @@ def _sample(source: str, max_documents: int) -> dict[str, list[str]]:
     if not texts:
         raise ConfigError(f"no text in {source}")
     return dict(sorted(texts.items()))
-
-
-Encode = Callable[[list[str]], list[list[int]]]
-
-
-def _open(name: str) -> tuple[Encode, Callable[[int], bool] | None, int]:
-    """(encode a list, is an id a byte or None, vocabulary) of a tokenizer folder or file."""
-    path = Path(name)
-    model = path if path.suffix == ".model" else path / "tokenizer.model"
-    if (path / "training.json").is_file() and model.is_file():
-        ours = Tokenizer.load(path)
-        is_byte = [ours.piece(i).startswith("<0x") for i in range(ours.vocab_size)]
-        return ours.encode_batch, is_byte.__getitem__, ours.vocab_size
-    if (path / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer as Fast
-
-        fast = Fast.from_file(str(path / "tokenizer.json"))
-        pieces = {i: p for p, i in fast.get_vocab().items()}
-
-        def encode(texts: list[str]) -> list[list[int]]:
-            return [e.ids for e in fast.encode_batch(texts, add_special_tokens=False)]
-
-        bytes_ = {i for i, p in pieces.items() if p.startswith("<0x")}
-        return encode, bytes_.__contains__ if bytes_ else None, len(pieces)
-    if model.is_file():
-        import sentencepiece
-
-        sp = sentencepiece.SentencePieceProcessor(model_file=str(model))
-        return lambda texts: sp.encode(texts, num_threads=1), sp.is_byte, sp.get_piece_size()
-    raise ConfigError(f"{name} is no tokenizer: no tokenizer.model and no tokenizer.json")
 
 
 def _word_counter() -> Callable[[str], int] | None:

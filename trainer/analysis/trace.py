@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Documents, Loader, chain
 from trainer.data.parquet import LINEAGE
+from trainer.data.remove import BEFORE
 from trainer.data.steps import batch_rows, first_row, step_of_row, total_steps
 from trainer.run.folder import load_run, skipped
 from trainer.run.folder import metrics as metrics
@@ -33,7 +34,13 @@ def open_run(folder: str | Path) -> tuple[Config, Loader]:
     loader = Loader(config.data.tokens, config.data, config.train)
     card = Path(folder) / "data-card.json"
     fingerprint = loader.documents.manifest["fingerprint"]
-    if fingerprint not in card.read_text(encoding="utf-8"):
+    said = card.read_text(encoding="utf-8")
+    if any(before in said for before in loader.documents.manifest.get(BEFORE, ())):
+        raise ConfigError(
+            f"documents were removed from {config.data.tokens} after {folder} was trained on it: "
+            "what its steps read cannot be made again"
+        )
+    if fingerprint not in said:
         raise ConfigError(f"{config.data.tokens} is not what {folder} was trained on")
     return config, loader
 

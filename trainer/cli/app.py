@@ -6,7 +6,9 @@ Exit status: 0 done, 1 the run failed, 2 wrong usage. Heavy imports happen insid
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,9 +28,12 @@ app = typer.Typer(
 VERBS = (
     (prepare.tokenizer, False),
     (prepare.prepare, False),
+    (prepare.remove, False),
     (train.train, True),
     (train.config, True),
     (generate.generate, False),
+    (export.import_, False),
+    (export.extend, False),
     (export.export, False),
     (train.sft, True),
     (train.ablate, True),
@@ -39,7 +44,8 @@ VERBS = (
     (trace.trace, False),
 )
 for verb, takes_settings in VERBS:
-    app.command(context_settings=SETTINGS if takes_settings else None)(verb)
+    name = verb.__name__.rstrip("_")
+    app.command(name, context_settings=SETTINGS if takes_settings else None)(verb)
 
 
 def _version(show: bool) -> None:
@@ -60,18 +66,40 @@ def _root(
     pass
 
 
+def _refused() -> Path | None:
+    """Under torchrun: a file its workers of every attempt share on a node, else None.
+
+    It stands once a ConfigError has been said, which another attempt cannot mend.
+    """
+    own = os.environ.get("TORCHELASTIC_ERROR_FILE")  # FOLDER/attempt_N/RANK/error.json
+    return Path(own).parents[2] / "refused" if own else None
+
+
+def _say(error: ConfigError | TrainError, refused: Path | None) -> None:
+    """The error in one line, from one of the workers that meet the same mistake."""
+    if refused and isinstance(error, ConfigError):
+        try:
+            refused.touch(exist_ok=False)
+        except FileExistsError:
+            return
+    if not isinstance(error, StoppedError):
+        sys.stderr.write(f"trainer: {error}\n")
+
+
 def main() -> None:
     """Run the command; turns expected errors into one line (a traceback only with --debug)."""
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
+    refused = _refused()
+    if refused and refused.exists():
+        raise SystemExit(2)
     try:
         app()
     except (ConfigError, TrainError) as error:
         if debug:
             raise
-        if not isinstance(error, StoppedError):
-            sys.stderr.write(f"trainer: {error}\n")
+        _say(error, refused)
         code = 2 if isinstance(error, ConfigError) else 1
         if "torch" in sys.modules:
             from trainer.run.processes import leave

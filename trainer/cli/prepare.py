@@ -24,7 +24,7 @@ def tokenizer(
 ) -> None:
     """Train a SentencePiece tokenizer with byte fallback; the same text gives the same bytes."""
     from trainer.data import parquet
-    from trainer.data import tokenizer as tok
+    from trainer.data import tokenizer_train as tok
 
     if model not in ("unigram", "bpe"):
         raise ConfigError(f"--model is {model!r}: choose unigram or bpe")
@@ -48,25 +48,39 @@ def prepare(
     out: Out,
     held_out: Annotated[float, typer.Option(help="Share of documents kept for evaluation.")] = 0.02,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    format_: Annotated[
+        str, typer.Option("--format", help="megatron: also OUT/megatron/*.bin, *.idx.")
+    ] = "parquet",
     json_: Json = False,
 ) -> None:
-    """Tokenise a corpus into token shards that remember where every token came from."""
+    """Tokenise a corpus into token shards that remember where every token came from.
+
+    INPUT may be token files of Megatron-LM: PREFIX.idx, several with commas between them.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
+    from trainer.data import megatron
     from trainer.data.prepare import prepare as run
+
+    if format_ not in ("parquet", "megatron"):
+        raise ConfigError(f"--format is {format_!r}: choose parquet or megatron")
 
     quiet = not sys.stderr.isatty()
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
         task = bar.add_task("tokenising", total=None)
-        manifest = run(
-            source,
-            tokenizer,
-            out,
-            held_out,
-            workers,
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        if source.endswith(".idx"):
+            manifest = megatron.prepare(source.split(","), tokenizer, out, held_out)
+        else:
+            manifest = run(
+                source,
+                tokenizer,
+                out,
+                held_out,
+                workers,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        pairs = megatron.write(out) if format_ == "megatron" else {}
     if json_:
         print(json.dumps(manifest, indent=1))
         return
@@ -76,6 +90,27 @@ def prepare(
             f"{split}: {m['rows']:,} documents, {m['tokens']:,} tokens, "
             f"{m['chars']:,} characters, {m['bytes']:,} bytes"
         )
+    for name, tokens in pairs.items():
+        print(f"{out}/megatron/{name}.bin, .idx: {tokens:,} tokens")
+
+
+def remove(
+    tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="Folder of `prepare`.")],
+    ids: Annotated[str, typer.Option(help="File of document ids, one a line; -: stdin.")],
+    json_: Json = False,
+) -> None:
+    """Take documents out of token shards for good (`corpus remove --tokens` calls it)."""
+    from trainer.data.remove import remove as run
+
+    try:
+        text = sys.stdin.read() if ids == "-" else Path(ids).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the ids in {ids}: {error}") from error
+    facts = run(tokens, text.split())
+    if json_:
+        print(json.dumps(facts))
+    else:
+        print(f"{tokens}: {facts['removed']:,} documents removed, {facts['documents']:,} left")
 
 
 def fertility(

@@ -28,6 +28,8 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Config:
     Raises ConfigError for a missing file, bad TOML, an unknown key or a value of the wrong type.
     """
     file = Path(path)
+    if (file / "config.toml").is_file():  # a run, or what `trainer import` made
+        file = file / "config.toml"
     if not file.is_file():
         file = PRESETS / f"{path}.toml"
     if not file.is_file():

@@ -65,6 +65,13 @@ class ModelConfig:
     head_dim: int = setting(0, "0: hidden_size / num_attention_heads", least=0)
     max_position_embeddings: int = setting(2048, "longest context, tokens", least=1)
     rope_theta: float = setting(10000.0, "base of the rotary angles", above=0)
+    rope_scaling: dict[str, Any] = setting(
+        {}, "as in Hugging Face: rope_type linear, llama3 or yarn, factor, …; {}: none"
+    )
+    attention_bias: str = setting(
+        "none", "llama family: biases of the projections", choices=("none", "qkv", "all")
+    )
+    qk_norm: bool = setting(False, "llama family: RMSNorm of each query and key head")
     norm_eps: float = setting(1e-5, "added to the variance in a norm", above=0, most=1)
     tie_word_embeddings: bool = setting(False, "lm_head is the embedding")
     initializer_range: float = setting(0.02, "standard deviation of initial weights", above=0)
@@ -78,6 +85,9 @@ class ModelConfig:
         return self.num_key_value_heads or self.num_attention_heads
 
     def __post_init__(self) -> None:
+        kind = self.rope_scaling.get("rope_type", "none")
+        if self.rope_scaling and kind not in ("linear", "llama3", "yarn"):
+            raise ConfigError(f"model.rope_scaling.rope_type is {kind!r}: linear, llama3 or yarn")
         if min(self.num_attention_heads, self.kv_heads, self.hidden_size) < 1:
             raise ConfigError("model.hidden_size and the numbers of heads must be at least 1")
         if self.num_attention_heads % self.kv_heads:

@@ -126,8 +126,10 @@ def _rows(file: Path) -> Iterator[tuple[str, Any]]:
 def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
     """(ids, is the id a target): the same ids as the exported chat template gives.
 
-    But for what looks like a symbol ("<|end|>") inside a message: here it stays text.
+    But for what looks like a symbol ("<|end|>") inside a message: ours leave it as text.
     """
+    if tokenizer.template:
+        return _by_template(conversation, tokenizer)
     ids, learn = [tokenizer.bos], [False]
     for message in conversation:
         answer = message["role"] == "assistant"
@@ -135,6 +137,59 @@ def encode(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int],
         ids += [tokenizer.id(f"<|{message['role']}|>"), *content]
         learn += [False, *[answer] * len(content)]
     return ids, learn
+
+
+def _by_template(conversation: Conversation, tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+    """The same under a model's own chat template; what a template adds after a turn is learnt."""
+    ids: list[int] = []
+    learn: list[bool] = []
+    whole, done = render(conversation, tokenizer), 0
+    for i, message in enumerate(conversation):
+        if message["role"] != "assistant":
+            continue
+        prompt = render(conversation[:i], tokenizer, answer=True)
+        answered = render(conversation[: i + 1], tokenizer)
+        if not (whole.startswith(answered) and answered.startswith(prompt)):
+            raise ConfigError("the chat template writes a turn otherwise once the next one stands")
+        for text, is_target in (
+            (whole[done : len(prompt)], False),
+            (answered[len(prompt) :], True),
+        ):
+            ids += tokenizer.encode_symbols(text)
+            learn += [is_target] * (len(ids) - len(learn))
+        done = len(answered)
+    rest = tokenizer.encode_symbols(whole[done:])
+    return ids + rest, learn + [False] * len(rest)
+
+
+def prompt(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
+    """The ids after which the model answers."""
+    if tokenizer.template:
+        return tokenizer.encode_symbols(render(conversation, tokenizer, answer=True))
+    return [*encode(conversation, tokenizer)[0], tokenizer.id("<|assistant|>")]
+
+
+def render(conversation: Conversation, tokenizer: Tokenizer, answer: bool = False) -> str:
+    """A conversation in the tokenizer's chat template; with `answer` up to where one begins."""
+    from jinja2 import TemplateError
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> None:
+        raise ConfigError(f"the chat template says: {message}")
+
+    # As transformers opens templates: sandboxed, for they come with a download.
+    world = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    world.globals["raise_exception"] = refuse
+    world.globals["strftime_now"] = lambda form: ""  # no date: the same rows on any day
+    try:
+        return world.from_string(tokenizer.template).render(
+            messages=conversation, add_generation_prompt=answer, **tokenizer.marks
+        )
+    except TemplateError as error:
+        raise ConfigError(f"the chat template fails: {error}") from error
 
 
 def pack(conversations: list[Conversation], tokenizer: Tokenizer, length: int) -> Packed:

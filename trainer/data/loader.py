@@ -71,6 +71,23 @@ class Batch:
             self.digest,
         )
 
+    def share(self, start: int, stop: int) -> Batch:
+        """Rows start..stop-1, with rows that carry no loss in place of those beyond the end."""
+        short = max(0, stop - max(start, len(self.tokens)))
+        if not short:
+            return self.rows(start, stop)
+        numbers = np.minimum(np.arange(start, stop), len(self.tokens) - 1)
+        targets = self.targets[numbers]
+        targets[len(numbers) - short :] = IGNORE
+        return Batch(
+            self.tokens[numbers],
+            targets,
+            self.documents[numbers],
+            self.sources[numbers],
+            self.loss_tokens,
+            self.digest,
+        )
+
 
 class Documents:
     """The documents of one split of a prepared folder: lengths and sources, tokens on demand."""
@@ -129,6 +146,7 @@ class Packed:
     starts: Ints  # first token of each document, and the end
     tokens: NDArray[np.integer]
     sources: NDArray[np.int32]  # of each token
+    begins: NDArray[np.bool_]  # [tokens], the first of a document
 
 
 class Loader:
@@ -155,7 +173,7 @@ class Loader:
         self.order = Order(d.lengths, d.source, d.names, data, train.seed, weights)
         self.train, self.seq_len = train, data.seq_len
         tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
-        self.bos, self.pad = tokenizer.bos, tokenizer.pad
+        self.pad = tokenizer.pad
 
     def extend(self, rows: int) -> None:
         """Put as many rows in order; raises ConfigError when data.max_epochs does not allow it."""
@@ -176,6 +194,7 @@ class Loader:
         length = self.seq_len + 1
         tokens = np.full((len(rows), length), self.pad, dtype=np.int64)
         sources = np.zeros((len(rows), length), dtype=np.int64)
+        begins, there = np.zeros((2, len(rows), length), dtype=bool)
         blocks, inner = self.order.block_of(rows)
         for i, (block, row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
             packed = self.packed(block)
@@ -183,8 +202,14 @@ class Loader:
             part = packed.tokens[cut]
             tokens[i, : len(part)] = part
             sources[i, : len(part)] = packed.sources[cut]
+            begins[i, : len(part)], there[i, : len(part)] = packed.begins[cut], True
         digest = hashlib.blake2b(tokens.astype("<u4").tobytes(), digest_size=16).hexdigest()
-        return self._batch(tokens, sources, digest)
+        targets = tokens[:, 1:].copy()
+        # A document's first token cannot be predicted from another document: it bears no loss.
+        targets[begins[:, 1:] | ~there[:, 1:]] = IGNORE
+        documents = np.cumsum(begins[:, :-1], axis=1, dtype=np.int32)
+        count = int((targets != IGNORE).sum())
+        return Batch(tokens[:, :-1], targets, documents, sources[:, 1:], count, digest)
 
     def packed(self, index: int) -> Packed:
         """Schedule entry `index`, from the cache or from the shards."""
@@ -203,15 +228,9 @@ class Loader:
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         tokens = np.concatenate(self.documents.tokens(members))
         sources = np.repeat(self.documents.source[members], lengths)
-        return Packed(members, starts, tokens, sources)
-
-    def _batch(self, rows: NDArray[np.int64], sources: NDArray[np.int64], digest: str) -> Batch:
-        tokens, targets = rows[:, :-1], rows[:, 1:].copy()
-        # A document's first token cannot be predicted from another document: it bears no loss.
-        targets[(targets == self.bos) | (targets == self.pad)] = IGNORE
-        documents = np.cumsum(tokens == self.bos, axis=1, dtype=np.int32)
-        count = int((targets != IGNORE).sum())
-        return Batch(tokens, targets, documents, sources[:, 1:], count, digest)
+        begins = np.zeros(len(tokens), dtype=bool)
+        begins[starts[:-1]] = True
+        return Packed(members, starts, tokens, sources, begins)
 
 
 def prefetch(loader: Batches, start: int, stop: int) -> Iterator[tuple[int, Batch]]:

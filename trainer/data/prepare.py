@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 
 from trainer.config.settings import ConfigError, TrainError
 from trainer.data import files, parquet
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer import Tokenizer, copy
 
 SPLITS = ("train", "held")
 ROW_GROUP_TOKENS = 1 << 20  # a row group is what the loader reads at a time
@@ -75,11 +75,11 @@ def prepare(
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     folder = Path(out)
-    _claim(folder, key)
+    claim(folder, key)
     target = folder / "tokenizer"
-    model = target / "tokenizer.model"
+    model = target / tokenizer.file
     if not model.exists() or files.sha256(model) != tokenizer.hash:  # absent, cut short, another
-        shutil.copytree(tokenizer_dir, target, dirs_exist_ok=True)
+        copy(tokenizer_dir, target)
     jobs = [
         Job(i, unit, str(folder), str(target), held_out, key)
         for i, unit in enumerate(parquet.units(inputs))
@@ -89,7 +89,7 @@ def prepare(
         rows.append(row)
         if progress:
             progress(done, len(jobs))
-    return _write_manifest(folder, key, settings, tokenizer, rows)
+    return write_manifest(folder, key, settings, tokenizer, rows)
 
 
 def tokenise(batch: pa.RecordBatch, tokenizer: Tokenizer) -> pa.Table:
@@ -132,6 +132,7 @@ def _run(jobs: list[Job], workers: int) -> Iterator[dict[str, Any]]:
     if workers <= 1 or len(jobs) <= 1:
         yield from map(_work, jobs)
         return
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the processes are the threads
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
         yield from pool.map(_work, jobs)
 
@@ -151,16 +152,21 @@ def _work(job: Job) -> dict[str, Any]:
         held = parquet.in_sample(table.column("id").to_pylist(), job.held_out, "held-out")
         tables["train"].append(table.filter(pa.array(~held)))
         tables["held"].append(table.filter(pa.array(held)))
-    shards = [_write(job, split, tables[split]) for split in SPLITS]
+    shards = [write_split(job, split, tables[split]) for split in SPLITS]
     row = {"key": job.key, "unit": asdict(job.unit), "documents": documents, "shards": shards}
     files.write(done, json.dumps(row).encode())
     return row
 
 
-def _write(job: Job, split: str, tables: list[pa.Table]) -> dict[str, Any]:
+def write_split(job: Job, split: str, tables: list[pa.Table]) -> dict[str, Any]:
+    """Write the shard of a unit whole or not at all; its entry in the manifest."""
     name = f"{split}/tokens-{job.index:05d}.parquet"
-    path = Path(job.out) / name
     table = _by_source(pa.concat_tables(tables)) if tables else None
+    return write_shard(Path(job.out) / name, name, table)
+
+
+def write_shard(path: Path, name: str, table: pa.Table | None) -> dict[str, Any]:
+    """Write the rows of a shard, whole or not at all; returns what the manifest says of it."""
     if table is None or not table.num_rows:
         path.unlink(missing_ok=True)
         return {"name": name, "rows": 0, "tokens": 0, "bytes": 0, "chars": 0, "sha256": ""}
@@ -197,9 +203,10 @@ def _intact(out: str, shard: dict[str, Any]) -> bool:
     return not shard["rows"] or (path.exists() and path.stat().st_size == shard["size"])
 
 
-def _write_manifest(
+def write_manifest(
     folder: Path, key: str, settings: dict[str, Any], tokenizer: Tokenizer, rows: list[Any]
 ) -> dict[str, Any]:
+    """manifest.json of all units' rows, which makes the folder a finished one."""
     shards = [s for split in SPLITS for row in rows for s in row["shards"] if _of(s, split)]
     manifest: dict[str, Any] = {**settings, "key": key, "vocab_size": tokenizer.vocab_size}
     manifest["documents"] = sum(r["documents"] for r in rows)
@@ -207,17 +214,23 @@ def _write_manifest(
         mine = [s for s in shards if _of(s, split)]
         keys = ("rows", "tokens", "bytes", "chars")
         manifest[split] = {k: sum(s[k] for s in mine) for k in keys} | {"shards": mine}
-    content = json.dumps([s["sha256"] for s in shards]) + key
-    manifest["fingerprint"] = hashlib.sha256(content.encode()).hexdigest()
+    manifest["fingerprint"] = fingerprint(manifest)
     files.write(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest
+
+
+def fingerprint(manifest: dict[str, Any]) -> str:
+    """Names the shards of a manifest by their bytes."""
+    digests = [s["sha256"] for split in SPLITS for s in manifest[split]["shards"]]
+    return hashlib.sha256((json.dumps(digests) + manifest["key"]).encode()).hexdigest()
 
 
 def _of(shard: dict[str, Any], split: str) -> bool:
     return bool(shard["rows"]) and shard["name"].startswith(split + "/")
 
 
-def _claim(folder: Path, key: str) -> None:
+def claim(folder: Path, key: str) -> None:
+    """Make the folder that of this input; raises ConfigError when it is another's."""
     mark = folder / "key"
     if mark.exists() and mark.read_text() != key:
         raise ConfigError(f"{folder} holds tokens of other input or settings: choose another --out")

@@ -5,8 +5,6 @@ World size enters only where a step's rows are shared out, in `micro_rows`.
 
 from __future__ import annotations
 
-import math
-
 from trainer.config.settings import Config, ConfigError, TrainConfig
 
 
@@ -54,16 +52,8 @@ def total_steps(config: Config) -> int:
     return steps
 
 
-def micro_rows(config: Config, world: int) -> int:
-    """Rows of one forward pass: the largest number up to train.micro_rows that divides the share
-    of a process. Raises ConfigError when a batch of the run cannot be shared evenly."""
-    sizes = sorted({config.train.batch_rows, *(rows for _, rows in config.train.ramp)})
-    for rows in sizes:
-        if rows % world:
-            fits = [n for n in range(1, rows + 1) if rows % n == 0]
-            raise ConfigError(
-                f"a batch of {rows} rows cannot be shared by {world} processes: use "
-                f"{', '.join(map(str, fits[:16]))} processes or change train.batch_rows"
-            )
-    share = math.gcd(*(rows // world for rows in sizes))
-    return max(n for n in range(1, min(share, config.train.micro_rows) + 1) if share % n == 0)
+def micro_rows(train: TrainConfig, rows: int, world: int) -> int:
+    """Rows of one forward pass for a batch of `rows`: as few passes as train.micro_rows allows, no
+    more rows in each than they need. What does not divide is padded, see Batch.share."""
+    share = -(-rows // world)
+    return -(-share // -(-share // train.micro_rows))

@@ -1,57 +1,120 @@
-"""SentencePiece tokenizers that give every string back, trained in a way that can be repeated.
+"""Tokenizers: our own, which give every string back, and any of Hugging Face or SentencePiece.
 
-A tokenizer folder holds `tokenizer.model` (SentencePiece), `tokenizer.json` and
-`tokenizer_config.json` (the same tokenizer for Hugging Face, see `tokenizer_hf.py`) and
-`training.json` (how it was made). SentencePiece writes a space as U+2581 and so cannot tell the
-two apart; `Tokenizer.encode` therefore cuts text at newlines, runs of spaces and literal U+2581
-before SentencePiece sees it and puts those pieces in by id.
+A folder of our own (`tokenizer_train.py`) holds `tokenizer.model` (SentencePiece), `tokenizer.json`
+and `tokenizer_config.json` (the same for Hugging Face, see `tokenizer_hf.py`) and `training.json`.
+SentencePiece writes a space as U+2581 and so cannot tell the two apart; our own therefore cut text
+at newlines, runs of spaces and literal U+2581 before SentencePiece sees it and put those pieces in
+by id.
+
+Others are used as they come: `tokenizer.json` (BPE, byte-level BPE, unigram), else a SentencePiece
+`tokenizer.model`; names of begin, end and padding from `tokenizer_config.json`. One that loses
+newlines, tabs or double spaces is refused when it is opened.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import sentencepiece
+from tokenizers import Tokenizer as Fast
 
 from trainer.config.settings import ConfigError
-from trainer.data import tokenizer_hf
 from trainer.data.tokenizer_hf import CHAT, SPACE, SPECIALS
 
 LONGEST_RUN = 24  # spaces; llm-jp's tokenizers have the same 24 symbols
 SYMBOLS = ("\n", "\t", *(SPACE * n for n in range(2, LONGEST_RUN + 1)))
-CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _CUT = re.compile(rf"([\n\t{SPACE}]| {{2,{LONGEST_RUN}}})")
+# What is written for conversations where a tokenizer brings no template: llm-jp-3's, "### 応答:".
+PLAIN_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}"
+    "{% elif message['role'] == 'user' %}{{ '\n\n### 指示:\n' + message['content'] }}"
+    "{% else %}{{ '\n\n### 応答:\n' + message['content'] + eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\n\n### 応答:\n' }}{% endif %}"
+)
+# What a tokenizer consists of; a folder of Hugging Face has weights beside it.
+FILES = (
+    *("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("added_tokens.json", "chat_template.jinja", "generation_config.json", "training.json"),
+    *("vocab.json", "merges.txt"),
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What each id stands for: int64[vocab_size]; sums over a document are exact.
+
+    A character is a code point; a byte token counts one where it starts a code point. `extra` of
+    both stand in the first token after `bos`: the space that some tokenizers put before a text.
+    """
+
+    bytes: np.ndarray
+    chars: np.ndarray
+    bos: int = -1
+    extra: int = 0
 
 
 class Tokenizer:
-    """A trained tokenizer. Ids are below `vocab_size`; `bos`, `eos` and `pad` are ids."""
+    """A SentencePiece tokenizer. Ids are below `vocab_size`; `bos`, `eos`, `pad` are ids.
+
+    ours: it has our symbols, so every string comes back. stops: ids that end a generated text.
+    template: how conversations are written (Jinja); empty for ours, see conversations.py.
+    """
+
+    file = "tokenizer.model"
 
     def __init__(self, model: bytes) -> None:
         self.model = model
-        self._sp = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self.vocab_size: int = self._sp.get_piece_size()
-        self.bos, self.eos, self.pad = 1, 2, 3
         self.hash = hashlib.sha256(model).hexdigest()
-        self._marks: dict[str, list[int]] = {
-            s.replace(SPACE, " "): [self._sp.piece_to_id(s)] for s in SYMBOLS
-        }
-        self._marks[SPACE] = [self._sp.piece_to_id(f"<0x{b:02X}>") for b in SPACE.encode()]
+        try:
+            self._sp = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error:
+            raise ConfigError("tokenizer.model is no SentencePiece model") from error
+        self.vocab_size: int = self._sp.get_piece_size()
+        names = (*SPECIALS, *CHAT, *SYMBOLS)
+        first = [self._sp.id_to_piece(i) for i in range(min(len(names), self.vocab_size))]
+        self.ours = first == list(names)
+        self.template, self.marks = "", dict.fromkeys(("bos_token", "eos_token", "pad_token"), "")
+        self._bytes: list[bytes] = []
+        if self.ours:
+            self.bos, self.eos, self.pad = 1, 2, 3
+            self.stops = frozenset({self.eos, self.id("<|end|>")})
+            self._marks: dict[str, list[int]] = {
+                s.replace(SPACE, " "): [self._sp.piece_to_id(s)] for s in SYMBOLS
+            }
+            self._marks[SPACE] = [self._sp.piece_to_id(f"<0x{b:02X}>") for b in SPACE.encode()]
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
-        """The tokenizer of a folder. Raises ConfigError when there is none."""
-        path = Path(folder) / "tokenizer.model"
-        if not path.is_file():
-            raise ConfigError(f"no tokenizer.model in {folder}: make one with `trainer tokenizer`")
-        return cls(path.read_bytes())
+        """The tokenizer of a folder. Raises ConfigError when there is none that keeps text."""
+        path = Path(folder)
+        model, fast = path / "tokenizer.model", path / "tokenizer.json"
+        made: Tokenizer | None = None
+        if model.is_file():
+            try:
+                made = cls(model.read_bytes())
+            except ConfigError:  # a tiktoken file, which Meta calls the same
+                if not fast.is_file():
+                    raise
+        if made is not None and made.ours:
+            return made
+        if fast.is_file():
+            made = FastTokenizer(fast.read_bytes())
+        if made is None:
+            raise ConfigError(
+                f"no tokenizer.model or tokenizer.json in {folder}: make one with "
+                "`trainer tokenizer`"
+            )
+        made._describe(path)
+        return made
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, without begin and end marks. Raises UnicodeError on lone surrogates."""
@@ -59,6 +122,8 @@ class Tokenizer:
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         """Ids of each text. One call into SentencePiece for all, which is what makes it fast."""
+        if not self.ours:
+            return self._sp.encode(texts, num_threads=1)
         segments: list[str] = []
         cuts = []
         for text in texts:
@@ -78,6 +143,13 @@ class Tokenizer:
             result.append(ids)
         return result
 
+    def encode_symbols(self, text: str) -> list[int]:
+        """Ids of `text` in which the names of control symbols are those symbols."""
+        names = [self.piece(i) for i in range(self.vocab_size) if self._sp.is_control(i)]
+        parts = re.split(f"({'|'.join(map(re.escape, names))})", text)
+        symbols = [[self.id(name)] for name in parts[1::2]] + [[]]
+        return [i for t, s in zip(parts[::2], symbols, strict=True) for i in self.encode(t) + s]
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`; control symbols vanish, broken UTF-8 becomes U+FFFD."""
         return b"".join(self.piece_bytes[i] for i in ids).decode("utf-8", "replace")
@@ -90,23 +162,25 @@ class Tokenizer:
         token = self._sp.piece_to_id(piece)
         if token == self._sp.unk_id() and piece != SPECIALS[0]:
             raise ConfigError(f"the tokenizer has no symbol {piece!r}")
-        return token
+        return int(token)
 
     @property
     def piece_bytes(self) -> list[bytes]:
         """UTF-8 bytes that each id stands for; empty for control symbols."""
-        if not hasattr(self, "_bytes"):
+        if not self._bytes:
             self._bytes = [self._piece_bytes(i) for i in range(self.vocab_size)]
         return self._bytes
 
-    def sizes(self) -> tuple[np.ndarray, np.ndarray]:
-        """(bytes, characters) of each id, int64[vocab_size]; sums over a document are exact.
+    def is_byte(self, token: int) -> bool:
+        """Whether an id is a byte for want of a piece (byte fallback)."""
+        return bool(self._sp.is_byte(token))
 
-        A character is a code point; a byte token counts one where it starts a code point.
-        """
+    def sizes(self) -> Sizes:
+        """Bytes and characters of each id."""
         n_bytes = np.array([len(b) for b in self.piece_bytes], dtype=np.int64)
         chars = [sum((x & 0xC0) != 0x80 for x in b) for b in self.piece_bytes]
-        return n_bytes, np.array(chars, dtype=np.int64)
+        extra = int(n_bytes[self.encode("a")].sum()) - 1
+        return Sizes(n_bytes, np.array(chars, dtype=np.int64), self.bos, max(0, extra))
 
     def _piece_bytes(self, token: int) -> bytes:
         if self._sp.is_control(token) or self._sp.is_unknown(token):
@@ -116,136 +190,125 @@ class Tokenizer:
             return bytes([int(piece[3:5], 16)])
         return piece.replace(SPACE, " ").encode()
 
+    def _describe(self, folder: Path) -> None:
+        """Marks and template of a tokenizer that is not ours, from the files beside it."""
+        described = {**_json(folder, "special_tokens_map"), **_json(folder, "tokenizer_config")}
+        for key in self.marks:
+            mark = described.get(key)
+            self.marks[key] = str((mark.get("content") if isinstance(mark, dict) else mark) or "")
+        ids = [self.id(m) if m else self._mark_id(k) for k, m in self.marks.items()]
+        if ids[1] < 0:
+            raise ConfigError(f"{folder}: tokenizer_config.json names no eos_token")
+        self.eos = ids[1]
+        self.marks = {
+            k: m or (self.piece(i) if i >= 0 else "")
+            for (k, m), i in zip(self.marks.items(), ids, strict=True)
+        }
+        # Qwen begins a document with the mark that ends the one before; Llama pads with nothing.
+        self.bos, self.pad = (i if i >= 0 else self.eos for i in (ids[0], ids[2]))
+        stops = _json(folder, "generation_config").get("eos_token_id", self.eos)
+        self.stops = frozenset({self.eos, *(stops if isinstance(stops, list) else [stops])})
+        template = described.get("chat_template")
+        if isinstance(template, list):  # several, by name
+            template = {t.get("name"): t.get("template") for t in template}.get("default")
+        file = folder / "chat_template.jinja"
+        self.template = file.read_text("utf-8") if file.is_file() else template or PLAIN_TEMPLATE
+        lost = [name for name, s in LOST.items() if s not in self.decode(self.encode(f"a{s}b"))]
+        if lost:
+            raise ConfigError(f"{folder}/{self.file} cannot write {', '.join(lost)}: text is lost")
 
-def train(
-    texts: Iterable[str],
-    vocab_size: int,
-    model: str = "unigram",
-    max_chars: tuple[int, int] = (8, 16),
-    presegment: bool = False,
-) -> Tokenizer:
-    """Train on `texts`: one thread, so the same texts give the same bytes.
-
-    max_chars: longest piece with a CJK character, and without. presegment: no piece crosses a
-    word border of fugashi (unigram only; the tokenizer itself needs no analyser).
-    Raises ConfigError when the text is too small for `vocab_size`.
-    """
-    lines = list(_training_lines(texts, presegment))
-    if not lines:
-        raise ConfigError("no text to train a tokenizer on")
-    wanted = vocab_size
-    for _ in range(4):
-        trained = tokenizer_hf.parse(_train_once(lines, wanted, model, max(max_chars), presegment))
-        long = [i for i, p in enumerate(trained.pieces) if _too_long(p, max_chars)]
-        if len(trained.pieces) - len(long) >= vocab_size:
-            break
-        wanted = vocab_size + len(long) + len(long) // 4 + 1
-    # From the least likely on, pieces of several characters go until vocab_size is met.
-    drop = set(long)
-    spare = [
-        (p.score, -i, i)
-        for i, p in enumerate(trained.pieces)
-        if i not in drop and p.type == p.NORMAL and len(p.piece) > 1
-    ]
-    surplus = max(0, len(trained.pieces) - len(drop) - vocab_size)
-    drop |= {i for _, _, i in sorted(spare)[:surplus]}
-    kept = [p for i, p in enumerate(trained.pieces) if i not in drop]
-    del trained.pieces[:]
-    trained.pieces.extend(kept)
-    trained.trainer_spec.vocab_size = len(kept)
-    return Tokenizer(trained.SerializeToString(deterministic=True))
+    def _mark_id(self, name: str) -> int:
+        ids = {"bos_token": self._sp.bos_id, "eos_token": self._sp.eos_id}
+        return int(ids.get(name, self._sp.pad_id)())
 
 
-def sample(files: list[Path], max_bytes: int) -> list[str]:
-    """Texts of at most about `max_bytes` UTF-8 bytes, chosen by hash of id, in input order."""
-    from trainer.data import parquet
+class FastTokenizer(Tokenizer):
+    """A `tokenizer.json` of Hugging Face, as it comes."""
 
-    total = parquet.text_bytes(files)
-    share = min(1.0, max_bytes / max(1, total))
-    texts: list[str] = []
-    for unit in parquet.units(files):
-        for batch in parquet.read(unit):
-            mask = parquet.in_sample(batch.column("id").to_pylist(), share, "tokenizer")
-            texts += batch.column("text").filter(pa.array(mask)).to_pylist()
-    return texts
+    file = "tokenizer.json"
+    ours = False
+
+    def __init__(self, model: bytes) -> None:
+        self.model, self.hash = model, hashlib.sha256(model).hexdigest()
+        try:
+            self._fast = Fast.from_buffer(model)
+            described = json.loads(model)
+            kind = described["model"]["type"]
+        except Exception as error:  # tokenizers raises plain Exception
+            raise ConfigError(f"tokenizer.json: {' '.join(str(error).split())[:200]}") from error
+        if kind not in ("BPE", "Unigram"):
+            raise ConfigError(f"tokenizer.json: model.type {kind!r} is not supported")
+        self._fast.encode_special_tokens = True  # the name of a symbol is text
+        self.marks = dict.fromkeys(("bos_token", "eos_token", "pad_token"), "")
+        self._pieces = {i: p for p, i in self._fast.get_vocab().items()}
+        self.vocab_size = max(self._pieces) + 1
+        self._added = {t["id"]: b"" if t["special"] else t["content"].encode()
+                       for t in described["added_tokens"]}  # fmt: skip
+        around = json.dumps([described.get(k) for k in ("decoder", "pre_tokenizer", "normalizer")])
+        self._byte_level = '"ByteLevel"' in around
+        self._space = SPACE if json.dumps(SPACE) in around else " "
+        self._fallback = bool(described["model"].get("byte_fallback"))
+        self._bytes = []
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        return [e.ids for e in self._fast.encode_batch(texts, add_special_tokens=False)]
+
+    def encode_symbols(self, text: str) -> list[int]:
+        self._fast.encode_special_tokens = False
+        ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
+        self._fast.encode_special_tokens = True
+        return ids
+
+    def piece(self, token: int) -> str:
+        return self._pieces.get(token, "")
+
+    def id(self, piece: str) -> int:
+        token = self._fast.token_to_id(piece)
+        if token is None:
+            raise ConfigError(f"the tokenizer has no symbol {piece!r}")
+        return int(token)
+
+    def is_byte(self, token: int) -> bool:
+        return self._fallback and bool(BYTE.fullmatch(self.piece(token)))
+
+    def _piece_bytes(self, token: int) -> bytes:
+        piece = self.piece(token)
+        if token in self._added:
+            return self._added[token]
+        if self._byte_level:
+            return bytes(BYTE_LEVEL.get(c, 0x3F) for c in piece)
+        if self.is_byte(token):
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace(self._space, " ").encode()
+
+    def _mark_id(self, name: str) -> int:
+        return -1
 
 
-def save(tokenizer: Tokenizer, folder: str | Path, training: dict[str, Any]) -> None:
-    """Write the tokenizer folder: SentencePiece and Hugging Face files, and how it was made."""
-    out = Path(folder)
+def copy(folder: str | Path, out: Path) -> None:
+    """Copy a tokenizer's files, and no others, to another folder."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "tokenizer.model").write_bytes(tokenizer.model)
-    tokenizer_hf.write(tokenizer.model, out)
-    training = {**training, "vocab_size": tokenizer.vocab_size, "sha256": tokenizer.hash}
-    (out / "training.json").write_text(json.dumps(training, indent=1, ensure_ascii=False) + "\n")
+    for name in FILES:
+        if (Path(folder) / name).is_file():
+            shutil.copyfile(Path(folder) / name, out / name)
 
 
-def _train_once(
-    lines: list[str], vocab_size: int, model: str, longest: int, presegment: bool
-) -> bytes:
-    out = io.BytesIO()
-    options: dict[str, Any] = {"pretokenization_delimiter": "\0"} if presegment else {}
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    file = folder / f"{name}.json"
     try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
-            model_writer=out,
-            model_type=model,
-            vocab_size=vocab_size,
-            byte_fallback=True,
-            split_digits=True,
-            normalization_rule_name="identity",
-            remove_extra_whitespaces=False,
-            add_dummy_prefix=False,
-            character_coverage=0.9995,
-            allow_whitespace_only_pieces=False,
-            max_sentencepiece_length=longest,
-            max_sentence_length=1 << 20,
-            num_threads=1,
-            unk_id=0,
-            bos_id=1,
-            eos_id=2,
-            pad_id=3,
-            control_symbols=list(CHAT),
-            user_defined_symbols=list(SYMBOLS),
-            # Printable ASCII is always a piece: the text "<0x41>" must never need a byte piece.
-            required_chars="".join(map(chr, range(33, 127))),
-            minloglevel=2,
-            **options,
-        )
-    except (RuntimeError, OSError) as error:
-        detail = " ".join(str(error).split())
-        limit = re.search(r"value <= (\d+)", detail)
-        if limit:
-            raise ConfigError(
-                f"the text supports at most {limit[1]} pieces: lower --vocab-size ({vocab_size})"
-            ) from error
-        raise ConfigError(f"the tokenizer could not be trained: {detail[:300]}") from error
-    return out.getvalue()
+        read = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: not readable: {error}") from error
+    return read if isinstance(read, dict) else {}
 
 
-def _training_lines(texts: Iterable[str], presegment: bool) -> Iterator[str]:
-    """Lines of at most 2,000 characters, without the symbols that are never learnt."""
-    words = _fugashi_words() if presegment else None
-    for text in texts:
-        for line in re.split(rf"[\n\t\0{SPACE}]+| {{2,}}", text):
-            for start in range(0, len(line), 2000):
-                part = line[start : start + 2000]
-                yield "\0".join(words(part)) if words else part
+def _byte_level() -> dict[str, int]:
+    """Character -> byte of byte-level BPE (Radford et al. 2019); printable ones stay."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in plain]
+    return {chr(b): b for b in plain} | {chr(256 + i): b for i, b in enumerate(others)}
 
 
-def _fugashi_words() -> Any:
-    try:
-        import fugashi
-    except ImportError as error:
-        raise ConfigError("--presegment needs fugashi and unidic-lite: pip install both") from error
-    tagger = fugashi.Tagger("-O wakati")
-
-    def words(line: str) -> list[str]:
-        return [(w.white_space or "") + w.surface for w in tagger(line)]
-
-    return words
-
-
-def _too_long(piece: Any, max_chars: tuple[int, int]) -> bool:
-    limit = max_chars[0] if CJK.search(piece.piece) else max_chars[1]
-    return bool(piece.type == piece.NORMAL and len(piece.piece) > limit)
+BYTE_LEVEL = _byte_level()
+BYTE = re.compile("<0x[0-9A-F]{2}>")
+LOST = {"newlines": "\n", "tabs": "\t", "double spaces": "  "}

@@ -19,13 +19,17 @@ def text(run: Path, config: Config, step: int) -> str:
     data = json.loads((run / "data-card.json").read_text(encoding="utf-8"))
     path = run / "ckpt" / f"step-{step:08d}" / "train.json"
     state = json.loads(path.read_text(encoding="utf-8"))
-    shape, train = config.model, data["train"]
+    shape, train = config.model, data.get("train", {})
     size = flops.parameters(shape)["total"]
-    trained, base, trace = f"{train['rows']:,} documents, {train['tokens']:,} tokens", "", TRACE
-    if "shards" not in train:  # `trainer sft` packs conversations
+    base = f"\n| goes on from | {Path(config.checkpoint.load).resolve().name} |"
+    if "imported" in data:
+        trained, base, trace = "none by Inaho", f"\n| imported from | {data['imported']} |", ""
+    elif "shards" in train:
+        trained, trace = f"{train['rows']:,} documents, {train['tokens']:,} tokens", TRACE
+    else:  # `trainer sft` packs conversations
         trained = f"conversations in {train['rows']:,} rows, {train['tokens']:,} tokens of answers"
-        base = f"\n| fine-tuned from | {Path(config.checkpoint.load).resolve().name} |"
-        trace = ""
+        base, trace = base.replace("goes on", "fine-tuned"), ""
+    base = base if config.checkpoint.load else ""
     return f"""---
 language: ja
 library_name: transformers

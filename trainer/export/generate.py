@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer.config.settings import ConfigError
+from trainer.data.conversations import prompt
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM, new_cache
 
@@ -89,22 +90,19 @@ def choose(logits: Tensor, seen: list[int], sampling: Sampling, generator: torch
     return int(order[torch.multinomial(p / p.sum(), 1, generator=generator)])
 
 
-def text(model: CausalLM, tokenizer: Tokenizer, prompt: str, sampling: Sampling) -> Iterator[str]:
+def text(model: CausalLM, tokenizer: Tokenizer, start: str, sampling: Sampling) -> Iterator[str]:
     """Pieces of text as they are generated; a character split over byte tokens comes whole."""
-    ids = [tokenizer.bos, *tokenizer.encode(prompt)]
-    stop = frozenset({tokenizer.eos, tokenizer.id("<|end|>")})  # as the exported model
-    yield from _stream(tokens(model, ids, sampling, stop), tokenizer)
+    ids = [tokenizer.bos, *tokenizer.encode(start)]
+    yield from _stream(tokens(model, ids, sampling, tokenizer.stops), tokenizer)
 
 
 def reply(
     model: CausalLM, tokenizer: Tokenizer, messages: list[dict[str, str]], sampling: Sampling
 ) -> Iterator[str]:
     """The assistant's answer to a conversation, as pieces of text (for a model from `sft`)."""
-    from trainer.data.conversations import encode
-
-    ids = [*encode(messages, tokenizer)[0], tokenizer.id("<|assistant|>")]
-    stop = frozenset({tokenizer.eos, tokenizer.id("<|end|>")})
-    yield from _stream(tokens(model, ids, sampling, stop), tokenizer)
+    yield from _stream(
+        tokens(model, prompt(messages, tokenizer), sampling, tokenizer.stops), tokenizer
+    )
 
 
 def _stream(ids: Iterator[int], tokenizer: Tokenizer) -> Iterator[str]:

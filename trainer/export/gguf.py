@@ -23,10 +23,15 @@ KINDS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 UNUSED_SCORE = -10000.0  # of the rows that pad the embedding; the converter's value
 
 
-def check(shape: ModelConfig) -> None:
+def check(shape: ModelConfig, tokenizer: Tokenizer) -> None:
     """Raise ConfigError where no GGUF file can be written, before anything is."""
     if shape.family != "llama":
         raise ConfigError(f"--gguf knows the llama family, and this run is {shape.family}")
+    if shape.rope_scaling or shape.qk_norm or shape.attention_bias != "none" or not tokenizer.ours:
+        raise ConfigError(
+            "--gguf writes Llama without rope_scaling, biases and qk_norm, with our own tokenizer: "
+            "use llama.cpp's converter on the exported folder"
+        )
     _package()
 
 

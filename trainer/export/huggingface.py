@@ -19,6 +19,7 @@ from torch import Tensor
 from trainer.config.settings import Config, ConfigError, ModelConfig, TrainError
 from trainer.data.tokenizer import Tokenizer
 from trainer.export import card, gguf
+from trainer.export.from_huggingface import settings
 from trainer.model import flops
 from trainer.model.transformer import CausalLM
 from trainer.run.checkpoint import load_model
@@ -51,7 +52,7 @@ def export(
     config, tokenizer = load_run(run)
     hf_config(config.model, tokenizer, dtype)  # refuses what cannot be exported before reading it
     if with_gguf:
-        gguf.check(config.model)
+        gguf.check(config.model, tokenizer)
     if folder.resolve() == run:
         raise ConfigError(f"{folder} is the run itself: choose another --out")
     model, config, tokenizer, at = load_model(run, step)
@@ -60,7 +61,7 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_weights(folder, run.name)
-        files = _save(tensors, folder)
+        files = save_weights(tensors, folder)
         if with_gguf:
             files.append(gguf.write(tensors, config.model, tokenizer, folder, run.name))
         _describe(folder, run, config, tokenizer, dtype)
@@ -95,23 +96,42 @@ def check(folder: Path, model: CausalLM, tokenizer: Tokenizer) -> float:
         difference = float((ours - theirs(ids).logits).abs().max())
     if not difference <= 1e-3 * max(1.0, float(ours.abs().max())):
         raise TrainError(f"{folder}: logits of transformers differ by {difference:.3g}")
-    again = AutoTokenizer.from_pretrained(folder)(CHECK_TEXT).input_ids
-    if again != [tokenizer.bos, *tokenizer.encode(CHECK_TEXT)]:
+    opened = AutoTokenizer.from_pretrained(folder)
+    again = opened(CHECK_TEXT, add_special_tokens=tokenizer.ours).input_ids
+    if again != [tokenizer.bos] * tokenizer.ours + tokenizer.encode(CHECK_TEXT):
         raise TrainError(f"{folder}: transformers cuts text into other tokens")
     return difference
 
 
 def _describe(folder: Path, run: Path, config: Config, tokenizer: Tokenizer, dtype: str) -> None:
     """config.json, generation_config.json and the tokenizer's files."""
-    _json(folder / "config.json", hf_config(config.model, tokenizer, dtype))
-    stops = [tokenizer.eos, tokenizer.id("<|end|>")]
-    marks = {"bos_token_id": tokenizer.bos, "eos_token_id": stops}
-    _json(folder / "generation_config.json", {**marks, "pad_token_id": tokenizer.pad})
-    for name in ("tokenizer.model", "tokenizer.json"):
-        shutil.copyfile(run / "tokenizer" / name, folder / name)
+    ours = hf_config(config.model, tokenizer, dtype)
+    if (run / "hf").is_dir():  # imported: the files as they came, but for what training changed
+        shutil.copytree(run / "hf", folder, dirs_exist_ok=True)
+        _json(folder / "config.json", _as_it_came(run, ours, tokenizer, dtype))
+    else:
+        _json(folder / "config.json", ours)
+        marks = {"bos_token_id": tokenizer.bos, "eos_token_id": sorted(tokenizer.stops)}
+        _json(folder / "generation_config.json", {**marks, "pad_token_id": tokenizer.pad})
+    for file in (run / "tokenizer").iterdir():
+        if file.name != "training.json":
+            shutil.copyfile(file, folder / file.name)
+    if not tokenizer.ours:
+        return
     described = json.loads((run / "tokenizer" / TOKENIZER_CONFIG).read_text(encoding="utf-8"))
     # Without the key, llama.cpp's converter puts a space before every text.
     _json(folder / TOKENIZER_CONFIG, {**described, "add_prefix_space": False})
+
+
+def _as_it_came(
+    run: Path, ours: dict[str, Any], tokenizer: Tokenizer, dtype: str
+) -> dict[str, Any]:
+    """The config.json of an imported model, with what has changed in the model since."""
+    came: dict[str, Any] = json.loads((run / "hf" / "config.json").read_text(encoding="utf-8"))
+    before = hf_config(settings(came, run).model, tokenizer, dtype)
+    changed = {k: v for k, v in ours.items() if before.get(k) != v}
+    named = [k for k in ("dtype", "torch_dtype") if k in came] or ["dtype"]
+    return {**came, **changed, **dict.fromkeys(named, dtype)}
 
 
 def _convert(tensor: Tensor, name: str, dtype: str) -> Tensor:
@@ -142,9 +162,10 @@ def hf_config(shape: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str,
         "torch_dtype": dtype,  # the name before transformers 5
     }
     if shape.family == "llama":
+        kind, name = _class(shape)
         return {
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
+            "architectures": [f"{name}ForCausalLM"],
+            "model_type": kind,
             "hidden_size": shape.hidden_size,
             "intermediate_size": shape.intermediate_size,
             "num_hidden_layers": shape.num_hidden_layers,
@@ -153,10 +174,13 @@ def hf_config(shape: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str,
             "head_dim": shape.head_size,
             "max_position_embeddings": shape.max_position_embeddings,
             "rope_theta": shape.rope_theta,
-            "rope_parameters": {"rope_type": "default", "rope_theta": shape.rope_theta},
+            "rope_parameters": {
+                **{"rope_type": "default", "rope_theta": shape.rope_theta},
+                **shape.rope_scaling,
+            },
             "rms_norm_eps": shape.norm_eps,
             "hidden_act": "silu",
-            "attention_bias": False,
+            "attention_bias": shape.attention_bias == "all",
             "mlp_bias": False,
             **common,
         }
@@ -182,6 +206,18 @@ def hf_config(shape: ModelConfig, tokenizer: Tokenizer, dtype: str) -> dict[str,
         f"transformers has no class for model.family = {shape.family!r} in this shape: "
         "train the llama family to export it"
     )
+
+
+def _class(shape: ModelConfig) -> tuple[str, str]:
+    """(model_type, name of the class) of a model of the llama family."""
+    if shape.qk_norm and shape.attention_bias != "qkv":
+        return "qwen3", "Qwen3"
+    if shape.attention_bias != "qkv":
+        return "llama", "Llama"
+    square = shape.head_size * shape.num_attention_heads == shape.hidden_size
+    if shape.qk_norm or not square:
+        raise ConfigError("transformers has no class with attention_bias = qkv in this shape")
+    return "qwen2", "Qwen2"
 
 
 def _gpt2_names(tensors: dict[str, Tensor], shape: ModelConfig) -> dict[str, Tensor]:
@@ -214,7 +250,8 @@ def _gpt2_names(tensors: dict[str, Tensor], shape: ModelConfig) -> dict[str, Ten
     return {n: t.contiguous() for n, t in out.items()}
 
 
-def _save(tensors: dict[str, Tensor], folder: Path) -> list[str]:
+def save_weights(tensors: dict[str, Tensor], folder: Path) -> list[str]:
+    """Safetensors of at most SHARD_BYTES, with an index where there are several; their names."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, tensor in tensors.items():

@@ -65,10 +65,6 @@ def main() -> None:
     try:
         config = absolute(load(known.config, overrides))
         fewest, most = workers(known.workers)
-        from trainer.data.steps import micro_rows
-
-        for n in {fewest, most}:
-            micro_rows(config, n)  # refuses a batch that cannot be shared, before anything starts
     except ConfigError as error:
         print(f"ray_train: {error}", file=sys.stderr)
         sys.exit(2)

@@ -15,21 +15,23 @@ def parameters(shape: ModelConfig) -> dict[str, int]:
     width, heads = shape.hidden_size, shape.num_attention_heads * shape.head_size
     kv, inner = shape.kv_heads * shape.head_size, shape.intermediate_size
     bias = shape.family == "gpt3"
+    qkv, out = bias or shape.attention_bias != "none", bias or shape.attention_bias == "all"
     gates = 2 if bias else 3
     matrices = width * (2 * heads + 2 * kv) + gates * width * inner
-    biases = (heads + 2 * kv + width + inner + width) if bias else 0
+    biases = (heads + 2 * kv) * qkv + width * out + (inner + width) * bias
     per_norm = width * (2 if bias else 1)
     norms = (1 if shape.family == "palm" else 2) * shape.num_hidden_layers + 1
     embedding = shape.vocab_size * width
     head = 0 if shape.tie_word_embeddings else embedding
     positions = shape.max_position_embeddings * width if bias else 0
     layers = shape.num_hidden_layers * (matrices + biases)
-    total = embedding + positions + layers + norms * per_norm + head
+    heads_norms = 2 * shape.head_size * shape.num_hidden_layers * shape.qk_norm
+    total = embedding + positions + layers + norms * per_norm + heads_norms + head
     return {
         "embedding": embedding,
         "positions": positions,
         "layers": layers,
-        "norms": norms * per_norm,
+        "norms": norms * per_norm + heads_norms,
         "head": head,
         "total": total,
         # The head multiplies, tied or not.

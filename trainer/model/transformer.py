@@ -10,6 +10,7 @@ function of the configuration, not a buffer: nothing is left uninitialised by a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -35,13 +36,17 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        bias = config.family == "gpt3"
+        bias = config.family == "gpt3" or config.attention_bias != "none"
         width, self.head_size = config.hidden_size, config.head_size
         heads, kv_heads = config.num_attention_heads, config.kv_heads
         self.q_proj = nn.Linear(width, heads * self.head_size, bias=bias)
         self.k_proj = nn.Linear(width, kv_heads * self.head_size, bias=bias)
         self.v_proj = nn.Linear(width, kv_heads * self.head_size, bias=bias)
+        bias = config.family == "gpt3" or config.attention_bias == "all"
         self.o_proj = nn.Linear(heads * self.head_size, width, bias=bias)
+        eps = config.norm_eps
+        self.q_norm = nn.RMSNorm(self.head_size, eps=eps) if config.qk_norm else None
+        self.k_norm = nn.RMSNorm(self.head_size, eps=eps) if config.qk_norm else None
 
     def forward(
         self, x: Tensor, rope: tuple[Tensor, Tensor] | None, mask: Mask, past: _Past | None
@@ -51,6 +56,8 @@ class Attention(nn.Module):
         shape = (rows, length, -1, self.head_size)
         projections = (self.q_proj, self.k_proj, self.v_proj)
         q, k, v = (project(x).view(shape).transpose(1, 2) for project in projections)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
             q, k = rotate(q, *rope), rotate(k, *rope)
         if past is not None:
@@ -194,7 +201,7 @@ class CausalLM(nn.Module):
         if self.model.embed_positions is not None:
             x = x + self.model.embed_positions(positions)
         else:
-            rope = rotary(positions, self.config.head_size, self.config.rope_theta)
+            rope = rotary(positions, self.config)
         if cache and start:
             mask = causal_mask(length, start + length, tokens.device)
         for i, layer in enumerate(self.model.layers):
@@ -221,12 +228,55 @@ def norm(config: ModelConfig) -> nn.Module:
     return nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=config.family == "gpt3")
 
 
-def rotary(positions: Tensor, size: int, theta: float) -> tuple[Tensor, Tensor]:
-    """(cos, sin), float32[T, size], in the half-split layout of Hugging Face's Llama."""
+def rotary(positions: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """(cos, sin), float32[T, d], in the half-split layout of Hugging Face's Llama."""
+    size = config.head_size
     exponent = torch.arange(0, size, 2, dtype=torch.float32, device=positions.device) / size
-    angles = torch.outer(positions.float(), 1.0 / theta**exponent)
+    frequencies, factor = scaled(1.0 / config.rope_theta**exponent, config)
+    angles = torch.outer(positions.float(), frequencies)
     angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
+    return angles.cos() * factor, angles.sin() * factor
+
+
+def scaled(frequencies: Tensor, config: ModelConfig) -> tuple[Tensor, float]:
+    """Rotary frequencies (float32[d / 2]) for a longer context, and the factor of cos and sin."""
+    scaling = config.rope_scaling
+    kind, factor = scaling.get("rope_type"), float(scaling.get("factor", 1.0))
+    before = scaling.get("original_max_position_embeddings") or config.max_position_embeddings
+    if kind == "llama3":  # slow waves are stretched, fast ones kept, those between blended
+        low, high = float(scaling["low_freq_factor"]), float(scaling["high_freq_factor"])
+        turns = before * frequencies / (2 * math.pi)
+        kept = ((turns - low) / (high - low)).clamp(0, 1)
+        return frequencies / factor * (1 - kept) + frequencies * kept, 1.0
+    if kind == "yarn":  # Peng et al. 2023: the same by the index of the wave
+        return _yarn(frequencies, factor, before, config)
+    return frequencies / factor, 1.0
+
+
+def _yarn(
+    frequencies: Tensor, factor: float, before: float, config: ModelConfig
+) -> tuple[Tensor, float]:
+    scaling, size = config.rope_scaling, config.head_size
+
+    def index(turns: float) -> float:
+        """The wave that makes so many turns in the original context."""
+        return size * math.log(before / (turns * 2 * math.pi)) / (2 * math.log(config.rope_theta))
+
+    low = index(scaling.get("beta_fast") or 32.0)
+    high = index(scaling.get("beta_slow") or 1.0)
+    if scaling.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, size - 1)
+    wave = torch.arange(size // 2, dtype=torch.float32, device=frequencies.device)
+    ramp = ((wave - low) / max(high - low, 0.001)).clamp(0, 1)
+
+    def strength(mscale: float) -> float:
+        return 0.1 * mscale * math.log(factor) + 1.0 if factor > 1 else 1.0
+
+    m, m_all = scaling.get("mscale"), scaling.get("mscale_all_dim")
+    usual = strength(m) / strength(m_all) if m and m_all else strength(1.0)
+    attention = float(scaling.get("attention_factor") or usual)
+    return frequencies / factor * ramp + frequencies * (1 - ramp), attention
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

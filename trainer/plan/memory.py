@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.config.settings import Config, ConfigError
+from trainer.config.settings import Config
 from trainer.data.steps import micro_rows
 from trainer.model import flops
 
@@ -70,9 +70,5 @@ def optimiser_bytes(config: Config) -> float:
 
 def _micro(config: Config, gpus: int) -> tuple[int, int]:
     """(rows of a forward pass, passes of a step) on each GPU."""
-    share = -(-config.train.batch_rows // gpus)
-    try:
-        rows = micro_rows(config, gpus)
-    except ConfigError:  # a batch that cannot be shared: _notes says so
-        rows = min(config.train.micro_rows, share)
-    return rows, -(-share // rows)
+    rows = micro_rows(config.train, config.train.batch_rows, gpus)
+    return rows, -(-config.train.batch_rows // (gpus * rows))

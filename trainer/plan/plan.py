@@ -100,10 +100,14 @@ def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: boo
             f"a job may last {result['job_hours']:,.4g} h here: chain {result['jobs']} jobs "
             "(launch/), they resume exactly"
         )
-    try:
-        micro_rows(config, result["gpus"])
-    except ConfigError as error:
-        notes.append(f"the run would be refused: {error}")
+    rows, gpus = config.train.batch_rows, result["gpus"]
+    passes = -(-rows // (gpus * micro_rows(config.train, rows, gpus)))
+    idle = 1 - rows / (passes * gpus * micro_rows(config.train, rows, gpus))
+    if idle > 0.02:
+        notes.append(
+            f"{rows:,} rows do not divide among {gpus:,} GPUs: {idle:.0%} of a step is padding; "
+            "choose train.batch_rows to fit"
+        )
     if getattr(config.parallel, mode) != "none":
         notes.append(
             "MFU does not count recomputed blocks: recomputing all of them takes up to a third "

@@ -5,9 +5,11 @@
                               MANIFEST.json             (size and SHA-256 of every file)
     RUN/latest                the name of the newest one
 
-A save goes to `step-N.tmp`, is fsynced and hashed, and is renamed when the manifest stands.
-Loading walks from the newest back and says why it skips one. Only tensors are stored, and they are
-read without the power of pickle (dcp_reader.py).
+A save goes to `step-N.tmp`; every process syncs and hashes its own file, the main one writes the
+manifest and renames the folder, all in the thread that writes: the loop waits for the copy off the
+device alone. Loading walks from the newest back and says why it skips one; the processes share
+the files to be hashed. Weights that are not finite are never saved. Only tensors are stored, and
+they are read without the power of pickle (dcp_reader.py).
 """
 
 from __future__ import annotations
@@ -15,15 +17,23 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
+from safetensors import safe_open
 from torch import Tensor, nn, optim
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.distributed.tensor import DTensor
+from torch.futures import Future
 
 from trainer.config.settings import CheckpointConfig, Config, TrainError
 from trainer.data import files
@@ -31,7 +41,9 @@ from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
 from trainer.run.dcp_reader import SafeReader, TensorsOnly
 from trainer.run.folder import load_run
+from trainer.run.manifest import check, seal, verify
 from trainer.run.optim import state_tensors
+from trainer.run.parallel import local_rows
 from trainer.run.processes import World
 
 
@@ -52,7 +64,7 @@ class Checkpointer:
         self.model, self.optimizers = model, optimizers
         self._stager: Any = None
         self._group: Any = None
-        self._pending: tuple[Any, int, dict[str, Any]] | None = None
+        self._pending: tuple[Any, int] | None = None
         if world.main and not reading:
             self.folder.mkdir(parents=True, exist_ok=True)
             for partial in self.folder.glob("step-*.tmp"):
@@ -67,30 +79,32 @@ class Checkpointer:
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write a checkpoint; with `asynchronous` it is final after a later `poll` or `finish`.
 
-        Raises TrainError on every process when one could not write.
+        Raises TrainError on every process when one could not write, or has weights that are not
+        finite.
         """
         self.finish()
+        self._refuse_broken_weights(step)
         target = self.folder / f"step-{step:08d}.tmp"
         if self.world.main:
             shutil.rmtree(target, ignore_errors=True)
         self.world.barrier()
+        writer = _Writer(target, lambda digests: self._complete(target, state, digests))
         if not self.config.asynchronous:
-            self._attempt(step, lambda: dcp.save(self.tensors(), checkpoint_id=str(target)))
-            self._finalise(step, state)
+            self._attempt(step, lambda: dcp.save(self.tensors(), storage_writer=writer))
             return
         self._stager = self._stager or _stager(self.world.device.type == "cuda")
         # A group of its own: the thread that writes must not mix its collectives with the loop's.
         self._group = self._group or dist.new_group(backend="gloo")
         future = dcp.async_save(
             self.tensors(),
-            checkpoint_id=str(target),
+            storage_writer=writer,
             async_stager=self._stager,
             process_group=self._group,
         )
-        self._pending = (future, step, state)
+        self._pending = (future, step)
 
     def poll(self) -> None:
-        """Make a finished asynchronous save final. All processes call it at the same steps."""
+        """See whether an asynchronous save has failed. All processes call it at the same steps."""
         if self._pending is not None:
             if not self.world.any(not self._pending[0].done()):
                 self.finish()
@@ -99,10 +113,9 @@ class Checkpointer:
         """Wait for the pending save."""
         if self._pending is None:
             return
-        future, step, state = self._pending
+        future, step = self._pending
         self._pending = None
         self._attempt(step, future.result)
-        self._finalise(step, state)
 
     def close(self) -> None:
         self.finish()
@@ -117,10 +130,12 @@ class Checkpointer:
         """
         names = [f"step-{step:08d}"] if step is not None else self._names()
         for name in names:
-            problem = check(self.folder / name) if self.world.main else ""
-            if self.world.any(bool(problem)):
-                if self.world.main:
-                    print(f"skipped checkpoint {name}: {problem}", flush=True)
+            problem, spoilt = check(self.folder / name), ""
+            if not problem:
+                spoilt = verify(self.folder / name, self.world.rank, self.world.size)
+            if self.world.any(bool(problem or spoilt)):
+                if spoilt or (problem and self.world.main):
+                    print(f"skipped checkpoint {name}: {problem or spoilt}", flush=True)
                 continue
             tensors = self.tensors()
             if weights_only:
@@ -154,21 +169,26 @@ class Checkpointer:
                 "free some space and start the same command again"
             )
 
-    def _finalise(self, step: int, state: dict[str, Any]) -> None:
-        tmp = self.folder / f"step-{step:08d}.tmp"
+    def _refuse_broken_weights(self, step: int) -> None:
+        local = (t.to_local() if isinstance(t, DTensor) else t for t in self.model.parameters())
+        good = torch.stack([t.isfinite().all() for t in local]).all()
+        if self.world.any(not good):
+            names = self._names()
+            raise TrainError(
+                f"the weights are not finite before step {step}: not saved; the last good "
+                f"checkpoint is {names[0] if names else 'none'}"
+            )
 
-        def seal_it() -> None:
-            if self.world.main:
-                files.write(tmp / "train.json", json.dumps(state, indent=1).encode())
-                seal(tmp)
-                final = tmp.with_suffix("")
-                shutil.rmtree(final, ignore_errors=True)
-                tmp.rename(final)
-                files.fsync(self.folder)
-                files.write(self.run / "latest", final.name.encode())
-                self._prune()
-
-        self._attempt(step, seal_it)
+    def _complete(self, tmp: Path, state: dict[str, Any], digests: dict[str, str]) -> None:
+        """On the main process, when every file is written: the folder gets its name."""
+        files.write(tmp / "train.json", json.dumps(state, indent=1).encode())
+        seal(tmp, digests)
+        final = tmp.with_suffix("")
+        shutil.rmtree(final, ignore_errors=True)
+        tmp.rename(final)
+        files.fsync(self.folder)
+        files.write(self.run / "latest", final.name.encode())
+        self._prune()
 
     def _prune(self) -> None:
         names = self._names()
@@ -194,32 +214,27 @@ def _stager(cuda: bool) -> DefaultStager:
     )
 
 
-def seal(folder: Path) -> None:
-    """Fsync every file and write MANIFEST.json, which makes the checkpoint whole."""
-    manifest = {}
-    for file in sorted(p for p in folder.iterdir() if p.name != "MANIFEST.json"):
-        files.fsync(file)
-        manifest[file.name] = {"size": file.stat().st_size, "sha256": files.sha256(file)}
-    files.write(folder / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
-    files.fsync(folder)
+class _Writer(dcp.FileSystemWriter):
+    """Writes one file a process; `complete` gets their digests on the main one, in its thread."""
 
+    def __init__(self, folder: Path, complete: Callable[[dict[str, str]], None]) -> None:
+        super().__init__(folder, per_thread_copy_ahead=0)
+        self.complete = complete
 
-def check(folder: Path) -> str:
-    """Why a checkpoint is not whole; empty if it is."""
-    try:
-        manifest = json.loads((folder / "MANIFEST.json").read_text(encoding="utf-8"))
-        wanted = [(str(n), int(e["size"]), str(e["sha256"])) for n, e in manifest.items()]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return "no readable MANIFEST.json"
-    for name, size, digest in wanted:
-        file = folder / name
-        if Path(name).name != name or file.is_symlink() or not file.is_file():
-            return f"{name} is missing"
-        if file.stat().st_size != size:
-            return f"{name} has {file.stat().st_size} bytes, {size} expected"
-        if files.sha256(file) != digest:
-            return f"{name} does not match its SHA-256"
-    return "" if ".metadata" in manifest and "train.json" in manifest else "incomplete manifest"
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        future = super().write_data(plan, planner)
+        results = future.wait()
+        for name in {r.storage_data.relative_path for r in results}:
+            # Travels to the main process with the first result, which torch gathers there.
+            digest = files.sha256(Path(self.path) / name)
+            first = next(r for r in results if r.storage_data.relative_path == name)
+            object.__setattr__(first, "sha256", digest)  # a frozen dataclass
+        return future
+
+    def finish(self, metadata: Metadata, results: list[list[WriteResult]]) -> None:
+        super().finish(metadata, results)
+        hashed = (r for rank in results for r in rank if hasattr(r, "sha256"))
+        self.complete({r.storage_data.relative_path: r.sha256 for r in hashed})
 
 
 def newest(run: Path, step: int | None = None) -> Path:
@@ -228,13 +243,16 @@ def newest(run: Path, step: int | None = None) -> Path:
     if step is not None:
         folders = [f for f in folders if f.name == f"step-{step:08d}"]
     for folder in folders:
-        if folder.suffix != ".tmp" and not check(folder):
+        if folder.suffix != ".tmp" and not check(folder) and not verify(folder):
             return folder
     raise TrainError(f"no whole checkpoint in {run}/ckpt{f' for step {step}' if step else ''}")
 
 
 def read(folder: Path, tensors: dict[str, Tensor]) -> None:
     """Fill `tensors` from a checkpoint; works in one process without a process group."""
+    if shards := sorted(folder.glob("*.safetensors")):
+        _read_safetensors(shards, tensors)
+        return
     reader = SafeReader(str(folder))
     alone = not dist.is_initialized()
     try:
@@ -243,6 +261,29 @@ def read(folder: Path, tensors: dict[str, Tensor]) -> None:
             dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
     except CheckpointException as error:
         raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
+
+
+def _read_safetensors(shards: list[Path], tensors: dict[str, Tensor]) -> None:
+    """Imported weights: of each tensor only the rows of this process. Optimisers stay new."""
+    with ExitStack() as stack:
+        where: dict[str, Any] = {}
+        for file in shards:
+            handle = stack.enter_context(safe_open(file, "pt"))
+            where |= dict.fromkeys(handle.keys(), handle)
+        for key, tensor in tensors.items():
+            name = key.removeprefix("model.")
+            if key == name:  # optim.…
+                continue
+            if name not in where:
+                raise TrainError(f"{shards[0].parent} has no {name}: take its run's [model]")
+            stored, (local, first) = where[name].get_slice(name), local_rows(tensor)
+            if list(stored.get_shape()) != list(tensor.shape):
+                raise TrainError(
+                    f"{name} is {stored.get_shape()} in {shards[0].parent} and "
+                    f"{list(tensor.shape)} here: take its run's [model]"
+                )
+            if len(local):
+                local.copy_(stored[first : first + len(local)])
 
 
 def load_model(

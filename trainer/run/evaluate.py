@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.distributed.fsdp import FSDPModule
 
 from trainer.config.settings import Config
 from trainer.data.loader import IGNORE, Batch, Batches, Loader
+from trainer.data.tokenizer import Sizes
 from trainer.model.attention import document_mask
 from trainer.model.transformer import CausalLM
 from trainer.run.parallel import compute_dtype
 from trainer.run.processes import World
-
-Sizes = tuple[NDArray[np.int64], NDArray[np.int64]]  # bytes, characters of each token id
 
 
 class Meter:
@@ -46,8 +44,9 @@ class Meter:
         ids, where = batch.targets[there], batch.sources[there]
         n = self.counts.shape[1]
         self.counts[0] += np.bincount(where, minlength=n)
-        for i, size in enumerate(self.sizes, 1):
-            self.counts[i] += np.bincount(where, weights=size[ids], minlength=n)
+        first = self.sizes.extra * (batch.tokens[there] == self.sizes.bos)
+        for i, size in enumerate((self.sizes.bytes, self.sizes.chars), 1):
+            self.counts[i] += np.bincount(where, weights=size[ids] - first, minlength=n)
 
     def sums(self, world: World) -> list[float]:
         """What was added since `reset`, over all processes: for a checkpoint between two rows."""
@@ -94,10 +93,8 @@ def held_out(
     for start in range(0, count, step):
         batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
         begin = world.rank * config.eval.micro_rows
-        mine = batch.rows(begin, begin + config.eval.micro_rows)
-        if not len(mine.tokens):  # every process takes part in every collective
-            mine = batch.rows(0, 1)
-            mine.targets[:] = IGNORE
+        # Every process takes part in every collective, with rows that count for nothing.
+        mine = batch.share(begin, begin + config.eval.micro_rows)
         tokens, targets, sources, mask = to_device(mine, config, world.device)
         nll, _ = model(tokens, targets, mask)
         meter.add(mine, nll, sources)

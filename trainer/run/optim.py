@@ -34,6 +34,8 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        if getattr(self, "found_inf", 0):
+            return
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:

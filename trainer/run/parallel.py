@@ -97,9 +97,9 @@ def initialise(model: CausalLM, config: ModelConfig, seed: int) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name and name.endswith("weight"):
-                _local(parameter)[0].fill_(1.0)
+                local_rows(parameter)[0].fill_(1.0)
             elif name.endswith("bias"):
-                _local(parameter)[0].zero_()
+                local_rows(parameter)[0].zero_()
             else:
                 residual = name.endswith(("o_proj.weight", "down_proj.weight"))
                 _fill_normal(
@@ -109,7 +109,7 @@ def initialise(model: CausalLM, config: ModelConfig, seed: int) -> None:
 
 def _fill_normal(parameter: Tensor, std: float, seed: int, name: str) -> None:
     """Draw this process's rows of a parameter; a chunk of rows has its own seed."""
-    local, first = _local(parameter)
+    local, first = local_rows(parameter)
     width = max(1, parameter[0].numel()) if parameter.dim() > 1 else 1
     rows = max(1, INIT_CHUNK // width)
     stop_row = first + local.shape[0]
@@ -122,7 +122,7 @@ def _fill_normal(parameter: Tensor, std: float, seed: int, name: str) -> None:
         local[start - first : stop - first].copy_(drawn[start - low : stop - low])
 
 
-def _local(parameter: Tensor) -> tuple[Tensor, int]:
+def local_rows(parameter: Tensor) -> tuple[Tensor, int]:
     """The part of a parameter on this process and its first global row."""
     if not isinstance(parameter, DTensor):
         return parameter.data, 0

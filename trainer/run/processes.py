@@ -76,15 +76,28 @@ def start(config: ParallelConfig) -> World:
         torch.backends.cuda.matmul.fp32_precision = "tf32"
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        alone = size == 1 and "MASTER_ADDR" not in os.environ
-        store = dist.HashStore() if alone else None
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+        dist.init_process_group(backend, store=_store(size), rank=rank, world_size=size)
     shape: tuple[int, ...] = (size,)
     names: tuple[str, ...] = ("shard",)
     if config.replicate > 1:
         shape, names = (config.replicate, size // config.replicate), ("replicate", "shard")
     mesh = init_device_mesh(device.type, shape, mesh_dim_names=names)
     return World(dist.get_rank(), dist.get_world_size(), device, mesh)
+
+
+def _store(size: int) -> dist.Store | None:
+    """Where the processes of this attempt meet; None: as torch finds it in the environment.
+
+    torchrun keeps one store for all its attempts, in which gloo reads the addresses of dead
+    processes and waits for them (2 of 5 restarts hung): every attempt has keys of its own.
+    """
+    if size == 1 and "MASTER_ADDR" not in os.environ:
+        return dist.HashStore()
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT")
+    if attempt is None or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return dist.PrefixStore(f"attempt-{attempt}", dist.TCPStore(host, port, is_master=False))
 
 
 def place(key: str) -> int:

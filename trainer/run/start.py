@@ -19,9 +19,13 @@ import torch
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.config.write import as_toml
 from trainer.data import files
+from trainer.data.parquet import input_files, text_bytes
 from trainer.data.prepare import prepare
 from trainer.data.steps import first_row
+from trainer.data.tokenizer import copy
 from trainer.run.processes import World, on_main
+
+MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
 
 
 def tokenised(config: Config, world: World) -> Config:
@@ -34,6 +38,12 @@ def tokenised(config: Config, world: World) -> Config:
         return config
     if data.tokens or not data.tokenizer:
         raise ConfigError("data.corpus goes with data.tokenizer, and in place of data.tokens")
+    text = text_bytes(input_files(data.corpus))
+    if world.size > 1 and text > MOST_TEXT:
+        raise ConfigError(
+            f"{data.corpus} has {text / 2**30:,.0f} GiB of text: {world.size - 1} processes would "
+            "wait for its tokens; make them with `trainer prepare` and set data.tokens"
+        )
     tokens = Path(config.out) / "tokens"
     workers = max(1, (os.cpu_count() or 1) - 1)
     arguments = (data.corpus, data.tokenizer, tokens, data.held_out, workers)
@@ -104,8 +114,11 @@ def describe(
     if not (folder / "tokenizer").exists():
         partial = folder / "tokenizer.tmp"
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(tokenizer_dir, partial)
+        copy(tokenizer_dir, partial)
         partial.rename(folder / "tokenizer")
+    base = Path(config.checkpoint.load) / "hf"
+    if config.checkpoint.load and base.is_dir() and not (folder / "hf").exists():
+        shutil.copytree(base, folder / "hf")
     start = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "from_step": saved}
     with (folder / "starts.jsonl").open("a", encoding="utf-8") as handle:
         handle.write(json.dumps({**start, "config": asdict(config)}) + "\n")
@@ -117,10 +130,18 @@ def refuse_other_data(
     """A run that takes over the full state of a step also takes over the order of data."""
     train = config.train
     here = {"seed": train.seed, "row": first_row(train, step), "data": manifest["fingerprint"]}
-    different = [k for k, v in here.items() if state.get(k) != v]
+    here |= {f"data.{k}": v for k, v in order(config).items()}
+    there = state | {f"data.{k}": v for k, v in state.get("order", order(config)).items()}
+    different = [k for k, v in here.items() if there.get(k) != v]
     if different:
         raise ConfigError(
             f"checkpoint.load_step goes on with the data of {config.checkpoint.load}, but the "
-            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and data.tokens, "
+            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and [data], "
             "or leave load_step 0 to start from its weights alone"
         )
+
+
+def order(config: Config) -> dict[str, Any]:
+    """The settings of [data] by which rows are cut and ordered: with others it is another row."""
+    keys = ("seq_len", "weights", "document_weights", "block_tokens", "window_blocks")
+    return {key: getattr(config.data, key) for key in keys}

@@ -35,7 +35,7 @@ from trainer.run.log import Log
 from trainer.run.processes import World, on_main
 from trainer.run.schedule import lr_scale
 from trainer.run.spikes import Spikes
-from trainer.run.start import describe, locked, refuse_other_data, tokenised
+from trainer.run.start import describe, locked, order, refuse_other_data, tokenised
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,6 @@ class Run:
         self.config, self.world, self.folder = config, world, Path(config.out)
         self.loader, self.held_out = feed.train, feed.held_out
         self.steps = total_steps(config)
-        self.micro_rows = micro_rows(config, world.size)
         self.loader.extend(first_row(config.train, self.steps))  # refuses a run without the data
         self.token_sizes = tokenizer.sizes()
         self.manifest = self.loader.documents.manifest
@@ -193,17 +192,18 @@ class Run:
         batch: all rows of the step, the same on every process; each takes its own micro-batches.
         The norm is a float32 scalar on the device, before clipping.
         """
-        config, size, rows = self.config, self.world.size, self.micro_rows
+        config, size = self.config, self.world.size
         if step in self.spikes.skipped:
             return torch.zeros(())
         total, losses = len(batch.tokens), []
+        rows = micro_rows(config.train, total, size)
         # Each turn takes `rows` rows on every process; gradients add up until the last turn.
         for start in range(0, total, rows * size):
             # Only the last backward pass reduces: the sum of all is sent once.
             is_last = start + rows * size >= total
             parallel.sync_gradients(self.model, is_last or config.parallel.reduce_every_pass)
             begin = start + self.world.rank * rows
-            micro = batch.rows(begin, begin + rows)
+            micro = batch.share(begin, begin + rows)
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
             with_z = config.train.z_loss > 0
             nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, with_z)
@@ -222,6 +222,8 @@ class Run:
             for parts in losses:  # a skipped step is in no figure; its loss may be NaN
                 self.meter.add(*parts)
             for optimizer in self.optimizers:
+                # Found on the device: a gradient that is not finite changes nothing.
+                optimizer.found_inf = (~full.isfinite()).float()  # type: ignore[attr-defined]
                 optimizer.step()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -281,7 +283,7 @@ class Run:
         state["norms"] = self.spikes.norms
         state["meter"] = self.meter.sums(self.world)
         state["row"] = first_row(self.config.train, step)
-        state["seed"] = self.config.train.seed
+        state["seed"], state["order"] = self.config.train.seed, order(self.config)
         state["data"] = self.manifest["fingerprint"]
         self.checkpoints.save(step, state)
 

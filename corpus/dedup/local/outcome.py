@@ -20,9 +20,14 @@ from corpus.settings import DedupSettings
 
 # Of a member of a cluster: what the policy may order by, and what the ledger says of it.
 MEMBER_COLUMNS = [
-    *("id", "url", "source", "rights", "quality", "n_chars", "date", "captured"),
+    *("id", "url", "source", "rights", "canonical", "version", "quality", "n_chars", "date"),
+    "captured",
     *("source_file", "source_offset"),
 ]
+
+
+# The highest similarity of texts that differ: signatures, and even sets of n-grams, may be equal.
+NEARLY = np.float32(0.999)
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,8 @@ def _similarity(
     """(similarity to the kept copy float32[m], whether it is exact bool[m]).
 
     Exact where the clustering verified this very pair; a copy that was linked through others and
-    never compared with the kept one has the estimate. Null without signatures (mode `url`).
+    never compared with the kept one has the estimate. Below 1 where the texts differ. Null without
+    signatures (mode `url`).
     """
     exact = (kind == "exact") | (kind == "kept")
     if not has_near(settings):
@@ -186,6 +192,7 @@ def _similarity(
     values[verified] = links.jaccard[place[verified]]
     if data.indexed:  # those were decided by the estimate
         verified &= left >= data.indexed
+    values[~exact] = np.minimum(values[~exact], NEARLY)  # equal signatures are not equal texts
     return pa.array(values), exact | verified
 
 
@@ -260,9 +267,10 @@ def _reason(
     elif kind == "url":
         alike = "same canonical address as the kept copy"
     else:
-        name = "Jaccard" if measured else "estimated Jaccard"
-        alike = f"near-duplicate of the kept copy, {name} {similarity:.3f}"
-        if similarity < np.float32(threshold):
+        alike = f"near-duplicate of the kept copy, Jaccard {similarity:.3f}"
+        if not measured:
+            alike = f"near-duplicate of the kept copy by estimate, Jaccard about {similarity:.3f}"
+        if similarity < min(np.float32(threshold), NEARLY):
             alike += " (linked through other copies of its cluster)"
     kept = f"kept by: {policy}"
     if generation is not None:

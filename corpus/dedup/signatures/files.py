@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.dedup.keep import RIGHTS_OPEN, RIGHTS_RESERVED, RIGHTS_UNKNOWN
+from corpus.dedup.signatures import addresses
 from corpus.dedup.signatures.arrow import fixed_binary
 from corpus.dedup.signatures.exact import url_keys
 from corpus.dedup.signatures.minhash import sign_texts
@@ -29,7 +30,7 @@ from filters.buffers import text_buffers
 
 METADATA = b"inaho.dedup"
 DOCUMENTS = b"inaho.documents"  # the documents file, relative to the signatures file
-FORMAT = 1  # raise it when the same text gets another hash or signature
+FORMAT = 2  # raise it when the same text gets another hash or signature
 
 # Columns copied from the documents file; one that is missing there is null here.
 COPIED: dict[str, pa.DataType] = {
@@ -47,11 +48,14 @@ COPIED: dict[str, pa.DataType] = {
 # Columns worked out here.
 DERIVED: dict[str, pa.DataType] = {
     "rights": pa.int8(),  # corpus.dedup.keep.RIGHTS_*
+    "canonical": pa.int8(),  # corpus.dedup.signatures.addresses: standing
+    "version": pa.int64(),  # versions
     "quality": pa.float32(),  # the signal that the settings name
     "n_normal": pa.int32(),  # code points after normalisation: 0 never matches
     "exact": pa.binary(16),
     "url_key": pa.uint64(),  # 0: no address, or addresses do not count
 }
+READ = ("canonical_url", "rights", "licence")  # what those are worked out from
 
 
 def has_near(settings: DedupSettings) -> bool:
@@ -106,7 +110,7 @@ def sign_documents(
         names = set(file.schema_arrow.names)
         if not {"id", "text"} <= names:
             raise RunError(f"{documents} has no columns id and text: it is no documents file")
-        wanted = [n for n in (*COPIED, *views.COLUMNS, "rights", "licence") if n in names]
+        wanted = [n for n in (*COPIED, *views.COLUMNS, *READ) if n in names]
         if settings.quality:
             _require_signal(file.schema_arrow, settings.quality, documents)
             wanted.append(f"quality.{settings.quality}")
@@ -136,14 +140,18 @@ def _sign_batch(
     if "n_chars" not in batch.schema.names:
         columns["n_chars"] = pc.utf8_length(batch["text"]).cast(pa.int32())
     columns["rights"] = _rights(batch)
+    urls = batch["url"] if "url" in batch.schema.names else pa.nulls(n, pa.string())
+    stated = batch["canonical_url"] if "canonical_url" in batch.schema.names else None
+    columns["canonical"] = addresses.standing(urls, stated)
+    columns["version"] = addresses.versions(urls)
     columns["quality"] = pa.nulls(n, pa.float32())
     if settings.quality:
         columns["quality"] = pc.struct_field(batch["quality"], settings.quality).cast(pa.float32())
     columns["n_normal"] = np.minimum(lengths, 2**31 - 1).astype(np.int32)
     columns["exact"] = fixed_binary(exact)
     columns["url_key"] = np.zeros(n, np.uint64)
-    if has_url(settings) and "url" in batch.schema.names:
-        columns["url_key"] = url_keys(batch["url"])
+    if has_url(settings):
+        columns["url_key"] = url_keys(addresses.own(urls, stated))
     if has_near(settings):
         columns["signature"] = fixed_binary(signatures)
     arrays = [pa.array(columns[f.name], f.type) for f in schema]

@@ -150,14 +150,16 @@ def close_block(out: np.ndarray, state: np.ndarray, blocks: np.ndarray) -> None:
             state[S_OUT] += 1
             state[S_CODE] = 0
             state[S_PENDING] = OPEN_CODE
+        feeds = 0
         while state[S_OUT] > row[B_START] and out[state[S_OUT] - 1] <= ch.SPACE:
             state[S_OUT] -= 1
+            feeds += out[state[S_OUT]] == ch.LINE_FEED
         row[B_END] = state[S_OUT]
         row[B_LAST] = state[S_LAST]
         state[S_OPEN] = 0
         if state[S_OUT] > row[B_START]:
             state[S_BLOCKS] += 1
-            state[S_EMPTY] = 0
+            state[S_EMPTY] = max(feeds - 1, 0)
         else:  # an empty line of a listing
             state[S_EMPTY] += 1
     state[S_SPACE] = 0
@@ -294,6 +296,54 @@ def _classify(code: int, row: np.ndarray, state: np.ndarray, following: int) -> 
     return weight
 
 
+@inlined
+def _put_letters(
+    src: np.ndarray, i: int, end: int, out: np.ndarray, state: np.ndarray, row: np.ndarray
+) -> int:
+    """Write the run of Latin letters, kana and kanji at i, behind a character of its block, and
+    count it as `_classify` would; return its end. Most of a text, so in one step."""
+    start, o = i, state[S_OUT]
+    letters = kana = han = dates = 0
+    wide = False
+    while i < end:
+        c = src[i]
+        if ch.LOWER_A <= c <= ch.LOWER_Z or ch.UPPER_A <= c <= ch.UPPER_Z:
+            letters += 1
+            wide = False
+            out[o] = c
+            i, o = i + 1, o + 1
+            continue
+        if not (0xE3 <= c <= 0xE9 and i + 3 <= end):  # of kana and the basic kanji
+            break
+        second, third = src[i + 1], src[i + 2]
+        code = (np.int64(c & 0x0F) << 12) | (np.int64(second & 0x3F) << 6) | np.int64(third & 0x3F)
+        if FIRST_HAN <= code <= LAST_HAN:
+            han += 1
+            dates += code == YEAR or code == MONTH or code == DAY
+        elif ch.FIRST_HIRAGANA <= code <= LAST_KANA and code != ch.NAKAGURO:
+            kana += 1
+        else:
+            break
+        wide = True
+        out[o], out[o + 1], out[o + 2] = c, second, third
+        i, o = i + 3, o + 3
+    if i > start:
+        weight = CJK_WEIGHT * (kana + han) + OTHER_WEIGHT * letters
+        row[B_WEIGHT] += weight
+        row[B_CHARS] += letters + kana + han
+        row[B_KANA] += kana
+        row[B_HAN] += han
+        row[B_DATES] += dates
+        if state[S_LINK]:
+            row[B_LINKED] += weight
+        if state[S_BOLD]:
+            row[B_BOLD] += weight
+        state[S_OUT] = o
+        state[S_LAST] = 0
+        state[S_WIDE] = 1 if wide else 0
+    return i
+
+
 @kernel
 def put_text(
     src: np.ndarray, start: int, end: int, out: np.ndarray, state: np.ndarray, blocks: np.ndarray
@@ -412,3 +462,4 @@ def put_text(
                 out[o + k] = src[i - size + k]
         state[S_OUT] = o + size
         state[S_WIDE] = 1 if wide else 0
+        i = _put_letters(src, i, end, out, state, row)

@@ -17,9 +17,11 @@ from filters.kernels.kernel import inlined, kernel
 # C_DISPLAY: it stands on a line of its own. C_GUTTER: line numbers, if it holds digits only.
 # C_ANCHOR: a link to itself, if it holds a sign only. C_UNSEEN: the site's own style hides it.
 # C_LISTING: preformatted text without <pre>, with blanks written as &nbsp;. C_CODE: that, if it is
-# a <code> with line breaks, or holds nothing but one; C_CODE_BLOCK: also if it is text only.
+# <code> with line breaks, or holds nothing but one; C_CODE_BLOCK: also if it is text only.
+# C_BLOCK: a <code> shown as a block is a listing, also of one line. C_BOX: in a listing, a box that
+# is shown over it.
 (C_FORMULA, C_FORMULA_IMAGE, C_DISPLAY, C_GUTTER, C_ANCHOR, C_UNSEEN, C_LISTING, C_CODE,
- C_CODE_BLOCK) = (1 << k for k in range(9))  # fmt: skip
+ C_CODE_BLOCK, C_BLOCK, C_BOX) = (1 << k for k in range(11))  # fmt: skip
 _CLASSES = {
     C_FORMULA: "katex katex-display mathjax mathjax_display mathjax_svg mathjax_svg_display "
     "mathjax_chtml mjx-chtml mjx-container mwe-math-element hurmet-tex",
@@ -34,9 +36,11 @@ _CLASSES = {
     C_ANCHOR: "headerlink anchor-link hash-link header-anchor headeranchor heading-anchor anchor "
     "headinglink anchorjs-link permalink direct-link",
     C_UNSEEN: "mathjax_preview katex-html boring rusttest mw-editsection",
+    C_BOX: "hover-info twoslash-popup-container",
     C_LISTING: "syntaxhighlighter crayon-pre dp-highlighter cm-content codemirror-code",
     C_CODE: "block code code-block codeblock",
     C_CODE_BLOCK: "code-block codeblock",
+    C_BLOCK: "block code-block codeblock",
 }
 
 

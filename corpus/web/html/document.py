@@ -64,7 +64,7 @@ class Document:
             self._walk(ruby, frames=False)
         return self
 
-    def _words(self, start: int, end: int) -> str:
+    def words(self, start: int, end: int) -> str:
         """Text between two places, without the marks of code and formulas."""
         raw = self.text[start:end].tobytes()
         # formulas have a number behind their mark; code has none, which is quicker
@@ -74,11 +74,11 @@ class Document:
     @cached_property
     def visible(self) -> str:
         """All that a reader sees of the page."""
-        return self._words(b.TEXT_START, len(self.text))
+        return self.words(b.TEXT_START, len(self.text))
 
     def block_texts(self) -> list[str]:
         """Text of every block."""
-        return [self._words(row[b.B_START], row[b.B_END]) for row in self.blocks]
+        return [self.words(row[b.B_START], row[b.B_END]) for row in self.blocks]
 
     @cached_property
     def has_formulas(self) -> bool:
@@ -147,7 +147,7 @@ class Document:
     def marked_text(self, kind: int) -> list[str]:
         """Texts of the marks M_H1 or M_AUTHOR."""
         return [
-            " ".join(self._words(start, end).split())
+            " ".join(self.words(start, end).split())
             for mark, start, end in self.marks.tolist()
             if mark == kind
         ]

@@ -2,7 +2,7 @@
 
 Whatever wrote the page, the author's own TeX is looked for first: MathML's annotation (KaTeX,
 Wikipedia, LaTeXML, MathJax), the script of MathJax 2, alt texts, attributes. MathML without one is
-converted (mathml-to-latex). What cannot be read is "", and the caller leaves a mark. Attributes may
+converted (`mathml`). What cannot be read is "", and the caller leaves a mark. Attributes may
 hold whole tags, so all searches are for plain strings or stop at the next quote: none is slow.
 """
 
@@ -12,7 +12,9 @@ import html
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
+
+from corpus.web.html.mathml import to_tex
 
 MAX_MATHML = 100_000  # bytes; larger ones are left unread
 MAX_STYLES = 4  # of Wikipedia's `{\displaystyle …}` around each other
@@ -27,21 +29,24 @@ _ATTRIBUTE = re.compile(
 )  # fmt: skip
 _INSIDE_TAG, _ELEMENT = re.compile(r' [^\s="<>]{1,99}="'), re.compile("<[a-z]")
 _TAG = re.compile(r'<[^"<>]*(?:"[^"]*"[^"<>]*)*')  # of serialised HTML, up to its `>`
+_TAGS = re.compile(_TAG.pattern + ">")
 _SOURCE = re.compile(r'\ssrc="([^"]*)"')
 _SERVICE = re.compile(r"latex\.php\?|codecogs\.com/[^?]{0,40}\?|latex\?|math?i?tex\.cgi\?|cht=tx&")
+_IN_PATH = re.compile(r"/([^/?#]{0,1000}%5[Cc][A-Za-z]+%7[Bb][^?#]{1,4000})$")  # \frac{ …
 _PARAMETER = re.compile(r"(?:latex|chl)=")
-_SIGN = re.compile(r"[\\^_=]")
+_SIGN, _OTHER_SIGN = re.compile(r"[\\^_=]"), re.compile(r"[^\sA-Za-z]")
+_IMAGE_CLASS = re.compile(r'\sclass="(?:[^"]*\s)?(?:latex|tex|math)[\s"]')
 _SCRIPT_TYPE = re.compile(r'\stype="math/tex', re.I)
 _ALT = re.compile(r'\salt="([^"]*)"')
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("[tex:", "]"))
 _STYLE = re.compile(r"\{\s*\\(?:displaystyle|textstyle)\s(.*)\}", re.S)
 _BRACES = re.compile(r"\\.|[{}]", re.S)
-_ROWS = re.compile(r"(?<!\\)&|\\\\")  # of a matrix, which the converter leaves bare
 _CDATA = re.compile(r"^%\s*<!\[CDATA\[|%?\s*\]\]>$")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n")
 _DOLLAR = re.compile(r"\\.|\$+", re.S)
 _BARE = re.compile(r"<(/?)\w{1,20}:")  # prefixes of names in MathML
+_PREFIXED = re.compile(r'\s\w{1,20}:[\w-]{1,40}="[^"]*"')  # attributes of other namespaces
 _SAFE = re.compile(r"<!|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)")
 
 
@@ -61,9 +66,13 @@ def tex(source: str) -> str:
         return tidy(found)
     if (math := _MATH.search(source)) is not None:
         return _of_mathml(source, math.start())
+    if (drawn := _drawn(source)) and (found := _converted(drawn)):
+        return found
     if (attribute := _ATTRIBUTE.search(source)) is not None:
         value = html.unescape(attribute[1])
         return _converted(value) if value.lstrip().startswith("<") else tidy(value)
+    if source.startswith("<embed-katex"):  # TeX that the page renders later
+        return tidy(html.unescape(_TAGS.sub("", source)))
     return tidy(html.unescape(alt[1])) if (alt := _ALT.search(source)) is not None else ""
 
 
@@ -71,11 +80,14 @@ def _of_image(tag: str) -> str:
     """The alt text of an image, or the TeX that its address asks a service for."""
     alt = html.unescape(found[1]) if (found := _ALT.search(tag)) is not None else ""
     address = html.unescape(found[1]) if (found := _SOURCE.search(tag)) is not None else ""
-    if _SIGN.search(alt) or (service := _SERVICE.search(address)) is None:
+    if _SIGN.search(alt) or (_OTHER_SIGN.search(alt) and _IMAGE_CLASS.search(tag)):
         return alt
+    if (service := _SERVICE.search(address)) is None:
+        path = _IN_PATH.search(address)
+        return unquote(path[1]) if path is not None and not alt else alt
     query = address[service.end() :]
-    named = [part for part in query.split("&") if _PARAMETER.match(part)]
-    return unquote_plus(named[0].partition("=")[2] if named else query.partition("&")[0])
+    given = [part for part in query.split("&") if _PARAMETER.match(part)]
+    return unquote_plus(given[0].partition("=")[2] if given else query.partition("&")[0])
 
 
 def _elements(source: str, name: str) -> Iterator[tuple[str, str]]:
@@ -116,6 +128,12 @@ def _of_mathml(source: str, start: int) -> str:
         return tidy(html.unescape(alternative[1]))
     end = _MATH_END.search(source, start)
     return _converted(source[start : end.end()]) if end is not None else ""
+
+
+def _drawn(source: str) -> str:
+    """What MathJax 3 has drawn as HTML of a formula whose MathML it did not keep."""
+    start, end = source.find("<mjx-math"), source.rfind("</mjx-math>")
+    return source[start : end + len("</mjx-math>")] if 0 <= start < end else ""
 
 
 def tidy(text: str) -> str:
@@ -167,19 +185,13 @@ def _balanced(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def _converted(mathml: str) -> str:
     """MathML as TeX; "" for what the converter cannot read, or reads as nothing."""
-    from mathml_to_latex.converter import MathMLToLaTeX  # only pages with bare MathML need it
-
     if len(mathml) > MAX_MATHML:
         return ""
     xml = _BARE.sub(r"<\1", mathml.replace("&nbsp;", "&#160;"))
+    xml = _PREFIXED.sub("", xml)
     if _SAFE.search(xml):  # a doctype, or entities that XML does not know: hostile, or broken
         return ""
     try:
-        found = MathMLToLaTeX.convert(xml)
-    except Exception:  # of the converter, over what a page wrote
+        return tidy(to_tex(xml))
+    except Exception:  # of the parser or the tables of names, over what a page wrote
         return ""
-    found = found.replace("\\left(\\right.", "\\left(").replace("\\left.\\right)", "\\right)")
-    found = found.replace("\\left[\\right.", "\\left[").replace("\\left.\\right]", "\\right]")
-    if _ROWS.search(found) and "\\begin" not in found:
-        found = "\\begin{aligned}" + found + "\\end{aligned}"
-    return tidy(found)

@@ -49,6 +49,7 @@ _CLASS, _ID, _ROLE, _STYLE, _HIDDEN_NAME, _HREF, _REL, _ITEMPROP, _TYPE, _ARIA =
 _START, _VALUE, _COLSPAN, _ROWSPAN, _ALT, _DISPLAY, _NAME = (
     _hash(name) for name in ["start", "value", "colspan", "rowspan", "alt", "display", "name"]
 )
+_DISPLAY_MODE = _hash("display-mode")
 _NAV, _ASIDE, _FOOTER, _HEADER, _ARTICLE, _MAIN, _FORM_TAG, _DIALOG = (
     _hash(name)
     for name in ("nav", "aside", "footer", "header", "article", "main", "form", "dialog")
@@ -81,6 +82,8 @@ _SERVICE = ("latex.php?", "latex?", "codecogs.com", "mathtex.cgi?", "mimetex.cgi
 _SERVICES = as_bytes("".join(_SERVICE))  # of formulas as images
 _SERVICE_ENDS = np.cumsum([len(part) for part in _SERVICE])
 _BLOCK_VALUE, _CODE_VALUE = _hash("block"), _hash("code")
+_FIVE, _SEVEN, _C = map(ord, "57c")
+_SEGMENT = ord("S")  # id="S:1": a part of the page that React sends late and moves to its place
 _PRE_STYLE = as_bytes("white-space:pre")
 _PRE_WRAP = as_bytes("white-space:pre-")  # and pre-line: prose
 _ZERO = np.uint32(0)
@@ -125,6 +128,22 @@ def _shows_tex(src: np.ndarray, start: int, end: int) -> bool:
 
 
 @kernel
+def _is_path_of_tex(src: np.ndarray, start: int, end: int) -> bool:
+    """Whether an address without a query holds a command of TeX: `%5Cfrac%7B`."""
+    found = False
+    for i in range(start, end):
+        if src[i] == ch.QUESTION or src[i] == ch.HASH:
+            return False
+        if i + 2 < end and src[i] == ch.PERCENT and src[i + 1] == _FIVE and src[i + 2] | 32 == _C:
+            k = i + 3
+            while k < end and ch.LOWER_A <= src[k] | 32 <= ch.LOWER_Z:
+                k += 1
+            brace = k + 2 < end and src[k] == ch.PERCENT and src[k + 1] == _SEVEN
+            found |= k > i + 3 and brace and src[k + 2] | 32 == ch.LOWER_B
+    return found
+
+
+@kernel
 def read_attributes(
     src: np.ndarray, i: int, tag: int, name: np.uint32, said: np.ndarray, tables: tags.Tables
 ) -> int:
@@ -133,7 +152,7 @@ def read_attributes(
     src uint8 [n]: serialised HTML; tag: element id of `tags`; name: hash of the element's name.
     """
     said[:] = 0
-    opened = False
+    opened = hidden = streamed = False
     n = len(src)
     while i < n and src[i] != ch.GREATER:
         # A name, its hash, and the span of its value between the quotes.
@@ -156,7 +175,9 @@ def read_attributes(
         # What the few attributes say that the walk knows; most names fall through.
         if key == _CLASS or key == _ID:
             said[X_FLAGS] |= word_bits(src, start, end, tables)
-            if key == _CLASS:
+            if key == _ID:
+                streamed = end > start + 2 and src[start] == _SEGMENT and src[start + 1] == ch.COLON
+            else:
                 said[X_CLASSES] |= class_bits(src, start, end, tables.class_hash, tables.class_bits)
         elif key == _HREF:
             said[X_HREF] = 1
@@ -176,8 +197,7 @@ def read_attributes(
             if span_hash(src, start, end, _ZERO) == _MAIN:
                 said[X_LANDMARK] |= b.L_ARTICLE | b.L_MAIN
         elif key == _HIDDEN_NAME:
-            if span_hash(src, start, end, _ZERO) != _UNTIL_FOUND:
-                said[X_HIDDEN] = 1
+            hidden = span_hash(src, start, end, _ZERO) != _UNTIL_FOUND
         elif key == _REL:
             if contains(src, start, end, _LICENCE):
                 said[X_MARK] = 1
@@ -213,6 +233,10 @@ def read_attributes(
                 first = _SERVICE_ENDS[k - 1] if k else 0
                 if contains(src, start, end, _SERVICES[first : _SERVICE_ENDS[k]]):
                     said[X_TEX] = 1
+            if _is_path_of_tex(src, start, end):
+                said[X_TEX] = 1
+        elif key == _DISPLAY_MODE:
+            said[X_CLASSES] |= C_DISPLAY
         elif key == _DISPLAY:
             value = span_hash(src, start, end, _ZERO)
             if value == _BLOCK_VALUE or value == _TRUE:
@@ -226,11 +250,11 @@ def read_attributes(
         ):  # fmt: skip
             said[X_CLASSES] |= C_FORMULA
     # What the element's own name says besides.
-    if tag == tags.MATH or tag == tags.MJX_CONTAINER:
+    if tag == tags.MATH or tag == tags.MJX_CONTAINER or tag == tags.EMBED_KATEX:
         said[X_CLASSES] |= C_FORMULA
     if tag == tags.IMG and said[X_CLASSES] & C_FORMULA_IMAGE:
         said[X_TEX] = 1
-    if said[X_CLASSES] & C_UNSEEN:
+    if said[X_CLASSES] & C_UNSEEN or (hidden and not streamed):
         said[X_HIDDEN] = 1
     if name == _DIALOG and not opened:
         said[X_HIDDEN] = 1

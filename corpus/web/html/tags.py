@@ -22,14 +22,14 @@ HASH_BASE = 16777619
 _NAMED = (
     "a br rt rp ruby meta link title script time h1 p body hr noframes rtc html head rb img "
     "h2 h3 h4 h5 h6 ul ol menu dir li dl dt dd blockquote table caption figcaption tr td th pre "
-    "code tt samp kbd sup sub math textarea mjx-container"
+    "code tt samp kbd sup sub math textarea mjx-container embed-katex"
 )
 NAMED = tuple(_NAMED.split())
 (A, BR, RT, RP, RUBY, META, LINK, TITLE, SCRIPT, TIME) = range(1, 11)
 (H1, P, BODY, HR, NOFRAMES, RTC, HTML, HEAD, RB, IMG) = range(11, 21)
 (H2, H3, H4, H5, H6, UL, OL, MENU, DIR, LI, DL, DT, DD, BLOCKQUOTE) = range(21, 35)
 (TABLE_TAG, CAPTION, FIGCAPTION, TR, TD, TH, PRE_TAG, CODE, TT, SAMP, KBD) = range(35, 46)
-(SUP, SUB, MATH, TEXTAREA, MJX_CONTAINER) = range(46, len(NAMED) + 1)
+(SUP, SUB, MATH, TEXTAREA, MJX_CONTAINER, EMBED_KATEX) = range(46, len(NAMED) + 1)
 
 _KINDS: dict[int, str] = {
     BLOCK: "address article aside blockquote body center dd details dialog dir div dl dt fieldset "

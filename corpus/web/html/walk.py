@@ -16,6 +16,8 @@ from corpus.web.html.attributes import lookup, span_hash
 from corpus.web.html.blocks import close_block, put_text, put_wide
 from corpus.web.html.classes import (
     C_ANCHOR,
+    C_BLOCK,
+    C_BOX,
     C_CODE,
     C_CODE_BLOCK,
     C_DISPLAY,
@@ -146,7 +148,9 @@ def _close_element(
     if props & tags.PRE:
         state[b.S_PRE] -= 1
         if state[b.S_PRE] == 0:
-            state[b.S_LISTING] = state[b.S_SOFT] = state[b.S_EMPTY] = 0
+            state[b.S_LISTING] = state[b.S_SOFT] = 0
+            if tag != tags.CODE:  # of which the next one may go on
+                state[b.S_EMPTY] = 0
     if props & tags.INLINE:
         linked = blocks[state[b.S_BLOCKS], b.B_LINKS] > top[K_LINKS]
         end_inline(tag, top[K_OUT], linked, out, state, blocks)
@@ -239,7 +243,8 @@ def _open_element(
         if state[b.S_PRE] == 0:
             state[b.S_LISTING] = top[K_ELEMENT] + 1
             state[b.S_SOFT] = b.COLLAPSED if props & tags.COLLAPSE else tag != tags.PRE_TAG
-            state[b.S_EMPTY] = 0
+            if tag != tags.CODE:
+                state[b.S_EMPTY] = 0
         state[b.S_PRE] += 1
     if props & tags.BLOCK:
         state[b.S_ELEMENT] = top[K_ELEMENT]
@@ -336,6 +341,8 @@ def _start_tag(
         return tag_end(src, end)
     # So are formulas, line numbers and links of a heading to itself.
     classes = said[X_CLASSES]
+    if classes & C_BOX and state[b.S_PRE]:
+        said[X_HIDDEN] = 1
     shown = visible and said[X_HIDDEN] == 0
     if classes & C_FORMULA and shown and not (tag == tags.MATH and is_bare_text(src, i)):
         end, after = element_end(src, i, start, name_end)
@@ -360,7 +367,8 @@ def _start_tag(
             end, after = element_end(src, i, start, name_end)
             listing = tag == tags.CODE or is_only_code(src, i, end)
             listing = listing or (classes & C_CODE_BLOCK and has_no_tag(src, i, end))
-            listing = listing and breaks_lines(src, i, end)
+            shown_as_block = tag == tags.CODE and classes & C_BLOCK and not state[b.S_OPEN]
+            listing = listing and (shown_as_block or breaks_lines(src, i, end))
         if listing:
             props = (props | tags.PRE | tags.BLOCK) & ~(tags.SKIP | tags.INLINE)
             top[K_PROPS] = props

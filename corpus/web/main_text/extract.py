@@ -2,7 +2,7 @@
 
     html ─guard─▶ lexbor ─▶ normalised HTML ─walk─▶ blocks, elements, head marks   (html/document)
          ─▶ features ─▶ p(block is content) ─▶ one container ─▶ kept blocks,
-            none on an index page                                                  (select)
+            none on an index page, and the page's <h1>                 (select, page_title)
          ─▶ Markdown with typed blocks, without boilerplate phrases                (write)
          ─▶ title, date, author, site                                              (html/metadata)
 
@@ -21,6 +21,7 @@ from corpus.web.html.document import RUBY, Document, parse
 from corpus.web.html.metadata import metadata
 from corpus.web.main_text import containers, features, listing
 from corpus.web.main_text.forest import Forest, load_forest
+from corpus.web.main_text.page_title import with_title
 from corpus.web.main_text.select import METHODS, choose
 from corpus.web.main_text.write import write
 
@@ -65,7 +66,7 @@ def main_text(
 ) -> tuple[tuple[str, Blocks, int], str, float]:
     """((Markdown, blocks, unread formulas), method, listing) of a parsed page."""
     keep, method, listed = choose(document.blocks, document.elements, *_forests())
-    return write(document, keep, steps), METHODS[method], listed
+    return write(document, with_title(document, keep), steps), METHODS[method], listed
 
 
 def extract(
@@ -80,5 +81,5 @@ def extract(
     if ruby not in RUBY:
         raise ValueError(f"ruby policy {ruby!r}: must be one of {', '.join(RUBY)}")
     document = html.with_ruby(ruby) if isinstance(html, Document) else parse(html, ruby)
-    written, *chosen = main_text(document, steps)
-    return Page(*written, *metadata(document, url), *chosen, len(document.blocks))
+    written, method, listed = main_text(document, steps)
+    return Page(*written, *metadata(document, url), method, listed, len(document.blocks))

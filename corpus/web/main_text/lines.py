@@ -20,7 +20,10 @@ MAX_CRUMBS = 80
 MAX_CODES = 120
 MAX_COPYRIGHT = 160
 
-_DECORATION = r"[\s　▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:：]*"
+# What \s is, without line feeds (patterns are looked for in many lines at once), HOLE and PARTED.
+_BLANKS = r" \t\r\x0b\x0c\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_MARKS = r"▲△▼▽↑↓→←⇒»«›‹>＞<＜|｜・●■□◆◇※\[\]【】（）()…\-–—＋+#＃.。!！:："
+_DECORATION = f"[{_BLANKS}{_MARKS}]*"
 _PHRASES = (
     # page top
     r"(この)?ページ(の)?(トップ|先頭|上部?|最初|TOP|Top|top)(へ|に)?(戻る|もどる|移動)?(する)?",
@@ -67,13 +70,15 @@ _FIRST = (
     "リUＵフメAaあ合人お最新関注アコ現パス本共"
 )
 _PHRASE = re.compile(f"{_DECORATION}+(?=[{_FIRST}])(?:{'|'.join(_PHRASES)}){_DECORATION}")
-_CRUMBS = re.compile(
-    r"(?i:ホーム|home|トップ(ページ)?|top|現在(の)?(位置|地)|you are here)\s*[:：]?\s*[>＞»›≫/→].*"
-)
 _FIRST_CRUMB = "ホhHトtT現yY"
+_CRUMBS = re.compile(
+    f"(?=[{_FIRST_CRUMB}])"
+    "(?i:ホーム|home|トップ(?:ページ)?|top|現在の?(?:位置|地)|you are here)"
+    f"[{_BLANKS}]*[:：]?[{_BLANKS}]*[>＞»›≫/→].*"
+)
 _COPYRIGHT = re.compile(
-    r"(?i)\s*(?:©|Ⓒ|copyrights?\s*(?:©|\(c\)|（c）|\d{4}|by\b)"
-    r"|[(（]c[)）]\s*(?:copyright|\d{4})).*"
+    f"[{_BLANKS}]*(?i:©|Ⓒ|copyrights?[{_BLANKS}]*(?:©|\\(c\\)|（c）|\\d{{4}}|by\\b)"
+    f"|[(（]c[)）][{_BLANKS}]*(?:copyright|\\d{{4}})).*"
 )
 _RESERVED = re.compile(r"(?i).*\ball rights reserved\b.{0,40}")
 _FORBIDDEN = re.compile(
@@ -86,9 +91,12 @@ _STEP = (
     "(?i:prev(?:ious)?|next|up|home|contents|top|目次|ホーム|戻る|進む"
     "|[前次上](?:へ|の?(?:ページ|記事|章|節))?)"
 )
+_STEP_FIRST = "pPnNuUhHcCtT目ホ戻進前次上"
+_BAR = f"[{_BLANKS}\\[\\]|]*"
 _STEPS = re.compile(
-    r"[\s\[\]|]*(?:<<|«|≪)[\s\[\]|]*(?:>>|»|≫)[\s\[\]|]*"
-    f"|{_DECORATION}{_STEP}(?:{_DECORATION[:-1]}++{_STEP}){{1,5}}{_DECORATION}"
+    f"{_BAR}(?:<<|«|≪){_BAR}(?:>>|»|≫){_BAR}"
+    f"|{_DECORATION}+(?=[{_STEP_FIRST}]){_STEP}"
+    f"(?:{_DECORATION[:-1]}++{_STEP}){{1,5}}{_DECORATION}"
 )
 # Language switchers write each language in itself; httpd writes codes behind a label.
 _LANGUAGE = (
@@ -100,68 +108,80 @@ _LANGUAGE = (
     "Indonesia|ไทย|العربية|"
     "עברית|فارسی|हिन्दी|Lietuvių|Esperanto"
 )
+_AROUND = rf"[\s{_MARKS}]*"  # a switcher may take many lines
+_LANGUAGE_FIRST = "".join(sorted({name[0] for name in _LANGUAGE.split("|")}))
 _LANGUAGES = re.compile(
-    f"(?:{_DECORATION}(?:{_LANGUAGE})(?: ?[(（][^)）]{{1,12}}[)）])?[,、/]?)+{_DECORATION}"
+    f"(?:{_AROUND}+(?=[{_LANGUAGE_FIRST}])(?:{_LANGUAGE})"
+    f"(?: ?[(（][^)）]{{1,12}}[)）])?[,、/]?)+{_AROUND}"
 )
 _LANGUAGE_NAME = re.compile(_LANGUAGE)
 _CODES = re.compile(
     r"(?:翻訳済み言語|他の言語|Available Languages?|Langues Disponibles|Verfügbare Sprachen"
-    r"|Idiomas disponibles|Mevcut Diller|가능한 언어)\s*[:：].{0,80}"
+    rf"|Idiomas disponibles|Mevcut Diller|가능한 언어)[{_BLANKS}]*[:：].{{0,80}}"
 )
 _CONTENTS = re.compile(
-    f"{_DECORATION}(?i:目次|もくじ|内容|コンテンツ|(table of )?contents|index"
-    f"|この(記事|ページ)の(目次|内容)){_DECORATION}"
+    f"{_AROUND}(?i:目次|もくじ|内容|コンテンツ|(table of )?contents|index"
+    f"|この(記事|ページ)の(目次|内容)){_AROUND}"
 )
 # What a mark or a number puts before the words of a heading.
 _BEFORE = " \t#>*+-・•0123456789.)．、:："
 SWITCHER = 3  # names of languages in a row
-# One of these stands in every switcher; looking for them first spares most pages the patterns.
+# One of these stands in every switcher.
 SWITCHER_NAMES = ("日本語", "English", "Français", "Deutsch", "中文", "한국", "简体", "繁體")
+_NAMED = re.compile(f"{_DECORATION}+(?=[{_LANGUAGE_FIRST}])(?:{_LANGUAGE}).*")
 CONTENTS = 3  # lines of a table of contents
-MAX_HEADING = 60  # characters
+MAX_HEADING = 60  # characters …
+MAX_MARKED = 120  # … and with its marks and number
 
 
-# No line of a text without any of these marks is one of copyright.
-_MARKS = ("©", "ⓒ", "copyright", "(c)", "（c）", "(c）", "（c)", "rights reserved", "無断")
-
-
-# The same of links to neighbours, and of codes of languages.
+# Links to neighbours go only from pages that have one of these.
 _STEP_SIGNS = ("<<", "«", "≪", "prev", "next", "目次", "戻る", "前へ", "次へ", "前の", "上へ")
-_CODE_SIGNS = (
-    "翻訳済み言語", "他の言語", "available lang", "langues disp", "verfügbare spr", "idiomas disp",
-    "mevcut diller", "가능한 언어",
-)  # fmt: skip
+# Words inside a line of copyright; what begins one is in `_COPYRIGHT`.
+_RIGHTS = ("無断", "eserved", "ESERVED")
+# All lines that may be one of these, in one search from line feed to line feed: what a line begins
+# with spares most of them the patterns.
+_WHOLE = (_PHRASE, _CRUMBS, _STEPS, _CODES, _COPYRIGHT, _NAMED)
+_BEGINS = f"{_BLANKS}{_MARKS}{_FIRST}{_FIRST_CRUMB}{_STEP_FIRST}{_LANGUAGE_FIRST}≪翻他ALVIM가©ⒸⓒcC"
+_CANDIDATE = re.compile(
+    f"\n(?=[{_BEGINS}])(?:{'|'.join(pattern.pattern for pattern in _WHOLE)})(?=\n)"
+)
 
 _HAS_PIECE = np.zeros(O_RULE + 1, np.bool_)  # by operation
 _HAS_PIECE[[O_PROSE, O_TERM, O_CELL]] = True
 
 
-def _is_rights(line: str) -> bool:
-    """Whether a line is one of copyright as a whole."""
-    return len(line) <= MAX_COPYRIGHT and (
-        _COPYRIGHT.fullmatch(line) is not None
-        or ("無断" in line and _FORBIDDEN.fullmatch(line) is not None)
-        or ("reserved" in line.lower() and _RESERVED.fullmatch(line) is not None)
+def _is_boilerplate(line: str, text: str) -> bool:
+    """Whether a line is a boilerplate phrase as a whole. text: that it stands in."""
+    size = len(line)
+    if HOLE in line or size > MAX_COPYRIGHT:
+        return False
+    return bool(
+        (size <= MAX_PHRASE and _PHRASE.fullmatch(line))
+        or (size <= MAX_CRUMBS and _CRUMBS.fullmatch(line))
+        or (size <= MAX_CODES and _CODES.fullmatch(line))
+        or _COPYRIGHT.fullmatch(line)
+        or ("無断" in line and _FORBIDDEN.fullmatch(line))
+        or ("reserved" in line.lower() and _RESERVED.fullmatch(line))
+        or (size <= MAX_PHRASE and _STEPS.fullmatch(line) and _has_steps(text))
     )
 
 
-def boilerplate(lines: set[str], page: str) -> set[str]:
-    """Those of the lines that are a boilerplate phrase as a whole.
+def _has_steps(text: str) -> bool:
+    low = text.lower()
+    return any(sign in low for sign in _STEP_SIGNS)
 
-    page: all text around them in lower case, whose signs say which patterns are worth a search.
-    """
-    whole = {line.strip("　 ¶"): line for line in lines} if "¶" in page else {x: x for x in lines}
-    gone = {x for x in whole if len(x) <= MAX_PHRASE and _PHRASE.fullmatch(x)}
-    gone |= {
-        x for x in whole if x[:1] in _FIRST_CRUMB and len(x) <= MAX_CRUMBS and _CRUMBS.fullmatch(x)
-    }
-    if any(sign in page for sign in _STEP_SIGNS):
-        gone |= {x for x in whole if len(x) <= MAX_PHRASE and _STEPS.fullmatch(x)}
-    if any(sign in page for sign in _CODE_SIGNS):
-        gone |= {x for x in whole if len(x) <= MAX_CODES and _CODES.fullmatch(x)}
-    if any(sign in page for sign in _MARKS):
-        gone |= {x for x in whole if _is_rights(x)}
-    return {whole[x] for x in gone if x and HOLE not in x}
+
+def candidates(text: str) -> set[str]:
+    """The lines of a text that may be boilerplate or a switcher of languages."""
+    found = {match[0][1:] for match in _CANDIDATE.finditer(f"\n{text}\n")}
+    if any(word in text for word in _RIGHTS):
+        found |= {line for line in text.split("\n") if any(word in line for word in _RIGHTS)}
+    return found
+
+
+def boilerplate(text: str) -> set[str]:
+    """Those of the lines of a text that are a boilerplate phrase as a whole."""
+    return {line for line in candidates(text) if _is_boilerplate(line, text)}
 
 
 def _switchers(lines: list[str]) -> set[int]:
@@ -187,7 +207,10 @@ def _contents(lines: list[str]) -> set[int]:
     Lines in a row that each stand again behind the last of them, in the same order and never one
     right after another (that would be a refrain).
     """
-    keys = [line.lstrip(_BEFORE).rstrip("¶ ") for line in lines]
+    keys = [x.lstrip(_BEFORE).rstrip("¶ ") if len(x) <= MAX_MARKED else x for x in lines]
+    short = [key for key in keys if len(key) <= MAX_HEADING]
+    if len(short) - len(set(short)) < CONTENTS:  # of most pages
+        return set()
     places: dict[str, list[int]] = {}
     for i, key in enumerate(keys):
         if 2 <= len(key) <= MAX_HEADING:
@@ -220,26 +243,41 @@ def boilerplate_pieces(prose: str, plan: np.ndarray) -> str:
 
     A heading with text under it stays, so do the cells of tables, and what has a hole.
     """
-    low = prose.lower()
-    pieces = prose.split(PARTED)
-    gone = boilerplate({line for piece in set(pieces) for line in piece.split("\n")}, low)
-    with_piece = plan[_HAS_PIECE[plan[:, P_OP]]]
-    headings = with_piece[:, P_KIND] == kind.heading
-    free = with_piece[:, P_OP] == O_PROSE
-    some = _switchers(pieces) if any(name in prose for name in SWITCHER_NAMES) else set()
-    if headings.sum() >= CONTENTS:
-        some |= _contents(pieces)
-    if not gone and not some and "¶" not in prose:
+    # An anchor ¶ at the end of a line is no part of it.
+    anchors = "¶" in prose
+    whole = {line.strip("　 ¶"): line for line in prose.split("\n")} if anchors else {}
+    text = "\n".join(whole) if anchors else prose
+    found = candidates(text)
+    gone = {line for line in found if line and _is_boilerplate(line, text)}
+    if anchors:
+        gone = {whole[line] for line in gone}
+    # Several lines that are one only together.
+    named = anchors or any(_NAMED.match(line) for line in found)
+    switchers = named and any(name in prose for name in SWITCHER_NAMES)
+    contents = np.count_nonzero(plan[:, P_KIND] == kind.heading) >= CONTENTS
+    if not (gone or switchers or contents or anchors):
         return prose
-    for k, piece in enumerate(pieces[: len(with_piece)]):
-        title = headings[k] and _CONTENTS.fullmatch(piece)
-        if k in some and free[k] and HOLE not in piece and (not headings[k] or title):
-            pieces[k] = ""
-            continue
+    pieces = prose.split(PARTED)
+    some = _switchers(pieces) if switchers else set()
+    if contents:
+        some |= _contents(pieces)
+    return _without(pieces, plan, gone, some) if gone or some or anchors else prose
+
+
+def _without(pieces: list[str], plan: np.ndarray, gone: set[str], some: set[int]) -> str:
+    """Prose of the pieces without the lines `gone`, and without those of the numbers `some`."""
+    with_piece = plan[_HAS_PIECE[plan[:, P_OP]]]
+    headings = (with_piece[:, P_KIND] == kind.heading).tolist()
+    free = (with_piece[:, P_OP] == O_PROSE).tolist()
+    for k, piece in enumerate(pieces[: len(free)]):
+        if k in some and free[k] and HOLE not in piece:
+            if not headings[k] or _CONTENTS.fullmatch(piece):
+                pieces[k] = ""
+                continue
         if headings[k]:
             below = k + 1 < len(headings) and not headings[k + 1]
             pieces[k] = "" if piece in gone and not below else piece.rstrip(" ¶")
         elif free[k]:
-            left = (line for line in piece.split("\n") if line not in gone)
-            pieces[k] = "\n".join(line.removesuffix("¶").rstrip(" ") for line in left)
+            left = [line for line in piece.split("\n") if line not in gone]
+            pieces[k] = "\n".join([line.removesuffix("¶").rstrip(" ") for line in left])
     return PARTED.join(pieces)

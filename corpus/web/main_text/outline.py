@@ -20,7 +20,8 @@ from filters.kernels.kernel import inlined, kernel
 P_OP, P_START, P_END, P_KIND, P_LEVEL, P_NUMBER, P_CLOSE, P_WIDTH = range(8)
 # Operations: prose; the term of a definition that its value follows; a listing (START and END are
 # blocks, NUMBER its element); a formula of its own; a table (START rows of END cells), its cells
-# (START to END: blocks, NUMBER: an empty one); a rule.
+# (START to END: blocks, NUMBER: an empty one); a rule. NUMBER of a heading: what stands behind it
+# are links that are not kept.
 O_PROSE, O_TERM, O_CODE, O_FORMULA, O_TABLE, O_CELL, O_RULE = range(7)
 # Contexts of an element (int32): the nearest heading, item, list, term or value, quote, caption and
 # cell over it or itself, -1 for none; how many lists hold it; the place of an item in its list.
@@ -31,6 +32,7 @@ O_PROSE, O_TERM, O_CODE, O_FORMULA, O_TABLE, O_CELL, O_RULE = range(7)
 QUOTE_SHARE = 0.5  # of the kept text: a page quoted as a whole is indented, not quoted
 TERM_WEIGHT = 400  # a term of up to 40 CJK characters stands before its value
 VALUE_WEIGHT = 1500  # the blocks of a value up to this weight are one line
+LINKED = 0.8  # of what follows a heading and is not kept: a menu or list of contents
 PROSE_STOPS = 3  # full stops in preformatted text that make it prose …
 PROSE_WIDE = 0.6  # … if so much of it is CJK characters …
 PROSE_INDENT = 0.2  # … and no more of its lines are indented
@@ -211,13 +213,50 @@ def _put_table(elements: np.ndarray, tables: Tables, table: int, plan: np.ndarra
     return n
 
 
+@inlined
+def _goes_on(blocks: np.ndarray, elements: np.ndarray, i: int, k: int) -> bool:
+    """Whether the listings of blocks i and k are pieces of one: they stand side by side, and either
+    is a `<code>` that is shown as a block."""
+    if not (i >= 0 and k < len(blocks) and blocks[i, b.B_LISTING] and blocks[k, b.B_LISTING]):
+        return False
+    one, other = blocks[i, b.B_LISTING] - 1, blocks[k, b.B_LISTING] - 1
+    code = elements[one, b.E_TAG] == tags.CODE or elements[other, b.E_TAG] == tags.CODE
+    return code and elements[one, b.E_PARENT] == elements[other, b.E_PARENT]
+
+
+@kernel
+def _is_kept_listing(
+    blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, i: int
+) -> bool:  # fmt: skip
+    """Whether block i begins a listing of which half is kept, or a piece beside it."""
+    listing = blocks[i, b.B_LISTING]
+    if listing == 0 or (i and blocks[i - 1, b.B_LISTING] == listing):
+        return False
+    kept = total = 0
+    last = listing_end(blocks, i)
+    for k in range(i, last):
+        total += blocks[k, b.B_WEIGHT]
+        kept += blocks[k, b.B_WEIGHT] * keep[k]
+    if kept and 2 * kept >= total:
+        return True
+    before = _goes_on(blocks, elements, i - 1, i) and keep[i - 1]
+    return before or (_goes_on(blocks, elements, i, last) and keep[last])
+
+
 @kernel
 def _put_listing(
     text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, i: int, last: int,
     plan: np.ndarray, n: int,
 ) -> int:  # fmt: skip
-    """The blocks [i, last) of a preformatted element: one listing, or paragraphs."""
+    """The blocks [i, last) of a preformatted element: one listing, or paragraphs.
+
+    What goes on in the listing before has no row of its own.
+    """
     if not reads_as_prose(text, blocks, elements, i, last):
+        if n and plan[n - 1, P_OP] == O_CODE and plan[n - 1, P_END] == i:
+            if _goes_on(blocks, elements, i - 1, i):
+                plan[n - 1, P_END] = last
+                return n
         return _add(plan, n, O_CODE, i, last, kind.code, 0, blocks[i, b.B_LISTING] - 1, False)
     for k in range(i, last):
         n = _paragraphs(text, blocks[k, b.B_START], blocks[k, b.B_END], plan, n)
@@ -234,6 +273,18 @@ def _outermost(elements: np.ndarray, own: np.ndarray, e: int) -> int:
             break
         outer = own[over, C_LIST]
     return outer
+
+
+@kernel
+def _heads_links(blocks: np.ndarray, keep: np.ndarray, i: int) -> bool:
+    """Whether links that are not kept follow block i."""
+    weight = linked = 0
+    k = i + 1
+    while k < len(keep) and not keep[k]:
+        weight += blocks[k, b.B_WEIGHT]
+        linked += blocks[k, b.B_LINKED]
+        k += 1
+    return weight > 0 and linked >= LINKED * weight
 
 
 @kernel
@@ -256,7 +307,8 @@ def _put_block(
         if item >= 0:
             used[item] = True
         level = heading_level(elements[here[C_HEADING], b.E_TAG])
-        return _add(plan, n, O_PROSE, start, end, kind.heading, level, 0, False), i + 1
+        lost = _heads_links(blocks, keep, i)
+        return _add(plan, n, O_PROSE, start, end, kind.heading, level, lost, False), i + 1
     if here[C_CAPTION] >= 0:
         return _add(plan, n, O_PROSE, start, end, kind.caption, 0, 0, False), i + 1
     if item >= 0 and not used[item]:
@@ -285,7 +337,7 @@ def _room(blocks: np.ndarray, keep: np.ndarray, tables: Tables) -> int:
     """Rows that a plan takes at most."""
     room = 2 * len(blocks) + len(tables.cells) + 4
     for i in range(len(blocks)):
-        if blocks[i, b.B_LISTING] and keep[i]:
+        if blocks[i, b.B_LISTING]:
             room += blocks[i, b.B_BREAKS]
     return room
 
@@ -300,7 +352,7 @@ def outline(
     `corpus.web.html.blocks`; keep bool [n].
     """
     own = contexts(elements)
-    tables: Tables = read_tables(blocks, elements, own[:, C_CELL], keep)
+    tables: Tables = read_tables(text, blocks, elements, own[:, C_CELL], keep)
     quotes = not _quoted_pages(blocks, keep, own)
     used = np.zeros(len(elements) + 1, np.bool_)  # items that have their sign, tables written
     plan = np.empty((_room(blocks, keep, tables), P_WIDTH), np.int32)
@@ -319,7 +371,7 @@ def outline(
                 n = _put_table(elements, tables, table, plan, n)
                 before[0] = -1
             continue
-        if not keep[i]:
+        if not keep[i] and not _is_kept_listing(blocks, elements, keep, i):
             continue
         if blocks[i, b.B_RULE] and n and i and keep[i - 1]:
             n = _add(plan, n, O_RULE, 0, 0, kind.rule, 0, 0, False)

@@ -129,6 +129,7 @@ def _room(text: np.ndarray, blocks: np.ndarray, plan: np.ndarray) -> tuple[int, 
         op = row[o.P_OP]
         low, high = row[o.P_START], row[o.P_END]
         if op == o.O_CELL and high > low:
+            marks += high - low  # listings of one line
             low, high = blocks[low, b.B_START], blocks[high - 1, b.B_END] + high - low
         if has_piece(op):
             room += high - low + 3
@@ -157,7 +158,10 @@ def pieces(text: np.ndarray, blocks: np.ndarray, plan: np.ndarray) -> tuple[np.n
                     out[at] = ch.SPACE
                     at += 1
                 first, end = blocks[i, b.B_START], blocks[i, b.B_END]
-                at, h = _piece(text, first, end, True, out, at, holes, h)
+                if blocks[i, b.B_LISTING]:
+                    at, h = _put_inline_code(text, first, end, True, out, at, holes, h)
+                else:
+                    at, h = _piece(text, first, end, True, out, at, holes, h)
         else:
             one_line = op == o.O_TERM or row[o.P_KIND] == kind.heading
             at, h = _piece(text, low, high, one_line, out, at, holes, h)

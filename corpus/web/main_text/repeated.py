@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.text import cut
-from corpus.text.blocks import KIND, LEVEL, Blocks, kind
+from corpus.text.blocks import KIND, KINDS, LEVEL, Blocks, kind
 
 MIN_PAGES = 5
 SHARE = 0.5
@@ -34,6 +34,8 @@ MAX_LOSS = 0.8
 LEVELS = 8  # above those of headings
 NO_TEXT = re.compile(r"[\\<>|｜＜＞«»‹›\s]+")
 BRACKETS = re.compile(r"[\\(){}\[\];,\s]+")
+SIGNS = re.compile(r"```.*|~~~.*|---|\|(?: :?---:? \|)+")  # lines of Markdown that say nothing
+_SOLID = np.isin(np.arange(len(KINDS)), cut.SOLID)
 
 Text = tuple[str, Blocks]
 
@@ -56,21 +58,21 @@ def lines_of(text: str, blocks: Blocks) -> Lines:
     if len(blocks.spans):
         for i in np.flatnonzero(where[:, cut.LINE_SIGN]).tolist():
             words[i] = ""
-        solid = np.isin(blocks.spans[where[:, cut.LINE_BLOCK], KIND], cut.SOLID)
-        for i in np.flatnonzero(solid).tolist():
+        for i in np.flatnonzero(_SOLID[blocks.spans[where[:, cut.LINE_BLOCK], KIND]]).tolist():
             words[i] = None
     return Lines(where, words)
 
 
-def repeated_lines(pages: Sequence[Lines]) -> frozenset[str]:
-    """Lines of one host's different pages that rule 1 calls the site's."""
-    return _often([set(filter(None, page.words)) for page in pages])
+def repeated_lines(pages: Collection[Lines], count: int) -> frozenset[str]:
+    """Lines that rule 1 calls the site's: of a host of so many different pages, of which these have
+    a line that others have."""
+    return _often([set(filter(None, page.words)) for page in pages], count)
 
 
-def _often(pages: Collection[set[str]]) -> frozenset[str]:
-    """What stands on so many of the pages that it is the site's."""
+def _often(pages: Collection[set[str]], count: int) -> frozenset[str]:
+    """What stands on so many of the `count` pages that it is the site's."""
     counts = Counter(itertools.chain.from_iterable(pages))
-    needed = max(MIN_PAGES, SHARE * len(pages))
+    needed = max(MIN_PAGES, SHARE * count)
     often = (line for line, count in counts.items() if count >= needed)
     return frozenset(line for line in often if line and not BRACKETS.fullmatch(line))
 
@@ -88,8 +90,10 @@ def without_lines(
         not first <= i < last or (flag and len(cut.bare(word or "")) >= LONG)
         for i, (word, flag) in enumerate(zip(words, flags, strict=True))
     ]
-    if len(blocks.spans):
+    if len(blocks.spans) and any(gone):
         _keep_headings(gone, where, blocks)
+    if not any(gone):
+        return text, blocks
     sizes, out = where[:, cut.LINE_END] - where[:, cut.LINE_START], np.array(gone)
     if sizes[~out].sum() < (1 - MAX_LOSS) * sizes.sum():
         return text, blocks
@@ -109,15 +113,18 @@ def _run(words: Sequence[str | None], flags: Sequence[bool]) -> int:
 def _keep_headings(gone: list[bool], where: np.ndarray, blocks: Blocks) -> None:
     """Rule 3, in place: from the last line up, so that a heading that stays is text to others."""
     own = blocks.spans[where[:, cut.LINE_BLOCK]]
+    levels = np.where(own[:, KIND] == kind.heading, own[:, LEVEL], LEVELS).tolist()
+    signs = where[:, cut.LINE_SIGN].tolist()
     # [level]: whether text stays below, before the next heading of that level or above
     has_text = [False] * LEVELS
     for i in range(len(gone) - 1, -1, -1):
-        level = int(own[i, LEVEL]) if own[i, KIND] == kind.heading else LEVELS
+        level = levels[i]
         if level < LEVELS and has_text[level]:
             gone[i] = False
-        if not gone[i] and not where[i, cut.LINE_SIGN]:
+        if not gone[i] and not signs[i]:
             has_text = [True] * LEVELS
-        has_text[level:] = [False] * (LEVELS - level)
+        if level < LEVELS:
+            has_text[level:] = [False] * (LEVELS - level)
 
 
 def site_boilerplate(
@@ -136,13 +143,15 @@ def site_boilerplate(
     for host, places in by_host.items():
         if not host or len(places) < MIN_PAGES:
             continue
-        # Most hosts repeat nothing: the lines as they are written tell that, without their blocks.
+        # Most hosts and pages repeat nothing: the lines as they are written tell that, without
+        # their blocks.
         written = {text: set(map(str.strip, text.split("\n"))) for text in places}
-        often = _often(written.values())
-        if not often:
-            continue
-        pages = {text: lines_of(text, blocks[own[0]]) for text, own in places.items()}
-        repeated = repeated_lines(list(pages.values()))
+        often = _often(written.values(), len(places))
+        if signed and all(len(blocks[own[0]].spans) for own in places.values()):
+            often = frozenset(line for line in often if not SIGNS.fullmatch(line))
+        some = [text for text, lines in written.items() if not often.isdisjoint(lines)]
+        pages = {text: lines_of(text, blocks[places[text][0]]) for text in some}
+        repeated = repeated_lines(pages.values(), len(places))
         for text, lines in pages.items() if repeated else ():
             if repeated.isdisjoint(written[text]):
                 continue

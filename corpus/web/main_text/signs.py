@@ -126,11 +126,12 @@ def put_display(tex: np.ndarray, out: np.ndarray, at: int) -> int:
 @kernel
 def indented(out: np.ndarray, start: int, at: int, blanks: int, sign: int) -> int:
     """Begin each further line of out[start:at] with blanks, or (not 0) with the sign and one."""
-    lines = 0
-    for i in range(start, at):
-        lines += out[i] == ch.LINE_FEED
     size = 2 if sign else blanks
-    if lines == 0 or size == 0:
+    lines = 0
+    if size:
+        for i in range(start, at):
+            lines += out[i] == ch.LINE_FEED
+    if lines == 0:
         return at
     end = at + lines * size
     to = end
@@ -153,21 +154,27 @@ def _number_in(text: np.ndarray, block: np.ndarray) -> int:
     for i in range(block[b.B_START], block[b.B_END]):
         if ch.ZERO <= text[i] <= ch.NINE and value < MAX_LINE_NUMBER:
             value = 10 * value + (text[i] - ch.ZERO)
-        elif text[i] > ch.SPACE:
+        elif text[i] > ch.SPACE and text[i] < b.CODE_ON:
             return -1
     return value if block[b.B_END] > block[b.B_START] else -1
 
 
 @kernel
 def _numbered(text: np.ndarray, blocks: np.ndarray) -> bool:
-    """Whether every other block is the number of the line behind it: 1, 2, 3 …"""
-    if len(blocks) < 4 or len(blocks) % 2:
+    """Whether the blocks are numbers, 1, 2, 3 …, each with the line behind it, or an empty one."""
+    if len(blocks) < 4:
         return False
-    begin = _number_in(text, blocks[0])
-    for i in range(0, len(blocks), 2):
-        if begin < 0 or _number_in(text, blocks[i]) != begin + i // 2:
+    begin = number = _number_in(text, blocks[0])
+    i = lines = 0
+    while i < len(blocks):
+        if begin < 0 or _number_in(text, blocks[i]) != number:
             return False
-    return True
+        number += 1
+        i += 1
+        if i < len(blocks) and _number_in(text, blocks[i]) != number:
+            lines += 1
+            i += 1
+    return lines > 1 and 2 * lines >= number - begin
 
 
 @kernel
@@ -209,14 +216,21 @@ def put_listing(
 ) -> int:  # fmt: skip
     """A fence with the language, all blocks as lines byte for byte, the fence; -1 for no lines."""
     start = at
-    step = 2 if _numbered(text, blocks) else 1
-    for i in range(step - 1, len(blocks), step):
+    numbered = _numbered(text, blocks)
+    number = _number_in(text, blocks[0]) if numbered else 0
+    i = 0
+    while i < len(blocks):
+        if numbered and _number_in(text, blocks[i]) == number:
+            at = put_run(ch.LINE_FEED, at > start, out, at)
+            number, i = number + 1, i + 1
+            continue
         first, end = blocks[i, b.B_START], blocks[i, b.B_END]
-        if i >= step:
-            at = put_run(ch.LINE_FEED, blocks[i, b.B_EMPTY] + 1, out, at)
-        else:
+        if at == start:
             first = _after_empty_lines(text, first, end)
+        elif not numbered:
+            at = put_run(ch.LINE_FEED, blocks[i, b.B_EMPTY] + 1, out, at)
         at = _put_verbatim(text, first, end, tex, tex_ends, out, at)
+        i += 1
     while at > start and out[at - 1] <= ch.SPACE:
         at -= 1
     return _fenced(name, out, start, at) if at > start else -1

@@ -13,6 +13,7 @@ import numpy as np
 
 from corpus.web.html import blocks as b
 from corpus.web.html import tags
+from filters.kernels import characters as ch
 from filters.kernels.kernel import kernel
 
 MIN_ROWS, MIN_COLUMNS, MAX_COLUMNS = 2, 2, 40
@@ -78,9 +79,23 @@ def reading_order(blocks: np.ndarray, elements: np.ndarray, tables: Tables) -> n
 
 
 @kernel
+def _is_one_line(text: np.ndarray, blocks: np.ndarray, i: int) -> bool:
+    """Whether the listing that block i stands in is one line."""
+    listing = blocks[i, b.B_LISTING]
+    if i and blocks[i - 1, b.B_LISTING] == listing:
+        return False
+    if i + 1 < len(blocks) and blocks[i + 1, b.B_LISTING] == listing:
+        return False
+    feeds = 0
+    for k in range(blocks[i, b.B_START], blocks[i, b.B_END]):
+        feeds += text[k] == ch.LINE_FEED
+    return feeds == 0
+
+
+@kernel
 def _is_data(
-    blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, table: int, cells: np.ndarray,
-    row_of: np.ndarray,
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, keep: np.ndarray, table: int,
+    cells: np.ndarray, row_of: np.ndarray,
 ) -> bool:  # fmt: skip
     """Whether the table's cells (elements, in order) are values. row_of: the row of each."""
     headed = False
@@ -115,7 +130,7 @@ def _is_data(
     if _holds_list(blocks, elements, table):
         return False
     for i in range(first, end):
-        if blocks[i, b.B_LISTING]:
+        if blocks[i, b.B_LISTING] and not _is_one_line(text, blocks, i):
             return False
         owner = blocks[i, b.B_ELEMENT]
         if not headed and owner >= 0 and elements[owner, b.E_HEADING]:
@@ -197,8 +212,9 @@ def _grid(
 
 @kernel
 def read_tables(
-    blocks: np.ndarray, elements: np.ndarray, cell_over: np.ndarray, keep: np.ndarray
-) -> Tables:
+    text: np.ndarray, blocks: np.ndarray, elements: np.ndarray, cell_over: np.ndarray,
+    keep: np.ndarray,
+) -> Tables:  # fmt: skip
     """The data tables of a page. cell_over int32 [m]: nearest cell over each element or itself.
 
     blocks int32 [n, B_WIDTH], elements int32 [m, E_WIDTH]; keep bool [n]: blocks of the main text.
@@ -243,7 +259,7 @@ def read_tables(
         if elements[e, b.E_TAG] != tags.TABLE_TAG or layout[e] or starts[e + 1] == starts[e]:
             continue
         cells = members[starts[e] : starts[e + 1]]
-        data = _is_data(blocks, elements, keep, e, cells, row_of[cells])
+        data = _is_data(text, blocks, elements, keep, e, cells, row_of[cells])
         lists[e] = not data and _is_pair_of_lists(blocks, elements, e, cells, row_of[cells])
         if not data and not lists[e]:
             continue

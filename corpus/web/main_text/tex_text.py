@@ -32,14 +32,18 @@ _DOLLARS = re.compile(
 _SIGNS = re.compile(r"[\\^_{}=]|[A-Za-z]")
 _RENDERERS = (b"MathJax", b"mathjax", b"KaTeX", b"katex", b"MATHJAX", b"Mathjax")
 _PART, _ENDS = "\x1e", "\x1e\x1f"
-_MARKS = ("\\", "$", "[tex:")
+_OPENERS = ("$$", "\\(", "\\[", "\\begin{", "[tex:")  # and a dollar, where a page loads a renderer
 
 Token = tuple[int, int, str]  # start, end, what it is
 
 
-def may_hold_tex(prose: str) -> bool:
-    """Whether a mark of TeX stands in the prose."""
-    return any(mark in prose for mark in _MARKS)
+def may_hold_tex(prose: str, source: bytes) -> bool:
+    """Whether what opens TeX stands in the prose of a page."""
+    return any(mark in prose for mark in _OPENERS) or ("$" in prose and _renders(source))
+
+
+def _renders(source: bytes) -> bool:
+    return any(name in source for name in _RENDERERS)
 
 
 def with_tex(
@@ -49,7 +53,7 @@ def with_tex(
 
     holes: those of `prose`; known: formulas numbered so far; source: of the page.
     """
-    renders = any(name in source for name in _RENDERERS)
+    renders = _renders(source)
     tokens = [(m.start(), m.end(), m[0]) for m in _TOKEN.finditer(prose)]
     by_mark: dict[str, list[int]] = {}
     for k, token in enumerate(tokens):

@@ -20,7 +20,7 @@ from corpus.text.normalize import normalize
 from corpus.web.html import blocks as b
 from corpus.web.html.document import Document
 from corpus.web.html.formulas import tex
-from corpus.web.html.listings import language_of
+from corpus.web.html.listings import label_of, language_of
 from corpus.web.main_text import outline as o
 from corpus.web.main_text.lines import boilerplate_pieces
 from corpus.web.main_text.pieces import (
@@ -84,9 +84,10 @@ def _room(page: Parts) -> int:
             room += 6 * size + 20
         else:
             room += 4 * (hole[H_END] - hole[H_START]) + 24
+    lines = 0
     for c in page.prose:
-        if c == ch.LINE_FEED:
-            room += MAX_OFFSET + 12
+        lines += c == ch.LINE_FEED
+    room += lines * (MAX_OFFSET + 12)
     for row in page.plan:
         room += MAX_OFFSET + 24
         if row[o.P_OP] == o.O_CODE:
@@ -115,9 +116,11 @@ def _put_piece(page: Parts, place: int, out: np.ndarray, now: np.ndarray) -> boo
     start = i
     while i < end:
         first = i
+        h = now[N_HOLE]
+        if h == len(page.holes):  # most pages have none
+            i = end
         while i < end and page.prose[i] != HOLE:
             i += 1
-        h = now[N_HOLE]
         if i > first:
             digit = ch.ZERO <= page.prose[first] <= ch.NINE
             if first > start and digit and out[now[N_OUT] - 1] == ch.DOLLAR:
@@ -276,6 +279,7 @@ def assemble(page: Parts) -> tuple[np.ndarray, np.ndarray, int]:
     out = np.empty(_room(page), np.uint8)
     spans = np.zeros((len(page.plan), WIDTH), np.int32)
     now = np.zeros(N_OFFSETS + MAX_DEPTH + 1, np.int64)
+    lost = False  # what stood under the heading before
     for k in range(len(page.plan)):
         op, block, level = page.plan[k, o.P_OP], page.plan[k, o.P_KIND], page.plan[k, o.P_LEVEL]
         n, before = now[N_SPANS], now[N_OUT]
@@ -283,6 +287,9 @@ def assemble(page: Parts) -> tuple[np.ndarray, np.ndarray, int]:
             continue
         if op == o.O_RULE and (n == 0 or spans[n - 1, KIND] == kind.rule):
             continue
+        if lost and block == kind.heading and n and level <= spans[n - 1, LEVEL]:
+            n = now[N_SPANS] = n - 1  # a heading of nothing
+            before = now[N_OUT] = spans[n - 1, END] if n else 0
         close = page.plan[k, o.P_CLOSE] and n > 0 and spans[n - 1, KIND] == block
         # an inner list that begins with another number than 1 would go on with the text above
         counts = close and level > now[N_DEPTH] and page.plan[k, o.P_NUMBER] > 1
@@ -308,8 +315,10 @@ def assemble(page: Parts) -> tuple[np.ndarray, np.ndarray, int]:
             spans[n, LEVEL] = level
             spans[n, LANGUAGE] = now[N_LISTING] if op == o.O_CODE else 0
             now[N_SPANS] += 1
+            lost = block == kind.heading and page.plan[k, o.P_NUMBER] > 0
         else:
             now[N_OUT] = before
+            lost = n > 0 and spans[n - 1, KIND] == kind.heading
     n = now[N_SPANS]
     if n and spans[n - 1, KIND] == kind.rule:  # that parts nothing
         n -= 1
@@ -328,15 +337,12 @@ def write(
     raw, holes = pieces(text, blocks, plan)
     prose = boilerplate_pieces(raw.tobytes().decode("utf-8", "replace"), plan)
     formulas = _formulas(document, plan, holes)
-    if may_hold_tex(prose):
+    if may_hold_tex(prose, document.source):
         prose, holes, found = with_tex(prose, holes, len(formulas), document.source)
         formulas += found
     if steps:
         prose = normalize(prose.rstrip("\n"), steps, marks=True)
-    names = [
-        language_of(document.source, elements, int(row[o.P_NUMBER]))
-        for row in plan[plan[:, o.P_OP] == o.O_CODE]
-    ]
+    names = _languages(document, plan)
     data = _bytes(prose)
     at, rough = places(data, plan)
     if rough:
@@ -346,6 +352,18 @@ def write(
     out, spans, unread = assemble(page)
     written = out.tobytes().decode("utf-8", "replace")
     return written, Blocks(to_points(out, spans), tuple(names)), int(unread)
+
+
+def _languages(document: Document, plan: np.ndarray) -> list[str]:
+    """Language of every listing of a plan. One that stands in a head over it leaves the code."""
+    names = []
+    for k in np.flatnonzero(plan[:, o.P_OP] == o.O_CODE):
+        row = plan[k]
+        label = label_of(document.text, document.blocks[row[o.P_START] : row[o.P_END]])
+        row[o.P_START] += label != ""
+        found = language_of(document.source, document.elements, int(row[o.P_NUMBER]))
+        names.append(found or label)
+    return names
 
 
 def _formulas(document: Document, plan: np.ndarray, holes: np.ndarray) -> list[str]:

@@ -3,8 +3,9 @@
 Sources: robots meta and X-Robots-Tag (Google's list plus noai/noimageai of DeviantArt), TDMRep (W3C
 community report 2024: header and meta `tdm-reservation`, `tdm-policy`), rel=license links (also
 RDFa's cc:license, dct:license), JSON-LD and Dublin Core licences, links to Creative Commons, and
-the phrases Japanese sites use. A directive for one robot is recorded with its name
-(`googlebot: noindex`), one with a date with the date (`unavailable_after: 2024-06-25`).
+the phrases Japanese sites use, among them the names of the government's licences. A directive for
+one robot is recorded with its name (`googlebot: noindex`), one with a date with the date
+(`unavailable_after: 2024-06-25`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,34 @@ _CC = re.compile(
 _PDL = re.compile(
     r"https?://www\.digital\.go\.jp/[^?#]{0,100}public_data_license(?:_v?(\d\.\d))?", re.IGNORECASE
 )
+# Standard terms of use of Japan's government, the text before PDL 1.0; the address of version 2.0.
+_GSTU = re.compile(
+    r"https?://www\.kantei\.go\.jp/jp/singi/it2/densi/kettei/gl2_betten_1\.pdf", re.IGNORECASE
+)
+# The same by their names, as the foot of a page states them: of the page's own content ("this
+# site", "these rules") and with a word of application in the same sentence; or alone on a line.
+# An article about them, or a source cited under them, says neither.
+_NAMES = (
+    ("PDL-1.0", r"(?:公共データ利用規約\s*[(（]?\s*第\s*1[.．]0\s*版\s*[)）]?|PDL\s?1[.．]0)"),
+    ("GSTU-2.0", r"政府標準利用規約\s*[(（]?\s*第\s*2[.．]0\s*版\s*[)）]?"),
+)
+_OWN = (
+    r"(?:当|本|この)[^\s。、]{0,6}?"
+    r"(?:サイト|ホームページ|ページ|コンテンツ|データ|利用ルール|利用規約|規約)"
+)
+_APPLIES = r"(?:に準拠|に準じ|に従|に基づ|を適用|が適用|のもと|の下|により|で提供|で公開)"
+_STATED = [
+    (
+        licence,
+        re.compile(
+            rf"{_OWN}[^。\n]{{0,80}}{name}[^。\n]{{0,20}}{_APPLIES}"
+            rf"|^\s*(?:(?:ライセンス|利用規約|利用条件|License)\s*[:：]?\s*)?{name}"
+            r"(?:\s*[(（]?\s*PDL\s?1[.．]0\s*[)）]?)?(?:に準拠)?\s*$",
+            re.MULTILINE | re.IGNORECASE,
+        ),
+    )
+    for licence, name in _NAMES
+]
 MAX_JSON = 200_000  # characters of a JSON-LD script that are read
 HEAD_WINDOW, FOOT_WINDOW = 2000, 4000  # characters of visible text searched for phrases
 
@@ -86,17 +115,27 @@ def read(
 
 def licence_class(url: str) -> str:
     """Licence class of a licence URL, as SPDX names it: CC-BY-SA-4.0, CC-BY-2.1-JP, CC0-1.0,
-    PDM-1.0, PDL-1.0; "" when unknown."""
+    PDM-1.0, PDL-1.0, GSTU-2.0; "" when unknown."""
     match = _CC.match(url)
     if match is None:
         pdl = _PDL.match(url)
-        return f"PDL-{pdl[1] or '1.0'}" if pdl else ""
+        return f"PDL-{pdl[1] or '1.0'}" if pdl else "GSTU-2.0" if _GSTU.match(url) else ""
     terms, version, port, public, public_version, _ = match.groups()
     if terms:
         return f"CC-{terms}-{version}".upper() + (f"-{port.upper()}" if port else "")
     if public:
         return f"{'CC0' if public.lower() == 'zero' else 'PDM'}-{public_version}"
     return "CC-PDDC"
+
+
+def stated_licence(visible: str) -> str:
+    """Licence of Japan's government that the foot of a text states for its site: PDL-1.0 or
+    GSTU-2.0; "" where none or both."""
+    foot = visible[-FOOT_WINDOW:]
+    if "利用規約" not in foot and "PDL" not in foot:
+        return ""
+    found = [licence for licence, pattern in _STATED if pattern.search(foot)]
+    return found[0] if len(found) == 1 else ""
 
 
 def directives_for_all(robots: Sequence[str]) -> set[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +18,14 @@ from corpus.answers.compare import compare, profiles_of, sweep
 from corpus.errors import UsageError
 from corpus.folder.layout import Layout
 from filters.profile import load
+from filters.signals import of_model
+
+
+def values_of(quality: pa.StructArray, signal: str) -> np.ndarray:
+    if signal.startswith("model."):
+        columns = dict(zip(quality.type.names, quality.flatten(), strict=True))
+        return of_model(signal, columns).to_numpy()
+    return quality.field(signal).to_numpy().astype(float)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +67,7 @@ def test_border_samples_are_the_nearest_documents_on_which_the_rule_alone_decide
     index, rule = next(
         (i, r) for i, r in enumerate(profile.rules) if found["rules"]["web"][i]["last"] > 2
     )
-    values = quality.field(rule.signal).to_numpy().astype(float)
+    values = values_of(quality, rule.signal)
     free = ~np.delete(failures, index, axis=1).any(axis=1)
     samples = [b for b in found["borders"] if (b["profile"], b["rule"]) == ("web", rule.name)]
     assert {b["side"] for b in samples} == {"kept", "dropped"}
@@ -102,14 +111,40 @@ def test_two_profiles_of_one_name_are_told_apart(tmp_path: Path) -> None:
         profiles_of(["", " "])
 
 
-def test_sweep_by_source_adds_up_and_takes_lazy_signals(built: Path) -> None:
+@pytest.mark.parametrize("by", ["source", "host"])
+def test_sweep_by_group_adds_up_and_takes_lazy_signals(built: Path, by: str) -> None:
     whole = sweep(Layout(built), "noun_share", 0.2, 0.8, 4)
-    parts = sweep(Layout(built), "noun_share", 0.2, 0.8, 4, by="source")
+    parts = sweep(Layout(built), "noun_share", 0.2, 0.8, 4, by=by)
     for row in whole:
         own = [p for p in parts if p["threshold"] == row["threshold"]]
         for key in ("at_least", "at_most", "at_least_chars", "at_most_chars", "documents"):
             assert sum(p[key] for p in own) == row[key]
     assert whole[0]["at_least"] > whole[-1]["at_least"]
+
+
+def test_sweep_by_host_shows_the_largest_and_the_others_together(
+    run_corpus, built: Path, tmp_path: Path
+) -> None:
+    args = ("sweep", built, "--signal", "n_chars", "--from", 0, "--to", 5000, "--steps", 2)
+    rows = json.loads(run_corpus(*args, "--by", "host", "-o", tmp_path, "--json").stdout)
+    hosts = list(dict.fromkeys(row["host"] for row in rows))
+    counts = [row["documents"] for row in rows[::2]]
+    assert len(hosts) == 9 and hosts[-1].endswith(" others")
+    assert counts[:-1] == sorted(counts[:-1], reverse=True)
+    assert f"host {hosts[0]}: " in run_corpus(*args, "--by", "host", "-o", tmp_path).stdout
+    failed = run_corpus(*args, "--by", "language", check=False)
+    assert failed.returncode == 2 and "choose source or host" in failed.stderr
+
+
+def test_sweep_moves_the_threshold_of_a_model(built: Path) -> None:
+    quality = pq.read_table(built / "documents")["quality"].combine_chunks()
+    rows = sweep(Layout(built), "model.web-2", 0.0, 1.0, 5)
+    values = values_of(quality, "model.web-2")
+    for row in rows:
+        assert row["at_least"] == int((values >= row["threshold"]).sum())
+    assert rows[0]["at_least"] == len(values) > rows[2]["at_least"] > rows[-1]["at_least"]
+    with pytest.raises(UsageError, match=r"did you mean model\.web-2"):
+        sweep(Layout(built), "model.web2", 0.0, 1.0, 5)
 
 
 def test_sweep_saves_a_plot_and_its_data_beside_the_build(
@@ -164,9 +199,19 @@ def test_a_profile_reads_as_documentation_and_its_json_is_strict(run_corpus) -> 
     said = run_corpus("profiles", "swallow-v1").stdout
     for part in ("Okazaki et al.", "400 ≤ n_chars", "menus and templates", "% of "):
         assert part in said
-    about = json.loads(
-        run_corpus("profiles", "web", "--json").stdout,
-        parse_constant=lambda name: pytest.fail(name),
+    said = run_corpus("profiles", "web").stdout
+    for part in ("Model web-2: log odds =", "ngram_logit", "█", "Judged by people", "hosts drawn"):
+        assert part in said
+    web, about = (
+        json.loads(
+            run_corpus("profiles", name, "--json").stdout,
+            parse_constant=lambda name: pytest.fail(name),
+        )
+        for name in ("web", "web-v1")
     )
-    assert about["rules"][0]["low"] == 400 and about["rules"][0]["high"] is None
+    assert web["rules"][0]["low"] == 80 and web["rules"][0]["high"] is None
+    knots, heights = web["models"][0]["curves"]["n_chars"]
+    assert len(knots) == len(heights) > 1
+    value, low, high = web["judged"]["profile"]["balanced"]
+    assert low < value < high and web["judged"]["set"]["keep"] > 400
     assert about["pass_rates"] and {"genre", "documents", "kept"} == set(about["pass_rates"][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,6 @@ def fails(run_corpus, status: int, *args: object) -> str:
         ([SAMPLE, "--dedup", "fuzzy"], "near"),
         ([SAMPLE, "--config", "nowhere.toml"], "no such settings file: nowhere.toml"),
         ([SAMPLE, "--engine", "spark"], "unknown engine"),
-        ([SAMPLE, SAMPLE], "named twice"),
         (["@nowhere.txt"], "cannot read the list nowhere.txt"),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_warc_fails_the_run(run_corpus, tmp_path: Path) -> Non
     fake.write_bytes(b"this is no archive" * 100)
     line = fails(run_corpus, 1, "build", fake, "--out", tmp_path / "out", "-j", 1)
     assert str(fake) in line and "is no WARC file" in line
-    assert not list((tmp_path / "out").glob("documents/*"))
+    assert not list((tmp_path / "out").glob("corpus/*"))
 
 
 def test_an_unreadable_parquet_fails_the_run(run_corpus, tmp_path: Path) -> None:
@@ -120,8 +120,37 @@ def test_explain_reads_the_input_again_for_what_was_only_counted(
     assert "not Japanese (gate)" in run_corpus("explain", built, korean["url"]).stdout
 
 
-def test_explain_of_an_unknown_url_is_wrong_usage(run_corpus, built: Path) -> None:
-    assert "is in no record" in fails(run_corpus, 2, "explain", built, "http://nowhere.example/")
+def test_explain_finds_a_url_however_it_is_spelled_and_suggests_the_nearest(
+    run_corpus, built: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    kept = pq.read_table(built / "corpus", columns=["url"])["url"].to_pylist()
+    url = next(u for u in kept if u.startswith("https://") and not u.endswith("/"))
+    said = run_corpus("explain", built, url).stdout
+    bare = url.removeprefix("https://")
+    for spelling in (bare, f"http://{bare}", bare.upper(), f"{url}/", f"{bare}#part"):
+        assert run_corpus("explain", built, spelling).stdout == said, spelling
+    line = fails(run_corpus, 2, "explain", built, url[:-3] + "x" + url[-3:])
+    assert "is in no record" in line and f"did you mean {url}" in line
+    assert "like it" in fails(run_corpus, 2, "explain", built, "http://q.invalid/")
+
+
+def test_a_page_that_is_a_file_is_explained_by_its_name(run_corpus, data: Path, tmp_path) -> None:
+    out = tmp_path / "out"
+    run_corpus("harvest", data / "html", "--out", out, "-q", "-j", 1)
+    said = run_corpus("explain", out, "0-utf-8.html").stdout
+    assert "UNDECIDED" in said and str(data / "html" / "0-utf-8.html") in said
+    assert run_corpus("explain", out, f"file:{data}/html/0-utf-8.html").stdout == said
+
+
+def test_tables_stay_narrow_in_pipes(built: Path) -> None:
+    for args in (("stats", built), ("explore", built, "select * from ledger limit 3")):
+        command = [sys.executable, "-m", "corpus", *map(str, args)]
+        environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+        said = subprocess.run(command, capture_output=True, text=True, env=environment).stdout
+        assert said and max(map(len, said.splitlines())) <= 120
+        assert all(line == line.rstrip() for line in said.splitlines())
 
 
 def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:

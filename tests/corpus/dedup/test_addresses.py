@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.dedup.signatures import addresses
 from corpus.dedup.signatures.exact import url_keys
 from filters.urls.canonical import canonical_url
 
@@ -57,3 +58,27 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         assert name.isascii()
         if name:
             assert canonical_url("http://" + name) == name
+
+
+def test_standing_by_the_named_address() -> None:
+    urls = ["http://a.jp/x", "https://www.a.jp/x/", "http://a.jp/x", "http://a.jp/x", "", "urn:x"]
+    named = ["http://a.jp/x", "http://a.jp/x", "http://a.jp/y", "http://b.jp/x", "http://a.jp/", ""]
+    found = addresses.standing(pa.array(urls), pa.array(named))
+    own, silent = addresses.OWN, addresses.SILENT
+    assert found.tolist() == [own, own, addresses.SAME_HOST, addresses.OTHER_HOST, silent, silent]
+    assert set(addresses.standing(pa.array(urls), None).tolist()) == {silent}
+    assert addresses.own(pa.array(["http://a.jp/p", None]), None).to_pylist() == [
+        "http://a.jp/p",
+        "",
+    ]
+
+
+def test_versions_in_addresses_are_compared_as_numbers() -> None:
+    rising = [
+        "http://a.jp/v1/x", "http://a.jp/2.9.1/x", "http://a.jp/docs/2.10/x", "http://a.jp/V3/",
+        "http://a.jp/v3.1", "http://a.jp/latest/x",
+    ]  # fmt: skip
+    found = addresses.versions(pa.array(rising)).tolist()
+    assert found == sorted(set(found))
+    none = ["http://1.2.3.4/x", "http://a.jp/2024/05/x", "http://a.jp/?v=/1.2/", "", None]
+    assert set(addresses.versions(pa.array(none)).tolist()) == {addresses.CURRENT}

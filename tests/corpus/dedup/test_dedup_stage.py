@@ -130,7 +130,7 @@ def test_empty_documents_never_match(tmp_path: Path) -> None:
         (DedupSettings(keep="first"), "c"),
         (DedupSettings(keep="longest"), "b"),
         (DedupSettings(keep="newest"), "d"),
-        (DedupSettings(keep="best"), "b"),
+        (DedupSettings(keep="best"), "d"),
         (DedupSettings(keep_order=("rights", "length")), "a"),
         (DedupSettings(keep_order=("source", "id"), sources=("law",)), "c"),
         (DedupSettings(keep_order=("quality",), quality="score"), "b"),
@@ -151,6 +151,20 @@ def test_the_copy_that_the_policy_names_is_kept(
     _, found, _ = run(tmp_path, rows, settings, files=1)
     assert {r["kept_id"] for r in found.values()} == {kept}
     assert [k for k, r in found.items() if r["kind"] == "kept"] == [kept]
+
+
+@pytest.mark.parametrize("verify", ["exact", "estimate"])
+def test_texts_that_differ_are_never_fully_alike(tmp_path: Path, verify: str) -> None:
+    """One text three times over has the n-grams, and so the signature, of its longer repetition."""
+    rows = [
+        {"id": "a", "url": "", "text": "春は花、夏は鳥。" * 30, "source": ""},
+        {"id": "b", "url": "", "text": "春は花、夏は鳥。" * 40, "source": ""},
+    ]
+    _, found, ledger = run(tmp_path, rows, DedupSettings(verify=verify), files=1)
+    (row,) = ledger
+    assert row["rule"] == "near" and 0.99 < row["value"] < 1
+    assert "by estimate, Jaccard about 0.999" in row["detail"] and "1.000" not in row["detail"]
+    assert not found["a"]["measured"] and found["b"]["measured"]
 
 
 def test_keep_n_keeps_that_many_copies(tmp_path: Path) -> None:

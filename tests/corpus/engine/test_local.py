@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from corpus.engine.local import LocalEngine
+from corpus.engine.units import announce_compilation
 from corpus.errors import RunError
+from filters.kernels.decode import decode
 
 
 def square(number: int) -> int:
@@ -99,3 +105,37 @@ def test_ctrl_c_stops_at_once_says_how_to_go_on_and_leaves_no_process(
         time.sleep(0.1)
     else:
         raise AssertionError("processes of the interrupted build are still alive")
+
+
+def said_at_start() -> str:
+    out = io.StringIO()
+    announce_compilation(Console(file=out, width=80))
+    return out.getvalue()
+
+
+def test_a_run_says_that_kernels_are_compiled_unless_they_are(monkeypatch) -> None:
+    arrays = np.empty(0, np.uint8), np.zeros(1, np.int64), np.empty(0, np.uint32)
+    decode(*arrays, np.zeros(1, np.int64))
+    assert said_at_start() == ""
+    monkeypatch.setattr(decode._cache, "_files", [])  # where nothing is kept
+    assert "compiling kernels for this machine, once" in said_at_start()
+
+
+@pytest.mark.slow
+def test_after_doctor_warm_a_build_compiles_nothing(tmp_path: Path, data: Path) -> None:
+    repo = Path(__file__).resolve().parents[3]
+    for package in ("corpus", "filters"):  # a new checkout: nothing compiled beside the sources
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(repo / package, tmp_path / package, ignore=ignored)
+    script = (
+        "import sys; from numba.core import event; from corpus.cli.app import app\n"
+        "with event.install_recorder('numba:compile') as made:\n"
+        "    app(sys.argv[1:], standalone_mode=False)\n"
+        "print({str(e.data['dispatcher'].py_func) for _, e in made.buffer})"
+    )
+    run = [sys.executable, "-c", script]
+    place = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(tmp_path)}}
+    subprocess.run([*run, "doctor", "--warm"], **place, check=True)
+    build = ["build", str(data / "sample.warc.gz"), "--out", str(tmp_path / "out"), "-q"]
+    done = subprocess.run([*run, *build], **place, check=True, capture_output=True)
+    assert done.stdout == b"set()\n"

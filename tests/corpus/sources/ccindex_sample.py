@@ -102,6 +102,6 @@ def local_items(data: Path, offsets: set[int], wanted: Settings, base: str) -> l
     found = []
     for item in warc.read(Unit(0, "warc", (str(data / WARC),)), wanted):
         if item.offset in offsets:
-            item.file = f"{base}/{WARC}"
+            item.file, item.identity = f"{base}/{WARC}", WARC
             found.append(item)
     return found

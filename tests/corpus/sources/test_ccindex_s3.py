@@ -157,7 +157,7 @@ def test_a_record_cut_by_the_end_of_the_object_is_salvaged(
     fsspec.filesystem("s3").pipe(f"crawl/data/{WARC}", cut)
     items = fetched(write_parquet(tmp_path / "i.parquet", [last]), tmp_path, wanted())
     assert items == local_items(tmp_path, {last["offset"]}, wanted(), BASE)
-    assert items[0].detail.startswith("truncated") and items[0].html
+    assert items[0].truncated == "record" and items[0].html
 
 
 def test_no_credentials_are_said_in_one_line(

@@ -77,4 +77,5 @@ def test_a_harvest_that_is_planned_anew_takes_the_file_as_it_is_now(run_corpus, 
     out, archive = grown
     run_corpus("select", out, "--set", "input.unit_mib=3", "-q")
     plan = json.loads((out / "state" / "plan.json").read_bytes())
-    assert plan["bytes"] == {str(archive): archive.stat().st_size}
+    size, _, identity = plan["files"][str(archive)]
+    assert size == archive.stat().st_size and plan["units"][0]["identities"] == [identity]

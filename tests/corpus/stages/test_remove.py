@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from corpus.folder import commit
+from corpus.folder.removals import hashed_url
 
 SAMPLE = "tests/data/sample.warc.gz"
 FLAGS = ("--profile", "none", "--set", "input.unit_mib=1", "--set", "publish.shard_mib=1", "-q")
@@ -97,8 +102,9 @@ def test_the_page_does_not_come_back_with_a_later_build(run_corpus, build: Path)
     run_corpus("dedup", build, "--set", "dedup.ngram=7", "-q")
     run_corpus("publish", build, "-q")
     assert url not in {row["url"] for row in rows(build / "corpus", "url")}
-    noted = [row for row in rows(build / "ledger") if row["url"] == url]
-    assert noted and {row["stage"] for row in noted} == {"remove"}
+    noted = [row for row in rows(build / "ledger") if row["url"] == hashed_url(url)]
+    assert {row["stage"] for row in noted if row["action"] == "drop"} == {"remove"}
+    assert not [row for row in rows(build / "ledger") if row["url"] == url]
 
 
 def test_shards_whose_rows_are_the_same_are_not_written_again(run_corpus, build: Path) -> None:
@@ -112,7 +118,8 @@ def test_shards_whose_rows_are_the_same_are_not_written_again(run_corpus, build:
     run_corpus("remove", build, "--id", alone, "-q")
     after = [path.stat().st_mtime_ns for path in sorted((build / "corpus").iterdir())]
     assert after[0] == before[0] and after[-1] != before[-1]
-    assert {path: path.stat().st_mtime_ns for path in signed} == signed
+    resigned = [path for path in signed if path.stat().st_mtime_ns != signed[path]]
+    assert len(resigned) == 1 < len(signed)
 
 
 def test_dry_run_says_the_same_and_changes_nothing(run_corpus, build: Path) -> None:
@@ -149,3 +156,141 @@ def test_slips_are_one_line_and_change_nothing(run_corpus, clean: Path, args, wo
     result = run_corpus("remove", clean, *args, check=False)
     assert result.returncode == 2 and words in result.stderr and result.stderr.count("\n") == 1
     assert tree(clean) == before
+
+
+# the content --------------------------------------------------------------------------------------
+
+
+def everything(folder: Path) -> dict[str, str]:
+    """File → all it says: the columns of Parquet files as JSON, other files as they are."""
+    said = {}
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes().decode("utf-8", "replace")
+        if path.suffix == ".parquet":
+            table = pq.ParquetFile(path).read()
+            data += json.dumps(table.to_pylist(), ensure_ascii=False, default=repr)
+        said[path.relative_to(folder).as_posix()] = data
+    return said
+
+
+def alone(build: Path, least: int = 400) -> dict:
+    """A published document without a copy, with a title that nobody else has."""
+    table = pq.read_table(build / "corpus", columns=["id", "url", "title", "text", "cluster_size"])
+    titles = table["title"].to_pylist()
+    for row in sorted(table.to_pylist(), key=lambda row: row["id"]):
+        if row["cluster_size"] == 1 and len(row["text"]) > least and len(row["title"]) > 20:
+            if titles.count(row["title"]) == 1:
+                return row
+    raise AssertionError("the sample has one")
+
+
+def test_text_title_address_and_signals_leave_every_file(run_corpus, build: Path) -> None:
+    gone = alone(build)
+    lines = [line for line in gone["text"].splitlines() if len(line) >= 60]
+    others = [
+        row["text"] for row in rows(build / "documents", "id", "text") if row["id"] != gone["id"]
+    ]
+    own = [line for line in lines if not any(line in text for text in others)]
+    assert own and any(own[0] in said for said in everything(build).values())
+    run_corpus("remove", build, "--url", gone["url"], "-q")
+    for name, said in everything(build).items():
+        for string in (*own, gone["title"], f'"{gone["url"]}"'):
+            assert string not in said, f"{name} still says {string}"
+    register = (build / "removals.json").read_text()
+    assert gone["url"] not in register and "example" not in register
+    row = next(row for row in rows(build / "documents") if row["id"] == gone["id"])
+    assert row["format"] == "removed" and row["quality"] is None and row["source_offset"] > 0
+    for path in (build / "state" / "dedup" / "signatures").glob("*.parquet"):
+        assert not [r for r in rows(path) if r["id"] == gone["id"] and r["n_normal"]]
+    told = run_corpus("explain", build, gone["url"]).stdout  # by the hash of what is asked
+    assert "taken down by url" in told and gone["title"] not in told
+    traced = json.loads(run_corpus("trace", build, gone["id"], "--verify", "--json").stdout)
+    assert traced[0]["outcome"] == "dropped" and "record" not in traced[0]
+    seen = run_corpus(
+        "explore", build, f"select * from documents where id = '{gone['id']}'", "--json"
+    )
+    assert gone["title"] not in seen.stdout and own[0] not in seen.stdout
+
+
+def test_verify_proves_absence_and_names_what_is_left(run_corpus, build: Path) -> None:
+    gone = kept_copy(build)
+    text = next(r["text"] for r in rows(build / "documents", "id", "text") if r["id"] == gone["id"])
+    said = json.loads(run_corpus("remove", build, "--id", gone["id"], "--verify", "--json").stdout)
+    assert gone["copy"] in [row["id"] for row in said["copies"]]
+    facts = said["verified"]
+    assert facts["absent"] and facts["removed"] == 1 and facts["remnants"] == []
+    assert gone["copy"] in [row["id"] for row in facts["copies"]]  # the near copy, by its passages
+    alone_ = alone(build)
+    run_corpus("remove", build, "--id", alone_["id"], "-q")
+    note = build / "plots" / "note.md"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text(f"# kept by mistake\n{alone_['text'][60:160]}\n")
+    table = pa.table({"id": ["x" * 24], "quote": [alone_["text"][:200]], "of": [alone_["id"]]})
+    pq.write_table(table.rename_columns(["key", "quote", "id"]), build / "plots" / "q.parquet")
+    result = run_corpus("remove", build, "--verify", check=False)
+    assert result.returncode == 1 and "note.md" in result.stdout and "q.parquet" in result.stdout
+    assert "still holds" in result.stderr
+    assert text and len(facts["copies"]) >= 1
+
+
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 4, 6, 7, 9, 11, 13, 17, 21)]
+
+
+@pytest.mark.parametrize("moment", [5, 8, *SLOW])
+def test_a_removal_that_is_interrupted_goes_on(
+    run_corpus, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """The process ends before its n-th file gets its name; the next run ends as if it had not."""
+    host = "debian-handbook.info"
+    whole = Path(shutil.copytree(build, tmp_path / "whole"))
+    run_corpus("remove", whole, "--host", host, "-q", "-j", 1)
+    named, replace = [0], os.replace
+
+    def cut(source, target) -> None:
+        named[0] += 1
+        if named[0] == moment:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(commit.os, "replace", cut)
+    assert run_corpus("remove", build, "--host", host, "-q", "-j", 1, check=False).returncode == 1
+    monkeypatch.undo()
+    if moment > 1:  # the register knows of it: what is not gone yet is said
+        assert run_corpus("remove", build, "--verify", check=False).returncode == 1
+    run_corpus("remove", build, *(() if moment > 1 else ("--host", host)), "-q", "-j", 1)
+    assert tree(build) == tree(whole)
+    run_corpus("remove", build, "--verify", "-q")
+
+
+def test_a_unit_that_is_read_again_does_not_bring_it_back(run_corpus, build: Path) -> None:
+    gone = alone(build)
+    run_corpus("remove", build, "--id", gone["id"], "-q")
+    after = tree(build)
+    for path in (build / "state" / "harvest").glob("[0-9]*.json"):
+        path.unlink()
+    run_corpus("build", SAMPLE, "--out", build, *FLAGS)
+    assert tree(build) == after
+
+
+def test_scores_of_what_was_taken_out_are_gone(run_corpus, build: Path) -> None:
+    from corpus.folder.scores import SCORES
+
+    gone = alone(build)
+    for path in (build / "documents").glob("*.parquet"):
+        ids = pq.read_table(path, columns=["id"])["id"].combine_chunks()
+        (build / "scores" / "mine").mkdir(parents=True, exist_ok=True)
+        table = pa.table([ids, pa.array([0.5] * len(ids), pa.float32())], schema=SCORES)
+        pq.write_table(table, build / "scores" / "mine" / path.name)
+    run_corpus("remove", build, "--id", gone["id"], "-q")
+    scored = {row["id"]: row["score"] for row in rows(build / "scores" / "mine")}
+    assert scored.pop(gone["id"]) is None and set(scored.values()) == {0.5}
+    swept = run_corpus("sweep", build, "--signal", "n_chars", "--from", 0, "--to", 9000, "--json")
+    assert json.loads(swept.stdout)[0]["documents"] == len(scored)
+
+
+def test_a_register_of_an_earlier_version_is_read_and_hashed(run_corpus, build: Path) -> None:
+    url = alone(build)["url"]
+    old = [{"kind": "url", "value": url, "reason": "2026"}, {"kind": "host", "value": "a.example"}]
+    (build / "removals.json").write_text(json.dumps(old))
+    run_corpus("build", SAMPLE, "--out", build, *FLAGS)
+    assert url not in {row["url"] for row in rows(build / "corpus", "url")}

@@ -80,7 +80,7 @@ def test_a_policy_can_obey_it(run_corpus, archives, tmp_path: Path) -> None:
     said = run_corpus("explain", tmp_path / "out", "http://site.example/secret/a").stdout
     assert "robots_txt" in said and "GPTBot" in said
     run_corpus("select", tmp_path / "out", "--set", "rights.obey_usage=true", "-q")
-    run_corpus("publish", tmp_path / "out", "-q")
+    run_corpus("publish", tmp_path / "out", "-q", "--set", "publish.allow_empty=true")
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -81,6 +82,15 @@ def test_ledger_explain_card_and_report_name_the_profile_that_decided(
     web = next(row for row in rows if row["source"] == "web")
     said = run_corpus("explain", two, web["id"]).stdout
     assert "passed every rule of profile none, which decides on the source web," in said
+    # The default decides by a model: three signals, for and against, whatever came of the page.
+    files = next(row for row in rows if row["source"] == "files")
+    judged = next((row["id"] for row in ledger if row["rule"] == "judged"), ledger[0]["id"])
+    for name, low, high in ((files["id"], 0.5, 1.0), (judged, 0.0, 0.5)):
+        answer = json.loads(run_corpus("explain", two, name, "--json").stdout)[0]
+        (told,) = [s for s in answer["sentences"] if s.startswith("The model web-2 gives it ")]
+        if answer["ledger"] is None or answer["ledger"]["rule"] == "judged":
+            assert low <= float(told.split()[5]) <= high
+        assert len(re.findall(r"\([+-]\d+\.\d\d\)", told)) == 3 and "speak" in told
     card = (two / "README.md").read_text()
     assert "`none`, `web` (files)" in card and "| files | `web` | " in card
     assert "<td>files</td><td>web</td>" in (two / "report.html").read_text()

@@ -19,7 +19,8 @@ from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data import parquet
 from trainer.data.loader import Loader
 from trainer.data.prepare import prepare
-from trainer.data.tokenizer import Tokenizer, save, train
+from trainer.data.tokenizer import Tokenizer
+from trainer.data.tokenizer_train import save, train
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -11,8 +11,9 @@ from trainer_helpers import TRICKY, texts
 from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer import CHAT, SPECIALS, Tokenizer, save, train
+from trainer.data.tokenizer import CHAT, SPECIALS, Tokenizer
 from trainer.data.tokenizer_hf import fast_tokenizer
+from trainer.data.tokenizer_train import save, train
 
 STRINGS = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from(list("\u2581 \n<0x4>"))
@@ -54,11 +55,11 @@ def test_aozora_works_come_back(any_tokenizer: Tokenizer, shared_data: Path) -> 
 
 
 def test_sizes_add_up_to_the_bytes_and_characters_of_the_text(any_tokenizer: Tokenizer) -> None:
-    n_bytes, n_chars = any_tokenizer.sizes()
+    sizes = any_tokenizer.sizes()
     for text in [*TRICKY, *texts()]:
         ids = any_tokenizer.encode(text)
-        assert n_bytes[ids].sum() == len(text.encode())
-        assert n_chars[ids].sum() == len(text)
+        assert sizes.bytes[ids].sum() == len(text.encode())
+        assert sizes.chars[ids].sum() == len(text)
 
 
 def test_the_same_text_gives_the_same_bytes() -> None:

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from trainer.cli import app
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.data.tokenizer import train as train_tokenizer
 from trainer.data.tokenizer_hf import write as write_tokenizer
+from trainer.data.tokenizer_train import train as train_tokenizer
 from trainer.export import huggingface as export_module
 from trainer.export.generate import Sampling, text
 from trainer.export.generate import tokens as new_tokens

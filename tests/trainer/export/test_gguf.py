@@ -24,7 +24,7 @@ from trainer_helpers import TRICKY, small, texts
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data import tokenizer as tok
+from trainer.data import tokenizer_train as tok
 from trainer.data.conversations import encode
 from trainer.data.prepare import prepare
 from trainer.export.generate import Sampling, reply

@@ -200,8 +200,8 @@ def test_what_does_not_fit_is_said_with_what_to_change() -> None:
     assert plan(whole, machines()["abci3"], 32, 0.4)["fits"]
     fits = plan(load("1.3b"), machines()["abci3"], 1, 0.4)
     assert fits["fits"] and not any("fit" in n or "bfloat16" in n for n in fits["notes"])
-    refused = plan(load("1.3b"), machines()["abci3"], 128, 0.4)
-    assert any("512 rows cannot be shared by 1024 processes" in n for n in refused["notes"])
+    padded = plan(load("1.3b"), machines()["abci3"], 128, 0.4)
+    assert any("1,024 GPUs: 50% of a step is padding" in n for n in padded["notes"])
     assert any("exceed the 128" in n for n in plan(whole, machines()["abci3"], 192, 0.4)["notes"])
 
 

@@ -23,10 +23,11 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from trainer_helpers import launch, with_
 
 from trainer.config.settings import CheckpointConfig, Config, ParallelConfig, TrainError
+from trainer.data.loader import Batch
 from trainer.run import checkpoint, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.dcp_reader import SafeReader
-from trainer.run.train import train
+from trainer.run.train import Run, train
 
 # Children are forked from a server that has imported torch already: 20 kills cost seconds.
 SERVER = get_context("forkserver")
@@ -100,6 +101,53 @@ def test_twenty_kills_during_save_never_lose_a_whole_checkpoint(tmp_path: Path) 
         assert all(bool((t == found).all()) for t in values.values())
         last = found
     assert leftovers > 5  # the kills did fall into saves
+
+
+def test_an_asynchronous_save_is_final_without_the_loop(tmp_path: Path) -> None:
+    """Hashing, manifest and renaming fall to the thread that writes: nobody waits for them."""
+    checkpoints, model = saver(tmp_path, CheckpointConfig(asynchronous=True))
+    fill(model, 3)
+    checkpoints.save(3, {"step": 3})
+    fill(model, 4)  # the step after it
+    checkpoints._pending[0].result()
+    assert checkpoint.newest(tmp_path).name == "step-00000003"
+    assert all(bool((t == 3).all()) for t in held(tmp_path).values())
+    checkpoints.close()
+
+
+def test_broken_weights_are_not_saved_and_push_no_good_ones_out(tmp_path: Path) -> None:
+    checkpoints, model = saver(tmp_path, CheckpointConfig(keep_last=1))
+    fill(model, 1)
+    checkpoints.save(1, {"step": 1})
+    with torch.no_grad():
+        model[1].weight[2, 3] = float("inf")
+    with pytest.raises(TrainError, match=r"not finite before step 2.* is step-00000001"):
+        checkpoints.save(2, {"step": 2})
+    assert [p.name for p in (tmp_path / "ckpt").iterdir()] == ["step-00000001"]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_gradients_that_are_not_finite_change_nothing(config: Config, optimizer: str) -> None:
+    run, result = Run.step, []
+
+    def spoilt(self: Run, step: int, batch: Batch) -> torch.Tensor:
+        forward, before = self.model.forward, self.checkpoints.tensors()
+        kept = {n: t.full_tensor().clone() if hasattr(t, "full_tensor") else t.clone()
+                for n, t in before.items()}  # fmt: skip
+        self.model.forward = lambda *a: tuple(x * float("nan") for x in forward(*a))  # type: ignore[method-assign]
+        run(self, step, batch)
+        self.model.forward = forward  # type: ignore[method-assign]
+        after = self.checkpoints.tensors()
+        result.append([n for n, t in after.items() if not torch.equal(
+            t.full_tensor() if hasattr(t, "full_tensor") else t, kept[n])])  # fmt: skip
+        self.meter.reset()
+        return run(self, step, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "step", spoilt)
+        config = with_(config, eval={"every": 0}, train={"optimizer": optimizer, "steps": 3})
+        assert train(config)["done"]
+    assert result == [[], [], []]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "bit", "missing", "manifest", "metadata"])

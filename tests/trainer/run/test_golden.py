@@ -16,8 +16,8 @@ from trainer_helpers import texts, write_corpus
 
 from trainer.config.load import load
 from trainer.data.prepare import prepare
-from trainer.data.tokenizer import save
-from trainer.data.tokenizer import train as train_tokenizer
+from trainer.data.tokenizer_train import save
+from trainer.data.tokenizer_train import train as train_tokenizer
 from trainer.run.train import train
 
 GOLDEN = Path(__file__).with_name("golden.json")

@@ -15,8 +15,9 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from trainer.config.settings import CheckpointConfig, ParallelConfig, TrainError
 from trainer.run import checkpoint, processes
-from trainer.run.checkpoint import Checkpointer, check, newest, seal
+from trainer.run.checkpoint import Checkpointer, newest
 from trainer.run.dcp_reader import METADATA, SafeReader
+from trainer.run.manifest import check, seal
 
 
 @pytest.fixture

@@ -216,8 +216,11 @@ def parent(config: Config) -> Config:
         (lambda c, t: with_(c, train={"batch_rows": 12}), "row"),
         (lambda c, t: with_(c, train={"ramp": [[2, 2]]}), "row"),
         (lambda c, t: with_(c, data={"tokens": str(t)}), "data"),
+        (lambda c, t: with_(c, data={"seq_len": 32}), r"data\.seq_len"),
+        (lambda c, t: with_(c, data={"weights": {"odd": 1.0}}), r"data\.weights"),
+        (lambda c, t: with_(c, data={"block_tokens": 8192}), r"data\.block_tokens"),
     ],
-    ids=["seed", "batch", "ramp", "data"],
+    ids=["seed", "batch", "ramp", "data", "length", "mix", "blocks"],
 )
 def test_the_state_of_a_step_is_not_taken_over_with_another_order_of_data(
     parent: Config,

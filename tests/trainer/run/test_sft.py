@@ -171,6 +171,8 @@ def test_a_run_on_conversations_has_no_documents_to_trace_and_says_so(
 class Letters:
     """A tokenizer of single characters: lengths can be chosen."""
 
+    template = ""
+
     bos, pad = 1, 0
 
     def encode(self, text: str) -> list[int]:

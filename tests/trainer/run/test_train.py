@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from trainer_helpers import chains, launch, losses, with_
 
 from trainer.analysis import trace
-from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import Batch, Loader
+from trainer.config.settings import Config, ConfigError, TrainConfig
+from trainer.data.loader import IGNORE, Batch, Loader
 from trainer.data.steps import micro_rows
 from trainer.run.checkpoint import load_model
 from trainer.run.folder import skipped
@@ -47,10 +48,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(config: Config, tmp_path: P
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_resume_on_2_1_3_2_processes_gives_the_same_curve(config: Config, tmp_path: Path) -> None:
+def test_resume_on_2_1_4_2_processes_gives_the_same_curve(config: Config, tmp_path: Path) -> None:
+    """Also on four, which six rows do not divide among."""
     config = with_(config, train={"schedule": "constant", "micro_rows": 1})
     train(replace(config, out=str(tmp_path / "alone")))
-    for processes, until in [(2, 3), (1, 6), (3, 9), (2, 12)]:
+    for processes, until in [(2, 3), (1, 6), (4, 9), (2, 12)]:
         part = with_(config, train={"steps": until}, checkpoint={"every": 3}, eval={"every": 0})
         if processes == 1:
             train(part)
@@ -63,12 +65,19 @@ def test_resume_on_2_1_3_2_processes_gives_the_same_curve(config: Config, tmp_pa
     assert max(abs(got[s] - expected[s]) for s in got) < 1e-5
 
 
-def test_a_batch_that_cannot_be_shared_names_what_can(config: Config) -> None:
-    odd = with_(config, train={"batch_rows": 14, "micro_rows": 4, "ramp": [[2, 7]]})
-    with pytest.raises(ConfigError, match=r"a batch of 7 rows .* use 1, 7 processes"):
-        micro_rows(odd, 2)
-    assert [micro_rows(odd, n) for n in (1, 7)] == [1, 1]
-    assert micro_rows(with_(config, train={"batch_rows": 12, "micro_rows": 4}), 2) == 3
+def test_rows_of_a_pass_are_few_and_leave_little_to_pad() -> None:
+    train = TrainConfig(micro_rows=4)
+    assert [micro_rows(train, 14, n) for n in (1, 2, 3, 7, 20)] == [4, 4, 3, 2, 1]
+    assert micro_rows(train, 12, 2) == 3
+
+
+def test_rows_beyond_the_batch_carry_no_loss(config: Config) -> None:
+    batch = Loader(config.data.tokens, config.data, config.train).batch(0)
+    parts = [batch.share(start, start + 4) for start in (0, 4, 8)]
+    assert all(p.tokens.shape == (4, 64) for p in parts)
+    targets = np.concatenate([p.targets for p in parts])
+    assert np.array_equal(targets[:6], batch.targets) and (targets[6:] == IGNORE).all()
+    assert {p.loss_tokens for p in parts} == {batch.loss_tokens}
 
 
 def test_a_folder_of_another_run_is_refused(config: Config) -> None:

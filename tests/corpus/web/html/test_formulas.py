@@ -57,9 +57,12 @@ SOURCES = {
     "class of an image": ('<img class="latex" alt="x=2">', "x=2"),
     "service": ('<img src="https://latex.codecogs.com/gif.latex?x%5E2">', "x^2"),
     "named": ('<img src="https://s0.wp.com/latex.php?bg=fff&amp;latex=x%5E2&amp;s=1">', "x^2"),
+    "in a path": ('<img src="https://a.jp/t/%5Cfrac%7Ba%7D%7Bb%7D">', "\\frac{a}{b}"),
+    "alt text and service": ('<img class="latex" alt="p<q" src="https://a.jp/latex.php?9">', "p<q"),
     "chart": ('<img src="https://chart.apis.google.com/chart?cht=tx&amp;chl=x%5E2">', "x^2"),
     "data attribute": ('<span data-tex="x^2">x2</span>', "x^2"),
     "hurmet": ('<span class="hurmet-tex" data-tex="x^2">x2</span>', "x^2"),
+    "element of katex": ("<embed-katex><eq>x^2&lt;y</eq></embed-katex>", "x^2<y"),
     "round": ("\\(x^2\\)", "x^2"),
     "dollars": ("$$x^2$$", "x^2"),
     "hatena": ("[tex:x^2]", "x^2"),
@@ -74,6 +77,7 @@ def test_every_source_is_read_once(name: str) -> None:
 
 
 DISPLAYS = [
+    '<embed-katex display-mode="1">x</embed-katex>',
     '<math display="block"><mi>x</mi></math>',
     '<span class="katex-display">' + KATEX.format("x") + "</span>",
     '<div class="MathJax_Display">x</div><script type="math/tex; mode=display">x</script>',
@@ -179,13 +183,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_reading_is_linear(name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     tex(HOSTILE[name])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_searching_text_for_tex_is_linear() -> None:
     for part in ("\\(", "\\[x ", "$$x ", "$", "[tex:", "\\begin{align}", "\\(\\["):
-        start = time.perf_counter()
+        start = time.process_time()
         written("<script src=katex></script><p>" + part * (300_000 // len(part)))
-        assert time.perf_counter() - start < 5, part
+        assert time.process_time() - start < 5, part

@@ -56,6 +56,10 @@ SHAPES = {
     "code block": f"<code class=block>{CODE}</code>",
     "style": f"<div style='white-space: pre'>{CODE}</div>",
     "class": f"<div class=code-block>{CODE}</div>",
+    "numbers in rows": by_line("<div><span>{}</span><div>", "</div></div>", ""),
+    "numbers in code": "<code>"
+    + by_line("<div><span>{}</span><div>", "</div></div>", "")
+    + "</code>",
 }
 
 
@@ -95,7 +99,44 @@ def test_preformatted_sentences_are_paragraphs_and_code_with_comments_is_code() 
     assert written(f"<pre>{code}</pre>")[1] == ["code"]
 
 
+def shown_as_blocks(*lines: str) -> str:
+    return "".join(f"<code class='hl block'>{line}</code>\n" for line in lines)
+
+
+def test_code_shown_as_a_block_is_a_listing_that_goes_on_in_the_next() -> None:
+    assert written(shown_as_blocks("#check m"))[0] == "```\n#check m\n```"
+    text = written(shown_as_blocks("a", "\n", "b\n\n", "c") + "<pre>out</pre>")[0]
+    assert text == "```\na\n\nb\n\nc\nout\n```"
+
+
+def test_listings_apart_and_code_in_a_sentence_stay_as_they_are() -> None:
+    assert written("<pre>a</pre><pre>b</pre>")[1] == ["code", "code"]
+    text = written(shown_as_blocks("a") + "<p>間。</p>" + shown_as_blocks("b"))[1]
+    assert text == ["code", "paragraph", "code"]
+    assert written("<p>値は<code class=block>x</code>です。</p>")[0] == "値は`x`です。"
+
+
+def test_boxes_shown_over_code_are_no_code() -> None:
+    html = "<pre>f<span class=hover-info><code>f : Nat</code></span>(x)\ny</pre>"
+    assert written(html)[0] == "```\nf(x)\ny\n```"
+    assert written("<p>商品<span class=hover-info>木の椅子</span></p>")[0] == "商品木の椅子"
+
+
+HEADED = "<pre><code><div><span>Bash</span></div><div>cd x\nls</div></code></pre>"
+
+
+def test_a_head_with_the_language_is_no_code() -> None:
+    assert written(HEADED)[0] == "```bash\ncd x\nls\n```"
+    lines = "<pre><div>bash</div><div>ls</div></pre>"
+    assert written(lines)[0] == "```\nbash\nls\n```"
+
+
 LANGUAGES = [
+    ("<figure class='highlight sh'><table><tr><td class=gutter><pre>1\n2</pre><td class=code>"
+     "<pre>a\nb</pre></table></figure>", "sh"),
+    ("<div class='language-cpp rouge'><div class=highlight><code><table><tr><td><pre>a\nb</pre>"
+     "</table></code></div></div>", "cpp"),
+    ("<code class='hl lean block'>a\nb</code>", "lean"),
     ("<pre><code class='language-python'>a\nb</code></pre>", "python"),
     ("<pre class='brush: js; toolbar: false'>a\nb</pre>", "js"),
     ("<div class='highlight-source-ruby'><pre>a\nb</pre></div>", "ruby"),
@@ -103,12 +144,14 @@ LANGUAGES = [
     ("<figure class='highlight bash'><pre>a\nb</pre></figure>", "bash"),
     ("<pre data-lang=Scala>a\nb</pre>", "scala"),
     ("<pre lang=sql>a\nb</pre>", "sql"),
+    ("<pre class='language-text'>a\nb</pre>", "text"),
+    ("<pre class='highlight-text'>a\nb</pre>", ""),
     ("<pre lang=ja>a\nb</pre>", ""),
     ("<pre class='language-none'>a\nb</pre>", ""),
     ("<pre class='highlight-wrap box'>a\nb</pre>", ""),
     ("<pre data-lang='日本語'>a\nb</pre>", ""),
     ("<pre data-lang='" + "x" * 99 + "'>a\nb</pre>", ""),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("html", "language"), LANGUAGES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -39,7 +40,12 @@ def visible(node: LexborNode) -> str:
     style = "".join((said.get("style") or "").split())
     classes = set((said.get("class") or "").lower().split())
     code = node.tag == "textarea" and (said.get("name") == "code" or "codemirror-code" in classes)
-    hidden = "hidden" in said or "display:none" in style or classes & set(UNSEEN.split())
+    streamed = re.match("S:.", said.get("id") or "")  # a part that React moves to its place
+    hidden = (
+        ("hidden" in said and not streamed)
+        or "display:none" in style
+        or classes & set(UNSEEN.split())
+    )
     if hidden or (node.tag in SKIPPED.split() and not code):
         return ""
     first = node.child.text_content or "" if node.child and node.child.tag == "-text" else ""
@@ -165,3 +171,21 @@ def test_hidden_formulas_are_no_text() -> None:
     assert not hidden.has_formulas and hidden.block_texts() == ["式。"]
     image = parse("<p>式<img class=tex alt='x^{2}' hidden>。")
     assert not image.has_formulas
+
+
+def test_parts_that_react_sends_late_are_read() -> None:
+    html = "<div hidden id=S:1><p>本文</p></div><div id=S:2 hidden>続き</div><p hidden id=S>隠す"
+    assert parse(html).block_texts() == ["本文", "続き"]
+    assert (
+        parse('<p hidden="until-found">見える<p id=S:1 style="display:none">隠す').visible
+        == "見える"
+    )
+
+
+@given(st.text(alphabet="aZ09 ,!\n年月あゖァー・ヴ、。一龯々Ａ９é€𠮷", min_size=1, max_size=40))
+def test_runs_of_letters_are_counted_as_characters_alone(text: str) -> None:
+    """A tag between two characters ends every run."""
+    whole, alone = (parse(f"<p>{part}</p>") for part in (text, "<i></i>".join(text)))
+    assert whole.text.tobytes() == alone.text.tobytes()
+    counted = np.arange(b.B_WIDTH) != b.B_INLINE
+    assert (whole.blocks[:, counted] == alone.blocks[:, counted]).all()

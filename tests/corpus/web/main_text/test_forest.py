@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from corpus.web.main_text.forest import Forest, raw_scores
+from corpus.web.main_text.forest import MAX_LEAVES, Forest, as_forest, raw_scores
 
 
 @njit
@@ -28,7 +28,7 @@ def test_forest_scores_equal_trees_walked_by_hand(seed: int) -> None:
         right[k] = [*range(1, splits), ~splits]
     value = draw.normal(size=(trees, splits + 1)).astype(np.float32)
     starts = np.arange(trees, dtype=np.int32)
-    forest = Forest(
+    forest = as_forest(
         feature.ravel(),
         threshold.ravel(),
         left.ravel(),
@@ -47,3 +47,13 @@ def test_forest_scores_equal_trees_walked_by_hand(seed: int) -> None:
         return total
 
     assert np.allclose(scores(rows, forest), [by_hand(row) for row in rows])
+
+
+def test_a_tree_of_too_many_leaves_is_refused() -> None:
+    splits = MAX_LEAVES
+    left = np.array([~i for i in range(splits)], np.int16)
+    right = np.array([*range(1, splits), ~splits], np.int16)
+    value = np.zeros(splits + 1, np.float32)
+    zeros, start = np.zeros(splits, np.float32), np.zeros(1, np.int32)
+    with pytest.raises(ValueError, match="33 leaves"):
+        as_forest(zeros.astype(np.int16), zeros, left, right, value, start, start)

@@ -106,3 +106,18 @@ def test_ten_thousand_rows_are_one_table() -> None:
     text, kinds, _ = written(html)
     assert kinds == ["table"] and text.count("\n") == 10_001
     assert text.endswith("| 9999 | 値9999 |")
+
+
+def test_code_of_one_line_in_a_cell_is_inline_code() -> None:
+    code = "typedef  /* | */ size_t;"
+    rows = ["<td>見出し<td><td>", f"<td><div><pre>{code}\n</pre></div><td><td>版 17"]
+    text, kinds, plain = written(table(*rows))
+    assert kinds == ["table"] and text.split("\n")[2] == (
+        "| `typedef  /* \\| */ size_t;` |  | 版 17 |"
+    )
+    assert plain.split("\n")[1] == f"{code}\t\t版 17"
+
+
+def test_a_table_with_code_of_more_lines_is_text() -> None:
+    rows = ["<td>名前<td>例", "<td>甲<td><pre>a\n  b</pre>"]
+    assert written(table(*rows))[1] == ["paragraph", "paragraph", "paragraph", "code"]

@@ -139,12 +139,48 @@ def test_any_bytes_are_a_tdmrep_json(body: bytes) -> None:
         ("https://creativecommons.org/publicdomain/mark/1.0/", "PDM-1.0"),
         ("http://creativecommons.org/licenses/publicdomain/", "CC-PDDC"),
         ("https://www.digital.go.jp/resources/open_data/public_data_license_v1.0", "PDL-1.0"),
+        (
+            "http://www.kantei.go.jp/jp/singi/it2/densi/kettei/gl2_betten_1.pdf",
+            "GSTU-2.0",
+        ),
+        ("https://evil.example/www.kantei.go.jp/jp/singi/it2/densi/kettei/gl2_betten_1.pdf", ""),
         ("https://creativecommons.org/about/", ""),
         ("https://evil.example/?creativecommons.org/licenses/by/4.0/", ""),
     ],
 )
 def test_licence_classes(url: str, licence: str) -> None:
     assert rights.licence_class(url) == licence
+
+
+@pytest.mark.parametrize(
+    ("foot", "licence"),
+    [
+        (
+            "当ウェブサイトのコンテンツは、公共データ利用規約（第1.0版）に準拠して利用できます。",
+            "PDL-1.0",
+        ),
+        ("本サイトのデータは公共データ利用規約(第1.0版)(PDL1.0)の下で提供しています。", "PDL-1.0"),
+        ("ライセンス：公共データ利用規約（第1.0版）", "PDL-1.0"),
+        ("公共データ利用規約（第1.0版）（PDL1.0）", "PDL-1.0"),
+        ("本利用ルールは、政府標準利用規約（第2.0版）に準拠しています。", "GSTU-2.0"),
+        ("当サイトの利用規約は政府標準利用規約（第 2.0 版）に基づきます", "GSTU-2.0"),
+        ("デジタル庁は公共データ利用規約（第1.0版）を公表しました。", ""),
+        ("出典：厚生労働省ウェブサイト（URL）、PDL1.0", ""),
+        ("政府標準利用規約（第2.0版）から公共データ利用規約（第1.0版）への移行について", ""),
+        ("政府標準利用規約（第1.0版）に準拠しています。", ""),
+        ("本サイトの規約はPDL1.0に準拠。当サイトの規約は政府標準利用規約（第2.0版）に準拠。", ""),
+        ("利用規約", ""),
+    ],
+)
+def test_licences_of_the_government_by_name_at_the_foot(foot: str, licence: str) -> None:
+    body = "市の人口は一年で千人減りました。\n" * 300
+    assert rights.stated_licence(body + foot) == licence
+    assert rights.stated_licence(f"お知らせ\n{foot}\n{body}") == ""
+
+
+@given(st.text(alphabet="当本サイト公共データ利用規約第1.0版PDL準拠。\n （", max_size=300))
+def test_any_foot_is_read(foot: str) -> None:
+    assert rights.stated_licence(foot) in ("", "PDL-1.0", "GSTU-2.0")
 
 
 CC = "https://creativecommons.org/licenses/by/4.0/"

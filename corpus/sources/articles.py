@@ -1,0 +1,297 @@
+"""Articles: JATS (NISO Z39.96) as J-STAGE, PubMed Central and publishers give it.
+
+Titles and abstracts in every language that is there, sections, lists, tables, formulas and captions
+in reading order; notes and the list of references are left out. Who wrote it, journal, DOI, dates
+and the licence of the article are facts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+from corpus.settings import Settings
+from corpus.sources.item import Item, Unit
+from corpus.sources.source import Source
+from corpus.sources.whole_files import whole_files
+from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
+from corpus.text.builder import Builder, Prose, formula
+from corpus.web.html.formulas import tex
+from corpus.web.rights.page import licence_class
+
+XLINK = "{http://www.w3.org/1999/xlink}href"
+_DROPPED = frozenset(
+    ("fn", "fn-group", "ref-list", "object-id", "permissions", "label", "sec-meta")
+)
+_BLOCKS = frozenset((
+    "p", "sec", "list", "table-wrap", "fig", "disp-formula", "disp-quote", "boxed-text", "def-list",
+    "code", "preformat", "title", "abstract", "trans-abstract", "statement", "ack", "app",
+    "fig-group", "verse-group", "body", "back", "app-group", "disp-formula-group", "alternatives",
+    "caption",
+))  # fmt: skip
+_SPACE = re.compile(r"[ \t]*\n[ \t\n]*")
+_MATH = "math"
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """An article per file."""
+    for item, body in whole_files(unit, settings):
+        if body is not None:
+            try:
+                _fill(item, body, settings)
+            except (XmlError, ValueError) as error:
+                item.problem, item.detail = "malformed", f"no article: {error}"[:300]
+        yield item
+
+
+def is_article(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a JATS article."""
+    return bool(re.search(rb"<article[\s>]", head)) and bool(
+        re.search(rb"<(?:front|journal-meta|article-meta)[\s>]|JATS|//NLM//DTD", head)
+    )
+
+
+def _fill(item: Item, body: bytes, settings: Settings) -> None:
+    root = parse(body)
+    article = root if tag(root) == "article" else next(root.iter("{*}article"), None)
+    if article is None:
+        raise XmlError("no element article")
+    meta = next(article.iter("{*}article-meta"), article)
+    item.source = "articles"
+    titles = [t for t in meta.iter("{*}article-title", "{*}trans-title") if not _in_reference(t)]
+    names = [" ".join(text(t).split()) for t in titles]
+    item.title = names[0] if names else ""
+    item.author = "; ".join(filter(None, map(_name, meta.iter("{*}contrib"))))
+    item.date = _date(meta)
+    item.licence = next(filter(None, map(_licence, meta.iter("{*}license"))), "")
+    item.metadata = _facts(article, meta)
+    if doi := item.metadata.get("doi"):
+        item.url = f"https://doi.org/{doi}"
+    writer = _Writer(Builder(settings.normalize.steps))
+    for title in titles:
+        writer.out.heading(1 if tag(title) == "article-title" else 2, *writer.inline(title))
+    for part in meta.iter("{*}abstract", "{*}trans-abstract"):
+        writer.write(part, 2, 0)
+    for keywords in meta.iter("{*}kwd-group"):
+        words = [" ".join(text(k).split()) for k in keywords.iter("{*}kwd")]
+        if words:
+            writer.out.definition(child_text(keywords, "title") or "キーワード", "、".join(words))
+    for name in ("body", "back"):
+        for part in children(article, name):
+            writer.write(part, 2, 0)
+    item.text, item.blocks = writer.out.done()
+
+
+def _in_reference(element: etree._Element) -> bool:
+    parent = element.getparent()
+    return parent is not None and tag(parent) in ("element-citation", "mixed-citation", "product")
+
+
+def _name(contributor: etree._Element) -> str:
+    """The author's name, family name first as Japanese write it; "" for another contributor."""
+    if contributor.get("contrib-type", "author") != "author":
+        return ""
+    name = next(contributor.iter("{*}name", "{*}string-name"), None)
+    if name is None:
+        return child_text(contributor, "collab")
+    parts = [child_text(name, "surname"), child_text(name, "given-names")]
+    return " ".join(filter(None, parts)) or " ".join(text(name).split())
+
+
+def _date(meta: etree._Element) -> str:
+    """ISO 8601 date of the first publication, as exact as it is stated."""
+    for element in meta.iter("{*}pub-date"):
+        parts = [child_text(element, name) for name in ("year", "month", "day")]
+        if parts[0].isdigit():
+            known = [parts[0].zfill(4)]
+            for part in parts[1:]:
+                if not (part.isascii() and part.isdigit()):
+                    break
+                known.append(part.zfill(2))
+            return "-".join(known)
+    return ""
+
+
+def _licence(element: etree._Element) -> str:
+    links = [element.get(XLINK, ""), *(e.get(XLINK, "") for e in element.iter("{*}ext-link"))]
+    links += [text(e).strip() for e in element.iter("{*}license_ref")]
+    return next(filter(None, map(licence_class, filter(None, links))), "")
+
+
+def _facts(article: etree._Element, meta: etree._Element) -> dict[str, str]:
+    facts = {
+        "journal": " ".join(text(next(article.iter("{*}journal-title"), None)).split()),
+        "volume": child_text(meta, "volume"),
+        "issue": child_text(meta, "issue"),
+        "type": article.get("article-type", ""),
+    }
+    for element in meta.iter("{*}article-id"):
+        facts.setdefault(element.get("pub-id-type", "id"), text(element).strip())
+    return {name: value for name, value in facts.items() if value}
+
+
+class _Writer:
+    """Writes the elements of an article as blocks."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.out = builder
+
+    def write(self, element: etree._Element, level: int, depth: int) -> None:
+        """The blocks of an element. level: of its headings; depth: of the lists around it."""
+        if level > MAX_DEPTH:
+            raise XmlError("nested too deeply")
+        name = tag(element)
+        if name in _DROPPED:
+            return
+        if name == "title":
+            self.out.heading(level, *self.inline(element))
+        elif name in ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text"):
+            for child in element:
+                self.write(child, level if tag(child) == "title" else level + 1, depth)
+        elif name == "list":
+            self._list(element, level, depth + 1)
+        elif name == "def-list":
+            for entry in children(element, "def-item"):
+                term = next(children(entry, "term"), None)
+                value = self.inline(next(children(entry, "def"), entry))
+                self.out.definition(" ".join(text(term).split()), *value)
+        elif name == "table-wrap":
+            self._captioned(element)
+            for table in element.iter("{*}table"):
+                self._table(table)
+        elif name in ("fig", "fig-group"):
+            self._captioned(element)
+        elif name == "disp-formula":
+            if words := _formula(element):
+                self.out.formula(words)
+        elif name in ("disp-quote", "verse-group"):
+            lines = [self.inline(line) for line in element if tag(line) in ("p", "verse-line")]
+            parts = [part for k, line in enumerate(lines) for part in ("\n" * bool(k), *line)]
+            self.out.quote(*parts)
+        elif name in ("code", "preformat"):
+            self.out.code(text(element), element.get("language", ""))
+        elif any(tag(child) in _BLOCKS for child in element):
+            self._mixed(element, level, depth)
+        else:
+            self.out.paragraph(*self.inline(element))
+
+    def _mixed(self, element: etree._Element, level: int, depth: int) -> None:
+        """Words and blocks side by side: the words between blocks are paragraphs."""
+        parts: list[Prose] = [_squeezed(element.text)]
+        for child in element:
+            if tag(child) in _BLOCKS:
+                self.out.paragraph(*parts)
+                parts = []
+                self.write(child, level, depth)
+            else:
+                parts += self._of(child)
+            parts.append(_squeezed(child.tail))
+        self.out.paragraph(*parts)
+
+    def _list(self, element: etree._Element, level: int, depth: int) -> None:
+        number = 1 if element.get("list-type") in ("order", "number") else None
+        for entry in children(element, "list-item"):
+            first = True
+            for child in entry:
+                if tag(child) == "list":
+                    self._list(child, level, depth + 1)
+                elif tag(child) == "p" and first:
+                    self.out.item(*self.inline(child), depth=depth, number=number)
+                    first = False
+                else:
+                    self.write(child, level, depth)
+            number = None if number is None else number + 1
+
+    def _captioned(self, element: etree._Element) -> None:
+        label = child_text(element, "label")
+        for caption in children(element, "caption"):
+            parts = [part for child in caption for part in (*self.inline(child), " ")]
+            self.out.caption(f"{label} " if label else "", *parts)
+
+    def _table(self, table: etree._Element) -> None:
+        rows: list[list[list[Prose]]] = []
+        below: dict[int, int] = {}
+        for row in table.iter("{*}tr"):
+            cells: list[list[Prose]] = []
+            for cell in row:
+                if tag(cell) not in ("td", "th"):
+                    continue
+                while below.get(len(cells), 0):
+                    below[len(cells)] -= 1
+                    cells.append([])
+                down = _span(cell, "rowspan")
+                words = self.inline(cell)
+                for k in range(_span(cell, "colspan")):
+                    below[len(cells)] = down - 1
+                    cells.append([] if k else words)
+            rows.append(cells)
+        self.out.table(rows)
+
+    def inline(self, element: etree._Element) -> list[Prose]:
+        """The words inside an element, with formulas, powers and indices."""
+        parts: list[Prose] = [_squeezed(element.text)]
+        for child in element:
+            parts += [*self._of(child), _squeezed(child.tail)]
+        return [part for part in parts if part]
+
+    def _of(self, element: etree._Element) -> list[Prose]:
+        name = tag(element)
+        if name == "xref":
+            words = _reference(element)
+            return [f"[{words}]"] if words else self.inline(element)
+        if name in _DROPPED:
+            return []
+        if name in ("inline-formula", "disp-formula", _MATH, "tex-math"):
+            words = _formula(element)
+            return [formula(words)] if words else ["〈数式〉"]
+        if name in ("sup", "sub"):
+            inside = self.inline(element)
+            if all(isinstance(p, str) and p.startswith("[") for p in inside):
+                return inside  # a mark of a reference
+            return ["^{" if name == "sup" else "_{", *inside, "}"] if inside else []
+        if name == "break":
+            return ["\n"]
+        return self.inline(element)
+
+
+def _reference(element: etree._Element) -> str:
+    """The words of a mark that stands for a note or a reference; "" for a link to a section."""
+    words = "".join(text(element).split()).strip("[]()（）")
+    return words if element.get("ref-type") in ("bibr", "fn", "table-fn") else ""
+
+
+def _formula(element: etree._Element) -> str:
+    """TeX of a formula: its own, or of its MathML; "" where there is neither."""
+    for own in element.iter("{*}tex-math"):
+        words = re.sub(r"(?s)^.*\\begin\{document\}|\\end\{document\}.*$", "", text(own)).strip()
+        for sign in ("$$", "$"):
+            if words.startswith(sign) and words.endswith(sign):
+                words = words[len(sign) : -len(sign)].strip()
+        if words:
+            return words
+    for own in element.iter(f"{{*}}{_MATH}"):
+        if words := tex(etree.tostring(own, encoding="unicode", with_tail=False)):
+            return words
+    return ""
+
+
+def _squeezed(words: str | None) -> str:
+    """Words between tags; line feeds of the file are blanks, or nothing inside Japanese."""
+    if not words or "\n" not in words:
+        return words or ""
+    return _SPACE.sub(lambda m: "" if _between_japanese(words, m) else " ", words)
+
+
+def _between_japanese(words: str, found: re.Match[str]) -> bool:
+    before, after = words[: found.start()][-1:], words[found.end() :][:1]
+    return before > "\u2fff" or after > "\u2fff"
+
+
+def _span(cell: etree._Element, name: str) -> int:
+    value = cell.get(name, "1")
+    return min(max(int(value), 1), 100) if value.isascii() and value.isdigit() else 1
+
+
+SOURCE = Source("articles", (), read, bundled=True, knows=is_article)

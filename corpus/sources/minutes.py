@@ -1,0 +1,181 @@
+"""Minutes of the Diet: answers of the Kokkai API (meeting and speech, XML or JSON).
+
+A meeting is a document. Its header (会議録情報: who was present, the agenda) and each speech are
+blocks of their own; who spoke, for whom and as what is in `metadata`. A speech's lines that are
+indented three places and more (names, votes, notes) stay lines of one paragraph, 〔…〕 are
+captions, ruled lines are rules. Volumes of contents and indexes are no meetings and are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from corpus.settings import Settings
+from corpus.sources.item import Item, Unit
+from corpus.sources.source import Source
+from corpus.sources.whole_files import whole_files
+from corpus.sources.xml import XmlError, child_text, children, parse, tag
+from corpus.text.builder import Builder
+
+HEADER = "会議録情報"
+NO_MEETING = ("目次", "索引", "附録", "追録")
+_FACTS = {
+    "issue_id": "issueID", "session": "session", "house": "nameOfHouse",
+    "meeting": "nameOfMeeting", "issue": "issue",
+}  # fmt: skip
+_SPEAKER = ("speaker", "speakerGroup", "speakerPosition", "speakerRole")
+_RULE = re.compile(r"[\s　]*[-—─━－=＝・◇*＊]{5,}[\s　]*")
+_NOTE = re.compile(r"[\s　]*〔.*〕[\s　]*")
+_AGENDA = re.compile(r"[　 ]+(?:第[一二三四五六七八九十百]+　|[一二三四五六七八九十]+、)")
+_INDENTED = "　　　"
+FULL_LINE = 18  # characters: a shorter line of the agenda does not go on in the next one
+
+
+class Meeting(NamedTuple):
+    """A record of the API with its speeches, in order; values are text."""
+
+    facts: dict[str, str]
+    speeches: list[dict[str, str]]
+
+
+def read(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """A meeting per record of each file."""
+    for item, body in whole_files(unit, settings):
+        if body is None:
+            yield item
+            continue
+        try:
+            meetings = list(_meetings(body))
+        except (XmlError, ValueError, AttributeError, TypeError, RecursionError) as error:
+            item.problem, item.detail = "malformed", f"no minutes: {error}"[:300]
+            yield item
+            continue
+        for part, meeting in enumerate(meetings):
+            yield _item(item, part, meeting, settings)
+
+
+def is_minutes(head: bytes) -> bool:
+    """Whether the beginning of a file is an answer of the API."""
+    named = re.search(rb"<(?:meetingRecord|speechRecord)>|\"(?:meetingRecord|speechRecord)\"", head)
+    return bool(named) and b"issueID" in head
+
+
+def _meetings(body: bytes) -> Iterator[Meeting]:
+    """The meetings of an answer; speeches of one meeting that follow each other are one."""
+    records = _of_json(body) if body.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{" else _of_xml(body)
+    last: Meeting | None = None
+    for facts, speeches in records:
+        if last is not None and last.facts.get("issueID") == facts.get("issueID"):
+            last.speeches.extend(speeches)
+            continue
+        if last is not None:
+            yield last
+        last = Meeting(facts, speeches)
+    if last is not None:
+        yield last
+
+
+def _of_xml(body: bytes) -> Iterator[tuple[dict[str, str], list[dict[str, str]]]]:
+    root = parse(body)
+    if tag(root) != "data" and next(root.iter("meetingRecord", "speechRecord"), None) is None:
+        raise XmlError("no meetingRecord and no speechRecord")
+    for record in root.iter("recordData"):
+        for meeting in (*children(record, "meetingRecord"), *children(record, "speechRecord")):
+            facts = {tag(c): child_text(meeting, tag(c)) for c in meeting if not len(c)}
+            inner = list(children(meeting, "speechRecord"))
+            yield facts, [_fields_of(s) for s in inner] if inner else [_fields_of(meeting)]
+
+
+def _fields_of(speech: Any) -> dict[str, str]:
+    return {tag(c): c.text or "" for c in speech}
+
+
+def _of_json(body: bytes) -> Iterator[tuple[dict[str, str], list[dict[str, str]]]]:
+    answer = json.loads(body)
+    for meeting in answer.get("meetingRecord") or ():
+        yield _texts(meeting), [_texts(s) for s in meeting.get("speechRecord") or ()]
+    for speech in answer.get("speechRecord") or ():
+        yield _texts(speech), [_texts(speech)]
+
+
+def _texts(record: dict[str, Any]) -> dict[str, str]:
+    return {k: "" if v is None else str(v) for k, v in record.items() if not isinstance(v, list)}
+
+
+def _item(file: Item, part: int, meeting: Meeting, settings: Settings) -> Item:
+    """The document of a meeting."""
+    facts = meeting.facts
+    item = Item(file.file, 0, file.length, part, source="minutes")
+    item.url = (meeting.speeches[0] if meeting.speeches else {}).get("speechURL") or facts.get(
+        "meetingURL", ""
+    )
+    item.date = facts.get("date", "")
+    kind = facts.get("imageKind", "")
+    if any(word in kind for word in NO_MEETING):
+        item.skip, item.detail = "no meeting", kind
+        return item
+    names = (facts.get(k, "") for k in ("nameOfHouse", "nameOfMeeting", "issue"))
+    session = facts.get("session", "")
+    item.title = " ".join(filter(None, (session and f"第{session}回国会", *names)))
+    item.metadata = {name: facts[key] for name, key in _FACTS.items() if facts.get(key)}
+    builder = Builder(settings.normalize.steps)
+    builder.heading(1, item.title)
+    speakers: dict[tuple[str, ...], None] = {}
+    for speech in meeting.speeches:
+        words = speech.get("speech", "")
+        if speech.get("speaker") == HEADER:
+            builder.heading(2, HEADER)
+        else:
+            speakers[tuple(speech.get(name, "").strip() for name in _SPEAKER)] = None
+        _write(builder, words)
+    item.metadata["speakers"] = "; ".join(
+        f"{name}（{'・'.join(more)}）" if (more := [m for m in rest if m]) else name
+        for name, *rest in speakers
+        if name
+    )
+    item.text, item.blocks = builder.done()
+    return item
+
+
+def _write(builder: Builder, speech: str) -> None:
+    """The blocks of a speech, or of the header."""
+    lines = speech.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    held: list[str] = []  # indented lines that stay together
+
+    def close() -> None:
+        if held:
+            builder.paragraph("\n".join(held))
+            held.clear()
+
+    room = 0  # characters of the line before, inside a point of the agenda: a full one goes on
+    for line in lines:
+        if not line.strip("　 \t"):
+            close()
+        elif _RULE.fullmatch(line):
+            close()
+            builder.rule()
+        elif _NOTE.fullmatch(line):
+            close()
+            builder.caption(line)
+        elif _AGENDA.match(line):
+            close()
+            held.append(line.strip("　"))
+            room = len(line)
+            continue
+        elif held and room >= FULL_LINE and line.startswith("　　"):
+            held[-1] += line.strip("　")
+            room = len(line)
+            continue
+        elif line.startswith(_INDENTED) or (held and line.startswith("　　")):
+            held.append(line)
+        else:
+            close()
+            builder.paragraph(line)
+        room = 0
+    close()
+
+
+SOURCE = Source("minutes", (), read, bundled=True, knows=is_minutes)
