@@ -131,10 +131,9 @@ def _verified(counts: Evidence, header: str, meta: str) -> str:
     if counts.utf8_bad == 0 or counts.utf8_bad * 50 <= counts.utf8:
         return UTF8
     # Kana behind kana: no other charset has them by chance, so a page that is damaged everywhere
-    # (each tenth byte lost, every field cut) is still known.
-    if counts.utf8_pairs >= PASSAGE_PAIRS:
-        if counts.utf8_pairs >= DAMAGED * max(counts.sjis_pairs, counts.euc_pairs):
-            return UTF8
+    # (each seventeenth byte lost, every field cut) is still known.
+    if counts.utf8_pairs >= DAMAGED * max(counts.sjis_pairs, counts.euc_pairs, 1):
+        return UTF8
     # Kana decide between the three; a declared one wins unless another has twice its weight.
     weight = {  # kana that speak for a reading, less what speaks against it
         UTF8: counts.utf8_kana - 2 * counts.utf8_bad,

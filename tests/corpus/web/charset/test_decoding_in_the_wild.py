@@ -172,17 +172,17 @@ def test_utf_8_behind_the_mark_of_utf_16_is_read_as_utf_8() -> None:
 
 
 @pytest.mark.parametrize("meta", ["", '<meta charset="utf-8">'])
-def test_utf_8_that_lost_every_ninth_of_its_high_bytes_is_still_utf_8(meta: str) -> None:
+def test_utf_8_that_lost_every_seventeenth_of_its_high_bytes_is_still_utf_8(meta: str) -> None:
     whole = (meta + PAGE.format(TEXT * 6)).encode()
     high = 0
     kept = bytearray()
     for byte in whole:
         high += byte >= 0x80
-        if byte < 0x80 or high % 9:
+        if byte < 0x80 or high % 17:
             kept.append(byte)
     found = decode(bytes(kept))
     assert found.charset == "utf-8" and found.repairs > 20
-    assert sum(c in TEXT for c in found.text) > 0.55 * 6 * len(TEXT)
+    assert sum(c in TEXT for c in found.text) > 0.8 * 6 * len(TEXT)
 
 
 # pages in several charsets ------------------------------------------------------------------------
