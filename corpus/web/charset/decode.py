@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from corpus.web.charset import mojibake
-from corpus.web.charset.gate import MIN_KANA, PASSAGE_PAIRS, UTF16, Evidence, evidence
+from corpus.web.charset.gate import MIN_KANA, UTF16, Evidence, evidence
 from corpus.web.charset.japanese import decode_eucjp, decode_iso2022jp, decode_shift_jis
 from corpus.web.charset.labels import CP932, EUCJP, ISO2022JP, PYTHON, UTF8, whatwg_name
 
