@@ -36,6 +36,8 @@ from filters.placeholders import KINDS as PERSONAL_KINDS
 from filters.quality import SIGNALS as QUALITY_SIGNALS
 from filters.quality import measure_quality
 from filters.quality import shipped as classifiers
+from filters.solicitation import SIGNALS as SOLICITATION_SIGNALS
+from filters.solicitation import measure_solicitation
 from filters.words import SIGNALS as HARM_SIGNALS
 from filters.words import measure_harm
 
@@ -109,6 +111,10 @@ def _harm(part: Slice, out: Floats) -> None:
     measure_harm(part.data, part.offsets, out)
 
 
+def _solicitation(part: Slice, out: Floats) -> None:
+    measure_solicitation(part.data, part.offsets, out)
+
+
 @dataclass(frozen=True)
 class Group:
     """Signals that are measured together, and how. A lazy group is measured only on request."""
@@ -129,6 +135,7 @@ GROUPS: dict[str, Group] = {
     "lz4": Group(LZ4_SIGNALS, _lz4),
     "zlib": Group(ZLIB_SIGNALS, _zlib, lazy=True),
     "harm": Group(HARM_SIGNALS, _harm),
+    "solicitation": Group(SOLICITATION_SIGNALS, _solicitation),
     "words": Group(WORD_SIGNALS, _words, lazy=True),
     "perplexity": Group(perplexity.SIGNALS, _perplexity, lazy=True),
     "classifiers": Group(QUALITY_SIGNALS, _quality, lazy=True),

@@ -29,6 +29,7 @@ _META = re.compile(
 _HEADER = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([^\s\"';,]{2,60})", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _UTF16 = ("utf-16le", "utf-16be")
+DAMAGED = 8  # pairs of kana in UTF-8 for one in another reading: no page in two charsets
 
 
 @dataclass(slots=True)
@@ -79,14 +80,26 @@ def _by_mark(body: bytes, counts: Evidence) -> Decoded | None:
         text, repairs = decode_as(body[3:], UTF8)
         return Decoded(text, UTF8, "bom", repairs)
     for mark, name in ((codecs.BOM_UTF16_LE, "utf-16le"), (codecs.BOM_UTF16_BE, "utf-16be")):
-        if body.startswith(mark):
-            text, repairs = decode_as(body[2:], name)
-            return Decoded(text, name, "bom", repairs)
-    if counts.nuls >= UTF16:
+        if body.startswith(mark) and not _is_utf8_behind(body, counts):
+            return _utf16(body[2:], name, "bom")
+    if counts.nuls >= UTF16 and b"\0" in body:
         name = "utf-16be" if body[0:512:2].count(0) > body[1:512:2].count(0) else "utf-16le"
-        text, repairs = decode_as(body, name)
-        return Decoded(text, name, "bytes", repairs)
+        return _utf16(body, name, "bytes")
     return None
+
+
+def _is_utf8_behind(body: bytes, counts: Evidence) -> bool:
+    """Is this well-formed UTF-8 behind a wrong mark? UTF-16 has zero bytes: its line ends, tags."""
+    return counts.utf8_kana >= MIN_KANA and counts.utf8_bad <= 2 and b"\0" not in body
+
+
+def _utf16(body: bytes, name: str, how: str) -> Decoded:
+    """UTF-16, its line feeds made CR LF by somebody who took it for text: every second line would
+    be read between its characters. The byte put in is taken out again, each time a repair."""
+    wrong, right = (b"\r\n\0", b"\n\0") if name == "utf-16le" else (b"\0\r\n", b"\0\n")
+    inserted = body.count(wrong)
+    text, repairs = decode_as(body.replace(wrong, right) if inserted else body, name)
+    return Decoded(text, name, how, repairs + inserted)
 
 
 def _header_label(content_type: str) -> str:
@@ -116,6 +129,10 @@ def _verified(counts: Evidence, header: str, meta: str) -> str:
     if counts.high == 0:
         return next((label for label in declared if label != ISO2022JP), UTF8)
     if counts.utf8_bad == 0 or counts.utf8_bad * 50 <= counts.utf8:
+        return UTF8
+    # Kana behind kana: no other charset has them by chance, so a page that is damaged everywhere
+    # (each seventeenth byte lost, every field cut) is still known.
+    if counts.utf8_pairs >= DAMAGED * max(counts.sjis_pairs, counts.euc_pairs, 1):
         return UTF8
     # Kana decide between the three; a declared one wins unless another has twice its weight.
     weight = {  # kana that speak for a reading, less what speaks against it

@@ -154,6 +154,37 @@ def test_a_utf_8_mark_before_shift_jis_loses() -> None:
     assert TEXT in found.text and found.charset == "shift_jis" and found.repairs == 0
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_utf_16_whose_line_feeds_somebody_made_cr_lf_is_read_whole(
+    codec: str, newline: str
+) -> None:
+    lines = newline.join(f"<p>{i}{TEXT}</p>" for i in range(5))
+    body = ("\ufeff" + lines).encode(codec).replace(b"\n", b"\r\n")
+    assert "਍" in body.decode("utf-16", "replace") or "਀" in body.decode("utf-16", "replace")
+    found = decode(body)
+    assert found.text == lines and found.repairs == 4
+
+
+def test_utf_8_behind_the_mark_of_utf_16_is_read_as_utf_8() -> None:
+    found = decode(codecs.BOM_UTF16_LE + PAGE.format(TEXT).encode())
+    assert TEXT in found.text and found.charset == "utf-8"
+
+
+@pytest.mark.parametrize("meta", ["", '<meta charset="utf-8">'])
+def test_utf_8_that_lost_every_seventeenth_of_its_high_bytes_is_still_utf_8(meta: str) -> None:
+    whole = (meta + PAGE.format(TEXT * 6)).encode()
+    high = 0
+    kept = bytearray()
+    for byte in whole:
+        high += byte >= 0x80
+        if byte < 0x80 or high % 17:
+            kept.append(byte)
+    found = decode(bytes(kept))
+    assert found.charset == "utf-8" and found.repairs > 20
+    assert sum(c in TEXT for c in found.text) > 0.8 * 6 * len(TEXT)
+
+
 # pages in several charsets ------------------------------------------------------------------------
 
 CODECS = ["utf-8", "cp932", "euc_jp", "iso2022_jp"]
