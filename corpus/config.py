@@ -17,15 +17,10 @@ from typing import Any
 
 from corpus.errors import RunError, UsageError
 from corpus.folder.layout import Layout
-from corpus.settings import SelectSettings, Settings
+from corpus.settings import PROFILE_OF_SOURCE, SelectSettings, Settings
 from filters.placeholders import KINDS, POLICIES
 
 AUTO = "auto"
-# What `--profile auto` takes for sources of institutions; all others have the default.
-PROFILE_OF_SOURCE = {
-    "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
-    "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
-}  # fmt: skip
 # Keys of earlier versions → where they are now. Nothing reads the old ones.
 MOVED = {
     "harvest.drop_noai": "rights.drop_noai",

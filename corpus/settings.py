@@ -388,6 +388,13 @@ def parse_weights(text: str) -> dict[int, int]:
     return table
 
 
+# What `--profile auto` takes for sources of institutions; all others have the default.
+PROFILE_OF_SOURCE = {
+    "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
+    "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class SelectSettings:
     """Which profile decides on the documents of which source."""

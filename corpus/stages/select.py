@@ -34,7 +34,7 @@ from corpus.folder.signals import (
     made_from_of,
     signals_of,
 )
-from corpus.settings import SelectSettings, Settings
+from corpus.settings import PROFILE_OF_SOURCE, SelectSettings, Settings
 from corpus.stages import rights, url_lists
 from corpus.stages.stage import Job
 from filters import additive
@@ -166,9 +166,12 @@ def decide(
 
 
 def check_sources(settings: SelectSettings, known: set[str]) -> None:
-    """UsageError for a profile of a source that is not among the `known` ones of the build."""
+    """UsageError for a profile of a source that is not among the `known` ones of the build.
+
+    What `--profile auto` says of sources that are not there is no mistake.
+    """
     for source, name in settings.profiles.items():
-        if source not in known:
+        if source not in known and PROFILE_OF_SOURCE.get(source) != name:
             raise UsageError(
                 f"profile {name} is for the source {source!r}, which this build does not have; "
                 f"its sources are {', '.join(sorted(known)) or 'none'}"
