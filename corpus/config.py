@@ -17,10 +17,9 @@ from typing import Any
 
 from corpus.errors import RunError, UsageError
 from corpus.folder.layout import Layout
-from corpus.settings import PROFILE_OF_SOURCE, SelectSettings, Settings
+from corpus.settings import Settings
 from filters.placeholders import KINDS, POLICIES
 
-AUTO = "auto"
 # Keys of earlier versions → where they are now. Nothing reads the old ones.
 MOVED = {
     "harvest.drop_noai": "rights.drop_noai",
@@ -68,7 +67,6 @@ def override_keys(settings: Settings, overrides: list[str]) -> Settings:
 def set_profiles(settings: Settings, text: str, where: str) -> Settings:
     """A copy of `settings` with the profiles of `web,law=law,aozora=literature`.
 
-    `auto`: for each source of an institution its own profile, the default for all others.
     The name without a source is the profile of all other sources; without one it stays.
     """
     items = [item.strip() for item in text.split(",") if item.strip()]
@@ -79,10 +77,6 @@ def set_profiles(settings: Settings, text: str, where: str) -> Settings:
             "and SOURCE=PROFILE for single sources"
         )
     sources = ",".join(item for item in items if item not in plain)
-    if plain == [AUTO]:  # what is said of a source on the command line comes after, and holds
-        usual = [f"{source}={profile}" for source, profile in PROFILE_OF_SOURCE.items()]
-        sources = ",".join(filter(None, [*usual, sources]))
-        plain = [SelectSettings().profile]
     settings = set_key(settings, "select", "profiles", sources, where)
     return set_key(settings, "select", "profile", plain[0], where) if plain else settings
 

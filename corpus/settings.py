@@ -388,7 +388,8 @@ def parse_weights(text: str) -> dict[int, int]:
     return table
 
 
-# What `--profile auto` takes for sources of institutions; all others have the default.
+# What the profile `auto` takes for sources of institutions; all others have DEFAULT_PROFILE.
+AUTO, DEFAULT_PROFILE = "auto", "web"
 PROFILE_OF_SOURCE = {
     "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
     "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
@@ -399,7 +400,10 @@ PROFILE_OF_SOURCE = {
 class SelectSettings:
     """Which profile decides on the documents of which source."""
 
-    profile: str = setting("web", "filter profile: `corpus profiles` lists them")
+    profile: str = setting(
+        DEFAULT_PROFILE,
+        "filter profile: `corpus profiles` lists them; auto: docs/sources/README.md says which",
+    )
     profiles: dict[str, str] = setting({}, "source → its own profile")
     word_lists: str = setting(
         "", "folder with the published word lists that some -compat profiles count"
@@ -409,13 +413,20 @@ class SelectSettings:
         check(self)
 
     def names(self) -> list[str]:
-        """The profiles that decide, each once."""
-        own = (name for _, name in sorted(self.profiles.items()))
-        return list(dict.fromkeys([self.profile, *own]))
+        """The profiles that may decide, each once."""
+        default, own = self.by_source()
+        return list(dict.fromkeys([default, *(name for _, name in sorted(own.items()))]))
+
+    def by_source(self) -> tuple[str, dict[str, str]]:
+        """(profile of the sources that have no own one, source → its own)."""
+        if self.profile != AUTO:
+            return self.profile, self.profiles
+        return DEFAULT_PROFILE, PROFILE_OF_SOURCE | self.profiles
 
     def profile_of(self, source: str) -> str:
         """The profile of a value of the column `source`."""
-        return self.profiles.get(source, self.profile)
+        default, own = self.by_source()
+        return own.get(source, default)
 
 
 @dataclass(frozen=True)

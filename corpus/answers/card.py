@@ -32,10 +32,13 @@ def facts(layout: Layout, settings: Settings, funnel: dict[str, Any]) -> dict[st
     dates: year → documents; captured: [first, last]; rights and personal: counts of documents;
     personal_policy: what was set for organisations and for code.
     """
+    default, own = settings.select.by_source()
     card: dict[str, Any] = {
         "name": settings.publish.name,
-        "profile": settings.select.profile,
-        "profiles": settings.select.profiles,
+        "profile": default,
+        "profiles": {
+            s: name for s, name in own.items() if s in funnel["select"].get("sources", {})
+        },
         "funnel": funnel,
         "shards": [path.name for path in layout.shards()],
         "documents": funnel["publish"]["out"],

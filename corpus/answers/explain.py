@@ -192,7 +192,7 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
     """Sentences on a published row: the profile it passed, and the copies it stands for."""
     select = config.of_folder(layout)[0].select
     profile = select.profile_of(row["source"])
-    own = f", which decides on the source {row['source']}," if select.profiles else ""
+    own = f", which decides on the source {row['source']}," if select.by_source()[1] else ""
     sentences = [f"It passed every rule of profile {profile}{own} and is in the corpus."]
     if row["cluster_size"] > 1:
         others = row["cluster_size"] - 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corpus.errors import counted
-from corpus.text.blocks import Blocks
+
+if TYPE_CHECKING:  # commands that read nothing need no kernels
+    from corpus.text.blocks import Blocks
 
 # Rules of the ledger for what of the input is not read.
 UNREADABLE, FOLDER = "unreadable_file", "unreadable_folder"

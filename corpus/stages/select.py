@@ -34,7 +34,7 @@ from corpus.folder.signals import (
     made_from_of,
     signals_of,
 )
-from corpus.settings import PROFILE_OF_SOURCE, SelectSettings, Settings
+from corpus.settings import SelectSettings, Settings
 from corpus.stages import rights, url_lists
 from corpus.stages.stage import Job
 from filters import additive
@@ -147,9 +147,10 @@ def rows_by_profile(
     settings: SelectSettings, sources: pa.ChunkedArray, candidates: np.ndarray
 ) -> Iterator[tuple[Profile, np.ndarray]]:
     """(profile, int64[k] rows) for each profile, of the candidates of its sources."""
-    label = pc.index_in(sources, pa.array(list(settings.profiles), pa.string()))
+    default, by_source = settings.by_source()
+    label = pc.index_in(sources, pa.array(list(by_source), pa.string()))
     at = label.fill_null(-1).to_numpy()
-    profiles = [settings.profile, *settings.profiles.values()]  # of label −1, 0, 1 …
+    profiles = [default, *by_source.values()]  # of label −1, 0, 1 …
     for name in settings.names():
         own = [i - 1 for i, each in enumerate(profiles) if each == name]
         yield load(name), np.flatnonzero(np.isin(at, own) & candidates)
@@ -166,12 +167,9 @@ def decide(
 
 
 def check_sources(settings: SelectSettings, known: set[str]) -> None:
-    """UsageError for a profile of a source that is not among the `known` ones of the build.
-
-    What `--profile auto` says of sources that are not there is no mistake.
-    """
+    """UsageError for a profile of a source that is not among the `known` ones of the build."""
     for source, name in settings.profiles.items():
-        if source not in known and PROFILE_OF_SOURCE.get(source) != name:
+        if source not in known:
             raise UsageError(
                 f"profile {name} is for the source {source!r}, which this build does not have; "
                 f"its sources are {', '.join(sorted(known)) or 'none'}"

@@ -121,7 +121,7 @@ def test_the_shipped_classifiers_are_small_and_a_lazy_group(shared_data: Path) -
     assert median("technical", "educational") > 0.8 > 0.2 > median("literature", "educational")
     expected = shipped()[0].score(pa.array(texts["technical"][:40]))
     assert np.array_equal(rows["technical"].field("wiki_like").to_numpy(), expected)
-    assert measure(pa.array(["あ"])).field("wiki_like").null_count == 1
+    assert measure(pa.array(["あ"])).type.get_field_index("wiki_like") < 0
     for name in SHIPPED:
         assert (FOLDER / f"{name}.ftz").stat().st_size < 2_000_000
 

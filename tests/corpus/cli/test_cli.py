@@ -176,9 +176,11 @@ def test_version_help_and_completion(run_corpus) -> None:
 
 
 def test_compare_shows_what_other_profiles_keep(run_corpus, built: Path) -> None:
-    found = json.loads(run_corpus("compare", built, "--profiles", "web,technical", "--json").stdout)
-    assert 0 < found["kept"]["web"]["documents"] < found["kept"]["technical"]["documents"]
-    said = run_corpus("compare", built, "--profiles", "web,technical").stdout
+    found = json.loads(
+        run_corpus("compare", built, "--profiles", "web-v1,technical", "--json").stdout
+    )
+    assert 0 < found["kept"]["web-v1"]["documents"] < found["kept"]["technical"]["documents"]
+    said = run_corpus("compare", built, "--profiles", "web-v1,technical").stdout
     assert "kappa" in said and "dup_5gram" in said
     assert "did you mean" in fails(run_corpus, 2, "compare", built, "--profiles", "wep")
 

@@ -268,7 +268,7 @@ def test_a_unit_that_always_fails_ends_the_build_with_status_1(
     assert result.returncode == 1
     lines = result.stderr.strip().splitlines()
     assert [line.endswith("trying once more") for line in lines[1:3]] == [True, False]
-    assert lines[-1].startswith("error: harvest failed on tests/data/plain.warc")
+    assert lines[-1].startswith("error: harvest failed on tests/data/html/")
     assert "cannot write" in lines[-1] and "run the same command again" in lines[-1]
     assert (out / "documents" / "0000000.parquet").is_file()
     (out / "documents" / "0000001.parquet").rmdir()

@@ -531,3 +531,9 @@ def test_a_folder_that_mixes_all_kinds_is_one_corpus(
     assert zipped["source_file"] == f"zip://3730_ruby_12444.txt::{folder}/aozora.zip"
     assert json.loads(zipped["metadata"])["typed"]
     assert all(row["licence"] == "contract" for row in rows if row["source"] == "captions")
+    # each source by its own profile, the others by the default
+    said = run_corpus("select", out, "--profile", "auto", "--json").stdout
+    decided = json.loads(said)["select"]["sources"]
+    assert {s: decided[s]["profile"] for s in ("law", "aozora", "captions", "files")} == {
+        "law": "law", "aozora": "literature", "captions": "dialogue", "files": "web",
+    }  # fmt: skip
