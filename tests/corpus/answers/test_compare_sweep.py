@@ -123,13 +123,14 @@ def test_sweep_by_group_adds_up_and_takes_lazy_signals(built: Path, by: str) -> 
 
 
 def test_sweep_by_host_shows_the_largest_and_the_others_together(
-    run_corpus, built: Path, tmp_path: Path
+    run_corpus, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("corpus.answers.compare.LARGEST", 5)
     args = ("sweep", built, "--signal", "n_chars", "--from", 0, "--to", 5000, "--steps", 2)
     rows = json.loads(run_corpus(*args, "--by", "host", "-o", tmp_path, "--json").stdout)
     hosts = list(dict.fromkeys(row["host"] for row in rows))
     counts = [row["documents"] for row in rows[::2]]
-    assert len(hosts) == 9 and hosts[-1].endswith(" others")
+    assert len(hosts) == 6 and hosts[-1] == "3 others"
     assert counts[:-1] == sorted(counts[:-1], reverse=True)
     assert f"host {hosts[0]}: " in run_corpus(*args, "--by", "host", "-o", tmp_path).stdout
     failed = run_corpus(*args, "--by", "language", check=False)
