@@ -129,6 +129,8 @@ def test_fertility_is_counted_by_source_and_beside_another_tokenizer(
     other = tmp_path / "hf"
     other.mkdir()
     (other / "tokenizer.json").write_bytes((tokenizer_dir / "tokenizer.json").read_bytes())
+    marks = {"eos_token": tokenizer.piece(tokenizer.eos)}
+    (other / "tokenizer_config.json").write_text(json.dumps(marks), "utf-8")
     rows = report(str(corpus), [str(tokenizer_dir), str(other)])
     assert [r["source"] for r in rows] == ["even", "odd", "all"] * 2
     for ours, theirs in zip(rows[:3], rows[3:], strict=True):
@@ -138,7 +140,7 @@ def test_fertility_is_counted_by_source_and_beside_another_tokenizer(
     tokens = sum(len(i) for i in tokenizer.encode_batch(texts()))
     chars = sum(map(len, texts()))
     assert rows[2]["characters/token"] == pytest.approx(chars / tokens, abs=1e-3)
-    with pytest.raises(ConfigError, match="is no tokenizer"):
+    with pytest.raises(ConfigError, match="no tokenizer.model or tokenizer.json in"):
         report(str(corpus), [str(tmp_path)])
 
 
