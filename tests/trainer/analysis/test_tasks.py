@@ -140,7 +140,7 @@ def test_fertility_is_counted_by_source_and_beside_another_tokenizer(
     tokens = sum(len(i) for i in tokenizer.encode_batch(texts()))
     chars = sum(map(len, texts()))
     assert rows[2]["characters/token"] == pytest.approx(chars / tokens, abs=1e-3)
-    with pytest.raises(ConfigError, match="no tokenizer.model or tokenizer.json in"):
+    with pytest.raises(ConfigError, match=r"no tokenizer\.model or tokenizer\.json in"):
         report(str(corpus), [str(tmp_path)])
 
 
