@@ -31,6 +31,7 @@ OPTIONS = (
     "dedup.mask_dates=true", "dedup.mask_prices=true", "dedup.paragraph=host",
     "dedup.substring=40", "select.profile=swallow-v1",
 )  # fmt: skip
+KEEP = "publish.allow_empty=true"  # whatever the profiles say of these pages
 
 
 def warm() -> int:
@@ -43,8 +44,8 @@ def warm() -> int:
         texts.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
         held_out.write_text(json.dumps({"question": _text(99), "answer": _text(98)}), "utf-8")
         for inputs, options in (
-            ([pages, texts], ["select.profile=technical"]),
-            ([pages, texts], [*OPTIONS, f"decontaminate.sets={json.dumps([str(held_out)])}"]),
+            ([pages, texts], ["select.profile=web", KEEP]),
+            ([pages, texts], [*OPTIONS, KEEP, f"decontaminate.sets={held_out}"]),
         ):
             settings = config.load(None, options)
             out = open_folder(str(folder / f"build{len(options)}"), "")
