@@ -15,7 +15,7 @@ from lxml import etree
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
+from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
 from corpus.text.builder import Builder, Prose, formula
 from corpus.web.html.formulas import tex
@@ -37,13 +37,7 @@ _MATH = "math"
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """An article per file."""
-    for item, body in whole_files(unit, settings):
-        if body is not None:
-            try:
-                _fill(item, body, settings)
-            except (XmlError, ValueError) as error:
-                item.problem, item.detail = "malformed", f"no article: {error}"[:300]
-        yield item
+    return filled(unit, settings, "article", _fill)
 
 
 def is_article(head: bytes) -> bool:
@@ -53,7 +47,7 @@ def is_article(head: bytes) -> bool:
     )
 
 
-def _fill(item: Item, body: bytes, settings: Settings) -> None:
+def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     root = parse(body)
     article = root if tag(root) == "article" else next(root.iter("{*}article"), None)
     if article is None:
@@ -82,6 +76,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> None:
         for part in children(article, name):
             writer.write(part, 2, 0)
     item.text, item.blocks = writer.out.done()
+    return [item]
 
 
 def _in_reference(element: etree._Element) -> bool:

@@ -15,8 +15,8 @@ from lxml import etree
 from corpus.settings import MIB, Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
-from corpus.sources.xml import XmlError, parse, tag, text
+from corpus.sources.whole_files import filled
+from corpus.sources.xml import parse, tag, text
 from corpus.sources.zipped import Zip, ZipError
 from corpus.text.blocks import Blocks
 from corpus.text.builder import joined
@@ -34,17 +34,7 @@ _FACTS = ("publisher", "identifier", "language", "source", "subject", "date", "r
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A book per file."""
-    for item, body in whole_files(unit, settings, settings.input.max_file_mib * MIB):
-        if body is not None:
-            try:
-                _fill(
-                    item,
-                    Zip(body, settings.harvest.max_body_mib * MIB, settings.harvest.max_ratio),
-                    settings,
-                )
-            except (ZipError, XmlError, ValueError) as error:
-                item.problem, item.detail = "malformed", f"no EPUB: {error}"[:300]
-        yield item
+    return filled(unit, settings, "EPUB", _fill, settings.input.max_file_mib * MIB)
 
 
 def is_epub(head: bytes) -> bool:
@@ -52,7 +42,8 @@ def is_epub(head: bytes) -> bool:
     return head.startswith(b"PK") and b"application/epub+zip" in head[:200]
 
 
-def _fill(item: Item, book: Zip, settings: Settings) -> None:
+def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
+    book = Zip(body, settings.harvest.max_body_mib * MIB, settings.harvest.max_ratio)
     package_name = _package_name(book)
     package = parse(book.read(package_name))
     facts = _metadata(package)
@@ -70,6 +61,7 @@ def _fill(item: Item, book: Zip, settings: Settings) -> None:
             parts.append(write(page, keep, settings.normalize.steps)[:2])
     item.metadata = facts | {"parts": str(len(parts))}
     item.text, item.blocks = joined(parts)
+    return [item]
 
 
 def _package_name(book: Zip) -> str:

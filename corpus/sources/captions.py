@@ -20,7 +20,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.law import with_ruby
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
+from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag, text
 from corpus.text.builder import Builder
 from corpus.web.charset import decode, gate
@@ -66,26 +66,21 @@ class Cue:
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A programme per file."""
-    for item, body in whole_files(unit, settings):
-        if body is None:
-            yield item
-            continue
-        try:
-            cues, facts = _cues(body, settings.harvest.ruby)
-        except (XmlError, ValueError, RecursionError) as error:
-            item.problem, item.detail = "malformed", f"no captions: {error}"[:300]
-            yield item
-            continue
-        item.source, item.licence = "captions", LICENCE
-        item.title = facts.pop("title", "")
-        item.metadata = facts | {"cues": str(len(cues))}
-        if cues:
-            item.metadata["seconds"] = str(round(max(cue.end for cue in cues)))
-        builder = Builder(settings.normalize.steps)
-        for speaker, words in turns(cues):
-            builder.definition(speaker, words) if speaker else builder.paragraph(words)
-        item.text, item.blocks = builder.done()
-        yield item
+    return filled(unit, settings, "captions", _fill)
+
+
+def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
+    cues, facts = _cues(body, settings.harvest.ruby)
+    item.source, item.licence = "captions", LICENCE
+    item.title = facts.pop("title", "")
+    item.metadata = facts | {"cues": str(len(cues))}
+    if cues:
+        item.metadata["seconds"] = str(round(max(cue.end for cue in cues)))
+    builder = Builder(settings.normalize.steps)
+    for speaker, words in turns(cues):
+        builder.definition(speaker, words) if speaker else builder.paragraph(words)
+    item.text, item.blocks = builder.done()
+    return [item]
 
 
 def is_captions(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from lxml import etree
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
+from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
 from corpus.text.builder import Builder, Prose
 
@@ -39,10 +39,7 @@ _RESERVED = ("law_full_text", "lawFullText")
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A statute per file."""
-    for item, body in whole_files(unit, settings):
-        if body is not None:
-            _fill(item, body, settings)
-        yield item
+    return filled(unit, settings, "statute", _fill)
 
 
 def is_law(head: bytes) -> bool:
@@ -50,24 +47,22 @@ def is_law(head: bytes) -> bool:
     return bool(re.search(rb"<Law\s[^>]*\bLawType=|\"law_full_text\"\s*:", head))
 
 
-def _fill(item: Item, body: bytes, settings: Settings) -> None:
-    """Put the statute in `body` into the item, or the problem with it."""
-    try:
-        law, facts = _law_of(body)
-    except (XmlError, ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
-        item.problem, item.detail = "malformed", f"no statute: {error}"[:300]
-        return
-    names = {name: child_text(law, name) for name in ("LawNum",)}
+def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
+    law, facts = _law_of(body)
     body_of = next(children(law, "LawBody"), law)
     item.title = child_text(body_of, "LawTitle")
     item.source, item.licence = "law", LICENCE
-    item.metadata = {"law_number": names["LawNum"], "law_type": law.get("LawType", "")} | facts
+    item.metadata = {
+        "law_number": child_text(law, "LawNum"),
+        "law_type": law.get("LawType", ""),
+    } | facts
     item.date = item.metadata.pop("promulgated", "") or _promulgated(law)
     if identity := item.metadata.get("law_id"):
         item.url = ADDRESS + identity
     builder = Builder(settings.normalize.steps)
     _Writer(builder, settings.harvest.ruby).write(law)
     item.text, item.blocks = builder.done()
+    return [item]
 
 
 def _law_of(body: bytes) -> tuple[etree._Element, dict[str, str]]:

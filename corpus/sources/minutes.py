@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
+from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, child_text, children, parse, tag
 from corpus.text.builder import Builder
 
@@ -43,18 +43,12 @@ class Meeting(NamedTuple):
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A meeting per record of each file."""
-    for item, body in whole_files(unit, settings):
-        if body is None:
-            yield item
-            continue
-        try:
-            meetings = list(_meetings(body))
-        except (XmlError, ValueError, AttributeError, TypeError, RecursionError) as error:
-            item.problem, item.detail = "malformed", f"no minutes: {error}"[:300]
-            yield item
-            continue
-        for part, meeting in enumerate(meetings):
-            yield _item(item, part, meeting, settings)
+    return filled(unit, settings, "minutes", _fill)
+
+
+def _fill(item: Item, body: bytes, settings: Settings) -> Iterator[Item]:
+    for part, meeting in enumerate(_meetings(body)):
+        yield _item(item, part, meeting, settings)
 
 
 def is_minutes(head: bytes) -> bool:

@@ -23,7 +23,7 @@ from lxml import etree
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import whole_files
+from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag
 from corpus.text.builder import Builder
 
@@ -78,13 +78,7 @@ class Page(NamedTuple):
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """A book, or what of one the file holds."""
-    for item, body in whole_files(unit, settings):
-        if body is not None:
-            try:
-                _fill(item, body, settings)
-            except (XmlError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-                item.problem, item.detail = "malformed", f"no OCR of a book: {error}"[:300]
-        yield item
+    return filled(unit, settings, "OCR of a book", _fill)
 
 
 def is_ndl(head: bytes) -> bool:
@@ -98,7 +92,7 @@ def is_ndl(head: bytes) -> bool:
     )
 
 
-def _fill(item: Item, body: bytes, settings: Settings) -> None:
+def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     builder = Builder(settings.normalize.steps)
     item.source = "ndl"
     if body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
@@ -108,7 +102,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> None:
                 for line in str(page.get("contents") or "").split("\n"):
                     builder.paragraph(line)
             item.text, item.blocks = builder.done()
-            return
+            return [item]
         pages = _of_json(answer)
     else:
         pages = [_page(page) for page in parse(body).iter("PAGE")]
@@ -129,6 +123,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> None:
         item.metadata["ocr_confidence"] = f"{np.mean(sure):.3f}"
         item.metadata["ocr_unsure_lines"] = f"{np.mean(np.array(sure) < LOW):.3f}"
     item.metadata["pages"] = str(len(pages))
+    return [item]
 
 
 def _page(page: etree._Element) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from corpus.errors import one_line
 from corpus.settings import MIB, Settings
@@ -11,6 +11,7 @@ from corpus.sources.item import UNREADABLE, Item, Unit
 from corpus.sources.rows import DAMAGE, unpacked
 from corpus.sources.source import Source, packed
 
+Fill = Callable[[Item, bytes, Settings], Iterable[Item]]
 WEB = ("http://", "https://")
 
 
@@ -45,6 +46,29 @@ def whole_files(
         if not item.problem and not body.strip():
             item.skip = "empty body"
         yield item, body if body.strip() else None
+
+
+def filled(unit: Unit, settings: Settings, what: str, fill: Fill, limit: int = 0) -> Iterator[Item]:
+    """The items that `fill` makes of each file; a file that it cannot read is one with a problem.
+
+    what: such a file in words, for the ledger. limit: as of `whole_files`.
+    """
+    for item, body in whole_files(unit, settings, limit):
+        if body is None:
+            yield item
+            continue
+        try:
+            found = list(fill(item, body, settings))
+        except Exception as error:  # hostile input: one file must not cost its neighbours
+            found = [malformed(item, what, error)]
+        yield from found
+
+
+def malformed(item: Item, what: str, error: Exception) -> Item:
+    """The item without text, and why it has none."""
+    item.text = item.blocks = None
+    item.problem, item.detail = "malformed", f"no {what}: {error}"[:300]
+    return item
 
 
 def _body(item: Item, limit: int) -> bytes:

@@ -23,7 +23,8 @@ from corpus.sources.inputs import input_size, open_input
 from corpus.sources.item import Item, Unit
 from corpus.sources.rows import unpacked
 from corpus.sources.source import Source, even_cuts
-from corpus.sources.xml import XmlError, child_text, children, parse, text
+from corpus.sources.whole_files import malformed
+from corpus.sources.xml import child_text, children, parse, text
 from corpus.text import wikitext
 
 LICENCE = "CC-BY-SA-4.0"
@@ -63,7 +64,11 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     found = _BASE.search(head)
     base = _folder_of(found[1].decode("utf-8", "replace")) if found else BASE
     for offset, part, page in _pages(unit):
-        yield _article(file, offset, part, page, base, settings)
+        item = Item(file, offset, len(page), part, source="wikipedia")
+        try:
+            yield _article(item, page, base, settings)
+        except Exception as error:  # hostile input: one page must not cost its neighbours
+            yield malformed(item, "page", error)
 
 
 def _folder_of(base: str) -> str:
@@ -160,13 +165,8 @@ def _plain_pages(file: str, start: int, end: int) -> Iterator[tuple[int, int, by
                 return
 
 
-def _article(file: str, offset: int, part: int, page: bytes, base: str, settings: Settings) -> Item:
-    item = Item(file, offset, len(page), part, source="wikipedia")
-    try:
-        root = parse(page)
-    except XmlError as error:
-        item.problem, item.detail = "malformed", f"no page: {error}"
-        return item
+def _article(item: Item, page: bytes, base: str, settings: Settings) -> Item:
+    root = parse(page)
     title = child_text(root, "title")
     revision = next(children(root, "revision"), None)
     words = text(next(children(revision, "text"), None)) if revision is not None else ""
@@ -190,11 +190,9 @@ def _of_lines(file: str, settings: Settings) -> Iterator[Item]:
                 continue
             item = Item(file, at, len(line), source="wikipedia")
             try:
-                record = json.loads(line)
-                yield _of_json(item, record, settings)
-            except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
-                item.problem, item.detail = "malformed", f"no article: {error}"[:300]
-                yield item
+                yield _of_json(item, json.loads(line), settings)
+            except Exception as error:  # as of a page
+                yield malformed(item, "article", error)
 
 
 def _of_json(item: Item, record: dict[str, Any], settings: Settings) -> Item:

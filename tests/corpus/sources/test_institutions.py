@@ -537,3 +537,14 @@ def test_a_folder_that_mixes_all_kinds_is_one_corpus(
     assert {s: decided[s]["profile"] for s in ("law", "aozora", "captions", "files")} == {
         "law": "law", "aozora": "literature", "captions": "dialogue", "files": "web",
     }  # fmt: skip
+
+
+def test_a_file_nested_too_deeply_is_a_problem_and_its_neighbour_is_read(
+    sources: Path, tmp_path: Path
+) -> None:
+    deep = tmp_path / "deep.xml"
+    nested = "<Paragraph>" * 230 + "深い" + "</Paragraph>" * 230
+    deep.write_text(f'<Law LawType="Act"><LawBody>{nested}</LawBody></Law>', "utf-8")
+    bad, good = items(law, deep, sources / "gyosei-tetsuzuki-ho.xml.gz")
+    assert (bad.problem, bad.text, bad.blocks) == ("malformed", None, None)
+    assert good.title == "行政手続法"
