@@ -17,7 +17,7 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
-from corpus.text.builder import Builder, Prose, formula
+from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.html.formulas import tex
 from corpus.web.rights.page import licence_class
 
@@ -206,23 +206,12 @@ class _Writer:
             self.out.caption(f"{label} " if label else "", *parts)
 
     def _table(self, table: etree._Element) -> None:
-        rows: list[list[list[Prose]]] = []
-        below: dict[int, int] = {}
-        for row in table.iter("{*}tr"):
-            cells: list[list[Prose]] = []
-            for cell in row:
-                if tag(cell) not in ("td", "th"):
-                    continue
-                while below.get(len(cells), 0):
-                    below[len(cells)] -= 1
-                    cells.append([])
-                down = _span(cell, "rowspan")
-                words = self.inline(cell)
-                for k in range(_span(cell, "colspan")):
-                    below[len(cells)] = down - 1
-                    cells.append([] if k else words)
-            rows.append(cells)
-        self.out.table(rows)
+        self.out.table(spread(self._cells(row) for row in table.iter("{*}tr")))
+
+    def _cells(self, row: etree._Element) -> Iterator[Cell]:
+        for cell in row:
+            if tag(cell) in ("td", "th"):
+                yield Cell(self.inline(cell), cell.get("colspan", ""), cell.get("rowspan", ""))
 
     def inline(self, element: etree._Element) -> list[Prose]:
         """The words inside an element, with formulas, powers and indices."""
@@ -282,11 +271,6 @@ def _squeezed(words: str | None) -> str:
 def _between_japanese(words: str, found: re.Match[str]) -> bool:
     before, after = words[: found.start()][-1:], words[found.end() :][:1]
     return before > "\u2fff" or after > "\u2fff"
-
-
-def _span(cell: etree._Element, name: str) -> int:
-    value = cell.get(name, "1")
-    return min(max(int(value), 1), 100) if value.isascii() and value.isdigit() else 1
 
 
 SOURCE = Source("articles", (), read, bundled=True, knows=is_article)

@@ -19,7 +19,7 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
-from corpus.text.builder import Builder, Prose
+from corpus.text.builder import Builder, Cell, Prose, spread, with_ruby
 
 LICENCE = "Art-13"  # Copyright Act, article 13: statutes are not protected
 ADDRESS = "https://laws.e-gov.go.jp/law/"
@@ -211,27 +211,17 @@ class _Writer:
                 self.out.caption(*self._line(child))
             elif tag(child) == "Remarks":
                 self.write(child)
-        rows, below = [], dict[int, int]()  # column → rows that a cell from above still covers
-        for row in element.iter("{*}TableRow", "{*}TableHeaderRow"):
-            cells: list[list[Prose]] = []
-            for cell in row:
-                while below.get(len(cells), 0):
-                    below[len(cells)] -= 1
-                    cells.append([])
-                across, down = (_span(cell, name) for name in ("colspan", "rowspan"))
-                for k in range(across):
-                    below[len(cells)] = down - 1
-                    cells.append([] if k else self._cell(cell))
-            rows.append(cells)
-        self.out.table(rows)
+        rows = element.iter("{*}TableRow", "{*}TableHeaderRow")
+        self.out.table(spread(map(self._cell, row) for row in rows))
 
-    def _cell(self, cell: etree._Element) -> list[Prose]:
+    def _cell(self, cell: etree._Element) -> Cell:
         parts: list[Prose] = []
         for child in cell.iter():
             if child is not cell and tag(child) in ("Sentence", "ItemTitle", "Fig"):
                 words = self._line(child) or (["〔図〕"] if tag(child) == "Fig" else [])
                 parts += [" "] * (bool(parts) and bool(words)) + words
-        return parts or self._line(cell)
+        parts = parts or self._line(cell)
+        return Cell(parts, cell.get("colspan", ""), cell.get("rowspan", ""))
 
     def _line(self, element: etree._Element) -> list[Prose]:
         """The words of an element, with its powers, indices and readings."""
@@ -252,18 +242,6 @@ class _Writer:
                 parts += [gap, *self._line(child)]
             parts.append(child.tail or "")
         return [part for part in parts if isinstance(part, str) and part.strip("\n\r\t ")]
-
-
-def with_ruby(base: str, reading: str, policy: str) -> str:
-    """A word with its reading under `harvest.ruby`."""
-    if not reading or policy == "drop":
-        return base
-    return f"{base}（{reading}）" if policy == "inline" else f"｜{base}《{reading}》"
-
-
-def _span(cell: etree._Element, name: str) -> int:
-    value = cell.get(name, "1")
-    return min(max(int(value), 1), 100) if value.isascii() and value.isdigit() else 1
 
 
 SOURCE = Source("law", (), read, bundled=True, knows=is_law)

@@ -13,7 +13,7 @@ code and formulas stay byte for byte. The dialect is that of docs/text.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from corpus.text.escape import CELL, HEADING, LINES, put_escaped
 from corpus.text.normalize import MARKS, STAND_IN, join_prose, normalize, split_prose
 
 MAX_COLUMNS = 40  # a wider table is text, as in pages
+MAX_SPAN = 100  # rows or columns of a cell
 _MAY_NEED = re.compile(r"[\\`$*_\]<&#>|~+=\-:]|^\d{1,9}[.)]", re.MULTILINE)
 _TICKS = re.compile("`+")
 _FENCES = re.compile("^[ \t]*(`{3,})", re.MULTILINE)
@@ -49,6 +50,13 @@ def code(text: str) -> Verbatim:
     size = max((len(run) for run in _TICKS.findall(text)), default=0) + 1
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return Verbatim(f"{'`' * size}{pad}{text}{pad}{'`' * size}")
+
+
+def with_ruby(base: str, reading: str, policy: str) -> str:
+    """A word with its reading under `harvest.ruby`."""
+    if not reading or policy == "drop":
+        return base
+    return f"{base}（{reading}）" if policy == "inline" else f"｜{base}《{reading}》"
 
 
 class _Block(NamedTuple):
@@ -171,6 +179,36 @@ class Builder:
             for block in self._blocks
             if (text := block.write([next(prose) for _ in range(block.pieces)]))
         )
+
+
+class Cell(NamedTuple):
+    """A cell with its spans as markup states them; what is no number from 1 on is 1."""
+
+    parts: Sequence[Prose]
+    colspan: str = ""
+    rowspan: str = ""
+
+
+def spread(rows: Iterable[Iterable[Cell]]) -> list[list[Sequence[Prose]]]:
+    """Rows for `Builder.table`: a cell that spans places stands in the first of them alone."""
+    out = []
+    below: dict[int, int] = {}  # column → rows that a cell from above still covers
+    for row in rows:
+        cells: list[Sequence[Prose]] = []
+        for cell in row:
+            while below.get(len(cells), 0):
+                below[len(cells)] -= 1
+                cells.append([])
+            down = _span(cell.rowspan)
+            for k in range(_span(cell.colspan)):
+                below[len(cells)] = down - 1
+                cells.append([] if k else cell.parts)
+        out.append(cells)
+    return out
+
+
+def _span(words: str) -> int:
+    return min(max(int(words), 1), MAX_SPAN) if words.isascii() and words.isdigit() else 1
 
 
 def joined(parts: Sequence[tuple[str, Blocks]]) -> tuple[str, Blocks]:

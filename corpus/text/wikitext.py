@@ -16,7 +16,7 @@ from mwparserfromhell import nodes
 from mwparserfromhell.wikicode import Wikicode
 
 from corpus.text.blocks import Blocks
-from corpus.text.builder import Builder, Prose, Verbatim, code, formula
+from corpus.text.builder import Builder, Cell, Prose, Verbatim, code, formula, spread
 
 MAX_DEPTH = 30
 CUT_SECTIONS = frozenset(
@@ -219,8 +219,7 @@ class _Writer:
         return True
 
     def _table(self, node: nodes.Tag, depth: int) -> None:
-        rows: list[list[list[Prose]]] = []
-        below: dict[int, int] = {}
+        rows: list[list[Cell]] = []
         loose: list[nodes.Node] = []  # cells before the first sign of a row
         for part in node.contents.nodes:
             if not isinstance(part, nodes.Tag):
@@ -232,28 +231,22 @@ class _Writer:
             elif name in ("td", "th"):
                 loose.append(part)
             elif name == "tr":
-                rows += [self._row(loose, below, depth)] if loose else []
+                rows += [self._row(loose, depth)] if loose else []
                 loose = []
-                rows.append(self._row(part.contents.nodes, below, depth))
-        rows += [self._row(loose, below, depth)] if loose else []
-        self.out.table([row for row in rows if row])
+                rows.append(self._row(part.contents.nodes, depth))
+        rows += [self._row(loose, depth)] if loose else []
+        self.out.table([row for row in spread(rows) if row])
 
-    def _row(
-        self, parts: Iterable[nodes.Node], below: dict[int, int], depth: int
-    ) -> list[list[Prose]]:
-        cells: list[list[Prose]] = []
-        for part in parts:
-            if not isinstance(part, nodes.Tag) or str(part.tag).strip().lower() not in ("td", "th"):
-                continue
-            while below.get(len(cells), 0):
-                below[len(cells)] -= 1
-                cells.append([])
-            words = _trimmed(self._inline(part.contents, depth + 1))
-            down = _span(part, "rowspan")
-            for k in range(_span(part, "colspan")):
-                below[len(cells)] = down - 1
-                cells.append([] if k else words)
-        return cells
+    def _row(self, parts: Iterable[nodes.Node], depth: int) -> list[Cell]:
+        return [
+            Cell(
+                _trimmed(self._inline(part.contents, depth + 1)),
+                _attribute(part, "colspan"),
+                _attribute(part, "rowspan"),
+            )
+            for part in parts
+            if isinstance(part, nodes.Tag) and str(part.tag).strip().lower() in ("td", "th")
+        ]
 
     def _template(self, node: nodes.Template, depth: int) -> None:
         name = _name(node)
@@ -471,6 +464,5 @@ def _trimmed(parts: list[Prose]) -> list[Prose]:
     return out
 
 
-def _span(node: nodes.Tag, name: str) -> int:
-    words = str(node.get(name).value).strip().strip("\"'") if node.has(name) else ""
-    return min(max(int(words), 1), 100) if words.isascii() and words.isdigit() else 1
+def _attribute(node: nodes.Tag, name: str) -> str:
+    return str(node.get(name).value).strip().strip("\"'") if node.has(name) else ""
