@@ -36,6 +36,7 @@ VERBS = (
     (export.extend, False),
     (export.export, False),
     (train.sft, True),
+    (train.dpo, True),
     (train.ablate, True),
     (evaluate.evaluate, False),
     (prepare.fertility, False),

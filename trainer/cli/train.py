@@ -40,14 +40,14 @@ def train(
 def sft(
     ctx: typer.Context,
     run: RunDir,
-    data: Annotated[Path, typer.Option(help="Conversations, .jsonl or .parquet.")],
+    data: Annotated[Path, typer.Option(help="Conversations, .jsonl, .json or .parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the new run.")],
     epochs: Annotated[float, typer.Option()] = 2.0,
     held_out: Annotated[float, typer.Option(help="Share kept for evaluation.")] = 0.05,
 ) -> None:
     """Fine-tune on conversations, loss on the answers; --section.key=value as in train."""
     from trainer.run.processes import leave
-    from trainer.run.sft import sft as run_sft
+    from trainer.tuning.sft import sft as run_sft
 
     result = run_sft(run, data, out, epochs, held_out, ctx.args)
     if _main_process():
@@ -58,6 +58,35 @@ def sft(
         )
         if first and last:
             print(f"held-out loss of answers: {first['loss']:.3f} before, {last['loss']:.3f} after")
+    leave()
+
+
+def dpo(
+    ctx: typer.Context,
+    run: RunDir,
+    data: Annotated[Path, typer.Option(help="Pairs of answers, .jsonl, .json or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new run.")],
+    beta: Annotated[
+        float, typer.Option(help="How far it may leave the model it starts from.")
+    ] = 0.1,
+    epochs: Annotated[float, typer.Option()] = 1.0,
+    held_out: Annotated[float, typer.Option(help="Share kept for evaluation.")] = 0.05,
+) -> None:
+    """Tune on pairs of a better and a worse answer (DPO); --section.key=value as in train."""
+    from trainer.run.processes import leave
+    from trainer.tuning.dpo import dpo as run_dpo
+
+    result = run_dpo(run, data, out, beta, epochs, held_out, ctx.args)
+    if _main_process():
+        print(
+            f"{result['pairs']:,} pairs ({result['left_out']:,} too long and left out), "
+            f"{result['step']:,} steps"
+        )
+        if last := (result["last"] or {}).get("preferences"):
+            print(
+                f"held-out pairs: the chosen answer is preferred in {last['accuracy']:.0%}, "
+                f"by {last['margin']:.2f} nats, loss {last['loss']:.3f}"
+            )
     leave()
 
 

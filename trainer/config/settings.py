@@ -226,6 +226,8 @@ class EvalConfig:
     every: int = setting(250, "steps; 0: only before the first and after the last", least=0)
     rows: int = setting(64, "rows of held-out text; 0: all", least=0)
     micro_rows: int = setting(8, "rows of one forward pass", least=1)
+    tasks: str = setting("", "also files of tasks, as `trainer evaluate --tasks`; empty: none")
+    task_questions: int = setting(200, "the first questions of each task; 0: all", least=0)
 
 
 @dataclass(frozen=True)

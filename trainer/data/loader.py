@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Queue
 from typing import Any, Protocol
@@ -32,7 +32,7 @@ IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
 
 
 class Batches(Protocol):
-    """What a run reads from: `Loader` here, `ChatLoader` in conversations.py."""
+    """What a run reads from: `Loader` here, `ChatLoader` in tuning/conversations.py."""
 
     documents: Any  # .names: the sources, .manifest: what the run describes itself with
 
@@ -59,33 +59,28 @@ class Batch:
     sources: NDArray[np.int64]  # [rows, T], source of each target
     loss_tokens: int
     digest: str  # of the global batch
+    reference: NDArray[np.float32] | None = None  # [rows, T], nats of another model (`dpo`)
 
     def rows(self, start: int, stop: int) -> Batch:
-        cut = slice(start, stop)
-        return Batch(
-            self.tokens[cut],
-            self.targets[cut],
-            self.documents[cut],
-            self.sources[cut],
-            self.loss_tokens,
-            self.digest,
-        )
+        return self._take(slice(start, stop))
 
     def share(self, start: int, stop: int) -> Batch:
         """Rows start..stop-1, with rows that carry no loss in place of those beyond the end."""
         short = max(0, stop - max(start, len(self.tokens)))
         if not short:
             return self.rows(start, stop)
-        numbers = np.minimum(np.arange(start, stop), len(self.tokens) - 1)
-        targets = self.targets[numbers]
-        targets[len(numbers) - short :] = IGNORE
-        return Batch(
-            self.tokens[numbers],
-            targets,
-            self.documents[numbers],
-            self.sources[numbers],
-            self.loss_tokens,
-            self.digest,
+        taken = self._take(np.minimum(np.arange(start, stop), len(self.tokens) - 1))
+        taken.targets[stop - start - short :] = IGNORE
+        return taken
+
+    def _take(self, rows: slice | Ints) -> Batch:
+        return replace(
+            self,
+            tokens=self.tokens[rows],
+            targets=self.targets[rows],
+            documents=self.documents[rows],
+            sources=self.sources[rows],
+            reference=None if self.reference is None else self.reference[rows],
         )
 
 

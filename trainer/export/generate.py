@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from trainer.config.settings import ConfigError
-from trainer.data.conversations import prompt
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM, new_cache
+from trainer.tuning.conversations import prompt
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def tokens(
     weight = model.model.embed_tokens.weight
     capacity = min(limit, len(prompt) + sampling.max_tokens)
     cache = new_cache(model.config, 1, capacity, weight)
+    cache.last_only = True
     generator = torch.Generator().manual_seed(sampling.seed)
     seen = list(prompt)
     new = torch.tensor([prompt], device=weight.device)

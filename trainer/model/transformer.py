@@ -24,11 +24,15 @@ from trainer.model.attention import Mask, attend, causal_mask
 
 @dataclass
 class Cache:
-    """Keys and values of the tokens seen so far: [rows, kv_heads, capacity, d] for each layer."""
+    """Keys and values of the tokens seen so far: [rows, kv_heads, capacity, d] for each layer.
+
+    last_only: of the tokens that are put in, only the last one's logits are wanted.
+    """
 
     keys: list[Tensor]
     values: list[Tensor]
     length: int = 0
+    last_only: bool = False
 
 
 class Attention(nn.Module):
@@ -168,6 +172,8 @@ class CausalLM(nn.Module):
         tokens' logits exist at once. Without targets: (logits[rows, T, vocab], logits).
         """
         hidden = self._hidden(tokens, mask, cache)
+        if cache and cache.last_only:
+            hidden = hidden[:, -1:]
         # Used as a tensor: the parameters of FSDP's root are whole here.
         weight = (self.model.embed_tokens if self.lm_head is None else self.lm_head).weight
         if targets is None:
@@ -202,7 +208,7 @@ class CausalLM(nn.Module):
             x = x + self.model.embed_positions(positions)
         else:
             rope = rotary(positions, self.config)
-        if cache and start:
+        if cache and start and mask is None:
             mask = causal_mask(length, start + length, tokens.device)
         for i, layer in enumerate(self.model.layers):
             x = layer(x, rope, mask, _Past(cache, i) if cache else None)

@@ -8,6 +8,8 @@ no bytes, so models are never flattered; the begin mark is given.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -79,30 +81,47 @@ def held_out_loader(config: Config) -> Loader | None:
     return loader if len(loader.documents) else None
 
 
-@torch.no_grad()
 def held_out(
     model: CausalLM, loader: Batches, config: Config, sizes: Sizes, world: World
 ) -> dict[str, Any]:
     """Evaluate on the first `eval.rows` rows (all, if 0 or fewer exist), shared by processes."""
+    meter = Meter(loader.documents.names, sizes, world.device)
+    for mine, nll, sources in forward(model, loader, config, world):
+        meter.add(mine, nll, sources)
+    return meter.read(world)
+
+
+@torch.no_grad()
+def forward(
+    model: CausalLM, loader: Batches, config: Config, world: World
+) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor]]:
+    """(this process's rows, nll, sources) of each pass over the held-out rows of a run."""
     available = loader.epoch_rows()
     count = min(config.eval.rows or available, available)
-    meter = Meter(loader.documents.names, sizes, world.device)
+    with resting(model):
+        step = config.eval.micro_rows * world.size
+        for start in range(0, count, step):
+            batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
+            begin = world.rank * config.eval.micro_rows
+            # Every process takes part in every collective, with rows that count for nothing.
+            mine = batch.share(begin, begin + config.eval.micro_rows)
+            tokens, targets, sources, mask = to_device(mine, config, world.device)
+            nll, _ = model(tokens, targets, mask)
+            yield mine, nll, sources
+
+
+@contextmanager
+def resting(model: CausalLM) -> Iterator[None]:
+    """A model that is being trained is asked in between."""
     was_training = model.training
     model.eval()
-    step = config.eval.micro_rows * world.size
-    for start in range(0, count, step):
-        batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
-        begin = world.rank * config.eval.micro_rows
-        # Every process takes part in every collective, with rows that count for nothing.
-        mine = batch.share(begin, begin + config.eval.micro_rows)
-        tokens, targets, sources, mask = to_device(mine, config, world.device)
-        nll, _ = model(tokens, targets, mask)
-        meter.add(mine, nll, sources)
-    model.train(was_training)
-    for module in model.modules():
-        if isinstance(module, FSDPModule):
-            module.reshard()  # a forward pass alone may leave parameters gathered
-    return meter.read(world)
+    try:
+        yield
+    finally:
+        model.train(was_training)
+        for module in model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()  # a forward pass alone may leave parameters gathered
 
 
 def to_device(

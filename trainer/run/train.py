@@ -12,12 +12,13 @@ The run folder is drawn in folder.py; one step is followed with its figures in R
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from trainer.data.loader import Batch, Batches, Loader, chain, prefetch
 from trainer.data.steps import first_row, micro_rows, total_steps
 from trainer.data.tokenizer import Tokenizer
 from trainer.model import flops, peaks
+from trainer.model.transformer import CausalLM
 from trainer.run import evaluate, optim, parallel, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.log import Log
@@ -36,15 +38,24 @@ from trainer.run.processes import World, on_main
 from trainer.run.schedule import lr_scale
 from trainer.run.spikes import Spikes
 from trainer.run.start import describe, locked, order, refuse_other_data, tokenised
+from trainer.tasks.ask import ask
+from trainer.tasks.published import read as read_tasks
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What a run reads: from data.tokens, or given by `sft` and `ablate`."""
+    """What a run reads: from data.tokens, or given by `sft`, `dpo` and `ablate`.
+
+    objective: (nll, rows) -> what is made small, a sum that is divided by the global number of
+    targets; None: the nll itself. measures: name -> what else is asked of the model wherever it is
+    evaluated, on all processes; its numbers stand beside those of the held-out text.
+    """
 
     train: Batches
     held_out: Batches | None
     tokenizer: Path  # folder
+    objective: Callable[[torch.Tensor, Batch], torch.Tensor] | None = None
+    measures: dict[str, Callable[[CausalLM, World], dict[str, Any]]] = field(default_factory=dict)
 
 
 def train(config: Config, feed: Feed | None = None) -> dict[str, Any]:
@@ -68,6 +79,8 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
         tokenizer_dir = Path(config.data.tokens) / "tokenizer"
         feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
     tokenizer = Tokenizer.load(feed.tokenizer)
+    if config.eval.tasks:
+        feed = replace(feed, measures={**feed.measures, "tasks": task_measure(config, tokenizer)})
     run = Run(with_vocab(config, tokenizer.vocab_size), world, tokenizer, feed)
     # Ray runs its workers in a thread, where Python takes no signal handlers.
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -77,6 +90,22 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     for number, handler in zip(watched, before, strict=True):
         signal.signal(number, handler)  # ours holds the run, and with it the process group
     return result
+
+
+def task_measure(
+    config: Config, tokenizer: Tokenizer
+) -> Callable[[CausalLM, World], dict[str, Any]]:
+    """The tasks of eval.tasks as a measure of the loop: one number for each of them."""
+    suites = read_tasks(config.eval.tasks)
+
+    def measure(model: CausalLM, world: World) -> dict[str, Any]:
+        rows = ask(
+            model, tokenizer, suites, limit=config.eval.task_questions,
+            rows=config.eval.micro_rows, processes=world,
+        )  # fmt: skip
+        return {f"{r['task']}, {r['how']}": round(r["score"], 4) for r in rows}
+
+    return measure
 
 
 def with_vocab(config: Config, vocab_size: int) -> Config:
@@ -95,7 +124,8 @@ class Run:
 
     def __init__(self, config: Config, world: World, tokenizer: Tokenizer, feed: Feed) -> None:
         self.config, self.world, self.folder = config, world, Path(config.out)
-        self.loader, self.held_out = feed.train, feed.held_out
+        self.loader, self.held_out, self.feed = feed.train, feed.held_out, feed
+        self.evaluates = feed.held_out is not None or bool(feed.measures)
         self.steps = total_steps(config)
         self.loader.extend(first_row(config.train, self.steps))  # refuses a run without the data
         self.token_sizes = tokenizer.sizes()
@@ -131,9 +161,9 @@ class Run:
             processes.steady_collector() as collect_garbage,
         ):
             # Before the first step: what an untrained model scores, to compare with.
-            if done == 0 and self.held_out is not None and first is None:
+            if done == 0 and self.evaluates and first is None:
                 first = last = self._evaluate(log, 0)
-            if done >= self.steps and self.held_out is not None:
+            if done >= self.steps and self.evaluates:
                 last = self._evaluate(log, done)  # the checkpoint was saved before that
             waiting_since = logged_at = time.perf_counter()
             for step, batch in self._batches(done):
@@ -163,7 +193,7 @@ class Run:
                     saved = done
                 # 9. Evaluate now and then, but not when the job is about to be killed.
                 due = config.eval.every and done % config.eval.every == 0
-                if self.held_out is not None and (due or done == self.steps) and not stopping:
+                if self.evaluates and (due or done == self.steps) and not stopping:
                     last = self._evaluate(log, done)
                 if stopping:
                     log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
@@ -207,7 +237,7 @@ class Run:
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
             with_z = config.train.z_loss > 0
             nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, with_z)
-            loss = nll.sum()
+            loss = nll.sum() if self.feed.objective is None else self.feed.objective(nll, micro)
             if with_z:
                 loss = loss + config.train.z_loss * lse.square().sum()
             # Divided by the targets of the *global* batch: the gradients of all passes and
@@ -288,18 +318,24 @@ class Run:
         self.checkpoints.save(step, state)
 
     def _evaluate(self, log: Log, step: int) -> dict[str, Any]:
-        assert self.held_out is not None
         begin = time.perf_counter()
-        result = evaluate.held_out(
-            self.model, self.held_out, self.config, self.token_sizes, self.world
-        )
-        log.write(step, {"held_out": result})
-        log.paused += time.perf_counter() - begin
+        result: dict[str, Any] = {}
         name = "before training" if step == 0 else f"step {step}"
-        log.say(
-            f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
-            f"{result['bpc']:.3f} bits per character"
-        )
+        if self.held_out is not None:
+            result = evaluate.held_out(
+                self.model, self.held_out, self.config, self.token_sizes, self.world
+            )
+            log.write(step, {"held_out": result})
+            log.say(
+                f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
+                f"{result['bpc']:.3f} bits per character"
+            )
+        for key, measure in self.feed.measures.items():
+            with evaluate.resting(self.model):
+                result = {**result, key: measure(self.model, self.world)}
+            log.write(step, {key: result[key]})
+            log.say(f"{key}, {name}: {json.dumps(result[key], ensure_ascii=False)}")
+        log.paused += time.perf_counter() - begin
         return result
 
     def _log(self, log: Log, step: int, norm: torch.Tensor, since: float) -> float:

@@ -15,12 +15,13 @@ from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
 from trainer.data import extend
-from trainer.data.conversations import encode
 from trainer.data.prepare import prepare
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.tokenizer_hf import fast_tokenizer
 from trainer.data.tokenizer_train import train
 from trainer.export.vocabulary import rows
+from trainer.tuning.conversations import encode
+from trainer.tuning.formats import Conversation
 
 
 def sentencepiece_model(folder: Path, kind: str = "bpe", **options: object) -> Path:
@@ -92,7 +93,7 @@ def test_a_conversation_under_a_template_is_as_transformers_writes_it(tmp_path: 
         {"role": "user", "content": "月は？"},
         {"role": "assistant", "content": "満月です。"},
     ]
-    ids, learn = encode(chat, ours)
+    ids, learn = encode(Conversation(chat), ours)
     assert ids == theirs.apply_chat_template(chat, return_dict=False)
     targets = ours.decode([i for i, t in zip(ids, learn, strict=True) if t])
     assert targets == "桜です。\n満月です。\n"
@@ -103,7 +104,7 @@ def test_a_template_that_rewrites_earlier_turns_is_refused(tmp_path: Path) -> No
     folder = bpe(tmp_path, template="{{ messages | length }}{{ messages[-1]['content'] }}")
     chat = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     with pytest.raises(ConfigError, match="writes a turn otherwise"):
-        encode(chat, Tokenizer.load(folder))
+        encode(Conversation(chat), Tokenizer.load(folder))
 
 
 def test_a_tokenizer_that_loses_text_is_refused_when_it_is_opened(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from trainer.export.generate import Sampling, text
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import check, export
 from trainer.run.checkpoint import load_model
-from trainer.run.sft import sft
 from trainer.run.train import train
+from trainer.tuning.sft import sft
 
 
 def trained(config: Config, family: str, tied: bool) -> Path:

@@ -25,7 +25,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data import tokenizer_train as tok
-from trainer.data.conversations import encode
 from trainer.data.prepare import prepare
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
@@ -33,6 +32,7 @@ from trainer.export.gguf import vocabulary
 from trainer.export.huggingface import export
 from trainer.run.checkpoint import load_model
 from trainer.run.train import train
+from trainer.tuning.conversations import prompt as chat_ids
 
 gguf = pytest.importorskip("gguf", reason="GGUF NOT TESTED: no package gguf")
 KINDS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
@@ -267,7 +267,7 @@ def test_llama_cpp_computes_the_same_and_answers_a_chat(bpe: Config, tmp_path: P
     answer = theirs.create_chat_completion(
         messages, temperature=0, top_k=1, repeat_penalty=1.0, max_tokens=20
     )
-    assert answer["usage"]["prompt_tokens"] == len(encode(messages, tokenizer)[0]) + 1
+    assert answer["usage"]["prompt_tokens"] == len(chat_ids(messages, tokenizer))
     said = "".join(reply(model, tokenizer, messages, greedy))
     assert answer["choices"][0]["message"]["content"] == said
 

@@ -21,13 +21,13 @@ import pytest
 from trainer_helpers import CHATS, write_chats
 
 from trainer.config.settings import Config
-from trainer.data.conversations import encode
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import export
 from trainer.run.checkpoint import load_model
-from trainer.run.sft import sft
 from trainer.run.train import train
+from trainer.tuning.conversations import prompt as chat_ids
+from trainer.tuning.sft import sft
 
 pytest.importorskip("transformers", minversion="5")  # before, the command had other options
 for package in ("openai", "fastapi", "uvicorn", "accelerate"):
@@ -86,7 +86,7 @@ def test_the_openai_client_gets_the_greedy_answers_of_trainer_generate(
             asked = {"model": "model", "messages": messages, "temperature": 0, "max_tokens": 16}
             whole = chat.create(**asked)
             assert whole.choices[0].message.content == ours
-            assert whole.usage.prompt_tokens == len(encode(messages, tokenizer)[0]) + 1
+            assert whole.usage.prompt_tokens == len(chat_ids(messages, tokenizer))
             parts = [c.choices[0].delta.content or "" for c in chat.create(**asked, stream=True)]
             assert "".join(parts) == ours
         first = chat.create(model="model", messages=CHATS[6][:1], temperature=0, max_tokens=16)

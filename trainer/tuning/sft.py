@@ -7,17 +7,17 @@ resume and world sizes work as in pre-training.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.config.load import from_dict, override
 from trainer.config.settings import Config, ConfigError
-from trainer.data.conversations import ChatLoader, pack, read
 from trainer.data.parquet import in_sample
 from trainer.run.folder import load_run
 from trainer.run.train import Feed, train
+from trainer.tuning.conversations import ChatLoader, pack
+from trainer.tuning.formats import conversations as read
 
 
 def sft(
@@ -30,10 +30,10 @@ def sft(
 ) -> dict[str, Any]:
     """Fine-tune the newest checkpoint of `base`; returns what `train` returns, and counts."""
     base_config, tokenizer = load_run(base)
-    config = _tuning(base_config, str(base), str(out), overrides or [])
+    config = tuning(base_config, str(base), str(out), overrides or [])
     conversations = read(data)
     # By content: the same conversation is held out in every file it stands in.
-    keys = [json.dumps(c, sort_keys=True, ensure_ascii=False) for c in conversations]
+    keys = [c.key() for c in conversations]
     held = in_sample(keys, held_out, "sft-held-out").tolist()
     length = config.data.seq_len
     training, testing = (
@@ -46,12 +46,7 @@ def sft(
     )
     if not len(training.tokens):
         raise ConfigError(f"no conversation of {data} fits a row of {length} tokens")
-    rows = min(config.train.batch_rows, len(training.tokens))
-    steps = config.train.steps or max(1, round(epochs * len(training.tokens) / rows))
-    asked = any(o.removeprefix("--").startswith("train.warmup_steps=") for o in overrides or [])
-    warmup = config.train.warmup_steps if asked else max(1, steps // 20)
-    settings = replace(config.train, batch_rows=rows, steps=steps, warmup_steps=warmup)
-    config = replace(config, train=settings)
+    config = shortened(config, len(training.tokens), epochs, overrides or [])
     fingerprint = hashlib.sha256("\n".join(keys).encode()).hexdigest()
     loader = ChatLoader(training, config, fingerprint)
     held_loader = ChatLoader(testing, config, fingerprint) if len(testing.tokens) else None
@@ -60,8 +55,21 @@ def sft(
     return {**result, **counts, "left_out": training.left_out + testing.left_out}
 
 
-def _tuning(base: Config, run: str, out: str, overrides: list[str]) -> Config:
-    """The base run's settings, with fine-tuning defaults; overrides come last."""
+def shortened(config: Config, rows: int, epochs: float, overrides: list[str]) -> Config:
+    """The steps that so many rows mean, with a twentieth of them to warm up unless asked for."""
+    batch = min(config.train.batch_rows, rows)
+    steps = config.train.steps or max(1, round(epochs * rows / batch))
+    asked = any(o.removeprefix("--").startswith("train.warmup_steps=") for o in overrides)
+    warmup = config.train.warmup_steps if asked else max(1, steps // 20)
+    settings = replace(config.train, batch_rows=batch, steps=steps, warmup_steps=warmup)
+    return replace(config, train=settings)
+
+
+def tuning(base: Config, run: str, out: str, overrides: list[str], share: float = 10) -> Config:
+    """The base run's settings, with fine-tuning defaults; overrides come last.
+
+    share: the learning rate is the base's divided by this.
+    """
     train = replace(
         base.train,
         steps=0,
@@ -70,7 +78,7 @@ def _tuning(base: Config, run: str, out: str, overrides: list[str]) -> Config:
         micro_rows=4,
         ramp=[],
         optimizer="adamw",
-        lr=base.train.lr / 10,
+        lr=base.train.lr / share,
         schedule="cosine",
         decay_steps=0,
     )

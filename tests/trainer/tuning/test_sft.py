@@ -20,20 +20,22 @@ from transformers import AutoTokenizer
 
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError
-from trainer.data.conversations import ChatLoader, encode, pack, read
 from trainer.data.loader import IGNORE
 from trainer.data.tokenizer import Tokenizer
 from trainer.export.generate import Sampling, reply
 from trainer.export.huggingface import export
 from trainer.run.checkpoint import load_model
 from trainer.run.folder import load_run
-from trainer.run.sft import sft
 from trainer.run.train import train
+from trainer.tuning.conversations import ChatLoader, encode, pack, prompt
+from trainer.tuning.formats import Conversation
+from trainer.tuning.formats import conversations as read
+from trainer.tuning.sft import sft
 
 
 def test_only_answers_and_their_end_are_targets(tokenizer_dir: Path) -> None:
     tokenizer = Tokenizer.load(tokenizer_dir)
-    ids, learn = encode(CHATS[-1], tokenizer)
+    ids, learn = encode(Conversation(CHATS[-1]), tokenizer)
     targets = [i for i, t in zip(ids, learn, strict=True) if t]
     end = tokenizer.id("<|end|>")
     expected = [*tokenizer.encode("はい。"), end, *tokenizer.encode("稲穂です。"), end]
@@ -45,13 +47,13 @@ def test_packing_keeps_every_conversation_apart_and_counts_what_is_too_long(
 ) -> None:
     tokenizer = Tokenizer.load(tokenizer_dir)
     long = [[CHATS[0][0], {"role": "assistant", "content": "あ亜" * 200}]]
-    packed = pack(CHATS + long, tokenizer, 64)
+    packed = pack([Conversation(c) for c in CHATS + long], tokenizer, 64)
     assert packed.left_out == 1
     found = []
     for row in range(len(packed.tokens)):
         for number in range(packed.document[row].max() + 1):
             found.append(packed.tokens[row][packed.document[row] == number].tolist())
-    assert sorted(found) == sorted(encode(c, tokenizer)[0] for c in CHATS)
+    assert sorted(found) == sorted(encode(Conversation(c), tokenizer)[0] for c in CHATS)
     assert len(packed.tokens) < len(CHATS) / 2
     loader = ChatLoader(packed, config, "x")
     batch = loader.batch(0)
@@ -84,7 +86,7 @@ def test_a_small_model_learns_to_answer(
     export(tmp_path / "sft", tmp_path / "hf")
     theirs = AutoTokenizer.from_pretrained(tmp_path / "hf")
     ids = theirs.apply_chat_template(question, add_generation_prompt=True, return_dict=False)
-    assert ids == [*encode(question, tokenizer)[0], tokenizer.id("<|assistant|>")]
+    assert ids == prompt(question, tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,13 @@ def test_a_file_that_is_no_conversations_is_named(tmp_path: Path) -> None:
 
 def test_a_line_separator_in_a_message_is_text(tmp_path: Path) -> None:
     odd = [CHATS[0][0], {"role": "assistant", "content": "一\u2028二\u0085三\x0c四\r五"}]
-    assert read(write_chats(tmp_path / "chat.jsonl", [odd, CHATS[1]])) == [odd, CHATS[1]]
+    assert read(write_chats(tmp_path / "chat.jsonl", [odd, CHATS[1]])) == [
+        Conversation(odd),
+        Conversation(CHATS[1]),
+    ]
     table = pa.table({"messages": [odd, CHATS[1]]})
     pq.write_table(table, tmp_path / "chat.parquet")
-    assert read(tmp_path / "chat.parquet") == [odd, CHATS[1]]
+    assert read(tmp_path / "chat.parquet") == [Conversation(odd), Conversation(CHATS[1])]
 
 
 @pytest.fixture
@@ -182,13 +187,15 @@ class Letters:
         return {"<|end|>": 2, "<|user|>": 3, "<|assistant|>": 4, "<|system|>": 5}[piece]
 
 
-def lengths_of(sizes: list[int]) -> list[list[dict[str, str]]]:
+def lengths_of(sizes: list[int]) -> list[Conversation]:
     """Conversations of so many tokens (at least 6), each with a text of its own."""
     return [
-        [
-            {"role": "user", "content": chr(1000 + i)},
-            {"role": "assistant", "content": chr(1000 + i) * max(1, n - 6)},
-        ]
+        Conversation(
+            [
+                {"role": "user", "content": chr(1000 + i)},
+                {"role": "assistant", "content": chr(1000 + i) * max(1, n - 6)},
+            ]
+        )
         for i, n in enumerate(sizes)
     ]
 

@@ -1,0 +1,1 @@
+"""Published Japanese tasks, asked as llm-jp-eval asks them, or ranked by likelihood."""

@@ -1,0 +1,1 @@
+"""After pre-training: fine-tuning on conversations (`sft`) and on preferences (`dpo`)."""
