@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer.config.settings import ConfigError
 from trainer.data.tokenizer import Tokenizer
-from trainer.model.transformer import CausalLM, new_cache
+from trainer.model.transformer import Cache, CausalLM
 from trainer.tuning.conversations import prompt
 
 
@@ -41,8 +41,7 @@ def tokens(
         raise ConfigError(f"the prompt has {len(prompt)} tokens; 1 to {limit - 1} fit the model")
     weight = model.model.embed_tokens.weight
     capacity = min(limit, len(prompt) + sampling.max_tokens)
-    cache = new_cache(model.config, 1, capacity, weight)
-    cache.last_only = True
+    cache = Cache(capacity, last_only=True)
     generator = torch.Generator().manual_seed(sampling.seed)
     seen = list(prompt)
     new = torch.tensor([prompt], device=weight.device)

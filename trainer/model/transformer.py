@@ -11,7 +11,7 @@ function of the configuration, not a buffer: nothing is left uninitialised by a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -29,10 +29,11 @@ class Cache:
     last_only: of the tokens that are put in, only the last one's logits are wanted.
     """
 
-    keys: list[Tensor]
-    values: list[Tensor]
-    length: int = 0
+    capacity: int
     last_only: bool = False
+    keys: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    length: int = 0
 
 
 class Attention(nn.Module):
@@ -291,13 +292,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x * cos + torch.cat([-b, a], dim=-1) * sin).to(x.dtype)
 
 
-def new_cache(config: ModelConfig, rows: int, capacity: int, like: Tensor) -> Cache:
-    """An empty cache for `capacity` tokens, on the device and in the dtype of `like`."""
-    shape = (rows, config.kv_heads, capacity, config.head_size)
-    layers = range(config.num_hidden_layers)
-    return Cache([like.new_zeros(shape) for _ in layers], [like.new_zeros(shape) for _ in layers])
-
-
 class _Past:
     """One layer's view of the cache."""
 
@@ -305,6 +299,10 @@ class _Past:
         self.cache, self.layer = cache, layer
 
     def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        if len(self.cache.keys) == self.layer:  # the first tokens say device and dtype
+            shape = (*k.shape[:2], self.cache.capacity, k.shape[3])
+            self.cache.keys.append(k.new_zeros(shape))
+            self.cache.values.append(v.new_zeros(shape))
         start, stop = self.cache.length, self.cache.length + k.shape[2]
         keys, values = self.cache.keys[self.layer], self.cache.values[self.layer]
         keys[:, :, start:stop] = k

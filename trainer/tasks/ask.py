@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import torch
 
 from trainer.data.tokenizer import Tokenizer
-from trainer.model.transformer import CausalLM, new_cache
+from trainer.model.transformer import Cache, CausalLM
 from trainer.tasks import scores
 from trainer.tasks.prompts import TASKS, Item, generation, plain
 from trainer.tasks.published import Suite
@@ -224,16 +224,14 @@ def greedy(model: CausalLM, prompts: list[Row], length: int, tokenizer: Tokenize
     """
     if model.config.family == "gpt3" and len(prompts) > 1:
         return [text for p in prompts for text in greedy(model, [p], length, tokenizer)]
-    weight = model.model.embed_tokens.weight
-    device, longest = weight.device, max(map(len, prompts))
+    device, longest = model.model.embed_tokens.weight.device, max(map(len, prompts))
     tokens = torch.full((len(prompts), longest), tokenizer.pad)
     there = torch.zeros(len(prompts), longest + length, dtype=torch.bool)
     for i, ids in enumerate(prompts):
         tokens[i, longest - len(ids) :] = torch.tensor(ids)
         there[i, longest - len(ids) :] = True
     new, there = tokens.to(device), there.to(device)
-    cache = new_cache(model.config, len(prompts), longest + length, weight)
-    cache.last_only = True
+    cache = Cache(longest + length, last_only=True)
     own = torch.eye(longest, dtype=torch.bool, device=device)  # padding sees itself: no row of none
     mask = there[:, None, None, :longest] & own.new_ones(longest, longest).tril() | own
     written = []

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from trainer_helpers import texts
+from trainer_helpers import launch, run_trainer, texts, torchrun
 
 from trainer.analysis.fertility import report
 from trainer.analysis.rates import _window_nats, text_rates
@@ -376,3 +376,56 @@ def test_what_always_giving_one_answer_scores_stands_beside_the_accuracy(
     assert result["chance"] == pytest.approx(1 / 3)
     (first,) = ask.ask(net(), tokenizer, [suite], ["likelihood"], limit=1)
     assert first["most_frequent"] == 1.0 and first["notes"] == ["not all questions"]
+
+
+def write_questions(folder: Path, count: int = 7) -> Path:
+    folder.mkdir()
+    rows = [GOOD | {"question": f"問{i}は？", "label": i % 5} for i in range(count)]
+    (folder / "train.json").write_text("\n".join(json.dumps(r) for r in rows), encoding="utf-8")
+    (folder / "valid.json").write_text("\n".join(json.dumps(r) for r in rows), encoding="utf-8")
+    return folder
+
+
+def test_a_run_asks_tasks_wherever_it_is_evaluated_and_the_command_asks_the_same(
+    config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The model in training, sharded, and the one read from its last checkpoint."""
+    folder = write_questions(tmp_path / "tasks")
+    model = replace(config.model, max_position_embeddings=512)
+    asked = replace(config.eval, tasks=str(folder), every=6, rows=2)
+    train(replace(config, eval=asked, model=model))
+    lines = (Path(config.out) / "metrics.jsonl").read_text().splitlines()
+    found = {r["step"]: r["tasks"] for r in map(json.loads, lines) if "tasks" in r}
+    assert list(found) == [0, 6, 12]
+    capsys.readouterr()
+    said = tmp_path / "said.jsonl"
+    command = ["evaluate", config.out, "--tasks", folder, "--answers", said, "--rows", 3]
+    assert run_trainer(monkeypatch, *command, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["tasks"]
+    scored = {f"{r['task']}, {r['how']}": round(r["score"], 4) for r in rows}
+    assert scored == found[12] and len(said.read_text().splitlines()) == 7
+    assert run_trainer(monkeypatch, *command, "--how", "generation", "--shots", 1) == 0
+    out = capsys.readouterr().out
+    assert "JCommonsenseQA" in out and "swallow-evaluation gives 4 examples" in out
+    for wrong in (["--how", "guess"], ["--shots", 99], ["--rows", 0]):
+        assert run_trainer(monkeypatch, *command, *wrong) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_score_as_one_sharded_and_whole(config: Config, tmp_path: Path) -> None:
+    folder = write_questions(tmp_path / "tasks")
+    model = replace(config.model, max_position_embeddings=512)
+    asked = replace(config.eval, tasks=str(folder), every=0, rows=2, micro_rows=2)
+    found = []
+    for n in (1, 2):
+        mine = replace(config, eval=asked, model=model, out=str(tmp_path / f"run{n}"))
+        assert launch(mine, n, tmp_path).returncode == 0
+        lines = (Path(mine.out) / "metrics.jsonl").read_text().splitlines()
+        found.append([r["tasks"] for r in map(json.loads, lines) if "tasks" in r])
+        command = ["-m", "trainer", "evaluate", mine.out, "--tasks", folder, "--json"]
+        rows = json.loads(torchrun(n, *command).stdout)["tasks"]
+        found[-1].append({f"{r['task']}, {r['how']}": round(r["score"], 4) for r in rows})
+    assert found[0] == found[1] and len(found[0]) == 3
