@@ -198,6 +198,10 @@ class ParallelConfig:
     reduce_every_pass: bool = setting(
         False, "shard gradients after every pass: 4 bytes a parameter less"
     )
+    fit: bool = setting(
+        False, "on GPUs: choose what else of micro_rows, loss_chunk, recomputation and"
+        " reduce_every_pass the memory asks for",
+    )  # fmt: skip
     threads: int = setting(0, "CPU threads of a process; 0: torch's default", least=0)
 
 

@@ -29,6 +29,8 @@ class Machine:
     source: str
     price_source: str
     bfloat16: bool = True
+    storage_gb_per_s: float = 2.0  # of one node to the shared file system
+    storage_source: str = "an assumption"
 
     def job_hours(self, nodes: int) -> float:
         """How long one job on so many nodes may last."""
@@ -42,7 +44,10 @@ def machines(file: str | Path = MACHINES) -> dict[str, Machine]:
         known = {name: Machine(**entry) for name, entry in table.items()}
         for name, m in known.items():
             sizes = (m.gpus_per_node, m.peak_tflops, m.memory_gb, m.max_nodes, m.max_hours)
-            if min(*sizes, m.max_node_hours) <= 0 or min(m.yen_per_node_hour, m.watts_per_gpu) < 0:
+            if (
+                min(*sizes, m.max_node_hours, m.storage_gb_per_s) <= 0
+                or min(m.yen_per_node_hour, m.watts_per_gpu) < 0
+            ):
                 raise ValueError(f"{name}: sizes and limits are above 0, prices not below")
         return known
     except (OSError, ValueError, TypeError) as error:

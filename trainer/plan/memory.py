@@ -23,7 +23,8 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     model, length = config.model, config.data.seq_len
     counts = flops.parameters(model)
     shards = max(1, gpus // config.parallel.replicate)
-    rows, passes = _micro(config, gpus)
+    rows = micro_rows(config.train, config.train.batch_rows, gpus)
+    passes = -(-config.train.batch_rows // (gpus * rows))
     sums = not config.parallel.reduce_every_pass
     state = 0.0 if config.parallel.cpu_offload else optimiser_bytes(config) / shards
     whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 and sums else 0.0
@@ -66,9 +67,3 @@ def optimiser_bytes(config: Config) -> float:
     counts = flops.parameters(config.model)
     muon = counts["layers"] if config.train.optimizer == "muon" else 0
     return 16 * counts["total"] - 4 * muon
-
-
-def _micro(config: Config, gpus: int) -> tuple[int, int]:
-    """(rows of a forward pass, passes of a step) on each GPU."""
-    rows = micro_rows(config.train, config.train.batch_rows, gpus)
-    return rows, -(-config.train.batch_rows // (gpus * rows))

@@ -12,10 +12,10 @@ from typing import Any
 from trainer.config.settings import Config, ConfigError
 from trainer.data.steps import first_row, micro_rows, total_steps
 from trainer.model import flops
+from trainer.plan import saves
+from trainer.plan.fit import USABLE, applied, fit, nodes_that_fit, said
 from trainer.plan.machines import Machine
-from trainer.plan.memory import memory, optimiser_bytes
-
-USABLE = 0.92  # share of a GPU's memory that the allocator, NCCL and kernels leave to the run
+from trainer.plan.memory import memory
 
 
 def plan(
@@ -41,6 +41,9 @@ def plan(
     gpu_hours = total / (machine.peak_tflops * 1e12 * mfu) / 3600
     node_hours = gpu_hours / machine.gpus_per_node
     hours = node_hours / nodes
+    changes = fit(config, gpus, machine.memory_gb)
+    if config.parallel.fit and changes:
+        config = applied(config, changes)
     per_gpu = memory(config, gpus)
     result = {
         "machine": machine.name,
@@ -63,11 +66,12 @@ def plan(
         "points": node_hours * machine.points_per_node_hour or None,
         "yen": node_hours * machine.yen_per_node_hour or None,
         "kwh": gpu_hours * machine.watts_per_gpu / 1000,
-        "checkpoint_gb": 0.75 * optimiser_bytes(config) / 1e9,  # all but the gradient
+        "saves": saves.saves(config, machine, nodes, hours),
         "memory_gb": per_gpu,
         "state_gb_per_gpu": per_gpu["state"],
         "memory_gb_per_gpu": per_gpu["total"],
         "fits": per_gpu["total"] < USABLE * machine.memory_gb,
+        "changes": changes,
     }
     return result | {"notes": _notes(config, machine, result, simple)}
 
@@ -78,7 +82,7 @@ def run_tokens(config: Config) -> int:
 
 
 def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: bool) -> list[str]:
-    nodes, parts, mode = result["nodes"], result["memory_gb"], "activation_checkpointing"
+    nodes, mode = result["nodes"], "activation_checkpointing"
     form = "6 · parameters · tokens" if simple else "6 · matrix parameters + attention, exact"
     notes = [
         f"estimate: MFU {result['mfu']:.0%} is an assumption; peak {machine.peak_tflops:g} "
@@ -113,19 +117,8 @@ def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: boo
             "MFU does not count recomputed blocks: recomputing all of them takes up to a third "
             "longer at the same use of the hardware, so give a lower --mfu"
         )
-    if not result["fits"]:
-        largest = max(("accumulation", "activations", "transient", "state"), key=lambda k: parts[k])
-        share = max(1, config.train.batch_rows // result["gpus"])
-        remedy = {
-            "accumulation": "gradients of a step of several passes: set parallel.reduce_every_pass"
-            f", or train.micro_rows={share}, which makes it one pass",
-            "activations": f"activations: smaller train.micro_rows or parallel.{mode}=full",
-            "transient": "logits: set train.loss_chunk (8192)",
-            "state": "weights and optimiser: more nodes",
-        }[largest]
-        notes.append(
-            f"{parts['total']:,.0f} GB a GPU do not fit {machine.memory_gb:g} GB; most are {remedy}"
-        )
+    notes += _memory_notes(config, machine, result)
+    notes += saves.sentences(result["saves"], config, machine, nodes)
     if result["parameters"] > 5e10:
         notes.append(
             "above 50 B parameters bandwidth, not memory, limits FSDP alone; others add tensor "
@@ -134,13 +127,31 @@ def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: boo
     return notes
 
 
+def _memory_notes(config: Config, machine: Machine, result: dict[str, Any]) -> list[str]:
+    """Whether the run fits, by what it does or what would make it."""
+    parts, changes = result["memory_gb"], result["changes"]
+    if result["fits"]:
+        if not changes:
+            return []
+        return [f"to fit {machine.memory_gb:g} GB the run itself chooses {said(changes)}"]
+    names = ("state", "accumulation", "activations", "transient", "gathered")
+    listed = ", ".join(f"{n} {parts[n]:,.3g}" for n in names)
+    note = f"{parts['total']:,.0f} GB a GPU ({listed}) do not fit {machine.memory_gb:g} GB"
+    if changes:
+        return [f"{note}; they would with {said(changes)}, which --parallel.fit=true chooses"]
+    nodes = nodes_that_fit(config, machine.gpus_per_node, machine.memory_gb, machine.max_nodes)
+    if nodes > result["nodes"]:
+        return [f"{note} by any choice of memory settings: {nodes} nodes would"]
+    return [f"{note} by any choice of memory settings on any number of nodes a job may have"]
+
+
 def headline(r: dict[str, Any]) -> str:
     """What the run is, whatever the machine."""
     return (
         f"This run: {count(r['parameters'])} parameters "
         f"({count(r['parameters_without_embedding'])} without embedding and head), "
         f"{count(r['tokens'])} tokens ({r['tokens_per_parameter']:.3g} a parameter), "
-        f"{flop(r['flop'])}. A checkpoint has {number(r['checkpoint_gb'])} GB. "
+        f"{flop(r['flop'])}. A checkpoint has {number(r['saves']['checkpoint_gb'])} GB. "
         f"Nodes: {r['nodes']:,}; MFU {r['mfu']:.0%}."
     )
 

@@ -23,6 +23,7 @@ from trainer.data.parquet import input_files, text_bytes
 from trainer.data.prepare import prepare
 from trainer.data.steps import first_row
 from trainer.data.tokenizer import copy
+from trainer.plan.fit import applied, fit, said
 from trainer.run.processes import World, on_main
 
 MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
@@ -49,6 +50,19 @@ def tokenised(config: Config, world: World) -> Config:
     arguments = (data.corpus, data.tokenizer, tokens, data.held_out, workers)
     on_main(world, lambda: prepare(*arguments))
     return replace(config, data=replace(data, tokens=str(tokens)))
+
+
+def fitted(config: Config, world: World) -> Config:
+    """With parallel.fit: settings by which the run fits its GPUs; says what it has chosen."""
+    if not config.parallel.fit or world.device.type != "cuda":
+        return config
+    room = torch.cuda.get_device_properties(world.device).total_memory / 1e9
+    changes = fit(config, world.size, room)
+    if world.main and changes is None:
+        print(f"by estimate no choice of memory settings fits {room:.0f} GB a GPU", flush=True)
+    elif world.main and changes:
+        print(f"to fit {room:.0f} GB a GPU: {said(changes)}", flush=True)
+    return applied(config, changes or {})
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from trainer.run.log import Log
 from trainer.run.processes import World, on_main
 from trainer.run.schedule import lr_scale
 from trainer.run.spikes import Spikes
-from trainer.run.start import describe, locked, order, refuse_other_data, tokenised
+from trainer.run.start import describe, fitted, locked, order, refuse_other_data, tokenised
 from trainer.tasks.ask import ask
 from trainer.tasks.published import read as read_tasks
 
@@ -81,7 +81,8 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     tokenizer = Tokenizer.load(feed.tokenizer)
     if config.eval.tasks:
         feed = replace(feed, measures={**feed.measures, "tasks": task_measure(config, tokenizer)})
-    run = Run(with_vocab(config, tokenizer.vocab_size), world, tokenizer, feed)
+    config = fitted(with_vocab(config, tokenizer.vocab_size), world)
+    run = Run(config, world, tokenizer, feed)
     # Ray runs its workers in a thread, where Python takes no signal handlers.
     in_main_thread = threading.current_thread() is threading.main_thread()
     watched = (signal.SIGTERM, signal.SIGUSR1) if in_main_thread else ()

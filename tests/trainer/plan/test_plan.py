@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,10 +19,13 @@ from trainer_helpers import with_
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
 from trainer.model import transformer as model_file
+from trainer.plan.fit import CHUNKS, MODES, applied, cost, fit, said
 from trainer.plan.machines import MACHINES, machines
 from trainer.plan.memory import layer_bytes, memory
 from trainer.plan.plan import flop, number, plan, row, run_tokens
+from trainer.plan.saves import saves
 from trainer.run import optim, parallel, processes
+from trainer.run.start import fitted
 
 
 def test_gpt3_on_abci_is_the_hand_worked_month() -> None:
@@ -78,19 +83,22 @@ def test_the_memory_of_13b_on_64_gpus_is_the_hand_worked_sum() -> None:
 
     1024 rows / 64 GPUs / 2 rows = 8 passes a step, so gradients stay whole in between.
     """
-    parts = memory(load("13b"), 64)
+    config = with_(load("13b"), parallel={"activation_checkpointing": "full"})
+    config = with_(config, train={"micro_rows": 2, "loss_chunk": 8192})
+    parts = memory(config, 64)
     assert parts["state"] == pytest.approx(16 * 13.7079 / 64, rel=1e-4)
     assert parts["accumulation"] == pytest.approx(4 * 13.7079 * 63 / 64, rel=1e-4)
     assert parts["gathered"] == pytest.approx(4 * 0.317194 + 4 * 0.509870, rel=1e-4)
     assert parts["activations"] == pytest.approx(8192 * (40 * 10240 + 192_512) / 1e9, rel=1e-4)
     assert parts["transient"] == pytest.approx(12 * 8192 * 99_584 / 1e9, rel=1e-4)
-    chunked = memory(with_(load("13b"), train={"loss_chunk": 512}), 64)
+    chunked = memory(with_(config, train={"loss_chunk": 512}), 64)
     assert chunked["transient"] == pytest.approx(8 * 0.317194, rel=1e-4)
     assert parts["total"] == pytest.approx(sum(v for k, v in parts.items() if k != "total"))
 
 
 def test_memory_follows_the_settings() -> None:
-    config = load("13b")
+    config = with_(load("13b"), parallel={"activation_checkpointing": "full"})
+    config = with_(config, train={"micro_rows": 2})
     assert memory(config, 64)["state"] == pytest.approx(memory(config, 8)["state"] / 8)
     replicas = with_(config, parallel={"replicate": 2})
     assert memory(replicas, 64)["state"] == pytest.approx(memory(config, 32)["state"])
@@ -189,20 +197,99 @@ def test_the_estimate_is_at_most_a_quarter_above_what_a_tracker_counts(
     assert total <= memory(config, 8)["total"] <= 1.25 * total
 
 
+PRESETS = ("150m", "360m", "760m", "1.3b", "3.7b", "7b", "13b")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_fits_a_node_of_80_gb_and_says_by_what(preset: str) -> None:
+    for name in ("cloud-h100", "tsubame4", "abci3"):
+        result = plan(load(preset), machines()[name], 1, 0.4)
+        assert result["fits"], (name, result["memory_gb_per_gpu"])
+        line = f"the run itself chooses {said(result['changes'])}"
+        assert any(line in n for n in result["notes"]) == bool(result["changes"])
+
+
+def test_the_choice_is_the_cheapest_that_fits_and_leaves_what_fits_alone() -> None:
+    """Against a search over every value of the four settings."""
+    config = load("13b")
+    assert fit(config, 8, 1000.0) == {}
+    found = fit(config, 8, 80.0)
+    assert found == {
+        "parallel.activation_checkpointing": "full",
+        "parallel.reduce_every_pass": True,
+    }
+    best = (1e9, {})
+    for mode, rows, chunk, every in product(MODES, (4, 2, 1), (0, *CHUNKS), (False, True)):
+        parallel_ = {"activation_checkpointing": mode, "reduce_every_pass": every}
+        other = with_(config, parallel=parallel_, train={"micro_rows": rows, "loss_chunk": chunk})
+        if memory(other, 8)["total"] < 0.92 * 80:
+            best = min(best, (cost(other, 8), {}), key=lambda b: b[0])
+    assert cost(applied(config, found), 8) == pytest.approx(best[0])
+    # What was asked for is a least: neither rows nor recomputation go the other way.
+    asked = with_(config, parallel={"activation_checkpointing": "every-2"}, train={"micro_rows": 1})
+    changed = fit(asked, 8, 80.0)
+    assert changed is not None and "train.micro_rows" not in changed
+    assert changed.get("parallel.activation_checkpointing", "full") == "full"
+
+
+def test_a_run_on_a_gpu_takes_the_choice_and_says_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not on a GPU: the device is named and its size given."""
+    config = load("760m")
+    world = processes.World(0, 8, torch.device("cuda", 0), None)  # type: ignore[arg-type]
+    for size, said_ in ((80e9, "to fit 80 GB a GPU: --train.micro_rows=8"), (1e9, "no choice")):
+        device = SimpleNamespace(total_memory=size)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, d=device: d)
+        chosen = fitted(config, world)
+        assert said_ in capsys.readouterr().out
+    assert chosen == config
+    cpu = replace(world, device=torch.device("cpu"))
+    assert fitted(config, cpu) is config and not capsys.readouterr().out
+
+
 def test_what_does_not_fit_is_said_with_what_to_change() -> None:
     v100 = plan(load("13b"), machines()["abci2-v100"], 1, 0.3)
     assert not v100["fits"]
     assert any("no bfloat16" in n for n in v100["notes"])
+    assert any("16 nodes would" in n for n in v100["notes"])
     whole = load("gpt3-175b")  # a step in one pass
     parts = with_(whole, train={"micro_rows": 1})
     gpt3 = plan(parts, machines()["abci3"], 32, 0.4)
-    assert any("do not fit 141 GB" in n and "train.micro_rows=6" in n for n in gpt3["notes"])
+    assert any("do not fit 141 GB; they would with" in n for n in gpt3["notes"])
+    assert plan(with_(parts, parallel={"fit": True}), machines()["abci3"], 32, 0.4)["fits"]
     assert plan(whole, machines()["abci3"], 32, 0.4)["fits"]
+    never = plan(whole, replace(machines()["abci2-v100"], max_nodes=4), 1, 0.4)
+    assert any("on any number of nodes a job may have" in n for n in never["notes"])
     fits = plan(load("1.3b"), machines()["abci3"], 1, 0.4)
-    assert fits["fits"] and not any("fit" in n or "bfloat16" in n for n in fits["notes"])
+    assert fits["fits"] and not any(" fit " in n or "bfloat16" in n for n in fits["notes"])
     padded = plan(load("1.3b"), machines()["abci3"], 128, 0.4)
     assert any("1,024 GPUs: 50% of a step is padding" in n for n in padded["notes"])
     assert any("exceed the 128" in n for n in plan(whole, machines()["abci3"], 192, 0.4)["notes"])
+
+
+def test_a_save_and_a_restart_are_the_hand_worked_sums() -> None:
+    """13.708 G parameters of 12 bytes on 64 GPUs, ten days."""
+    config = with_(load("13b"), checkpoint={"every": 100, "keep_every": 0, "keep_last": 2})
+    machine = replace(machines()["abci3"], storage_gb_per_s=4.0)
+    found = saves(config, machine, 8, hours=240.0)
+    size = 12 * 13.7079
+    assert found["checkpoint_gb"] == pytest.approx(size, rel=1e-4)
+    assert found["copy_s"] == pytest.approx(size / 64 / 20, rel=1e-4)
+    assert found["write_s"] == pytest.approx(size / 32, rel=1e-4)
+    assert found["disk_gb"] == pytest.approx(3 * size, rel=1e-4)
+    step = 240 * 3600 / found["steps"]
+    assert found["between_s"] == pytest.approx(100 * step)
+    assert found["stall_share"] == pytest.approx(size / 1280 / (100 * step + size / 1280), rel=1e-4)
+    # 16,384 GPUs for 54 days had 419 failures: 64 for 240 h have 0.303.
+    assert found["failures"] == pytest.approx(64 * 240 * 419 / (16_384 * 54 * 24))
+    again = 180 + size / 32 + 50 * step
+    assert found["restart_s"] == pytest.approx(again, rel=1e-4)
+    jobs = 180 + size / 32 + size / 1280  # of 168 h: one more start
+    assert found["lost_hours"] == pytest.approx((found["failures"] * again + jobs) / 3600, rel=1e-4)
+    waiting = saves(with_(config, checkpoint={"asynchronous": False}), machine, 8, 240.0)
+    assert waiting["stall_s"] == pytest.approx(size / 1280 + size / 32, rel=1e-4)
+    assert waiting["best_every"] > found["best_every"]
 
 
 def test_a_price_that_is_not_known_is_none_and_a_dash() -> None:
