@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -105,23 +106,49 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
     left_out = skipped(folder)
     config, loader = open_run(folder)
     loader.order.extend(first_row(config.train, total_steps(config)))
-    end = first_row(config.train, total_steps(config))
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
-        chunks = _chunks_with(loader, document)
-        for index, block in enumerate(loader.order.blocks):
-            if (block.group, block.chunk) not in chunks:
-                continue
-            members = loader.order.documents_of(block)
-            for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
-                first = int(loader.documents.lengths[members[:at]].sum())
-                last = first + int(loader.documents.lengths[document]) - 2  # last target's input
-                inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
-                for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
-                    step = step_of_row(config.train, row) + 1
-                    if row < end and step - 1 not in left_out:
-                        result.append({"step": step, "document": document, "epoch": block.epoch})
+        result += _steps(config, loader, document, left_out)
     return sorted(result, key=lambda r: (r["step"], r["document"]))
+
+
+def of_documents(folder: str | Path, ids: list[str]) -> dict[str, list[int]]:
+    """id -> the steps of the whole run that train on it, for every id among its documents."""
+    left_out = skipped(folder)
+    config, loader = open_run(folder)
+    loader.order.extend(first_row(config.train, total_steps(config)))
+    wanted = pa.array(sorted(set(ids)), pa.large_string())
+    found: dict[str, list[int]] = {}
+    for shard, file in enumerate(loader.documents.files):
+        column = pq.read_table(file, columns=["id"])["id"]
+        for row in np.flatnonzero(pc.is_in(column, wanted).to_numpy()).tolist():
+            document = row + int(loader.documents.shard_start[shard])
+            steps = {r["step"] for r in _steps(config, loader, document, left_out)}
+            name = str(column[row].as_py())
+            found[name] = sorted(steps.union(found.get(name, [])))
+    return found
+
+
+def _steps(
+    config: Config, loader: Loader, document: int, left_out: set[int]
+) -> list[dict[str, Any]]:
+    """A row for each step and copy by which a run trains on a document."""
+    result: list[dict[str, Any]] = []
+    end = first_row(config.train, total_steps(config))
+    chunks = _chunks_with(loader, document)
+    for index, block in enumerate(loader.order.blocks):
+        if (block.group, block.chunk) not in chunks:
+            continue
+        members = loader.order.documents_of(block)
+        for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
+            first = int(loader.documents.lengths[members[:at]].sum())
+            last = first + int(loader.documents.lengths[document]) - 2  # last target's input
+            inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
+            for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
+                step = step_of_row(config.train, row) + 1
+                if row < end and step - 1 not in left_out:
+                    result.append({"step": step, "document": document, "epoch": block.epoch})
+    return result
 
 
 def _chunks_with(loader: Loader, document: int) -> set[tuple[int, int]]:

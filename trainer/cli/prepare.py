@@ -97,20 +97,41 @@ def prepare(
 def remove(
     tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="Folder of `prepare`.")],
     ids: Annotated[str, typer.Option(help="File of document ids, one a line; -: stdin.")],
+    runs: Annotated[
+        list[str] | None,
+        typer.Option("--run", help="A run on them: say which steps saw what goes."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Take documents out of token shards for good (`corpus remove --tokens` calls it)."""
+    from trainer.analysis.trace import of_documents
     from trainer.data.remove import remove as run
 
     try:
         text = sys.stdin.read() if ids == "-" else Path(ids).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the ids in {ids}: {error}") from error
+    # Before: afterwards the order in which a run read them cannot be made again.
+    saw = {name: of_documents(name, text.split()) for name in runs or []}
     facts = run(tokens, text.split())
     if json_:
-        print(json.dumps(facts))
-    else:
-        print(f"{tokens}: {facts['removed']:,} documents removed, {facts['documents']:,} left")
+        print(json.dumps(facts | ({"seen": saw} if runs else {})))
+        return
+    print(
+        f"{tokens}: {facts['removed']:,} documents removed from {facts['shards']:,} shards, "
+        f"{facts['documents']:,} left"
+    )
+    for name, found in saw.items():
+        for document, steps in found.items():
+            print(
+                f"{name}: {document} was seen at {f'steps {_list(steps)}' if steps else 'no step'}"
+            )
+
+
+def _list(steps: list[int]) -> str:
+    """The first steps and how many more."""
+    more = f" and {len(steps) - 20:,} more" if len(steps) > 20 else ""
+    return ", ".join(map(str, steps[:20])) + more
 
 
 def fertility(

@@ -3,6 +3,7 @@
     OUT/megatron/SPLIT-SOURCE.bin   the tokens of all documents, one after another
     OUT/megatron/SPLIT-SOURCE.idx   magic, version, dtype, lengths, byte offsets, first sequences
     OUT/megatron/SPLIT-blend.txt    "tokens prefix …" of every source: the value of --data-path
+    OUT/megatron/made-from          the fingerprint of the shards they were made from
 
 A document is a sequence of its own, in the order of the shards, which name its origin row by row:
 document i of a source is its i-th row of OUT/SPLIT/tokens-*.parquet. Ids are uint16 below 65,500
@@ -47,11 +48,15 @@ CODES: dict[int, np.dtype[Any]] = {
     3: np.dtype("<i2"),
 }
 UNIT_DOCUMENTS = 20_000
+MADE_FROM = "made-from"
 UINT16_BELOW = 65500  # megatron.core.datasets.indexed_dataset.DType.optimal_dtype
 
 
-def write(folder: str | Path) -> dict[str, int]:
-    """Write the files of a prepared folder; {name of the pair: tokens}."""
+def write(folder: str | Path, touched: set[tuple[str, str]] | None = None) -> dict[str, int]:
+    """Write the files of a prepared folder; {name of the pair: tokens}.
+
+    touched: (split, source) of the pairs that have changed; the others stay as they are.
+    """
     root = Path(folder)
     manifest = load_manifest(root)
     tokenizer = Tokenizer.load(root / "tokenizer")
@@ -62,27 +67,39 @@ def write(folder: str | Path) -> dict[str, int]:
     written: dict[str, int] = {}
     for split in SPLITS:
         lengths: dict[str, list[np.ndarray]] = {}
+        names: dict[str, str] = {}
         with ExitStack() as stack:
             bins: dict[str, BinaryIO] = {}
             for shard in manifest[split]["shards"]:
                 for source, tokens, sizes in _by_source(root / shard["name"], skip):
-                    if source not in bins:
-                        path = out / f"{_name(split, source, bins)}.bin.tmp"
-                        bins[source] = stack.enter_context(path.open("wb"))
-                    bins[source].write(tokens.astype(kind).tobytes())
+                    if source not in names:
+                        names[source] = _name(split, source, set(names.values()))
+                        if touched is None or (split, source) in touched:
+                            path = out / f"{names[source]}.bin.tmp"
+                            bins[source] = stack.enter_context(path.open("wb"))
+                    if source in bins:
+                        bins[source].write(tokens.astype(kind).tobytes())
                     lengths.setdefault(source, []).append(sizes)
-        total = {}
         for source, handle in sorted(bins.items()):
             path = Path(handle.name).with_suffix("")
-            sizes = np.concatenate(lengths[source])
             files.fsync(Path(handle.name))
             Path(handle.name).replace(path)
-            files.write(path.with_suffix(".idx"), index(sizes, kind))
-            total[str(path.with_suffix(""))] = int(sizes.sum())
-        blend = " ".join(f"{tokens} {prefix}" for prefix, tokens in total.items())
+            files.write(path.with_suffix(".idx"), index(np.concatenate(lengths[source]), kind))
+        total = {names[s]: int(sum(part.sum() for part in lengths[s])) for s in sorted(names)}
+        for path in out.glob(f"{split}-*.*"):  # all documents of a source are gone
+            if path.suffix in (".bin", ".idx") and path.stem not in total:
+                path.unlink()
+        blend = " ".join(f"{tokens} {out / name}" for name, tokens in total.items())
         files.write(out / f"{split}-blend.txt", (blend + "\n").encode())
-        written |= {Path(prefix).name: tokens for prefix, tokens in total.items()}
+        written |= total
+    files.write(out / MADE_FROM, manifest["fingerprint"].encode())
     return written
+
+
+def outdated(folder: str | Path) -> bool:
+    """Whether files were written and the shards have changed since."""
+    made = Path(folder) / "megatron" / MADE_FROM
+    return made.is_file() and made.read_text() != load_manifest(folder)["fingerprint"]
 
 
 def index(lengths: np.ndarray, kind: np.dtype[Any]) -> bytes:
@@ -203,11 +220,10 @@ def _by_source(shard: Path, skip: int) -> Iterator[tuple[str, np.ndarray, np.nda
                 yield str(sources[start]), tokens, np.diff(part) - skip
 
 
-def _name(split: str, source: str, taken: dict[str, BinaryIO]) -> str:
+def _name(split: str, source: str, taken: set[str]) -> str:
     """A file name for a source; several that read alike are numbered."""
     plain = re.sub(r"[^\w.-]+", "_", source) or "text"
-    used = {Path(h.name).name.removesuffix(".bin.tmp") for h in taken.values()}
     name, n = f"{split}-{plain}", 1
-    while name in used:
+    while name in taken:
         name, n = f"{split}-{plain}-{n}", n + 1
     return name

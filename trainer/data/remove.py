@@ -1,5 +1,6 @@
 """`trainer remove`: documents taken out of token shards, as a takedown of the corpus asks.
 
+Of Megatron's files beside the shards the pairs of their sources are written anew, too.
 Shards that hold one are written anew without its rows; then the units' notes and the manifest say
 what the shards hold now. Killed at any moment, it goes on when it is run again. The fingerprint of
 the shards changes: a run that was trained on them before keeps its model, but its steps cannot be
@@ -16,21 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trainer.data import files
+from trainer.data import files, megatron
 from trainer.data.prepare import SPLITS, fingerprint, load_manifest, write_shard
 
 BEFORE = "before_removal"  # key of the manifest: fingerprints that the shards had
 
 
 def remove(folder: str | Path, ids: list[str]) -> dict[str, Any]:
-    """Take the documents of these ids out; returns {tokens, documents, removed}.
+    """Take the documents of these ids out; returns {tokens, documents, removed, shards}.
 
-    removed: how many of them were there. Raises ConfigError when the shards are not finished.
+    removed: how many of them were there; shards: how many files they stood in. Raises
+    ConfigError when the shards are not finished.
     """
     root = Path(folder)
     manifest = load_manifest(root)
     wanted = pa.array(sorted(set(ids)), pa.large_string())
-    removed = 0
+    removed = touched_shards = 0
+    touched: set[tuple[str, str]] = set()
     facts: dict[str, dict[str, Any]] = {}
     # Every shard is looked at: one that was written before a kill is in no note yet.
     for split in SPLITS:
@@ -39,9 +42,13 @@ def remove(folder: str | Path, ids: list[str]) -> dict[str, Any]:
             if not path.exists():
                 facts[shard["name"]] = _nothing(shard["name"])
                 continue
-            gone = pc.is_in(pq.read_table(path, columns=["id"])["id"], wanted)
+            named = pq.read_table(path, columns=["id", "source"])
+            gone = pc.is_in(named["id"], wanted)
             if number := pc.sum(gone).as_py() or 0:
                 removed += number
+                touched_shards += 1
+                sources = named["source"].cast(pa.string()).fill_null("").filter(gone)
+                touched |= {(split, str(s)) for s in sources.unique().to_pylist()}
                 facts[shard["name"]] = write_shard(
                     path, shard["name"], pq.read_table(path).filter(pc.invert(gone))
                 )
@@ -49,8 +56,12 @@ def remove(folder: str | Path, ids: list[str]) -> dict[str, Any]:
                 facts[shard["name"]] = write_shard(path, shard["name"], pq.read_table(path))
     if facts:
         _note(root, manifest, facts)
+    if megatron.outdated(root):
+        megatron.write(root, touched or None)  # None: killed before, between shards and these
     left = sum(manifest[split]["rows"] for split in SPLITS)
-    return {"tokens": str(folder), "documents": left, "removed": removed}
+    return {"tokens": str(folder), "documents": left, "removed": removed} | {
+        "shards": touched_shards
+    }
 
 
 def _nothing(name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -121,27 +122,15 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """Ids of each text. One call into SentencePiece for all, which is what makes it fast."""
+        """Ids of each text. One call into SentencePiece for all, each segment once."""
         if not self.ours:
             return self._sp.encode(texts, num_threads=1)
-        segments: list[str] = []
-        cuts = []
-        for text in texts:
-            parts = _CUT.split(text)
-            cuts.append(parts)
-            segments += parts[::2]
+        parts = [_CUT.split(text) for text in texts]
+        # A quarter of the segments are empty, a quarter of the others stand there before.
+        segments = list(dict.fromkeys(chain.from_iterable(p[::2] for p in parts)))
         encoded = self._sp.encode(segments, num_threads=1)
-        result = []
-        at = 0
-        for parts in cuts:
-            ids: list[int] = list(encoded[at])
-            at += 1
-            for mark in parts[1::2]:
-                ids += self._marks[mark]
-                ids += encoded[at]
-                at += 1
-            result.append(ids)
-        return result
+        ids: dict[str, list[int]] = {**dict(zip(segments, encoded, strict=True)), **self._marks}
+        return [list(chain.from_iterable(map(ids.__getitem__, p))) for p in parts]
 
     def encode_symbols(self, text: str) -> list[int]:
         """Ids of `text` in which the names of control symbols are those symbols."""

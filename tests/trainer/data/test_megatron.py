@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from trainer_helpers import run_trainer
 
 from trainer.config.settings import ConfigError
-from trainer.data import megatron
+from trainer.data import megatron, parquet
 
 
 def documents(prefix: Path) -> list[list[int]]:
@@ -44,15 +45,18 @@ def stored(folder: Path, split: str, source: str) -> list[list[int]]:
 def test_another_reader_finds_every_document_whatever_the_workers(
     corpus: Path, tokenizer_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parquet, "UNIT_BYTES", 1)  # a unit for each row group: seven
     written = {}
-    for workers in (1, 2):
+    for workers in (1, 2, 4):
         out = tmp_path / f"w{workers}"
         args = [corpus, "--tokenizer", tokenizer_dir, "--out", out, "--held-out", 0.15]
         args += ["--workers", workers, "--format", "megatron"]
         assert run_trainer(monkeypatch, "prepare", *args) == 0
         files = sorted((out / "megatron").glob("*-*.*"))
         written[workers] = {f.name: f.read_bytes() for f in files if f.suffix != ".txt"}
-    assert written[1] == written[2] and len(written[1]) == 8  # two splits, two sources
+    assert (
+        written[1] == written[2] == written[4] and len(written[1]) == 8
+    )  # two splits, two sources
     for split in ("train", "held"):
         blend = (out / "megatron" / f"{split}-blend.txt").read_text().split()
         for tokens, prefix in zip(blend[::2], blend[1::2], strict=True):
@@ -71,6 +75,21 @@ def test_another_reader_finds_every_document_whatever_the_workers(
     first = pq.read_table(out / "train", filters=[("source", "=", "even")]).to_pylist()[0]
     (same,) = [r for r in rows if r["id"] == "train-even:0"]
     assert (same["n_bytes"], same["n_chars"]) == (first["n_bytes"], first["n_chars"])
+
+
+def test_megatron_reads_the_files_with_its_own_class(tokens: Path, tmp_path: Path) -> None:
+    """IndexedDataset of megatron-core, which maps .bin and reads .idx as training does."""
+    dataset = pytest.importorskip(
+        "megatron.core.datasets.indexed_dataset", reason="pip install megatron-core"
+    )
+    out = Path(shutil.copytree(tokens, tmp_path / "tokens"))
+    for name, count in megatron.write(out).items():
+        split, _, source = name.partition("-")
+        theirs = dataset.IndexedDataset(str(out / "megatron" / name))
+        expected = stored(out, split, source)
+        assert [row.tolist() for row in theirs[0 : len(theirs)]] == expected
+        assert int(theirs.sequence_lengths.sum()) == count
+        assert theirs.document_indices.tolist() == list(range(len(expected) + 1))
 
 
 @pytest.mark.parametrize("change", ["magic", "code", "count", "length", "pointer", "short"])

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from trainer_helpers import run_trainer, with_
 
-from trainer.data import files
+from trainer.analysis import trace
+from trainer.config.settings import Config
+from trainer.data import files, megatron
 from trainer.data.loader import Documents
 from trainer.data.prepare import SPLITS, load_manifest, prepare
 from trainer.data.remove import BEFORE, remove
+from trainer.run.train import train
 
 
 def ids(folder: Path) -> list[str]:
@@ -71,6 +75,43 @@ def test_a_removal_that_is_killed_between_shard_and_manifest_goes_on(
     assert not set(gone) & set(ids(out))
 
 
+def test_only_shards_and_pairs_that_hold_a_document_are_written_and_its_steps_are_named(
+    config: Config, tokens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out = Path(shutil.copytree(tokens, tmp_path / "tokens"))
+    megatron.write(out)
+    run = with_(config, data={"tokens": str(out)}, train={"steps": 4})
+    train(with_(run, eval={"every": 0, "rows": 2}))
+    others, first = ids(out), trace.of_step(run.out, 2)[0]
+    gone = first["id"]
+    seen = sorted({r["step"] for r in trace.of_document(run.out, gone, "id")})
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.rglob("*.*") if p.is_file()}
+    (tmp_path / "ids").write_text(gone)
+    command = ["remove", out, "--ids", tmp_path / "ids", "--run", run.out]
+    assert run_trainer(monkeypatch, *command, "--json") == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["seen"] == {run.out: {gone: seen}} and seen and said["shards"] == 1
+    changed = {
+        p.relative_to(out).as_posix()
+        for p, (when, _) in before.items()
+        if p.stat().st_mtime_ns != when and p.parent.name in ("train", "held", "megatron")
+        and p.suffix != ".txt"
+    }  # fmt: skip
+    pair = f"megatron/train-{first['source']}"
+    assert changed == {"train/tokens-00000.parquet", f"{pair}.bin", f"{pair}.idx"}
+    assert ids(out) == [name for name in others if name != gone]
+    # Killed between the shards and Megatron's files: the next call finds them outdated.
+    (out / "megatron" / "made-from").write_text("of before")
+    files.write(out / f"{pair}.bin", b"")
+    remove(out, [gone])
+    fresh = Path(shutil.copytree(out, tmp_path / "fresh"))
+    shutil.rmtree(fresh / "megatron")
+    megatron.write(fresh)
+    for path in sorted((fresh / "megatron").glob("*.[bi][id][nx]")):
+        assert path.read_bytes() == (out / "megatron" / path.name).read_bytes()
+
+
 def test_a_takedown_of_the_corpus_reaches_the_shards_made_from_it(
     run_corpus, small_built: Path, tokenizer_dir: Path, tmp_path: Path
 ) -> None:
@@ -81,7 +122,8 @@ def test_a_takedown_of_the_corpus_reaches_the_shards_made_from_it(
     run_corpus("remove", build, "--id", before[3], "-j", 1, "-q")
     found = run_corpus("remove", build, "--tokens", out, "--verify", "--json", "-j", 1)
     said = json.loads(found.stdout)
-    assert said["tokens"] == [{"tokens": str(out), "documents": len(before) - 1, "removed": 1}]
+    facts = {"tokens": str(out), "documents": len(before) - 1, "removed": 1, "shards": 1}
+    assert said["tokens"] == [facts]
     assert said["verified"]["absent"]
     assert ids(out) == [name for name in before if name != before[3]]
     whole(out)
