@@ -3,8 +3,9 @@
     PYTHON benchmarks/peers/datatrove_ja.py FILE.warc.gz … --out OUT --lid lid.176.ftz
 
 Steps, order and thresholds are those of github.com/huggingface/fineweb-2 (fineweb-2-pipeline.py,
-configs/jpn_Jpan.yml). One thing differs: GlotLID cannot be fetched here, so the language is told
-by fastText's lid.176, in which datatrove asks for .65. Writes OUT/kept/*.jsonl.gz.
+configs/jpn_Jpan.yml). Two things differ: GlotLID cannot be fetched here, so the language is told
+by fastText's lid.176, in which datatrove asks for .65; and a page may take PATIENCE seconds.
+Writes OUT/kept/*.jsonl.gz.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from datatrove.utils.typeshelper import Languages
 
 LANGUAGE = Languages.japanese
 STOPWORDS = list("のにをはたてがとで年し・月れさ")
+PATIENCE = 30  # seconds for a page, so that a busy machine loses none (1 by default)
 MINHASH = MinhashConfig(
     hash_config=HashConfig(hash_fc="xxhash", precision=64),
     num_buckets=14,
@@ -101,7 +103,7 @@ def main() -> None:
         "extract",
         WarcReader(str(warcs), glob_pattern="*.warc.gz"),
         URLFilter(),
-        Trafilatura(favour_precision=True),
+        Trafilatura(favour_precision=True, timeout=PATIENCE),
         language(options.lid),
         JsonlWriter(str(out / "extracted")),
     )
