@@ -182,7 +182,7 @@ def scores(out: Path, arm: str, seed: int, steps: int) -> dict[str, float]:
             [str(part) for part in evaluate], check=True, cwd=ROOT, capture_output=True, text=True
         )
         found = json.loads(answer.stdout)
-        by = {name: each["bpc"] for name, each in found["sources"].items()}
+        by = {name: each["bpc"] for name, each in found["text"]["sources"].items()}
         done.write_text(json.dumps({"all": statistics.fmean(by.values()), **by}))
     return json.loads(done.read_text())
 
