@@ -256,7 +256,7 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     config = load("tiny-cpu")
     data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)
     train = replace(config.train, batch_rows=64)
-    loader = Loader(folder, data, train)
+    loader = Loader(replace(config, data=data, train=train))
     steps, begin = 200, time.perf_counter()
     for _ in prefetch(loader, 0, steps):
         pass

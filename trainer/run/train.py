@@ -26,16 +26,23 @@ from torch.distributed.tensor import DTensor
 
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data.loader import Batch, Batches, Loader, chain, prefetch
-from trainer.data.steps import first_row, micro_rows, total_steps
+from trainer.data.steps import Timeline, micro_rows, total_steps
 from trainer.data.tokenizer import Tokenizer
 from trainer.model import flops, peaks
 from trainer.run import evaluate, optim, parallel, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.log import Log
 from trainer.run.processes import World, on_main
-from trainer.run.schedule import lr_scale
+from trainer.run.schedule import lr_at
 from trainer.run.spikes import Spikes
-from trainer.run.start import describe, locked, order, refuse_other_data, tokenised
+from trainer.run.start import (
+    describe,
+    fingerprints,
+    history,
+    locked,
+    refuse_other_data,
+    tokenised,
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,8 @@ def train(config: Config, feed: Feed | None = None) -> dict[str, Any]:
 def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     if feed is None:
         config = tokenised(config, world)
-        loader = Loader(config.data.tokens, config.data, config.train)
-        tokenizer_dir = Path(config.data.tokens) / "tokenizer"
+        loader = Loader(config)
+        tokenizer_dir = Path(loader.documents.folders[0]) / "tokenizer"
         feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
     tokenizer = Tokenizer.load(feed.tokenizer)
     run = Run(with_vocab(config, tokenizer.vocab_size), world, tokenizer, feed)
@@ -96,8 +103,8 @@ class Run:
     def __init__(self, config: Config, world: World, tokenizer: Tokenizer, feed: Feed) -> None:
         self.config, self.world, self.folder = config, world, Path(config.out)
         self.loader, self.held_out = feed.train, feed.held_out
-        self.steps = total_steps(config)
-        self.loader.extend(first_row(config.train, self.steps))  # refuses a run without the data
+        self.steps, self.timeline = total_steps(config), Timeline(config)
+        self.loader.extend(self.timeline.row(self.steps))  # refuses a run without the data
         self.token_sizes = tokenizer.sizes()
         self.manifest = self.loader.documents.manifest
         on_main(
@@ -124,7 +131,7 @@ class Run:
         self.chain = str(state["chain"])
         self.spikes.norms = list(state.get("norms", []))
         if self.world.main and state.get("meter"):
-            self.meter.restore(state["meter"])
+            self.meter.restore(state["meter"], state.get("sources", self.meter.names))
         first, last = state["first"], state["last"]  # held-out results
         with (
             Log(self.folder, config, self.world, self.steps, done) as log,
@@ -192,7 +199,9 @@ class Run:
         batch: all rows of the step, the same on every process; each takes its own micro-batches.
         The norm is a float32 scalar on the device, before clipping.
         """
-        config, size = self.config, self.world.size
+        part, size = self.timeline.at(step), self.world.size
+        config = part.config  # of the phase
+        self.model.config = config.model  # only its rotary angles may differ
         if step in self.spikes.skipped:
             return torch.zeros(())
         total, losses = len(batch.tokens), []
@@ -214,7 +223,7 @@ class Run:
             # processes then add up to that of the mean.
             (loss / batch.loss_tokens).backward()
             losses.append((micro, nll.detach(), sources))
-        optim.set_lr(self.optimizers, lr_scale(config.train, step, self.steps))
+        optim.set_lr(self.optimizers, lr_at(self.timeline, step))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
         full = norm.full_tensor() if isinstance(norm, DTensor) else norm
         # Reading the norm waits for the device, so it is read only where spikes are asked for.
@@ -281,10 +290,10 @@ class Run:
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
         state["norms"] = self.spikes.norms
-        state["meter"] = self.meter.sums(self.world)
-        state["row"] = first_row(self.config.train, step)
-        state["seed"], state["order"] = self.config.train.seed, order(self.config)
-        state["data"] = self.manifest["fingerprint"]
+        state["meter"], state["sources"] = self.meter.sums(self.world), self.meter.names
+        state["row"], state["tokens"] = self.timeline.row(step), self.timeline.tokens(step)
+        state["seed"] = self.config.train.seed
+        state["history"] = history(self.config, fingerprints(self.manifest, self.config), step)
         self.checkpoints.save(step, state)
 
     def _evaluate(self, log: Log, step: int) -> dict[str, Any]:
@@ -317,12 +326,11 @@ class Run:
         now = time.perf_counter()
         seconds = max(1e-9, now - since - log.paused)
         speed = log.tokens / seconds
-        scale = lr_scale(self.config.train, step - 1, self.steps)
-        row = {"train": result, "lr": self.config.train.lr * scale}
+        row = {"train": result, "lr": self.config.train.lr * lr_at(self.timeline, step - 1)}
         row |= {"grad_norm": float(norm), "chain": self.chain, "tokens_per_s": speed}
         device = self.world.device
         peak = peaks.peak(device, parallel.compute_dtype(self.config.parallel, device))[0]
-        shape = self.config.model, self.config.data.seq_len
+        shape = self.config.model, self.timeline.at(step - 1).config.data.seq_len
         row |= flops.utilisation(*shape, speed, peak * self.world.size)
         row["data_wait_ms"] = 1e3 * log.waited / max(1, log.steps_since(step))
         row["memory_gib"] = peaks.memory_gib(device)

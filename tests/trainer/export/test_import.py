@@ -98,7 +98,7 @@ def test_twenty_steps_are_those_of_a_loop_with_transformers(
         {"params": others, "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(groups, lr=config.train.lr, betas=(0.9, 0.95), eps=1e-8)
-    loader = Loader(config.data.tokens, config.data, config.train)
+    loader = Loader(config)
     differences = []
     for step in range(20):
         batch = loader.batch(step)

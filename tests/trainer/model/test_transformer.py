@@ -129,7 +129,7 @@ def test_flops_equal_those_counted_by_torch(family: str, tied: bool) -> None:
 
 def test_presets_build_on_the_meta_device_with_the_sizes_they_are_named_after() -> None:
     sizes = {"150m": 0.11e9, "360m": 0.41e9, "760m": 0.88e9, "1.3b": 1.48e9, "3.7b": 3.8e9}
-    sizes |= {"7b": 7.3e9, "13b": 13.7e9, "gpt3-175b": 174.6e9}
+    sizes |= {"7b": 7.3e9, "13b": 13.7e9, "gpt3-175b": 174.6e9, "phases": 1.48e9}
     for name, expected in sizes.items():
         config = load(name)
         with torch.device("meta"):

@@ -72,7 +72,7 @@ def test_rows_of_a_pass_are_few_and_leave_little_to_pad() -> None:
 
 
 def test_rows_beyond_the_batch_carry_no_loss(config: Config) -> None:
-    batch = Loader(config.data.tokens, config.data, config.train).batch(0)
+    batch = Loader(config).batch(0)
     parts = [batch.share(start, start + 4) for start in (0, 4, 8)]
     assert all(p.tokens.shape == (4, 64) for p in parts)
     targets = np.concatenate([p.targets for p in parts])
@@ -96,7 +96,7 @@ def test_a_bad_batch_takes_the_run_back_and_its_neighbours_are_skipped(
 
     def spoilt(self: Loader, step: int) -> Batch:
         batch = original(self, step)
-        if step != 14 or self.train.seed == 0:  # seed 0: the held-out loader
+        if step != 14 or self.split == "held":
             return batch
         return replace(batch, loss_tokens=1)  # its loss is that of hundreds of batches
 
