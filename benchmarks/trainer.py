@@ -138,7 +138,7 @@ def ours(config: Config, world: processes.World) -> Callable[[], None]:
         mask = document_mask(numbers.expand(len(tokens), length).contiguous())
 
     def step() -> None:
-        nll, _ = model(tokens, targets, mask, None, config.train.loss_chunk)
+        nll = model(tokens, targets, mask, None, config.train.loss_chunk)
         (nll.sum() / targets.numel()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:

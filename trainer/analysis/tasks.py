@@ -107,7 +107,7 @@ def scores(model: CausalLM, tokenizer: Tokenizer, question: Question) -> list[fl
     for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
         tokens[i, : len(row)] = torch.tensor(row, device=device)
         targets[i, start - 1 : len(row) - 1] = tokens[i, start : len(row)]
-    nll, _ = model(tokens, targets)
+    nll = model(tokens, targets)
     return [-float(x) for x in nll.sum(dim=1)]
 
 
@@ -150,7 +150,7 @@ def _window_nats(model: CausalLM, row: list[int], window: int) -> Iterator[float
         part = torch.tensor([row[start : start + window + 1]], device=device)
         targets = part[:, 1:].clone()
         targets[:, : done - start - 1] = -100
-        nll, _ = model(part[:, :-1], targets)
+        nll = model(part[:, :-1], targets)
         yield float(nll.sum())
         done = start + part.shape[1]
 

@@ -16,6 +16,8 @@ from typing import Any, get_type_hints
 from trainer.config.settings import Config, ConfigError
 
 PRESETS = Path(__file__).parents[1] / "configs"
+# What there was once, and what does its work.
+RETIRED = {"train.spike_rewind": "train.spike skips the step of a spike"}
 
 
 def preset_names() -> list[str]:
@@ -70,6 +72,10 @@ def _build(kind: type, table: dict[str, Any], where: str, prefix: str) -> Any:
     known = [f.name for f in fields(kind)]
     values: dict[str, Any] = {}
     for key, value in table.items():
+        if f"{prefix}{key}" in RETIRED:
+            if value:
+                raise ConfigError(f"{where}: {prefix}{key} is gone: {RETIRED[prefix + key]}")
+            continue  # 0 in the files of earlier runs
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {prefix}{near[0]}?" if near else f"; known: {', '.join(known)}"

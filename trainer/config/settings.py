@@ -174,9 +174,6 @@ class TrainConfig:
     spike: float = setting(
         0.0, "skip a step whose gradient norm exceeds this many running means; 0: off", least=0
     )
-    spike_rewind: int = setting(
-        0, "on a spike go back to the last checkpoint and skip this many batches", least=0
-    )
     loss_chunk: int = setting(
         0, "tokens whose logits exist at once; 0: the whole micro-batch", least=0
     )

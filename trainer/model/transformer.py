@@ -159,27 +159,25 @@ class CausalLM(nn.Module):
         mask: Mask = None,
         cache: Cache | None = None,
         chunk: int = 0,
-        z: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """tokens: int64[rows, T].
+        z: float = 0.0,
+    ) -> Tensor:
+        """tokens: int64[rows, T]. Returns logits[rows, T, vocab].
 
-        With targets (int64[rows, T], -100 for none): (nll, logsumexp), float32[rows, T] each, nll
-        in nats and 0 where there is no target; logsumexp is 0 unless `z`. `chunk` limits how many
-        tokens' logits exist at once. Without targets: (logits[rows, T, vocab], logits).
+        With targets (int64[rows, T], -100 for none): the loss of each in nats, float32[rows, T], 0
+        where there is no target. `chunk` limits how many tokens' logits exist at once; z: see
+        token_loss.
         """
         hidden = self._hidden(tokens, mask, cache)
         # Used as a tensor: the parameters of FSDP's root are whole here.
         weight = (self.model.embed_tokens if self.lm_head is None else self.lm_head).weight
         if targets is None:
-            logits = F.linear(hidden, weight)
-            return logits, logits
-        nll, lse = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
-        # clone: FSDP's hooks must not see a view as output
-        return nll.view(targets.shape).clone(), lse.view(targets.shape).clone()
+            return F.linear(hidden, weight)
+        nll = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
+        return nll.view(targets.shape).clone()  # FSDP's hooks must not see a view as output
 
     def _losses(
-        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: bool
-    ) -> tuple[Tensor, Tensor]:
+        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: float
+    ) -> Tensor:
         if not chunk or len(hidden) <= chunk:
             return self.token_loss(hidden, weight, targets, z)
         parts = []
@@ -189,8 +187,7 @@ class CausalLM(nn.Module):
                 parts.append(again)
             else:
                 parts.append(self.token_loss(h, weight, t, z))
-        nll, lse = (torch.cat(p) for p in zip(*parts, strict=True))
-        return nll, lse
+        return torch.cat(parts)
 
     def _hidden(self, tokens: Tensor, mask: Mask, cache: Cache | None) -> Tensor:
         start = cache.length if cache else 0
@@ -212,13 +209,17 @@ class CausalLM(nn.Module):
         return out
 
 
-def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: bool) -> tuple[Tensor, Tensor]:
-    """(nll, logsumexp or 0), float32[n] each, of logits hidden @ weightᵀ; 0 where target -100."""
+def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: float) -> Tensor:
+    """Nats of each target under logits hidden @ weightᵀ, float32[n]; 0 where the target is -100.
+
+    z: coefficient of the squared log-partition (PaLM), which joins the gradient, not the value.
+    """
     logits = F.linear(hidden, weight).float()
     nll = F.cross_entropy(logits, targets, reduction="none", ignore_index=-100)
     if not z:
-        return nll, torch.zeros_like(nll)
-    return nll, torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0)
+        return nll
+    penalty = z * torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0).square()
+    return nll + (penalty - penalty.detach())
 
 
 def norm(config: ModelConfig) -> nn.Module:

@@ -106,8 +106,7 @@ def held_out(
         # Every process takes part in every collective, with rows that count for nothing.
         mine = batch.share(begin, begin + config.eval.micro_rows)
         tokens, targets, sources, mask = to_device(mine, config, world.device)
-        nll, _ = model(tokens, targets, mask)
-        meter.add(mine, nll, sources)
+        meter.add(mine, model(tokens, targets, mask), sources)
     model.train(was_training)
     for module in model.modules():
         if isinstance(module, FSDPModule):

@@ -3,9 +3,8 @@
 The loss of a step is the sum over all targets of the global batch divided by their number, so it
 does not depend on how rows fall on processes or micro-batches.
 
-A spike of the gradient norm skips its step, or (train.spike_rewind) takes the run back to its last
-checkpoint, from where it passes over the batches up to the spike. A skipped batch keeps its number:
-order, replay and trace stay a function of the step; RUN/skipped.json has the numbers.
+A spike of the gradient norm skips its step. The batch keeps its number: order, replay and trace
+stay a function of the step; RUN/skipped.json has the numbers.
 
 The run folder is drawn in folder.py; one step is followed with its figures in README.md.
 """
@@ -16,7 +15,6 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,7 +118,6 @@ class Run:
         self.meter = evaluate.Meter(names, self.token_sizes, world.device)
         self.spikes = Spikes(config.train, self.folder, world.main)
         self.signalled = False
-        self.rewound_to: int | None = None  # the step a rewind has taken the run to
 
     def loop(self) -> dict[str, Any]:
         """Every step from where the run stands to its end; what `train` returns."""
@@ -143,32 +140,28 @@ class Run:
             if done >= self.steps and self.held_out is not None:
                 last = self._evaluate(log, done)  # the checkpoint was saved before that
             waiting_since = logged_at = time.perf_counter()
-            for step, batch in self._batches(done):
+            for step, batch in prefetch(self.loader, done, self.steps):
                 # 1. The loader works one batch ahead in a thread: what is waited here is its lag.
                 log.waited += time.perf_counter() - waiting_since
                 # 2. Forward, backward, optimiser.
                 norm = self.step(step, batch)
                 # 3. Garbage now, in all processes alike, and at no other time.
                 collect_garbage()
-                # 4. After a spike the run may stand at an earlier step: nothing more of this one.
-                if self._rewound(log, step):
-                    waiting_since = logged_at = time.perf_counter()
-                    continue
-                # 5. The rolling hash proves which batches were read, in which order (`replay`).
+                # 4. The rolling hash proves which batches were read, in which order (`replay`).
                 done = step + 1
                 log.tokens += batch.loss_tokens
                 self.chain = chain(self.chain, batch.digest)
-                # 6. The only waits for the device are here: figures are read every log.every steps.
+                # 5. The only waits for the device are here: figures are read every log.every steps.
                 if done % config.log.every == 0 or done == self.steps:
                     logged_at = self._log(log, done, norm, logged_at)
                     self.checkpoints.poll()
-                # 7. Asked once a step: a signal later in it, on one process or all, waits its turn.
+                # 6. Asked once a step: a signal later in it, on one process or all, waits its turn.
                 stopping = self.world.any(self.signalled)
-                # 8. Save before evaluating: a crash there loses nothing.
+                # 7. Save before evaluating: a crash there loses nothing.
                 if done % config.checkpoint.every == 0 or done == self.steps or stopping:
                     self._save(done, first, last)
                     saved = done
-                # 9. Evaluate now and then, but not when the job is about to be killed.
+                # 8. Evaluate now and then, but not when the job is about to be killed.
                 due = config.eval.every and done % config.eval.every == 0
                 if self.held_out is not None and (due or done == self.steps) and not stopping:
                     last = self._evaluate(log, done)
@@ -181,17 +174,6 @@ class Run:
             log.finish()
         result = {"first": first, "last": last, "step": done, "chain": self.chain}
         return result | {"done": done >= self.steps}
-
-    def _batches(self, step: int) -> Iterator[tuple[int, Batch]]:
-        """(step, batch) to the end of the run, from an earlier step again after a rewind."""
-        while step < self.steps:
-            for at, batch in prefetch(self.loader, step, self.steps):
-                yield at, batch
-                if self.rewound_to is not None:
-                    break
-            else:
-                return
-            step, self.rewound_to = self.rewound_to, None
 
     def step(self, step: int, batch: Batch) -> torch.Tensor:
         """One optimiser step on a global batch; returns the gradient norm (0 if passed over).
@@ -214,14 +196,11 @@ class Run:
             begin = start + self.world.rank * rows
             micro = batch.share(begin, begin + rows)
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
-            with_z = config.train.z_loss > 0
-            nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, with_z)
-            loss = nll.sum()
-            if with_z:
-                loss = loss + config.train.z_loss * lse.square().sum()
+            chunk, z = config.train.loss_chunk, config.train.z_loss
+            nll = self.model(tokens, targets, mask, None, chunk, z)
             # Divided by the targets of the *global* batch: the gradients of all passes and
             # processes then add up to that of the mean.
-            (loss / batch.loss_tokens).backward()
+            (nll.sum() / batch.loss_tokens).backward()
             losses.append((micro, nll.detach(), sources))
         optim.set_lr(self.optimizers, lr_at(self.timeline, step))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
@@ -237,28 +216,6 @@ class Run:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         return full
-
-    def _rewound(self, log: Log, step: int) -> bool:
-        """After a new spike at `step`: back to the newest checkpoint, if the settings say so."""
-        if not self.spikes.rewind_due():
-            return False
-        self.checkpoints.finish()
-        state = self.checkpoints.load()
-        if state is None:
-            log.say(f"no checkpoint to go back to: step {step + 1} is skipped alone")
-            return False
-        self.rewound_to = int(state["step"])
-        self.chain, self.spikes.norms = str(state["chain"]), list(state.get("norms", []))
-        first = max(self.rewound_to, step + 1 - self.config.train.spike_rewind) + 1
-        self.spikes.skip(first, step + 1)
-        self.meter.reset()
-        log.rewind(self.rewound_to)
-        log.write(self.rewound_to, {"rewind": {"spike": step + 1, "skipped": [first, step + 1]}})
-        log.say(
-            f"spike at step {step + 1}: back to step {self.rewound_to}; "
-            f"the batches of steps {first} to {step + 1} are skipped"
-        )
-        return True
 
     def _start(self) -> dict[str, Any]:
         state = self.checkpoints.load()
