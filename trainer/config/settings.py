@@ -190,7 +190,13 @@ class ParallelConfig:
         choices=("auto", "bfloat16", "float32"),
     )
     compile: bool = setting(False, "torch.compile, block by block")
-    activation_checkpointing: str = setting("none", "none | full | every-N (N a number of blocks)")
+    activation_checkpointing: str = setting(
+        "none", "none | operator (all but matrix products) | full | every-N (N a number of blocks)"
+    )
+    reshard_after_forward: bool = setting(
+        True, "false: a block's weights stay gathered until its backward pass, in compute dtype"
+    )
+    float8: bool = setting(False, "matrix products of the blocks in float8 (package torchao)")
     cpu_offload: bool = setting(False, "sharded parameters and optimiser in host memory (GPU only)")
     reduce_every_pass: bool = setting(
         False, "shard gradients after every pass: 4 bytes a parameter less"
@@ -208,6 +214,9 @@ class CheckpointConfig:
         0, "keep for good each checkpoint whose step is a multiple; 0: none", least=0
     )
     asynchronous: bool = setting(False, "write while training goes on")
+    ask_every: int = setting(
+        10, "several processes: after how many steps all are asked for a stop signal", least=1
+    )
     load: str = setting(
         "", "start a new run (step 0) from the weights of this run, e.g. a decay branch"
     )

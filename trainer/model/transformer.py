@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from trainer.config.settings import ModelConfig
 from trainer.model.attention import Mask, attend, causal_mask
@@ -85,12 +86,12 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer. `recompute` keeps only its input for the backward pass."""
+    """One layer. `recompute`: what of it is made again in the backward pass."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.parallel = config.family == "palm"
-        self.recompute = False
+        self.recompute: Literal["nothing", "operator", "all"] = "nothing"
         self.input_layernorm = norm(config)
         self.self_attn = Attention(config)
         self.post_attention_layernorm = None if self.parallel else norm(config)
@@ -104,8 +105,11 @@ class Block(nn.Module):
         past: _Past | None = None,
     ) -> Tensor:
         """x: [rows, T, width], returned in the same shape."""
-        if self.recompute and self.training:
-            out: Tensor = checkpoint(self._layer, x, rope, mask, past, use_reentrant=False)
+        if self.recompute != "nothing" and self.training:
+            policy: Any = {"context_fn": _keep_products} if self.recompute == "operator" else {}
+            out: Tensor = checkpoint(
+                self._layer, x, rope, mask, past, use_reentrant=False, **policy
+            )
             return out
         return self._layer(x, rope, mask, past)
 
@@ -117,6 +121,23 @@ class Block(nn.Module):
             return x + self.self_attn(h, rope, mask, past) + self.mlp(h)
         x = x + self.self_attn(h, rope, mask, past)
         return x + self.mlp(self.post_attention_layernorm(x))
+
+
+def _keep_products() -> Any:
+    """For `checkpoint`: matrix products and attention are kept, norms and activations are not."""
+    aten = torch.ops.aten
+    return create_selective_checkpoint_contexts(
+        [
+            aten.mm.default,
+            aten.addmm.default,
+            aten._scaled_mm.default,
+            aten._scaled_dot_product_cudnn_attention.default,
+            aten._scaled_dot_product_flash_attention.default,
+            aten._scaled_dot_product_flash_attention_for_cpu.default,
+            aten._scaled_dot_product_efficient_attention.default,
+            torch.ops.torch_attn._varlen_attn.default,
+        ]
+    )
 
 
 class Decoder(nn.Module):

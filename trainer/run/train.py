@@ -155,8 +155,10 @@ class Run:
                 if done % config.log.every == 0 or done == self.steps:
                     logged_at = self._log(log, done, norm, logged_at)
                     self.checkpoints.poll()
-                # 6. Asked once a step: a signal later in it, on one process or all, waits its turn.
-                stopping = self.world.any(self.signalled)
+                # 6. All are asked now and then: a signal, on one process or all, waits its turn.
+                alone = self.world.size == 1
+                asked = alone or done % config.checkpoint.ask_every == 0 or done == self.steps
+                stopping = asked and self.world.any(self.signalled)
                 # 7. Save before evaluating: a crash there loses nothing.
                 if done % config.checkpoint.every == 0 or done == self.steps or stopping:
                     self._save(done, first, last)
@@ -192,7 +194,7 @@ class Run:
         for start in range(0, total, rows * size):
             # Only the last backward pass reduces: the sum of all is sent once.
             is_last = start + rows * size >= total
-            parallel.sync_gradients(self.model, is_last or config.parallel.reduce_every_pass)
+            parallel.sync_gradients(self.model, is_last, config.parallel.reduce_every_pass)
             begin = start + self.world.rank * rows
             micro = batch.share(begin, begin + rows)
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
