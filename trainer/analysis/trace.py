@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trainer.analysis.remove import BEFORE
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Documents, Loader, Section, chain
 from trainer.data.parquet import LINEAGE
-from trainer.data.remove import BEFORE
 from trainer.data.steps import Timeline, total_steps
 from trainer.run.folder import load_run, skipped
 from trainer.run.folder import metrics as metrics

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.analysis.remove import BEFORE, remove
 from trainer.data import files
 from trainer.data.loader import Documents
 from trainer.data.prepare import SPLITS, load_manifest, prepare
-from trainer.data.remove import BEFORE, remove
 
 
 def ids(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from trainer_helpers import run_trainer
 
 from trainer.config.settings import ConfigError
-from trainer.data import megatron
+from trainer.export import megatron
 
 
 def documents(prefix: Path) -> list[list[int]]:
