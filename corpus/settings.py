@@ -66,10 +66,15 @@ class InputSettings:
     max_file_mib: int = setting(
         512, "books and archives that are read whole: at most this", least=1
     )
+    as_of: str = setting(
+        "", "ISO 8601 time that embargoes of news are compared with; empty: the time of reading"
+    )
     unit_mib: int = setting(64, "a larger file is split into units of about this size", least=1)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.as_of:
+            datetime.fromisoformat(self.as_of)
 
     def source_of(self, file: str) -> str:
         """The source whose glob fits a file (its whole name, or its end from a / on), or `name`."""
@@ -147,6 +152,10 @@ class HarvestSettings:
         choices=("markdown", "plain"),
     )  # fmt: skip
     ruby: str = setting("drop", "what happens to furigana", choices=("drop", "inline", "keep"))
+    orthography: str = setting(
+        "keep", "of works and OCR; modern: 舊字 become 旧字, one by one, kana stay",
+        choices=("keep", "modern"),
+    )  # fmt: skip
     site_boilerplate: bool = setting(
         True, "remove lines that most pages of a host in a unit repeat"
     )
@@ -244,6 +253,10 @@ class RightsSettings:
         (), "robots directives that drop a page, e.g. noarchive", choices=ROBOTS_DIRECTIVES
     )
     drop_reserved: bool = setting(False, "drop pages with a phrase such as 無断転載を禁ず")
+    licence: tuple[str, ...] = setting(
+        (), "licence classes (globs: CC-BY-*) that are kept; public: all but contract; open: those "
+        "that allow all to use and pass on; empty: all",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)
@@ -393,6 +406,7 @@ AUTO, DEFAULT_PROFILE = "auto", "web"
 PROFILE_OF_SOURCE = {
     "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
     "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
+    "news": "news", "patents": "technical",
 }  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from corpus.sources import (
     law,
     minutes,
     ndl,
+    news,
     parquet,
+    patents,
     warc,
     whole_files,
     wikipedia,
@@ -42,6 +44,8 @@ SOURCES = {
         ndl.SOURCE,
         books.SOURCE,
         articles.SOURCE,
+        patents.SOURCE,
+        news.SOURCE,
         wikipedia.SOURCE,
     )
 }
