@@ -24,9 +24,10 @@ FULL_LINE = 18  # characters: a shorter line of the agenda does not go on in the
 
 _SPEECH = re.compile(
     r"^[ 　]{0,4}[○◯〇◎◆●◇△▲☆]\s*([^（(\n。、]{0,24})[（(]([^（）()\n]{2,24}?)"
-    r"\s*(?:君|くん|さん|議員|委員|氏)?[）)][ 　\t]*",
+    r"\s*(君|くん|さん|議員|委員|氏)?[）)][ 　\t]*",
     re.MULTILINE,
 )
+_ROLE = re.compile(r"(?:長|議員|委員|番|知事|監|官|役|員|者|主幹|参事|主査|技監)$")
 _ABOUT = re.compile(r"会[ 　]*議[ 　]*録|出[ 　]*席[ 　]*議[ 　]*員|出[ 　]*席[ 　]*委[ 　]*員|議[ 　]*事[ 　]*日[ 　]*程|日程第")
 _HOUSE = re.compile(r"([^\s　（）()第0-9０-９回年]{1,16}?(?:都|道|府|県|市|区|町|村|組合|連合)議会)")
 _TITLE = re.compile(r"会[ 　]*議[ 　]*録|会議（|定例会|臨時会|委員会")
@@ -49,14 +50,19 @@ def is_council(text: str) -> bool:
     """Whether a text is minutes of a sitting, by its front matter and the marks of its speeches."""
     if not _ABOUT.search(text[:HEAD]):
         return False
-    speeches = {found[2] for found in _SPEECH.finditer(text[:SAMPLE])}
-    return len(speeches) >= 2 and len(_SPEECH.findall(text[:SAMPLE])) >= SPEECHES
+    speeches = _speeches(text[:SAMPLE])
+    return len(speeches) >= SPEECHES and len({found[2] for found in speeches}) >= 2
+
+
+def _speeches(text: str) -> list[re.Match[str]]:
+    """The marks of speeches: a role, or a title of courtesy, tells them from other lines."""
+    return [m for m in _SPEECH.finditer(text) if m[3] or _ROLE.search(m[1].strip(" 　"))]
 
 
 def read(text: str, steps: tuple[str, ...]) -> Work:
     """The minutes in a plain text. steps: of `corpus.text.normalize`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-    found = list(_SPEECH.finditer(text))
+    found = _speeches(text)
     front = text[: found[0].start()] if found else text[:HEAD]
     title, facts = _title(front), _facts(front)
     builder = Builder(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 import time
 import zipfile
@@ -18,6 +19,13 @@ from corpus.text.views import plain_text
 from tests.corpus.sources.test_institutions import ARTICLE_XML, HEAD, PAGES, epub
 
 SLOW = 2.0  # seconds
+LITE = {
+    "contents": [[
+        {"boundingBox": [[400, 150], [400, 850], [420, 850], [420, 150]], "id": 0, "isVertical": "true",
+         "text": "その日は朝から雨が降つてゐて、", "isTextline": "true", "confidence": 0.9}
+    ]],
+    "imginfo": {"img_width": 500, "img_height": 1000, "img_path": "1.jpg", "img_name": "1.jpg"},
+}  # fmt: skip
 STEPS = Settings().normalize.steps
 
 
@@ -31,6 +39,15 @@ def samples(folder: Path) -> dict[str, bytes]:
         "ndl": (folder / "ndl-geppo.xml").read_bytes(),
         "books": epub({"one": "<h2>一</h2><p>山路を登りながら。</p>"}, ["one"]),
         "articles": ARTICLE_XML.encode(),
+        "news": (folder / "news-g2.xml").read_bytes(),
+        "news.newsml1": (folder / "newsml1.xml").read_bytes(),
+        "news.nitf": (folder / "news.nitf").read_bytes(),
+        "news.atom": (folder / "feed.atom").read_bytes(),
+        "patents": (folder / "patent-st36.xml").read_bytes(),
+        "patents.st96": (folder / "patent-st96.xml").read_bytes(),
+        "patents.txt": (folder / "patent.txt").read_bytes(),
+        "minutes.txt": (folder / "council.txt").read_bytes(),
+        "ndl.json": json.dumps(LITE).encode(),
         "wikipedia": (HEAD + "".join(PAGES) + "</mediawiki>").encode(),
     }
 
