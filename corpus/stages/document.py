@@ -118,7 +118,8 @@ def _text_of(
         return text, item.blocks, "markdown"
     if found := works.recognised(text, settings.normalize.steps, settings.harvest.ruby):
         source, work = found
-        row.update(title=work.title, author=work.author, licence=work.licence, date=work.date)
+        row.update(title=work.title, author=work.author, licence=work.licence)
+        row["date"] = row["date"] or work.date
         row.update(metadata=work.metadata, source=settings.input.source_of(item.file) or source)
         row["orthography"] = work.orthography
         return work.text, work.blocks, "markdown"
