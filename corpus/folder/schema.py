@@ -98,7 +98,9 @@ DOCUMENT = pa.schema(
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
         _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
         _field("rights", RIGHTS_TYPE, "what page, headers and robots.txt say about use"),
-        _field("orthography", pa.string(), "of works and OCR: 新字新仮名, 旧字旧仮名 …; else empty"),
+        _field(
+            "orthography", pa.string(), "of works and OCR: 新字新仮名, 旧字旧仮名 …; else empty"
+        ),
         _field("metadata", pa.string(), "JSON object: facts of the source that have no column"),
         _field("source_file", pa.string(), "input file as it was named on the command line"),
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),

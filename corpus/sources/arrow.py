@@ -4,7 +4,7 @@ document."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.ipc as ipc
@@ -19,7 +19,7 @@ from corpus.sources.source import Source
 ROWS = 1024  # turned into Python objects at a time
 _MAGIC = b"ARROW1"
 _BROKEN = (pa.ArrowException, OSError, ValueError)
-Reader = ipc.RecordBatchFileReader | ipc.RecordBatchStreamReader
+Reader = Any  # ipc.RecordBatchFileReader or ipc.RecordBatchStreamReader
 
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:

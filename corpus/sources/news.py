@@ -91,7 +91,9 @@ def is_news(head: bytes) -> bool:
     """Whether the beginning of a file is that of news or of a feed."""
     start = re.sub(rb"(?s)<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", b"", head[:8000])
     return bool(
-        re.match(rb"[\xef\xbb\xbf\s]*<(?:\w+:)?(?:newsItem|newsMessage|NewsML|nitf|rss)[\s>]", start)
+        re.match(
+            rb"[\xef\xbb\xbf\s]*<(?:\w+:)?(?:newsItem|newsMessage|NewsML|nitf|rss)[\s>]", start
+        )
         or re.match(rb"\s*<(?:\w+:)?feed[\s>][^>]*http://www\.w3\.org/2005/Atom", start)
         or re.match(rb"\s*<rdf:RDF\s[^>]*http://purl\.org/rss/1\.0/", start)
     )
@@ -203,6 +205,7 @@ def moment(words: str | None) -> datetime | None:
     no zone is named. None for anything else."""
     words = (words or "").strip()
     try:
+        made: datetime | None
         if found := _BASIC.fullmatch(words):
             year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
             zone = "" if found[7] is None else found[7].replace("Z", "+00:00")
@@ -259,7 +262,7 @@ def _g2_story(item: etree._Element) -> Story:
     story.created = moment(child_text(meta, "versionCreated"))
     status = next(children(meta, "pubStatus"), None)
     if status is not None:
-        story.state = _state(status.get("qcode") or status.get("uri", ""))
+        story.state = _state(status.get("qcode", "") or status.get("uri", ""))
     for embargo in children(meta, "embargoed"):
         story.embargo = moment(text(embargo)) or NEVER
     rights = [e for info in children(item, "rightsInfo") for e in info.iter(etree.Element)]
@@ -267,7 +270,7 @@ def _g2_story(item: etree._Element) -> Story:
     story.headlines = _lines(children(content, "headline")) or _lines(children(meta, "title"))
     story.author = "; ".join(dict.fromkeys(_lines(content.iter("{*}by"))))
     provider = next(children(meta, "provider"), None)
-    signals = [e.get("qcode") or e.get("uri", "") for e in children(meta, "signal")]
+    signals = [e.get("qcode", "") or e.get("uri", "") for e in children(meta, "signal")]
     story.facts = {
         "provider": "" if provider is None else _line(provider) or provider.get("qcode", ""),
         "dateline": child_text(content, "dateline"),
@@ -322,7 +325,9 @@ def _nitf_story(root: etree._Element) -> Story:
         elif name == "du-key":
             story.item = element.get("key", "") or story.item
             generation = min(_number(element.get("generation")), 1 << 20)
-            story.version = min(generation * (1 << 40) + _number(element.get("version")), MAX_VERSION)
+            story.version = min(
+                generation * (1 << 40) + _number(element.get("version")), MAX_VERSION
+            )
         elif name == "date.issue":
             story.created = moment(norm)
         elif name == "date.release" and _state(status) == USABLE:
@@ -381,7 +386,9 @@ def _newsml_story(item: etree._Element) -> Story:
         story.state = CANCELED
     story.headlines = _lines(item.iter("{*}HeadLine")) + _lines(item.iter("{*}SubHeadLine"))
     story.author = "; ".join(dict.fromkeys(_lines(item.iter("{*}ByLine"))))
-    story.licence = _stated_licence(item.iter("{*}UsageRights", "{*}UsageType", "{*}RightsMetadata"))
+    story.licence = _stated_licence(
+        item.iter("{*}UsageRights", "{*}UsageType", "{*}RightsMetadata")
+    )
     story.facts = {
         "provider": parts[0],
         "dateline": "; ".join(dict.fromkeys(_lines(item.iter("{*}DateLine")))),
@@ -442,7 +449,9 @@ def _entry(element: etree._Element) -> Story:
     ]
     url = next(filter(None, links), "")
     story = Story(child_text(element, "guid") or child_text(element, "id") or url, url=url)
-    times = [child_text(element, n) for n in ("updated", "date", "pubDate", "modified", "published")]
+    times = [
+        child_text(element, n) for n in ("updated", "date", "pubDate", "modified", "published")
+    ]
     if tag(element) == "deleted-entry":
         story.item, story.state = element.get("ref", ""), CANCELED
         times = [element.get("when", "")]

@@ -1,15 +1,16 @@
 """Patents: gazettes of the Japan Patent Office as XML (ST.36 shape and WIPO ST.96), or as text.
 
 A gazette is a document: 要約, 特許請求の範囲 and the description, whose sections get the headings
-that the office prints over them. Claims and paragraphs keep their numbers 【請求項1】 【０００１】, as
-texts refer to them. Tables that are tables stay so; formulas are TeX where MathML is there; what is
-an image only is named: 〔表1〕 〔数1〕 〔化1〕 〔図〕. Drawings, amendments, search reports and
+that the office prints over them. Claims and paragraphs keep their numbers 【請求項1】 【0001】, as
+texts refer to them. Tables that are tables stay so; formulas are TeX where MathML is there; what
+is an image only is named: 〔表1〕 〔数1〕 〔化1〕 〔図〕. Drawings, amendments, search reports and
 sequence listings are left out. Full texts with 【】 marks (exports, NTCIR's SGML) are read by
 corpus.text.gazette, wherever they stand.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -31,13 +32,15 @@ _SECTIONS = {
     "technicalfield": "技術分野", "backgroundart": "背景技術", "citationlist": "先行技術文献",
     "citationbag": "先行技術文献", "patentliterature": "特許文献", "patentcitationbag": "特許文献",
     "nonpatentliterature": "非特許文献", "nplcitationbag": "非特許文献",
-    "disclosure": "発明の開示", "summaryofinvention": "発明の概要", "inventionsummary": "発明の概要",
+    "disclosure": "発明の開示", "summaryofinvention": "発明の概要",
+    "inventionsummary": "発明の概要",
     "techproblem": "発明が解決しようとする課題", "technicalproblem": "発明が解決しようとする課題",
     "techsolution": "課題を解決するための手段", "technicalsolution": "課題を解決するための手段",
     "advantageouseffects": "発明の効果", "inventionadvantageouseffects": "発明の効果",
     "descriptionofdrawings": "図面の簡単な説明", "drawingdescription": "図面の簡単な説明",
     "descriptionofembodiments": "発明を実施するための形態",
-    "embodimentdescription": "発明を実施するための形態", "modeforinvention": "発明を実施するための形態",
+    "embodimentdescription": "発明を実施するための形態",
+    "modeforinvention": "発明を実施するための形態",
     "bestmode": "発明を実施するための最良の形態", "embodimentsexample": "実施例",
     "embodimentexample": "実施例", "industrialapplicability": "産業上の利用可能性",
     "referencesignslist": "符号の説明", "referencesignbag": "符号の説明",
@@ -88,31 +91,36 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     item.title, item.author, item.date, item.metadata = _facts(root)
     writer = _Writer(Builder(settings.normalize.steps))
     writer.out.heading(1, item.title)
-    for name in ("abstract", "claims", "description"):
-        for section in _outermost(root, name):
-            writer.write(section, 0)
-    if not any(_outermost(root, name) for name in ("claims", "description")):
+    parts = _parts(root)
+    if not parts["claims"] and not parts["description"]:
         item.skip = "no full text"
         return [item]
+    for sections in parts.values():
+        for section in sections:
+            writer.write(section, 0)
     item.text, item.blocks = writer.out.done()
     return [item]
 
 
 def _name(element: etree._Element) -> str:
     """The name of an element as both standards have it: no namespace, no hyphens, lower case."""
-    name = element.tag
+    return _local(element.tag)
+
+
+@functools.lru_cache(maxsize=4096)
+def _local(name: object) -> str:
     return name.rpartition("}")[2].replace("-", "").lower() if isinstance(name, str) else ""
 
 
-def _outermost(root: etree._Element, name: str) -> list[etree._Element]:
-    """The elements of a name that are the gazette's own: none inside an amendment."""
-    found: list[etree._Element] = []
+def _parts(root: etree._Element) -> dict[str, list[etree._Element]]:
+    """Abstract, claims and description that are the gazette's own: none inside an amendment."""
+    found: dict[str, list[etree._Element]] = {"abstract": [], "claims": [], "description": []}
     waiting = [root]
     while waiting:
         element = waiting.pop()
         own = _name(element)
-        if own == name:
-            found.append(element)
+        if own in found:
+            found[own].append(element)
         elif "amend" not in own and own not in _DROPPED:
             waiting.extend(reversed(element))
     return found
@@ -146,7 +154,8 @@ def _facts(root: etree._Element) -> tuple[str, str, str, dict[str, str]]:
 def _gazette_kind(root: etree._Element) -> str:
     name = _name(root)
     return {"unexamined": "A", "registered": "B", "international": "A"}.get(
-        next((k for k in ("unexamined", "registered", "international") if name.startswith(k)), ""), ""
+        next((k for k in ("unexamined", "registered", "international") if name.startswith(k)), ""),
+        "",
     )
 
 
@@ -251,7 +260,7 @@ class _Writer:
         self._put(parts)
 
     def _holds_blocks(self, element: etree._Element) -> bool:
-        return any(_name(child) in _BLOCKS for child in element.iter(etree.Element))
+        return len(element) > 0 and any(_name(child) in _BLOCKS for child in element.iter())
 
     def _put(self, parts: list[Prose]) -> None:
         if _said(parts):

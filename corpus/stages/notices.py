@@ -24,7 +24,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.folder.layout import Layout
-from corpus.folder.schema import NOTICE
 from corpus.sources.item import Item
 from corpus.sources.news import CANCELED, USABLE, moment
 
@@ -84,9 +83,7 @@ def _standings(layout: Layout) -> dict[str, Standing]:
     table = table.group_by(["item", "version", "time", "state"]).aggregate([])
     times = table.group_by("item").aggregate([([], "count_all")])
     one = times.filter(pc.equal(times["count_all"], 1))["item"]
-    telling = pc.or_(
-        pc.invert(pc.is_in(table["item"], one)), pc.not_equal(table["state"], USABLE)
-    )
+    telling = pc.or_(pc.invert(pc.is_in(table["item"], one)), pc.not_equal(table["state"], USABLE))
     rows = table.filter(telling).sort_by([("version", "ascending"), ("time", "ascending")])
     found: dict[str, Standing] = {}
     for row in rows.to_pylist():

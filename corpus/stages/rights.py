@@ -4,8 +4,8 @@
 
     early   in harvest: what is reserved never reaches the disk (`early_refusal`)
     late    in select: what only the whole harvest knows, as robots.txt of the page's host, and
-            what a user asks for beyond that, as a licence (`late_refusals`); asked of documents that
-            a profile keeps
+            what a user asks for beyond that, as a licence (`late_refusals`); asked of documents
+            that a profile keeps
 
 What was said is recorded in the column `rights` whatever is decided. Reading it is the business of
 corpus/web/rights.

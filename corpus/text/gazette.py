@@ -1,6 +1,6 @@
 """Gazettes of patents as plain text: exports with 【】 marks, and the SGML of NTCIR's collections.
 
-    【発明の名称】… 【要約】【課題】… 【特許請求の範囲】【請求項1】… 【発明の詳細な説明】【０００１】…
+    【発明の名称】… 【要約】【課題】… 【特許請求の範囲】【請求項1】… 【０００１】【技術分野】…
 
 A mark that opens a section is a heading, one that numbers a claim or paragraph stands before it;
 what stands before the abstract or the claims are facts.
@@ -13,14 +13,16 @@ import re
 from corpus.text.builder import Builder
 from corpus.text.work import Work
 
-_MARK = re.compile(r"(?:^|(?<=[\n　 ])|(?<=^\(\d\d\)))[ \t　]*(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.M)
+_MARK = re.compile(
+    r"(?:^|(?<=[\n　 ])|(?<=^\(\d\d\)))[ \t　]*(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.M
+)
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
 _IMAGE = re.compile(r"<(?:RTI|IMG|CHEM?|FIG|EMI|TBL)\b[^<>\n]{0,200}>", re.I)
 _PARAGRAPH = re.compile(r"[0-9０-９]{4,5}")
 _CLAIM = re.compile(r"請求項[ 　]?[0-9０-９]{1,4}")
 _THING = re.compile(r"(?:表|数|化|図|特許文献|非特許文献|式)[ 　]?[0-9０-９]{1,4}")
-_PARTS = ("要約", "特許請求の範囲", "実用新案登録請求の範囲", "発明の詳細な説明", "考案の詳細な説明",
-          "図面の簡単な説明", "書類名", "請求の範囲")  # fmt: skip
+_PARTS = ("要約", "特許請求の範囲", "実用新案登録請求の範囲", "請求の範囲", "発明の詳細な説明",
+          "考案の詳細な説明", "図面の簡単な説明", "書類名")  # fmt: skip
 _BODY = ("要約", "特許請求の範囲", "実用新案登録請求の範囲", "請求の範囲", "発明の詳細な説明",
          "考案の詳細な説明", "技術分野", "産業上の利用分野")  # fmt: skip
 _END = ("手続補正書", "手続補正", "配列表", "図面")

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 
 SAMPLE = 200_000  # characters that decide
-# The 康熙字典体 in brackets in the 常用漢字表 (cabinet notice 2 of 2010), without those that Unicode
-# joins with the new form (NFC does so), as collected by the package kyujipy (MIT), and 弁 for its
-# three. 籠 stays: the table has it as it is.
+# The 康熙字典体 in brackets in the 常用漢字表 (cabinet notice 2 of 2010), without those that NFC
+# makes the new form, as collected by the package kyujipy (MIT), and 弁 for its three. 籠 stays: the
+# table has it as it is.
 _OLD = (
     "亞惡壓圍醫爲壹飮隱榮營銳衞驛悅閱圓鹽緣艷應歐毆櫻奧橫溫穩假價畫會繪壞懷槪擴殼覺學嶽樂"
     "渴罐卷陷勸寬關歡觀顏氣歸龜僞戲犧舊據擧虛峽挾狹敎鄕曉區驅勳薰徑莖惠揭溪經螢輕繼鷄藝擊"

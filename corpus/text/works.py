@@ -1,8 +1,8 @@
 """Plain texts that are recognised wherever they come from: a folder, a zip, a record of an archive.
 
-    aozora    a file of Aozora Bunko
-    patents   a gazette of patents with 【】 marks
-    minutes   minutes of a council
+aozora    a file of Aozora Bunko
+patents   a gazette of patents with 【】 marks
+minutes   minutes of a council
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from corpus import config
 from corpus.errors import UnreadableError, UsageError
 from corpus.settings import InputSettings, Settings
 from corpus.sources import arrow
-from corpus.sources.kinds import SOURCES, items_of, kind_of
 from corpus.sources.item import Unit
+from corpus.sources.kinds import SOURCES, items_of, kind_of
 from corpus.sources.plan import units
 
 MAPPED = Settings(
@@ -105,8 +105,12 @@ def test_arrow_files_are_cut_at_their_batches(tmp_path: Path) -> None:
 def test_a_dataset_s_folder_is_its_rows_and_not_its_card(run_corpus, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder, out = tmp_path / "data", tmp_path / "out"
     (folder / "train").mkdir(parents=True)
-    table = pa.table({"text": [f"{k}番目の文章では、山の向こうの町の話をしています。" for k in range(9)]})
-    with ipc.new_stream(str(folder / "train" / "data-00000-of-00001.arrow"), table.schema) as writer:
+    table = pa.table(
+        {"text": [f"{k}番目の文章では、山の向こうの町の話をしています。" for k in range(9)]}
+    )
+    with ipc.new_stream(
+        str(folder / "train" / "data-00000-of-00001.arrow"), table.schema
+    ) as writer:
         writer.write_table(table)
     (folder / "dataset_dict.json").write_text('{"splits": ["train"]}', "utf-8")
     (folder / "train" / "state.json").write_text("{}", "utf-8")

@@ -21,8 +21,9 @@ from tests.corpus.sources.test_institutions import ARTICLE_XML, HEAD, PAGES, epu
 SLOW = 2.0  # seconds
 LITE = {
     "contents": [[
-        {"boundingBox": [[400, 150], [400, 850], [420, 850], [420, 150]], "id": 0, "isVertical": "true",
-         "text": "その日は朝から雨が降つてゐて、", "isTextline": "true", "confidence": 0.9}
+        {"boundingBox": [[400, 150], [400, 850], [420, 850], [420, 150]], "id": 0,
+         "isVertical": "true", "text": "その日は朝から雨が降つてゐて、", "isTextline": "true",
+         "confidence": 0.9}
     ]],
     "imginfo": {"img_width": 500, "img_height": 1000, "img_path": "1.jpg", "img_name": "1.jpg"},
 }  # fmt: skip

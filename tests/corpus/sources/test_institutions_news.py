@@ -50,7 +50,8 @@ def test_newsml_g2_gives_stories_with_facts_and_blocks(sources: Path) -> None:
     assert package.skip == "no article"
     *_, budget, _ = items(news, file, settings=AFTER)
     assert (budget.text or "").endswith(
-        "# 補正予算案の全容\n\n市の補正予算案の全容が十一日、分かった。\n\n用水路の改修に三億円を充てる。"
+        "# 補正予算案の全容\n\n市の補正予算案の全容が十一日、分かった。\n\n"
+        "用水路の改修に三億円を充てる。"
     )
 
 
@@ -72,7 +73,8 @@ def test_newsml_1_in_shift_jis_with_lines_broken_by_hand(sources: Path) -> None:
 def test_nitf_with_ruby_and_lists(sources: Path) -> None:
     (item,) = items(news, sources / "news.nitf")
     assert item.text == (
-        "# 稲穂岳で初雪\n\n## 平年より三日早く\n\n稲穂岳で一日朝、初雪が観測された。平年より三日早い。\n\n"
+        "# 稲穂岳で初雪\n\n## 平年より三日早く\n\n"
+        "稲穂岳で一日朝、初雪が観測された。平年より三日早い。\n\n"
         "気象台によると、山頂の気温は氷点下五度だった。\n\n- 防寒着を用意する\n- 早めに下山する"
     )
     assert item.notice == ("hatsuyuki", (1 << 40) + 2, "2026-11-01T07:30:00+09:00", "usable")

@@ -154,7 +154,10 @@ def test_minutes_of_a_council_in_shift_jis(sources: Path) -> None:
         "speakers": "山田太郎（議長）; 佐藤花子（２番）; 高橋一郎（市長）",
     }
     # lines broken by hand are whole again, notes are captions, lists stay lines
-    assert "○議長（山田太郎君）　おはようございます。ただいまから、本日の会議を開きます。\n\n日程第1、" in words
+    assert (
+        "○議長（山田太郎君）　おはようございます。ただいまから、本日の会議を開きます。\n\n日程第1、"
+        in words
+    )
     assert "\n\n## 出席議員（3名）\n\n1番　山田太郎 2番　佐藤花子\n3番　鈴木次郎\n\n" in words
     assert kinds(item) == {"heading", "paragraph", "caption"}
 
@@ -196,7 +199,9 @@ OLD = "國の學校では、圖書を讀むことを勸めてゐる。さうい�
 
 def test_old_characters_become_new_ones_and_kana_stay() -> None:
     assert orthography(OLD) == "旧字旧仮名"
-    assert modern(OLD).startswith("国の学校では、図書を読むことを勧めてゐる。さういふ会が広く行はれた")
+    assert modern(OLD).startswith(
+        "国の学校では、図書を読むことを勧めてゐる。さういふ会が広く行はれた"
+    )
     assert orthography(modern(OLD)) == "新字旧仮名"
     assert modern("籠・龍・辯護士・體") == "籠・竜・弁護士・体"
 
@@ -239,3 +244,31 @@ def test_the_next_digital_library_s_text_with_its_book(tmp_path: Path) -> None:
     assert (item.title, item.author, item.metadata["ndc"]) == ("國文讀本", "山田太郎 著", "810")
     assert item.orthography == "旧字旧仮名"
     assert (item.text or "").endswith("つぎの頁。")
+
+
+def test_lines_of_ndlocr_lite_in_json(tmp_path: Path) -> None:
+    def line(words: str, x: int, y: int, height: int, number: int) -> dict[str, object]:
+        width = 20 if height > 20 else 90
+        box = [[x, y], [x, y + height], [x + width, y + height], [x + width, y]]
+        return {
+            "boundingBox": box, "id": number, "isVertical": str(height > 20).lower(),
+            "text": words, "isTextline": "true", "confidence": 0.6 + 0.3 * (height > 20),
+        }  # fmt: skip
+
+    pages = [
+        [
+            line(f"第{n}章　物語", 100, 20, 15, 3), line(str(n + 10), 200, 970, 15, 4),
+            line("　その日は朝から雨が降つてゐて、", 400, 150, 700, 0),
+            line("外に出るのもおつくうであつた", 360, 150, 700, 1),
+        ]
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    info = {"img_width": 500, "img_height": 1000, "img_path": "1.jpg", "img_name": "1.jpg"}
+    file = tmp_path / "book.json"
+    file.write_text(json.dumps({"contents": pages, "imginfo": info}), "utf-8")
+    assert kind_of(str(file)) == "ndl"
+    (item,) = items(ndl, file)
+    whole = "その日は朝から雨が降つてゐて、外に出るのもおつくうであつた"
+    assert (item.text or "").split("\n\n") == [whole] * 3
+    assert (item.metadata["pages"], item.metadata["ocr_confidence"]) == ("3", "0.900")
+    assert item.orthography == "新字旧仮名"
