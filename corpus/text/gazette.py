@@ -14,7 +14,7 @@ from corpus.text.builder import Builder
 from corpus.text.work import Work
 
 _MARK = re.compile(
-    r"(?:^|(?<=[\n　 ])|(?<=^\(\d\d\)))[ \t　]*(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.M
+    r"(?:^|(?<=[\n　 ]))[ \t　]{0,8}(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.MULTILINE
 )
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
 _IMAGE = re.compile(r"<(?:RTI|IMG|CHEM?|FIG|EMI|TBL)\b[^<>\n]{0,200}>", re.I)
