@@ -43,7 +43,9 @@ Inputs = Annotated[
 ]
 Source = Annotated[
     str | None,
-    typer.Option("--source", help="A kind of source (docs/sources/README.md); else by ending and content."),
+    typer.Option(
+        "--source", help="A kind of source (docs/sources/README.md); else by ending and content."
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
