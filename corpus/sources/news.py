@@ -224,7 +224,11 @@ def moment(words: str | None) -> datetime | None:
 def _number(words: str | None) -> int:
     """A version; 0 for what is no number."""
     words = (words or "").strip()
-    return min(int(words), MAX_VERSION) if words.isascii() and words[:40].isdigit() else 0
+    return (
+        min(int(words), MAX_VERSION)
+        if words.isascii() and words.isdigit() and len(words) < 40
+        else 0
+    )
 
 
 def _state(words: str) -> str:
