@@ -138,7 +138,7 @@ def ours(config: Config, world: processes.World) -> Callable[[], None]:
         mask = document_mask(numbers.expand(len(tokens), length).contiguous())
 
     def step() -> None:
-        nll, _ = model(tokens, targets, mask, None, config.train.loss_chunk)
+        nll = model(tokens, targets, mask, None, config.train.loss_chunk)
         (nll.sum() / targets.numel()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -256,7 +256,7 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     config = load("tiny-cpu")
     data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)
     train = replace(config.train, batch_rows=64)
-    loader = Loader(folder, data, train)
+    loader = Loader(replace(config, data=data, train=train))
     steps, begin = 200, time.perf_counter()
     for _ in prefetch(loader, 0, steps):
         pass

@@ -58,10 +58,10 @@ def test_a_mask_made_from_host_memory_equals_one_made_on_the_gpu() -> None:
 
 
 def test_float32_on_the_gpu_gives_the_losses_of_the_cpu() -> None:
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.set_float32_matmul_precision("highest")
     net, ids = model(small()), tokens()
-    here = net(ids, ids)[0]
-    there = net.cuda()(ids.cuda(), ids.cuda())[0]
+    here = net(ids, ids)
+    there = net.cuda()(ids.cuda(), ids.cuda())
     torch.testing.assert_close(there.cpu(), here, atol=1e-4, rtol=1e-4)
 
 

@@ -106,7 +106,7 @@ def _run(config: Config, corpus: str, held: str, run: Path, seed: int) -> float:
     held_loader = evaluate.held_out_loader(common)
     if held_loader is None:
         raise ConfigError(f"{held} has no held-out documents: prepare it with --held-out above 0")
-    loader = Loader(corpus, config.data, config.train)
+    loader = Loader(config)
     _write(begun, json.dumps(what))
     result = train(config, Feed(loader, held_loader, Path(corpus) / "tokenizer"))
     if not result["done"]:

@@ -66,7 +66,7 @@ def _window_nats(model: CausalLM, row: list[int], window: int) -> Iterator[float
         part = torch.tensor([row[start : start + window + 1]], device=device)
         targets = part[:, 1:].clone()
         targets[:, : done - start - 1] = -100
-        nll, _ = model(part[:, :-1], targets)
+        nll = model(part[:, :-1], targets)
         yield float(nll.sum())
         done = start + part.shape[1]
 

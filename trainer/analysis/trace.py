@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trainer.analysis.remove import BEFORE
 from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import IGNORE, Documents, Loader, chain
+from trainer.data.loader import IGNORE, Documents, Loader, Section, chain
 from trainer.data.parquet import LINEAGE
-from trainer.data.remove import BEFORE
-from trainer.data.steps import batch_rows, first_row, step_of_row, total_steps
+from trainer.data.steps import Timeline, total_steps
 from trainer.run.folder import load_run, skipped
 from trainer.run.folder import metrics as metrics
 
@@ -28,21 +28,20 @@ from trainer.run.folder import metrics as metrics
 def open_run(folder: str | Path) -> tuple[Config, Loader]:
     """Settings and loader of a run. Raises ConfigError when its token shards changed."""
     config, _ = load_run(folder)
-    if not config.data.tokens:
+    if not Timeline(config).folders[0]:
         raise ConfigError(
             f"{folder} was tuned on conversations: replay and trace know runs of `trainer train`"
         )
-    loader = Loader(config.data.tokens, config.data, config.train)
-    card = Path(folder) / "data-card.json"
-    fingerprint = loader.documents.manifest["fingerprint"]
-    said = card.read_text(encoding="utf-8")
-    if any(before in said for before in loader.documents.manifest.get(BEFORE, ())):
-        raise ConfigError(
-            f"documents were removed from {config.data.tokens} after {folder} was trained on it: "
-            "what its steps read cannot be made again"
-        )
-    if fingerprint not in said:
-        raise ConfigError(f"{config.data.tokens} is not what {folder} was trained on")
+    loader = Loader(config)
+    said = (Path(folder) / "data-card.json").read_text(encoding="utf-8")
+    for tokens, manifest in loader.documents.manifests.items():
+        if any(before in said for before in manifest.get(BEFORE, ())):
+            raise ConfigError(
+                f"documents were removed from {tokens} after {folder} was trained on it: "
+                "what its steps read cannot be made again"
+            )
+        if manifest["fingerprint"] not in said:
+            raise ConfigError(f"{tokens} is not what {folder} was trained on")
     return config, loader
 
 
@@ -75,15 +74,17 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
     _check_step(config, step)
     if step - 1 in skipped(folder):
         return []
-    start = first_row(config.train, step - 1)
-    numbers = np.arange(batch_rows(config.train, step - 1), dtype=np.int64) + start
-    blocks, inner = loader.order.block_of(numbers)
+    phase = loader.timeline.at(step - 1)
+    numbers = np.arange(phase.batch_rows(step - 1), dtype=np.int64) + phase.row(step - 1)
+    section = loader.section(int(numbers[0]))
+    blocks, inner = section.rows(numbers)
+    seq_len = section.order.seq_len
     parts: list[dict[str, Any]] = []
     trained: list[int] = []
     for row, (block, inner_row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
-        packed = loader.packed(block)
-        low = inner_row * loader.seq_len
-        high = min(low + loader.seq_len + 1, int(packed.starts[-1]))
+        packed = loader.packed(section.order, block)
+        low = inner_row * seq_len
+        high = min(low + seq_len + 1, int(packed.starts[-1]))
         at = int(np.searchsorted(packed.starts, low, side="right")) - 1
         while at < len(packed.documents) and packed.starts[at] < high:
             begin, end = int(packed.starts[at]), int(packed.starts[at + 1])
@@ -105,10 +106,11 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
     """
     left_out = skipped(folder)
     config, loader = open_run(folder)
-    loader.order.extend(first_row(config.train, total_steps(config)))
+    end = loader.timeline.row(total_steps(config))
+    loader.extend(end)
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
-        result += _steps(config, loader, document, left_out)
+        result += _steps(loader, document, end, left_out)
     return sorted(result, key=lambda r: (r["step"], r["document"]))
 
 
@@ -116,49 +118,51 @@ def of_documents(folder: str | Path, ids: list[str]) -> dict[str, list[int]]:
     """id -> the steps of the whole run that train on it, for every id among its documents."""
     left_out = skipped(folder)
     config, loader = open_run(folder)
-    loader.order.extend(first_row(config.train, total_steps(config)))
+    end = loader.timeline.row(total_steps(config))
+    loader.extend(end)
     wanted = pa.array(sorted(set(ids)), pa.large_string())
     found: dict[str, list[int]] = {}
     for shard, file in enumerate(loader.documents.files):
         column = pq.read_table(file, columns=["id"])["id"]
         for row in np.flatnonzero(pc.is_in(column, wanted).to_numpy()).tolist():
             document = row + int(loader.documents.shard_start[shard])
-            steps = {r["step"] for r in _steps(config, loader, document, left_out)}
+            steps = {r["step"] for r in _steps(loader, document, end, left_out)}
             name = str(column[row].as_py())
             found[name] = sorted(steps.union(found.get(name, [])))
     return found
 
 
-def _steps(
-    config: Config, loader: Loader, document: int, left_out: set[int]
-) -> list[dict[str, Any]]:
-    """A row for each step and copy by which a run trains on a document."""
+def _steps(loader: Loader, document: int, end: int, left_out: set[int]) -> list[dict[str, Any]]:
+    """A row for each step and copy by which a run of `end` rows trains on a document."""
     result: list[dict[str, Any]] = []
-    end = first_row(config.train, total_steps(config))
-    chunks = _chunks_with(loader, document)
-    for index, block in enumerate(loader.order.blocks):
-        if (block.group, block.chunk) not in chunks:
-            continue
-        members = loader.order.documents_of(block)
-        for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
-            first = int(loader.documents.lengths[members[:at]].sum())
-            last = first + int(loader.documents.lengths[document]) - 2  # last target's input
-            inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
-            for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
-                step = step_of_row(config.train, row) + 1
-                if row < end and step - 1 not in left_out:
-                    result.append({"step": step, "document": document, "epoch": block.epoch})
+    starts = [*(s.part.first_row for s in loader.sections), end]
+    for section, stop in zip(loader.sections, starts[1:], strict=True):
+        for row, epoch in _rows_with(section, document):
+            step = loader.timeline.step_of_row(row) + 1 if row < stop else 0
+            if section.part.first_row <= row < stop and step - 1 not in left_out:
+                result.append({"step": step, "document": document, "epoch": epoch})
     return result
 
 
-def _chunks_with(loader: Loader, document: int) -> set[tuple[int, int]]:
-    """(group, chunk) of the blocks that hold a document: one for each of its copies at most."""
-    chunks_with: set[tuple[int, int]] = set()
-    for g, group in enumerate(loader.order.groups):
-        at = np.flatnonzero(group.documents == document)
-        chunks = np.searchsorted(group.cuts, at, side="right") - 1
-        chunks_with |= {(g, chunk) for chunk in chunks.tolist()}
-    return chunks_with
+def _rows_with(section: Section, document: int) -> Iterator[tuple[int, int]]:
+    """(row of the run, epoch) of every row that a phase's order has of a document."""
+    order = section.order
+    chunks: set[tuple[int, bool, int]] = set()  # of the blocks that hold it, one for each copy
+    for g, group in enumerate(order.groups):
+        for epoch in (0, 1):
+            at = np.flatnonzero(group.blocks(epoch).documents == document)
+            inside = np.searchsorted(group.blocks(epoch).cuts, at, side="right") - 1
+            chunks |= {(g, epoch > 0, chunk) for chunk in inside.tolist()}
+    for index, block in enumerate(order.blocks):
+        if (block.group, block.epoch > 0, block.chunk) not in chunks:
+            continue
+        members = order.documents_of(block)
+        for before in np.flatnonzero(members == document).tolist():
+            first = int(order.lengths[members[:before]].sum())
+            last = first + int(order.lengths[document]) - 2  # last target's input
+            inner = np.arange(first // order.seq_len, last // order.seq_len + 1, dtype=np.int64)
+            rows = order.row_of(index, inner) - section.start + section.part.first_row
+            yield from ((row, block.epoch) for row in rows.tolist())
 
 
 def find(documents: Documents, value: str, column: str) -> list[int]:

@@ -60,8 +60,8 @@ def prepare(
     from rich.console import Console
     from rich.progress import Progress
 
-    from trainer.data import megatron
     from trainer.data.prepare import prepare as run
+    from trainer.export import megatron
 
     if format_ not in ("parquet", "megatron"):
         raise ConfigError(f"--format is {format_!r}: choose parquet or megatron")
@@ -104,8 +104,8 @@ def remove(
     json_: Json = False,
 ) -> None:
     """Take documents out of token shards for good (`corpus remove --tokens` calls it)."""
+    from trainer.analysis.remove import remove as run
     from trainer.analysis.trace import of_documents
-    from trainer.data.remove import remove as run
 
     try:
         text = sys.stdin.read() if ids == "-" else Path(ids).read_text(encoding="utf-8")

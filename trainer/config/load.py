@@ -16,6 +16,8 @@ from typing import Any, get_type_hints
 from trainer.config.settings import Config, ConfigError
 
 PRESETS = Path(__file__).parents[1] / "configs"
+# What there was once, and what does its work.
+RETIRED = {"train.spike_rewind": "train.spike skips the step of a spike"}
 
 
 def preset_names() -> list[str]:
@@ -70,11 +72,22 @@ def _build(kind: type, table: dict[str, Any], where: str, prefix: str) -> Any:
     known = [f.name for f in fields(kind)]
     values: dict[str, Any] = {}
     for key, value in table.items():
+        if f"{prefix}{key}" in RETIRED:
+            if value:
+                raise ConfigError(f"{where}: {prefix}{key} is gone: {RETIRED[prefix + key]}")
+            continue  # 0 in the files of earlier runs
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {prefix}{near[0]}?" if near else f"; known: {', '.join(known)}"
             raise ConfigError(f"{where}: unknown key {prefix}{key}{hint}")
-        if hasattr(hints[key], "__dataclass_fields__"):
+        inner: Any = next(iter(getattr(hints[key], "__args__", ())), None)  # list[Phase]
+        if hasattr(inner, "__dataclass_fields__"):
+            if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+                raise ConfigError(f"{where}: {key} is a list of tables, each written as [[{key}]]")
+            values[key] = [
+                _build(inner, v, where, f"{prefix}{key}[{i}].") for i, v in enumerate(value)
+            ]
+        elif hasattr(hints[key], "__dataclass_fields__"):
             if not isinstance(value, dict):
                 raise ConfigError(f"{where}: {key} is a section, written as [{key}]")
             values[key] = _build(hints[key], value, where, f"{prefix}{key}.")

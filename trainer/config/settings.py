@@ -174,9 +174,6 @@ class TrainConfig:
     spike: float = setting(
         0.0, "skip a step whose gradient norm exceeds this many running means; 0: off", least=0
     )
-    spike_rewind: int = setting(
-        0, "on a spike go back to the last checkpoint and skip this many batches", least=0
-    )
     loss_chunk: int = setting(
         0, "tokens whose logits exist at once; 0: the whole micro-batch", least=0
     )
@@ -193,7 +190,13 @@ class ParallelConfig:
         choices=("auto", "bfloat16", "float32"),
     )
     compile: bool = setting(False, "torch.compile, block by block")
-    activation_checkpointing: str = setting("none", "none | full | every-N (N a number of blocks)")
+    activation_checkpointing: str = setting(
+        "none", "none | operator (all but matrix products) | full | every-N (N a number of blocks)"
+    )
+    reshard_after_forward: bool = setting(
+        True, "false: a block's weights stay gathered until its backward pass, in compute dtype"
+    )
+    float8: bool = setting(False, "matrix products of the blocks in float8 (package torchao)")
     cpu_offload: bool = setting(False, "sharded parameters and optimiser in host memory (GPU only)")
     reduce_every_pass: bool = setting(
         False, "shard gradients after every pass: 4 bytes a parameter less"
@@ -215,6 +218,9 @@ class CheckpointConfig:
         0, "keep for good each checkpoint whose step is a multiple; 0: none", least=0
     )
     asynchronous: bool = setting(False, "write while training goes on")
+    ask_every: int = setting(
+        10, "several processes: after how many steps all are asked for a stop signal", least=1
+    )
     load: str = setting(
         "", "start a new run (step 0) from the weights of this run, e.g. a decay branch"
     )
@@ -245,6 +251,33 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of a run. With phases train.steps and train.tokens stay 0: a run is as long as they.
+
+    A phase goes on with weights, optimiser and data: every document is read before one is read
+    again, whatever the length of rows, the mix or the blocks. What is not set is that of the run.
+    """
+
+    tokens: int = setting(0, "training tokens, rounded up to a step", least=1, most=2**53)
+    folders: list[str] = setting([], "folders of tokens it reads; []: data.tokens")
+    weights: dict[str, float] = setting(
+        {}, "source, or one of its folders -> share of tokens; {}: data.weights"
+    )
+    seq_len: int = setting(0, "tokens of a row; 0: data.seq_len", least=0)
+    block_tokens: int = setting(0, "as data.block_tokens; 0: that", least=0)
+    batch_rows: int = setting(0, "as train.batch_rows; 0: that", least=0)
+    micro_rows: int = setting(0, "as train.micro_rows; 0: that", least=0)
+    rope_theta: float = setting(0.0, "base of the rotary angles; 0: model.rope_theta", least=0)
+    lr_start: float = setting(
+        -1.0, "share of the peak that the learning rate sets out from; -1: the one before", least=-1
+    )
+    lr_end: float = setting(
+        -1.0, "the one of its last step; -1: lr_start, and without that train.schedule", least=-1
+    )
+    lr_shape: str = setting("linear", "between them", choices=("linear", "sqrt", "cosine"))
+
+
+@dataclass(frozen=True)
 class Config:
     """One run."""
 
@@ -256,6 +289,7 @@ class Config:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    phases: list[Phase] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, described, value in values(self):
@@ -269,11 +303,13 @@ class Config:
 
 def values(config: Config) -> list[tuple[str, Field[Any], Any]]:
     """(section.key, its field, its value) of every setting, in the order of the dataclasses."""
+    sections = [
+        (f.name, getattr(config, f.name)) for f in fields(config) if f.name not in ("out", "phases")
+    ]
+    sections += [(f"phases[{i}]", phase) for i, phase in enumerate(config.phases)]
     return [
-        (f"{section.name}.{described.name}", described, getattr(settings, described.name))
-        for section in fields(config)
-        if section.name != "out"
-        for settings in [getattr(config, section.name)]
+        (f"{name}.{described.name}", described, getattr(settings, described.name))
+        for name, settings in sections
         for described in fields(settings)
     ]
 
@@ -307,15 +343,20 @@ def out_of_range(name: str, described: Field[Any], value: Any) -> str:
 def contradiction(config: Config) -> str:
     """What is wrong with settings that depend on each other or hold lists; empty if nothing is."""
     longest = config.model.max_position_embeddings
-    if config.data.seq_len > longest:
-        return (
-            f"data.seq_len ({config.data.seq_len}) exceeds "
-            f"model.max_position_embeddings ({longest})"
-        )
-    for source, share in config.data.weights.items():
+    lengths = {"data.seq_len": config.data.seq_len}
+    lengths |= {f"phases[{i}].seq_len": p.seq_len for i, p in enumerate(config.phases)}
+    for name, length in lengths.items():
+        if length > longest:
+            return f"{name} ({length}) exceeds model.max_position_embeddings ({longest})"
+    mixes = {"data.weights": config.data.weights}
+    mixes |= {f"phases[{i}].weights": p.weights for i, p in enumerate(config.phases)}
+    for name, source, share in ((n, s, x) for n, mix in mixes.items() for s, x in mix.items()):
         number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if not number or not 0 <= share < math.inf:
-            return f"data.weights: {source!r} has {share!r}: give a share of at least 0"
+            return f"{name}: {source!r} has {share!r}: give a share of at least 0"
+    wrong = _wrong_phases(config)
+    if wrong:
+        return wrong
     before = 0
     for entry in config.train.ramp:
         pair = isinstance(entry, list) and len(entry) == 2 and all(type(x) is int for x in entry)
@@ -326,4 +367,19 @@ def contradiction(config: Config) -> str:
         before = entry[0]
     if config.model.head_size % 2 and config.model.family != "gpt3":
         return f"the size of a head ({config.model.head_size}) must be even for rotary positions"
+    return ""
+
+
+def _wrong_phases(config: Config) -> str:
+    train = config.train
+    if config.phases and (train.steps or train.tokens or train.ramp):
+        return (
+            "with phases train.steps, train.tokens and train.ramp stay unset: each phase has its "
+            "own tokens and batch_rows"
+        )
+    for i, phase in enumerate(config.phases):
+        if not all(isinstance(f, str) and f for f in phase.folders):
+            return f"phases[{i}].folders has {phase.folders!r}: give names of folders"
+        if len(set(phase.folders)) < len(phase.folders):
+            return f"phases[{i}].folders names a folder twice: give it a larger share in weights"
     return ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import Field, asdict, fields
 from typing import Any
 
-from trainer.config.settings import INT_MOST, Config, limits
+from trainer.config.settings import INT_MOST, Config, Phase, limits
 
 INTRODUCTION = """# Settings of the trainer
 
@@ -33,8 +33,11 @@ def as_toml(config: Config) -> str:
     """The resolved settings as TOML, readable by `load`."""
     lines: list[str] = []
     for name, value in asdict(config).items():
-        if isinstance(value, dict):
-            lines += ["", f"[{name}]", *(f"{k} = {toml_value(v)}" for k, v in value.items())]
+        tables = [(f"[{name}]", value)] if isinstance(value, dict) else []
+        tables = [(f"[[{name}]]", phase) for phase in value] if name == "phases" else tables
+        if tables or name == "phases":
+            for head, table in tables:
+                lines += ["", head, *(f"{k} = {toml_value(v)}" for k, v in table.items())]
         else:
             lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
@@ -44,7 +47,7 @@ def as_commented_toml(config: Config) -> str:
     """The same with the meaning of each section and each setting beside it."""
     lines = [f"out = {toml_value(config.out)}  # {fields(config)[0].metadata['help']}"]
     for name, summary, settings in _sections(config):
-        lines += ["", f"# {summary}", f"[{name}]"]
+        lines += ["", f"# {summary}", name]
         for described in fields(settings):
             value = toml_value(getattr(settings, described.name))
             meaning = described.metadata["help"]
@@ -58,8 +61,9 @@ def as_commented_toml(config: Config) -> str:
 def as_markdown() -> str:
     """docs/trainer-settings.md: a table for each section, with defaults and allowed values."""
     lines = [INTRODUCTION]
-    for name, summary, settings in _sections(Config()):
-        lines += [f"## [{name}]", "", summary, ""]
+    phase = " ".join((inspect.getdoc(Phase) or "").split())
+    for name, summary, settings in [*_sections(Config()), ("[[phases]]", phase, Phase())]:
+        lines += [f"## {name}", "", summary, ""]
         lines += ["| setting | default | values | meaning |", "|---|---|---|---|"]
         for described in fields(settings):
             cells = (
@@ -100,8 +104,15 @@ def toml_value(value: Any) -> str:
 
 
 def _sections(config: Config) -> Iterator[tuple[str, str, Any]]:
-    """(name, first line of its docstring, settings) of each section."""
+    """(its TOML header, what it is, settings) of each section, then of each phase."""
     for section in fields(config):
         settings = getattr(config, section.name)
-        if section.name != "out":
-            yield section.name, (inspect.getdoc(type(settings)) or "").splitlines()[0], settings
+        if section.name == "phases":
+            yield from (("[[phases]]", _summary(Phase), phase) for phase in settings)
+        elif section.name != "out":
+            yield f"[{section.name}]", _summary(type(settings)), settings
+
+
+def _summary(settings: type) -> str:
+    """The first line of its docstring."""
+    return (inspect.getdoc(settings) or "").splitlines()[0]

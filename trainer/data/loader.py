@@ -2,7 +2,7 @@
 
 `Loader.batch(step)` is a pure function of the step: any process can make any batch, so resuming
 costs nothing and a different number of processes reads the same global batches. The order itself
-is in `order.py`.
+is in `order.py`, one for each phase of a run that cuts or mixes in another way.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from queue import Queue
 from typing import Any, Protocol
@@ -22,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trainer.config.settings import ConfigError, DataConfig, TrainConfig, TrainError
-from trainer.data.order import Block, Ints, Order
+from trainer.config.settings import Config, ConfigError, TrainError
+from trainer.data.order import Ints, Order
 from trainer.data.prepare import load_manifest
-from trainer.data.steps import batch_rows, first_row
+from trainer.data.steps import Part, Timeline
 from trainer.data.tokenizer import Tokenizer
 
 IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
@@ -85,11 +86,17 @@ class Batch:
 
 
 class Documents:
-    """The documents of one split of a prepared folder: lengths and sources, tokens on demand."""
+    """The documents of one split of prepared folders: lengths and sources, tokens on demand."""
 
-    def __init__(self, folder: str | Path, split: str = "train") -> None:
-        self.manifest = load_manifest(folder)
-        self.files = [Path(folder) / s["name"] for s in self.manifest[split]["shards"]]
+    def __init__(self, folders: str | Path | Sequence[str], split: str = "train") -> None:
+        self.folders = [str(folders)] if isinstance(folders, (str, Path)) else list(folders)
+        self.manifests = {f: load_manifest(f) for f in self.folders}
+        self.manifest = _together(self.manifests)
+        shards = [
+            [Path(folder) / s["name"] for s in manifest[split]["shards"]]
+            for folder, manifest in self.manifests.items()
+        ]
+        self.files = [file for files in shards for file in files]
         tables = [_read(f, ["n_tokens", "source", "weight"]) for f in self.files]
         rows = [t.num_rows for t in tables]
         self.shard_start = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
@@ -107,6 +114,8 @@ class Documents:
         codes = encoded.indices.to_numpy() if len(column) else np.zeros(0, np.int64)
         self.source: NDArray[np.int32] = rank[codes]
         self._groups: list[Ints] = [_row_group_starts(f) for f in self.files]
+        ends = self.shard_start[np.cumsum([0, *map(len, shards)])].tolist()
+        self.ranges = dict(zip(self.folders, pairwise(ends), strict=True))  # first, end of each
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -133,6 +142,25 @@ class Documents:
         return shard, document - int(self.shard_start[shard])
 
 
+def _together(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One manifest for several folders: sums, and those of each under `folders`."""
+    first, *others = manifests.values()
+    if not others:
+        return first
+    for folder, other in manifests.items():
+        if other["tokenizer"] != first["tokenizer"]:
+            raise ConfigError(f"{folder} has tokens of another tokenizer: prepare it with the same")
+    keys = ("rows", "tokens", "bytes", "chars", "shards")
+    result: dict[str, Any] = {k: first[k] for k in ("format", "tokenizer", "vocab_size")}
+    for key in ("fingerprint", "input"):
+        text = "".join(m[key] for m in manifests.values())
+        result[key] = hashlib.sha256(text.encode()).hexdigest()
+    for split in ("train", "held"):
+        parts = [m[split] for m in manifests.values()]
+        result[split] = {k: sum((p[k] for p in parts), type(parts[0][k])()) for k in keys}
+    return result | {"folders": manifests}
+
+
 @dataclass(frozen=True)
 class Packed:
     """A block in memory: its documents one after another."""
@@ -144,56 +172,99 @@ class Packed:
     begins: NDArray[np.bool_]  # [tokens], the first of a document
 
 
+@dataclass(frozen=True)
+class Section:
+    """A phase, the order it reads, and the row of the order it begins at."""
+
+    part: Part
+    order: Order
+    start: int
+
+    def rows(self, rows: Ints) -> tuple[Ints, Ints]:
+        """(block, row inside the block) of rows of the run."""
+        return self.order.block_of(rows - self.part.first_row + self.start)
+
+
 class Loader:
     """Batches of a run over one split. Raises ConfigError when there is not enough data."""
 
-    def __init__(
-        self,
-        folder: str | Path,
-        data: DataConfig,
-        train: TrainConfig,
-        split: str = "train",
-        empty_ok: bool = False,
-    ) -> None:
-        self.documents = Documents(folder, split)
+    def __init__(self, config: Config, split: str = "train", empty_ok: bool = False) -> None:
+        self.timeline, self.split = Timeline(config), split
+        folders = self.timeline.folders
+        self.documents = Documents(folders, split)
         if not len(self.documents) and not empty_ok:
-            raise ConfigError(f"{folder}: no documents in the {split} split")
-        d = self.documents
-        self._cache: OrderedDict[int, Packed] = OrderedDict()
-        self._cache_size = data.window_blocks + 1
-        if not len(d):
+            raise ConfigError(f"{', '.join(folders)}: no documents in the {split} split")
+        self._cache: OrderedDict[tuple[int, int], Packed] = OrderedDict()
+        self._cache_size = config.data.window_blocks + 1
+        if not len(self.documents):
             return
-        # Held-out text is measured as it is.
-        weights = d.weights if data.document_weights and split == "train" else None
-        self.order = Order(d.lengths, d.source, d.names, data, train.seed, weights)
-        self.train, self.seq_len = train, data.seq_len
-        tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
+        self.sections = self._sections()
+        tokenizer = Tokenizer.load(Path(folders[0]) / "tokenizer")
         self.pad = tokenizer.pad
+
+    @property
+    def order(self) -> Order:
+        """That of the first phase, which most runs have alone."""
+        return self.sections[0].order
+
+    def _sections(self) -> list[Section]:
+        sections: list[Section] = []
+        read: Ints | None = None  # how often each document was read by the phases before
+        for part in self.timeline.parts:
+            if sections:
+                before = sections[-1]
+                end = before.start + part.first_row - before.part.first_row
+                if part.order == before.part.order:
+                    sections.append(Section(part, before.order, end))
+                    continue
+                read = before.order.readings(end) + (0 if read is None else read)
+            number = len({id(s.order) for s in sections})
+            sections.append(Section(part, self._order(part, read, number), 0))
+        return sections
+
+    def _order(self, part: Part, read: Ints | None, number: int) -> Order:
+        d, data, seed = self.documents, part.config.data, part.config.train.seed
+        source, names = d.source, d.names
+        among = [np.arange(*d.ranges[folder], dtype=np.int64) for folder in part.folders]
+        if mixed := sorted(set(data.weights) & set(part.folders)):  # folders in place of sources
+            source, names = source.copy(), [*names, *mixed]
+            for i, folder in enumerate(mixed, len(d.names)):
+                source[slice(*d.ranges[folder])] = i
+        # Held-out text is measured as it is.
+        weights = d.weights if data.document_weights and self.split == "train" else None
+        seed += number << 32  # the first phase has the order of a run without phases
+        return Order(d.lengths, source, names, data, seed, weights, np.concatenate(among), read)
 
     def extend(self, rows: int) -> None:
         """Put as many rows in order; raises ConfigError when data.max_epochs does not allow it."""
-        self.order.extend(rows)
+        last = self.sections[-1]
+        last.order.extend(last.start + rows - last.part.first_row)
 
     def epoch_rows(self) -> int:
         """Rows of one pass over everything, where sources are not weighted."""
         (everything,) = self.order.groups
-        return int(sum(-(-(t - 1) // self.seq_len) for t in everything.tokens.tolist()))
+        return int(sum(-(-(t - 1) // self.order.seq_len) for t in everything.whole.tokens.tolist()))
+
+    def section(self, row: int) -> Section:
+        """The phase that has a row of the run."""
+        return self.sections[self.timeline.parts.index(self.timeline.part_of_row(row))]
 
     def batch(self, step: int) -> Batch:
         """The global batch of a step (0-based)."""
-        rows = np.arange(batch_rows(self.train, step), dtype=np.int64)
-        return self.rows(rows + first_row(self.train, step))
+        part = self.timeline.at(step)
+        return self.rows(np.arange(part.batch_rows(step), dtype=np.int64) + part.row(step))
 
     def rows(self, rows: Ints) -> Batch:
-        """Global rows by number, in the given order."""
-        length = self.seq_len + 1
-        tokens = np.full((len(rows), length), self.pad, dtype=np.int64)
-        sources = np.zeros((len(rows), length), dtype=np.int64)
-        begins, there = np.zeros((2, len(rows), length), dtype=bool)
-        blocks, inner = self.order.block_of(rows)
+        """Rows of the run by number, in the given order, all of one phase."""
+        section = self.section(int(rows[0]))
+        order, size = section.order, section.order.seq_len
+        tokens = np.full((len(rows), size + 1), self.pad, dtype=np.int64)
+        sources = np.zeros((len(rows), size + 1), dtype=np.int64)
+        begins, there = np.zeros((2, len(rows), size + 1), dtype=bool)
+        blocks, inner = section.rows(rows)
         for i, (block, row) in enumerate(zip(blocks.tolist(), inner.tolist(), strict=True)):
-            packed = self.packed(block)
-            cut = slice(row * self.seq_len, row * self.seq_len + length)
+            packed = self.packed(order, block)
+            cut = slice(row * size, row * size + size + 1)
             part = packed.tokens[cut]
             tokens[i, : len(part)] = part
             sources[i, : len(part)] = packed.sources[cut]
@@ -206,19 +277,18 @@ class Loader:
         count = int((targets != IGNORE).sum())
         return Batch(tokens[:, :-1], targets, documents, sources[:, 1:], count, digest)
 
-    def packed(self, index: int) -> Packed:
-        """Schedule entry `index`, from the cache or from the shards."""
-        if index in self._cache:
-            self._cache.move_to_end(index)
-            return self._cache[index]
-        packed = self._pack(self.order.blocks[index])
-        self._cache[index] = packed
+    def packed(self, order: Order, index: int) -> Packed:
+        """Block `index` of an order, from the cache or from the shards."""
+        key = id(order), index
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        packed = self._cache[key] = self._pack(order.documents_of(order.blocks[index]))
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return packed
 
-    def _pack(self, block: Block) -> Packed:
-        members = self.order.documents_of(block)
+    def _pack(self, members: Ints) -> Packed:
         lengths = self.documents.lengths[members]
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         tokens = np.concatenate(self.documents.tokens(members))

@@ -10,11 +10,13 @@
 4. Consecutive blocks form a *window* that holds no block twice; its rows are shuffled by a keyed
    permutation. Global row i of the run is thus found by arithmetic alone.
 
-World size never enters. Which rows a step has is in steps.py.
+World size never enters. Which rows a step has is in steps.py. A phase of a run has an order of its
+own, told which documents the phases before it have read: it reads the others first.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +29,39 @@ _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """Documents cut into blocks."""
+
+    documents: Ints  # their indices, in shard order, copies after originals
+    cuts: Ints  # block c holds documents[cuts[c]:cuts[c + 1]]
+    tokens: Ints  # tokens of each block
+
+
+@dataclass(frozen=True)
 class Group:
-    """The documents of one share of the mix, cut into blocks."""
+    """The documents of one share of the mix: an epoch of them, and what an earlier phase left."""
 
     name: str
     share: float
-    documents: Ints  # indices of the group's documents, in shard order, copies after originals
-    cuts: Ints  # block c holds documents[cuts[c]:cuts[c + 1]]
-    tokens: Ints  # tokens of each block
+    whole: Blocks
+    rest: Blocks | None  # comes first, as epoch 0
+    read: int  # times that all of it will have been read when `rest` is
+
+    def blocks(self, epoch: int) -> Blocks:
+        return self.rest if self.rest is not None and epoch == 0 else self.whole
+
+    def turn(self, count: int) -> tuple[int, int]:
+        """(epoch, which block of it) of the group's block number `count`."""
+        first = len(self.rest.tokens) if self.rest is not None else 0
+        if count < first:
+            return 0, count
+        epoch, turn = divmod(count - first, len(self.whole.tokens))
+        return epoch + (self.rest is not None), turn
+
+    def cap(self, epochs: float) -> float:
+        """How many blocks may be read until all was read so often, earlier phases included."""
+        first = len(self.rest.tokens) if self.rest is not None else 0
+        return first + (epochs - self.read) * len(self.whole.tokens)
 
 
 @dataclass(frozen=True)
@@ -53,7 +80,8 @@ class Order:
 
     lengths: int64[documents], tokens of each document; source: int32[documents], index into
     `names`. With no data.weights all documents form one group in their natural proportion.
-    weights: float64[documents], how often an epoch has each; None: once.
+    weights: float64[documents], how often an epoch has each; None: once. among: the documents
+    that belong to it, None: all. read: int64[documents], how often each was read before.
     """
 
     def __init__(
@@ -64,11 +92,16 @@ class Order:
         data: DataConfig,
         seed: int,
         weights: NDArray[np.float64] | None = None,
+        among: Ints | None = None,
+        read: Ints | None = None,
     ) -> None:
         self.seq_len, self.seed, self.lengths = data.seq_len, seed, lengths
         self.window_blocks, self.max_epochs = data.window_blocks, data.max_epochs
-        times = copies(weights, self._key(4)) if weights is not None else None
-        self.groups = _groups(lengths, source, names, data, times)
+        among = np.arange(len(lengths), dtype=np.int64) if among is None else among
+        times = np.ones(len(lengths), np.int64)
+        if weights is not None:
+            times[among] = copies(weights[among], self._key(4))
+        self.groups = _groups(lengths, source, names, data, among, times, read)
         self.blocks: list[Block] = []
         self.starts: list[int] = [0]  # first global row of each block, and the end
         self._shares = np.array([g.share for g in self.groups])
@@ -77,7 +110,7 @@ class Order:
         self._shuffled: dict[int, tuple[int, Ints]] = {}  # group: (epoch, its blocks in order)
         self._arrays: tuple[Ints, Ints] = (np.zeros(1, np.int64), np.zeros(0, np.int64))
         self._count = [0] * len(self.groups)
-        self._in_window: set[tuple[int, int]] = set()
+        self._in_window: set[tuple[int, int, bool]] = set()
         self._windows: list[int] = []  # first block of each window
 
     def extend(self, rows: int) -> None:
@@ -112,9 +145,46 @@ class Order:
     def documents_of(self, block: Block) -> Ints:
         """Documents of a block in the order they are concatenated, int64[n]."""
         group = self.groups[block.group]
-        members = group.documents[group.cuts[block.chunk] : group.cuts[block.chunk + 1]]
+        cut = group.blocks(block.epoch)
+        members = cut.documents[cut.cuts[block.chunk] : cut.cuts[block.chunk + 1]]
         key = self._key(2, block.group, block.chunk, block.epoch)
         return members[permute(np.arange(len(members), dtype=np.int64), len(members), key)]
+
+    def readings(self, rows: int) -> Ints:
+        """How often the first `rows` rows train on each document, in part or whole."""
+        self.extend(rows)
+        starts = [self.starts[w] for w in self._windows]
+        last = bisect_right(starts, rows) - 1 if rows < self.starts[-1] else len(starts)
+        count = np.zeros(len(self.lengths), dtype=np.int64)
+        # All of every window before the one that row `rows` lies in.
+        whole = [b for b in self.blocks if b.window < last]
+        chunks: dict[tuple[int, bool], list[int]] = {}
+        for b in whole:
+            chunks.setdefault((b.group, b.epoch > 0), []).append(b.chunk)
+        for (g, later), mine in chunks.items():
+            cut = self.groups[g].blocks(int(later))
+            times = np.bincount(mine, minlength=len(cut.tokens))
+            np.add.at(count, cut.documents, np.repeat(times, np.diff(cut.cuts)))
+        # Of that one only some rows of each block.
+        if last < len(starts):
+            block, inner = self.block_of(np.arange(starts[last], rows, dtype=np.int64))
+            for index in np.unique(block).tolist():
+                members = self.documents_of(self.blocks[index])
+                np.add.at(count, members, self._touched(members, inner[block == index]))
+        return count
+
+    def _touched(self, members: Ints, rows: Ints) -> NDArray[np.bool_]:
+        """Which documents of a block its `rows` train on: not those of which only a begin mark."""
+        ends = np.cumsum(self.lengths[members])
+        starts = ends - self.lengths[members]
+        first = rows * self.seq_len + 1
+        stop = np.minimum(first + self.seq_len, ends[-1])
+        low = np.searchsorted(starts, first, side="right") - 1
+        high = np.searchsorted(starts, stop - 1, side="left")
+        edges = np.zeros(len(members) + 1, np.int64)
+        np.add.at(edges, low, 1)
+        np.add.at(edges, np.maximum(high, low), -1)
+        return np.cumsum(edges[:-1]) > 0
 
     def _append(self, peek: bool = False) -> bool:
         """Schedule the next block; with `peek` only if the last window may still take it.
@@ -131,21 +201,23 @@ class Order:
                 "data.weights"
             )
         group = self.groups[source]
-        epoch, turn = divmod(self._count[source], len(group.tokens))
+        epoch, turn = group.turn(self._count[source])
         if self._shuffled.get(source, (-1,))[0] != epoch:
-            blocks = len(group.tokens)
+            blocks = len(group.blocks(epoch).tokens)
             order = permute(np.arange(blocks, dtype=np.int64), blocks, self._key(3, source, epoch))
             self._shuffled[source] = epoch, order
         chunk = int(self._shuffled[source][1][turn])
+        rest = group.rest is not None and epoch == 0  # its blocks lie across those of the whole
         full = bool(self._windows) and len(self.blocks) - self._windows[-1] >= self.window_blocks
-        fresh = not self._windows or full or (source, chunk) in self._in_window
+        again = {(source, chunk, rest), (source, -1, not rest)} & self._in_window
+        fresh = not self._windows or full or bool(again)
         if peek and fresh:
             return True
         if fresh:
             self._windows.append(len(self.blocks))
             self._in_window.clear()
-        self._in_window.add((source, chunk))
-        tokens = int(group.tokens[chunk])
+        self._in_window |= {(source, chunk, rest), (source, -1, rest)}
+        tokens = int(group.blocks(epoch).tokens[chunk])
         rows = -(-(tokens - 1) // self.seq_len)
         self.blocks.append(Block(source, chunk, epoch, rows, len(self._windows) - 1))
         self.starts.append(self.starts[-1] + rows)
@@ -160,7 +232,7 @@ class Order:
         A capped source must not silently change the mix, so no other takes its place.
         """
         best = int(np.argmax(self._shares * (self._total + 1) - self._used))
-        used_up = self._count[best] >= self.max_epochs * len(self.groups[best].tokens)
+        used_up = self._count[best] >= self.groups[best].cap(self.max_epochs)
         return None if self.max_epochs and used_up else best
 
     def _window_rows(self, window: int) -> tuple[int, int]:
@@ -227,19 +299,20 @@ def _groups(
     source: NDArray[np.int32],
     names: list[str],
     data: DataConfig,
-    times: Ints | None,
+    among: Ints,
+    times: Ints,
+    read: Ints | None,
 ) -> list[Group]:
-    everything = np.arange(len(lengths), dtype=np.int64)
     if not data.weights:
-        members = {"*": everything}
+        members = {"*": among}
     else:
         unknown = sorted(set(data.weights) - set(names))
         if unknown:
             raise ConfigError(
                 f"data.weights names {unknown[0]!r}, but the sources are {', '.join(names)}"
             )
-        order = np.argsort(source, kind="stable")
-        ends = np.searchsorted(source, np.arange(len(names) + 1), sorter=order)
+        order = among[np.argsort(source[among], kind="stable")]
+        ends = np.searchsorted(source[order], np.arange(len(names) + 1))
         at = {n: i for i, n in enumerate(names)}
         members = {n: order[ends[at[n]] : ends[at[n] + 1]] for n in sorted(data.weights)}
     total = sum(data.weights.values()) or 1.0
@@ -248,20 +321,32 @@ def _groups(
         share = data.weights.get(name, 1.0) / total
         if share < 0:
             raise ConfigError(f"data.weights.{name} is negative")
-        if times is not None and len(documents):
-            mine = times[documents]
-            documents = np.concatenate([documents[mine > c] for c in range(max(1, mine.max()))])
-        if not len(documents):
+        whole = _blocks(documents, times[documents], lengths, data.block_tokens)
+        if whole is None:
             what = f"source {name!r} has" if data.weights else "the token shards have"
             raise ConfigError(f"{what} no training documents (or all with weight 0)")
         if not share:
             continue
-        ends = np.cumsum(lengths[documents])
-        starts = ends - lengths[documents]
-        new = np.flatnonzero(np.diff(starts // data.block_tokens)) + 1
-        cuts = np.concatenate([[0], new, [len(documents)]]).astype(np.int64)
-        tokens = np.add.reduceat(lengths[documents], cuts[:-1])
-        groups.append(Group(name, share, documents, cuts, tokens))
+        rest, done = None, 0
+        if read is not None:
+            # The reading that is under way: what is missing of it comes before all else.
+            done = int((read[whole.documents] // times[whole.documents]).min())
+            missing = np.maximum(times * (done + 1) - read, 0)[documents]
+            if missing.sum() < len(whole.documents):
+                rest, done = _blocks(documents, missing, lengths, data.block_tokens), done + 1
+        groups.append(Group(name, share, whole, rest, done))
     if not groups:
         raise ConfigError("data.weights are all 0")
     return groups
+
+
+def _blocks(documents: Ints, times: Ints, lengths: Ints, size: int) -> Blocks | None:
+    """Documents, each so many times, in blocks of about `size` tokens; None: there are none."""
+    documents = np.concatenate([documents[times > c] for c in range(int(times.max(initial=1)))])
+    if not len(documents):
+        return None
+    ends = np.cumsum(lengths[documents])
+    starts = ends - lengths[documents]
+    new = np.flatnonzero(np.diff(starts // size)) + 1
+    cuts = np.concatenate([[0], new, [len(documents)]]).astype(np.int64)
+    return Blocks(documents, cuts, np.add.reduceat(lengths[documents], cuts[:-1]))

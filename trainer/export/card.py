@@ -21,6 +21,7 @@ def text(run: Path, config: Config, step: int) -> str:
     state = json.loads(path.read_text(encoding="utf-8"))
     shape, train = config.model, data.get("train", {})
     size = flops.parameters(shape)["total"]
+    tokens = state.get("tokens", state["row"] * config.data.seq_len)
     base = f"\n| goes on from | {Path(config.checkpoint.load).resolve().name} |"
     if "imported" in data:
         trained, base, trace = "none by Inaho", f"\n| imported from | {data['imported']} |", ""
@@ -42,7 +43,7 @@ width {shape.hidden_size}, vocabulary {shape.vocab_size:,}), trained by Inaho's 
 
 | | |
 |---|---|
-| checkpoint | step {step:,}, {state["row"]:,} rows of {config.data.seq_len:,} tokens |{base}
+| checkpoint | step {step:,}, {state["row"]:,} rows, {tokens:,} tokens |{base}
 | last held-out evaluation | {_held_out(run, step)} |
 | training text | {trained} |
 | fingerprint of the tokens | `{data["fingerprint"]}` |

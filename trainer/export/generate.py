@@ -46,7 +46,7 @@ def tokens(
     seen = list(prompt)
     new = torch.tensor([prompt], device=weight.device)
     for _ in range(capacity - len(prompt)):
-        logits, _ = model(new, cache=cache)
+        logits = model(new, cache=cache)
         token = choose(logits[0, -1].float().cpu(), seen, sampling, generator)
         if token in stop:
             return

@@ -92,7 +92,7 @@ def check(folder: Path, model: CausalLM, tokenizer: Tokenizer) -> float:
     ids = torch.randint(tokenizer.vocab_size, (1, min(256, context)), generator=generator)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
-        ours = model(ids)[0]
+        ours = model(ids)
         difference = float((ours - theirs(ids).logits).abs().max())
     if not difference <= 1e-3 * max(1.0, float(ours.abs().max())):
         raise TrainError(f"{folder}: logits of transformers differ by {difference:.3g}")

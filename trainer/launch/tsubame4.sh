@@ -28,9 +28,13 @@ fi
 export MASTER_ADDR=${nodes[0]} MASTER_PORT=${MASTER_PORT:-29500}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-8}
 export PYTORCH_ALLOC_CONF=${PYTORCH_ALLOC_CONF:-expandable_segments:True}
+if [[ -n ${IFNAME:-} ]]; then # the network the nodes talk over, where it is not the first one
+    export GLOO_SOCKET_IFNAME=$IFNAME NCCL_SOCKET_IFNAME=$IFNAME
+fi
+ulimit -n "$(ulimit -Hn)" # a process of many has a socket to many; workers raise their own, too
 passed=()
 for name in PATH LD_LIBRARY_PATH PYTHONPATH MASTER_ADDR MASTER_PORT OMP_NUM_THREADS \
-    PYTORCH_ALLOC_CONF WANDB_MODE; do
+    PYTORCH_ALLOC_CONF WANDB_MODE GLOO_SOCKET_IFNAME NCCL_SOCKET_IFNAME TORCH_GLOO_LAZY_INIT; do
     [[ -z ${!name:-} ]] || passed+=(-x "$name")
 done
 command=(timeout --signal=USR1 "$(( LIMIT - MARGIN ))"

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention import SDPBackend, activate_flash_attention_impl, sdpa_kernel
 from torch.nn.attention.varlen import varlen_attn
 
 PREFERRED = [
@@ -25,7 +26,15 @@ PREFERRED = [
     SDPBackend.EFFICIENT_ATTENTION,
     SDPBackend.MATH,
 ]
+FLASH3 = "flash_attn_interface"  # the package of FlashAttention 3
 VARLEN_GROUPS = "enable_gqa" in signature(varlen_attn).parameters  # not in torch 2.11
+
+
+def prefer_flash3() -> None:
+    """FlashAttention 3, where its package is, before every other kernel (nanochat: +9 % tokens)."""
+    if find_spec(FLASH3):
+        activate_flash_attention_impl("FA3")
+        PREFERRED.sort(key=lambda backend: backend != SDPBackend.FLASH_ATTENTION)
 
 
 @dataclass(frozen=True)

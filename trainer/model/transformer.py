@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from trainer.config.settings import ModelConfig
 from trainer.model.attention import Mask, attend, causal_mask
@@ -90,12 +91,12 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer. `recompute` keeps only its input for the backward pass."""
+    """One layer. `recompute`: what of it is made again in the backward pass."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.parallel = config.family == "palm"
-        self.recompute = False
+        self.recompute: Literal["nothing", "operator", "all"] = "nothing"
         self.input_layernorm = norm(config)
         self.self_attn = Attention(config)
         self.post_attention_layernorm = None if self.parallel else norm(config)
@@ -109,8 +110,11 @@ class Block(nn.Module):
         past: _Past | None = None,
     ) -> Tensor:
         """x: [rows, T, width], returned in the same shape."""
-        if self.recompute and self.training:
-            out: Tensor = checkpoint(self._layer, x, rope, mask, past, use_reentrant=False)
+        if self.recompute != "nothing" and self.training:
+            policy: Any = {"context_fn": _keep_products} if self.recompute == "operator" else {}
+            out: Tensor = checkpoint(
+                self._layer, x, rope, mask, past, use_reentrant=False, **policy
+            )
             return out
         return self._layer(x, rope, mask, past)
 
@@ -122,6 +126,23 @@ class Block(nn.Module):
             return x + self.self_attn(h, rope, mask, past) + self.mlp(h)
         x = x + self.self_attn(h, rope, mask, past)
         return x + self.mlp(self.post_attention_layernorm(x))
+
+
+def _keep_products() -> Any:
+    """For `checkpoint`: matrix products and attention are kept, norms and activations are not."""
+    aten = torch.ops.aten
+    return create_selective_checkpoint_contexts(
+        [
+            aten.mm.default,
+            aten.addmm.default,
+            aten._scaled_mm.default,
+            aten._scaled_dot_product_cudnn_attention.default,
+            aten._scaled_dot_product_flash_attention.default,
+            aten._scaled_dot_product_flash_attention_for_cpu.default,
+            aten._scaled_dot_product_efficient_attention.default,
+            torch.ops.torch_attn._varlen_attn.default,
+        ]
+    )
 
 
 class Decoder(nn.Module):
@@ -164,13 +185,13 @@ class CausalLM(nn.Module):
         mask: Mask = None,
         cache: Cache | None = None,
         chunk: int = 0,
-        z: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """tokens: int64[rows, T].
+        z: float = 0.0,
+    ) -> Tensor:
+        """tokens: int64[rows, T]. Returns logits[rows, T, vocab].
 
-        With targets (int64[rows, T], -100 for none): (nll, logsumexp), float32[rows, T] each, nll
-        in nats and 0 where there is no target; logsumexp is 0 unless `z`. `chunk` limits how many
-        tokens' logits exist at once. Without targets: (logits[rows, T, vocab], logits).
+        With targets (int64[rows, T], -100 for none): the loss of each in nats, float32[rows, T], 0
+        where there is no target. `chunk` limits how many tokens' logits exist at once; z: see
+        token_loss.
         """
         hidden = self._hidden(tokens, mask, cache)
         if cache and cache.last_only:
@@ -178,15 +199,13 @@ class CausalLM(nn.Module):
         # Used as a tensor: the parameters of FSDP's root are whole here.
         weight = (self.model.embed_tokens if self.lm_head is None else self.lm_head).weight
         if targets is None:
-            logits = F.linear(hidden, weight)
-            return logits, logits
-        nll, lse = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
-        # clone: FSDP's hooks must not see a view as output
-        return nll.view(targets.shape).clone(), lse.view(targets.shape).clone()
+            return F.linear(hidden, weight)
+        nll = self._losses(hidden.flatten(0, 1), weight, targets.flatten(), chunk, z)
+        return nll.view(targets.shape).clone()  # FSDP's hooks must not see a view as output
 
     def _losses(
-        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: bool
-    ) -> tuple[Tensor, Tensor]:
+        self, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z: float
+    ) -> Tensor:
         if not chunk or len(hidden) <= chunk:
             return self.token_loss(hidden, weight, targets, z)
         parts = []
@@ -196,8 +215,7 @@ class CausalLM(nn.Module):
                 parts.append(again)
             else:
                 parts.append(self.token_loss(h, weight, t, z))
-        nll, lse = (torch.cat(p) for p in zip(*parts, strict=True))
-        return nll, lse
+        return torch.cat(parts)
 
     def _hidden(self, tokens: Tensor, mask: Mask, cache: Cache | None) -> Tensor:
         start = cache.length if cache else 0
@@ -219,13 +237,17 @@ class CausalLM(nn.Module):
         return out
 
 
-def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: bool) -> tuple[Tensor, Tensor]:
-    """(nll, logsumexp or 0), float32[n] each, of logits hidden @ weightᵀ; 0 where target -100."""
+def token_loss(hidden: Tensor, weight: Tensor, targets: Tensor, z: float) -> Tensor:
+    """Nats of each target under logits hidden @ weightᵀ, float32[n]; 0 where the target is -100.
+
+    z: coefficient of the squared log-partition (PaLM), which joins the gradient, not the value.
+    """
     logits = F.linear(hidden, weight).float()
     nll = F.cross_entropy(logits, targets, reduction="none", ignore_index=-100)
     if not z:
-        return nll, torch.zeros_like(nll)
-    return nll, torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0)
+        return nll
+    penalty = z * torch.logsumexp(logits, dim=-1).masked_fill(targets == -100, 0.0).square()
+    return nll + (penalty - penalty.detach())
 
 
 def norm(config: ModelConfig) -> nn.Module:

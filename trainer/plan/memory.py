@@ -32,9 +32,12 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     root = counts["head"] or counts["embedding"]
     gathered = 4 * block + 4 * root if shards > 1 else 2 * counts["total"] + 2 * root
     token = layer_bytes(config)
-    recomputed = {"none": 0.0, "full": 1.0}.get(config.parallel.activation_checkpointing)
+    mode = config.parallel.activation_checkpointing
+    if mode == "operator":
+        token = layer_bytes(config, products=True)
+    recomputed = {"none": 0.0, "operator": 0.0, "full": 1.0}.get(mode)
     if recomputed is None:
-        recomputed = 1 / int(config.parallel.activation_checkpointing.removeprefix("every-"))
+        recomputed = 1 / int(mode.removeprefix("every-"))
     kept = recomputed * 2 * model.hidden_size + (1 - recomputed) * token
     again = token if recomputed else 0  # the layer that is being recomputed
     chunk = min(config.train.loss_chunk or rows * length, rows * length)
@@ -49,16 +52,19 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     return {k: v / 1e9 for k, v in parts.items()} | {"total": sum(parts.values()) / 1e9}
 
 
-def layer_bytes(config: Config) -> int:
+def layer_bytes(config: Config, products: bool = False) -> int:
     """Bytes a layer keeps for each token in bfloat16 where nothing is recomputed.
 
     Inputs of both norms and of both groups of matrices; query, key, value, what attention gives;
     gate, up, the activation and the product (or, in the GPT-3 family, before and after GELU).
+    products: only its input, and what matrix products and attention give.
     """
     model = config.model
     heads, kv = model.num_attention_heads * model.head_size, model.kv_heads * model.head_size
     residual = 2 if model.family == "palm" else 4
     inner = 2 if model.family == "gpt3" else 4
+    if products:
+        residual, inner = 3, inner // 2
     return 2 * (residual * model.hidden_size + 2 * heads + 2 * kv + inner * model.intermediate_size)
 
 

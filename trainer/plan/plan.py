@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data.steps import first_row, micro_rows, total_steps
+from trainer.data.steps import Timeline, micro_rows, total_steps
 from trainer.model import flops
 from trainer.plan import saves
 from trainer.plan.fit import USABLE, applied, fit, nodes_that_fit, said
@@ -35,8 +35,10 @@ def plan(
         raise ConfigError("model.vocab_size is 0: set it (--model.vocab_size=32000) to plan a run")
     counts = flops.parameters(model)
     tokens = run_tokens(config)
-    per_token = 6 * counts["total"] if simple else flops.per_token(model, config.data.seq_len)
-    total = per_token * tokens
+    phases = Timeline(config).parts
+    total = 6.0 * counts["total"] * tokens
+    if not simple:
+        total = sum(p.tokens * flops.per_token(model, p.config.data.seq_len) for p in phases)
     gpus = nodes * machine.gpus_per_node
     gpu_hours = total / (machine.peak_tflops * 1e12 * mfu) / 3600
     node_hours = gpu_hours / machine.gpus_per_node
@@ -44,7 +46,8 @@ def plan(
     changes = fit(config, gpus, machine.memory_gb)
     if config.parallel.fit and changes:
         config = applied(config, changes)
-    per_gpu = memory(config, gpus)
+        phases = Timeline(config).parts
+    per_gpu = max((memory(p.config, gpus) for p in phases), key=lambda m: m["total"])
     result = {
         "machine": machine.name,
         "nodes": nodes,
@@ -78,7 +81,7 @@ def plan(
 
 def run_tokens(config: Config) -> int:
     """Training tokens of a run, whole batches and the ramp included."""
-    return first_row(config.train, total_steps(config)) * config.data.seq_len
+    return Timeline(config).tokens(total_steps(config))
 
 
 def _notes(config: Config, machine: Machine, result: dict[str, Any], simple: bool) -> list[str]:

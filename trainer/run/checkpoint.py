@@ -19,6 +19,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from torch.futures import Future
 
 from trainer.config.settings import CheckpointConfig, Config, TrainError
 from trainer.data import files
+from trainer.data.steps import Timeline
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
 from trainer.run.dcp_reader import SafeReader, TensorsOnly
@@ -300,7 +302,10 @@ def load_model(
     model.to_empty(device=device)
     state = {f"model.{n}": t for n, t in model.state_dict().items()}
     read(saved, state)
-    return model.eval(), config, tokenizer, int(saved.name.removeprefix("step-"))
+    done = int(saved.name.removeprefix("step-"))
+    config = replace(config, model=Timeline(config).at(max(0, done - 1)).config.model)
+    model.config = config.model  # rotary angles of the phase it comes from
+    return model.eval(), config, tokenizer, done
 
 
 def _reason(error: BaseException) -> str:

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch.distributed.fsdp import FSDPModule
 
-from trainer.config.settings import Config
+from trainer.config.settings import Config, Phase
 from trainer.data.loader import IGNORE, Batch, Batches, Loader
+from trainer.data.steps import Timeline
 from trainer.data.tokenizer import Sizes
 from trainer.model.attention import document_mask
 from trainer.model.transformer import CausalLM
@@ -54,11 +55,12 @@ class Meter:
         """What was added since `reset`, over all processes: for a checkpoint between two rows."""
         return world.sum(*self.nats.tolist(), *self.counts.ravel().tolist())
 
-    def restore(self, sums: list[float]) -> None:
-        """Go on from `sums`; on one process only."""
+    def restore(self, sums: list[float], names: list[str]) -> None:
+        """Go on from `sums` of sources `names`; on one process only."""
         nats, *counts = np.array(sums).reshape(4, -1)
-        self.nats += torch.from_numpy(nats).to(self.device)
-        self.counts += np.array(counts)
+        mine = [self.names.index(n) for n in names] or [0]
+        self.nats[mine] += torch.from_numpy(nats).to(self.device)
+        self.counts[:, mine] += np.array(counts)
 
     def read(self, world: World) -> dict[str, Any]:
         """loss (nats a token), bpb, bpc, tokens, and the same under `sources` for each source."""
@@ -77,8 +79,16 @@ def held_out_loader(config: Config) -> Loader | None:
     """The held-out split in an order that no run changes; None when nothing was held out."""
     data = replace(config.data, weights={}, max_epochs=1.0)  # all rows: each once
     train = replace(config.train, seed=0, ramp=[], batch_rows=config.eval.micro_rows)
-    loader = Loader(config.data.tokens, data, train, "held", empty_ok=True)
+    train = replace(train, steps=0, tokens=0)
+    whole = replace(config, data=data, train=train, phases=_as_one(config))
+    loader = Loader(whole, "held", empty_ok=True)
     return loader if len(loader.documents) else None
+
+
+def _as_one(config: Config) -> list[Phase]:
+    """All folders of a run in one phase: what is measured is the same in every phase of it."""
+    folders = Timeline(config).folders
+    return [] if folders == [config.data.tokens] else [Phase(tokens=1, folders=folders)]
 
 
 def held_out(
@@ -106,8 +116,7 @@ def forward(
             # Every process takes part in every collective, with rows that count for nothing.
             mine = batch.share(begin, begin + config.eval.micro_rows)
             tokens, targets, sources, mask = to_device(mine, config, world.device)
-            nll, _ = model(tokens, targets, mask)
-            yield mine, nll, sources
+            yield mine, model(tokens, targets, mask), sources
 
 
 @contextmanager

@@ -68,14 +68,6 @@ class Log:
         count, self.last_step = step - self.last_step, step
         return count
 
-    def rewind(self, step: int) -> None:
-        """The run goes on from `step` again: rows after it are dropped."""
-        self.last_step, self.tokens, self.waited, self.paused = step, 0, 0.0, 0.0
-        if self.main:
-            self._forget_after(step)
-            for sink in self._sinks:
-                sink.rewind(step)
-
     def write(self, step: int, row: dict[str, Any]) -> None:
         """Append a row to metrics.jsonl and give its numbers to TensorBoard and W&B."""
         if not self.main:
@@ -134,23 +126,17 @@ class _TensorBoard:
     """Events of steps after the one a run goes on from are purged: they will be made again."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._folder = str(folder / "tensorboard")
-        self._open(step)
-
-    def _open(self, step: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise ConfigError("log.tensorboard needs the package tensorboard") from error
-        self._writer = SummaryWriter(self._folder, purge_step=step + 1 if step else 0)
+        self._writer = SummaryWriter(
+            str(folder / "tensorboard"), purge_step=step + 1 if step else 0
+        )
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
-
-    def rewind(self, step: int) -> None:
-        self._writer.close()
-        self._open(step)
 
     def close(self, failed: bool) -> None:
         self._writer.close()
@@ -159,7 +145,7 @@ class _TensorBoard:
 class _WandB:
     """One W&B run for a run folder, however often it is started: FOLDER/wandb/run-id names it.
 
-    W&B drops rows whose own step goes back, as after a rewind or a crash. So its step only counts
+    W&B drops rows whose own step goes back, as after a crash. So its step only counts
     rows, and `step` is a value in the row and the axis of every plot; of two rows with the same
     step the later one counts.
     """
@@ -191,9 +177,6 @@ class _WandB:
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         self._run.log({**scalars, "step": step})
-
-    def rewind(self, step: int) -> None:
-        pass  # the rows made again come later and count
 
     def close(self, failed: bool) -> None:
         self._run.finish(exit_code=int(failed))

@@ -6,12 +6,13 @@ is tensors keyed by parameter name: no pickled object enters or leaves a checkpo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from trainer.config.settings import TrainConfig
 
@@ -22,9 +23,9 @@ NS = (3.4445, -4.7750, 2.0315)
 class Muon(torch.optim.Optimizer):
     """Momentum orthogonalised by Newton-Schulz (Jordan et al. 2024), for 2-D hidden weights.
 
-    Each step the sharded momentum of a matrix is gathered, orthogonalised whole and sharded
-    again, so the update does not depend on the number of processes. The scale is
-    max(1, rows/columns)^0.5, as in the author's code.
+    Each matrix is orthogonalised whole by one process, which the others send their rows of it, so
+    the update does not depend on their number. The scale is max(1, rows/columns)^0.5, as in the
+    author's code.
     """
 
     def __init__(
@@ -37,14 +38,15 @@ class Muon(torch.optim.Optimizer):
         if getattr(self, "found_inf", 0):
             return
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
+            parameters = [p for p in group["params"] if p.grad is not None]
+            updates = []
+            for p in parameters:
                 buffer = self.state[p]["momentum_buffer"]
                 buffer.lerp_(p.grad, 1 - group["momentum"])
-                update = p.grad.lerp(buffer, group["momentum"])
+                updates.append(p.grad.lerp(buffer, group["momentum"]))
+            for p, update in zip(parameters, orthogonal(updates), strict=True):
                 p.mul_(1 - group["lr"] * group["decay"])
-                p.add_(_orthogonal(update), alpha=-group["lr"])
+                p.add_(update, alpha=-group["lr"])
 
 
 def build(model: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
@@ -105,12 +107,56 @@ def _empty_state(optimizer: torch.optim.Optimizer, p: Tensor) -> dict[str, Tenso
     return {"step": step, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
 
 
-def _orthogonal(update: Tensor) -> Tensor:
-    full = update.full_tensor() if isinstance(update, DTensor) else update
-    result = newton_schulz(full) * max(1.0, full.shape[0] / full.shape[1]) ** 0.5
-    if not isinstance(update, DTensor):
-        return result
-    return distribute_tensor(result, update.device_mesh, update.placements, src_data_rank=None)
+def orthogonal(updates: list[Tensor]) -> Iterator[Tensor]:
+    """The orthogonal matrix nearest to each update, scaled; sharded as it is.
+
+    Of as many matrices as there are shards each process takes one: it gets the rows of the others,
+    and sends theirs back. What a process computes and sends is 1/shards of all.
+    """
+    first = next(iter(updates), None)
+    if not isinstance(first, DTensor) or first.device_mesh.size(first.device_mesh.ndim - 1) == 1:
+        for update in updates:
+            if isinstance(update, DTensor):
+                whole = _scaled(update.to_local())
+                yield DTensor.from_local(whole, update.device_mesh, update.placements)
+            else:
+                yield _scaled(update)
+        return
+    shards = first.device_mesh.size(first.device_mesh.ndim - 1)
+    for start in range(0, len(updates), shards):
+        yield from _share_out(
+            [u for u in updates[start : start + shards] if isinstance(u, DTensor)]
+        )
+
+
+def _share_out(updates: list[DTensor]) -> list[DTensor]:
+    """At most one matrix a process: matrix i is made orthogonal by process i of the shards."""
+    mesh, dim = updates[0].device_mesh, updates[0].device_mesh.ndim - 1
+    group, rank, shards = mesh.get_group(dim), mesh.get_local_rank(dim), mesh.size(dim)
+    local = [u.to_local() for u in updates]
+    to_each = [t.numel() for t in local] + [0] * (shards - len(local))
+    from_each = [0] * shards
+    if rank < len(updates):  # rows as FSDP cuts them: equal parts, the last ones short or empty
+        rows, columns = updates[rank].shape
+        part = -(-rows // shards)
+        from_each = [columns * max(0, min(part, rows - i * part)) for i in range(shards)]
+    flat = torch.cat([t.flatten() for t in local])
+    mine = flat.new_empty(sum(from_each))
+    dist.all_to_all_single(mine, flat, from_each, to_each, group)
+    if rank < len(updates):
+        mine = _scaled(mine.view(updates[rank].shape)).flatten()
+    dist.all_to_all_single(flat, mine, to_each, from_each, group)
+    parts = flat.split([t.numel() for t in local])
+    return [
+        DTensor.from_local(
+            p.view(t.shape), mesh, u.placements, run_check=False, shape=u.shape, stride=u.stride()
+        )
+        for p, t, u in zip(parts, local, updates, strict=True)
+    ]
+
+
+def _scaled(matrix: Tensor) -> Tensor:
+    return newton_schulz(matrix) * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
 
 
 def newton_schulz(matrix: Tensor, steps: int = 5) -> Tensor:

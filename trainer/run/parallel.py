@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ def build(config: Config, world: World) -> CausalLM:
     """The sharded, initialised model of a run, in training mode."""
     with torch.device("meta"):
         model = CausalLM(config.model)
+    if config.parallel.float8:
+        use_float8(model, world.device)
     _recompute(model, config.parallel.activation_checkpointing)
     if config.parallel.compile:
         # One graph for each shape: rows of training and evaluation, numbers of documents.
@@ -76,9 +79,11 @@ def shard(model: CausalLM, config: ParallelConfig, world: World) -> None:
         )
 
     for layer in model.model.layers:
-        group(layer, not alone)
+        group(layer, config.reshard_after_forward and not alone)
     if model.lm_head is not None:
         group(model.model.embed_tokens, True)
+        embedding = cast(FSDPModule, model.model.embed_tokens)
+        embedding.set_unshard_in_backward(False)  # its gradient needs the token ids alone
     group(model, False)
     assert isinstance(model, FSDPModule)
     if world.size == 1:
@@ -133,19 +138,41 @@ def local_rows(parameter: Tensor) -> tuple[Tensor, int]:
 
 
 def _recompute(model: CausalLM, mode: str) -> None:
-    every = 1 if mode == "full" else 0
+    every = 1 if mode in ("full", "operator") else 0
     if mode.startswith("every-") and mode[6:].isdigit() and int(mode[6:]):
         every = int(mode[6:])
-    elif mode not in ("none", "full"):
+    elif mode not in ("none", "operator", "full"):
         raise ConfigError(
-            f"parallel.activation_checkpointing is {mode!r}: use none, full or every-2, every-3, …"
+            f"parallel.activation_checkpointing is {mode!r}: use none, operator, full or every-2, "
+            "every-3, …"
         )
     for i, layer in enumerate(model.model.layers):
         assert isinstance(layer, Block)
-        layer.recompute = bool(every) and i % every == 0
+        if every and i % every == 0:
+            layer.recompute = "operator" if mode == "operator" else "all"
 
 
-def sync_gradients(model: nn.Module, sync: bool) -> None:
-    """Whether the next backward pass reduces gradients (only the last of an accumulation does)."""
+def sync_gradients(model: nn.Module, last: bool, every_pass: bool = False) -> None:
+    """What the next backward pass does with gradients: the last one of a step reduces them.
+
+    every_pass: each shards them; summing over the replicas of HSDP is left to the last in any case.
+    """
     if isinstance(model, FSDPModule):
-        model.set_requires_gradient_sync(sync)
+        model.set_requires_gradient_sync(last or every_pass)
+        model.set_requires_all_reduce(last)
+
+
+def use_float8(model: CausalLM, device: torch.device) -> None:
+    """Matrix products of the blocks in float8 with a scale a tensor (torchao); the parameters stay
+    what they are. Where there is no GPU it is computed in float32 with float8 values."""
+    try:
+        from torchao.float8 import Float8LinearConfig, convert_to_float8_training
+    except ImportError as error:
+        raise ConfigError("parallel.float8 needs the package torchao") from error
+
+    def fits(module: nn.Module, name: str) -> bool:
+        return isinstance(module, nn.Linear) and not any(n % 16 for n in module.weight.shape)
+
+    config = Float8LinearConfig(emulate=device.type != "cuda")
+    for layer in model.model.layers:
+        convert_to_float8_training(layer, module_filter_fn=fits, config=config)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from trainer.config.settings import ConfigError, ParallelConfig, StoppedError
+from trainer.model.attention import prefer_flash3
 
 # What names a process: the variable of torchrun, the value alone, the names of Slurm and Open MPI.
 ENVIRONMENT = {
@@ -78,10 +80,13 @@ def start(config: ParallelConfig) -> World:
         torch.set_num_threads(config.threads)
     device = torch.device("cpu")
     if cuda:
-        device = torch.device("cuda", local)
+        # A launcher may show each process its own GPU alone.
+        device = torch.device("cuda", local % torch.cuda.device_count())
         torch.cuda.set_device(device)
-        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        torch.set_float32_matmul_precision("high")
+        prefer_flash3()
     if not dist.is_initialized():
+        many_sockets()
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         dist.init_process_group(backend, store=_store(size), rank=rank, world_size=size)
     shape: tuple[int, ...] = (size,)
@@ -90,6 +95,17 @@ def start(config: ParallelConfig) -> World:
         shape, names = (config.replicate, size // config.replicate), ("replicate", "shard")
     mesh = init_device_mesh(device.type, shape, mesh_dim_names=names)
     return World(dist.get_rank(), dist.get_world_size(), device, mesh)
+
+
+def many_sockets() -> None:
+    """For more than a few hundred processes: gloo connects to those it talks to, not to all (a full
+    mesh of 1,024 is more sockets than a process may open), and as many files as the system allows.
+    """
+    os.environ.setdefault("TORCH_GLOO_LAZY_INIT", "1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _store(size: int) -> dist.Store | None:

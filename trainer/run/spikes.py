@@ -1,7 +1,7 @@
 """Spikes of the gradient norm: which steps a run passes over.
 
 A skipped batch keeps its number, so order, replay and trace stay functions of the step;
-RUN/skipped.json has the numbers and outlives a return to an older checkpoint.
+RUN/skipped.json has the numbers and outlives a crash.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class Spikes:
         self.config, self.folder, self.main = config, folder, main
         self.norms: list[float] = []
         self.skipped = skipped(folder)
-        self._fresh = False
 
     def is_spike(self, step: int, norm: float) -> bool:
         """Whether the gradient norm of `step` is far above the recent mean; then it is skipped."""
@@ -36,19 +35,8 @@ class Spikes:
             return False
         if self.main:
             print(f"skipped a step: gradient norm {norm:.3g}, usual {usual:.3g}", flush=True)
-        self._fresh = True
-        self.skip(step + 1, step + 1)
-        return True
-
-    def skip(self, start: int, stop: int) -> None:
-        """Steps start..stop (as the log counts them) are not to be trained on."""
-        self.skipped |= set(range(start - 1, stop))
+        self.skipped.add(step)
         if self.main:
             text = json.dumps(sorted(self.skipped))
             files.write(self.folder / "skipped.json", text.encode())
-
-    def rewind_due(self) -> bool:
-        """Whether the step before was a new spike and the settings ask to go back. Asked once."""
-        due = self._fresh and self.config.spike_rewind > 0
-        self._fresh = False
-        return due
+        return True

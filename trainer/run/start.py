@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 
+from trainer.config.load import from_dict
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.config.write import as_toml
 from trainer.data import files
 from trainer.data.parquet import input_files, text_bytes
 from trainer.data.prepare import prepare
-from trainer.data.steps import first_row
+from trainer.data.steps import Timeline, batches, first_row
 from trainer.data.tokenizer import copy
 from trainer.plan.fit import applied, fit, said
 from trainer.run.processes import World, on_main
@@ -96,22 +97,18 @@ def describe(
 
     RUN/starts.jsonl has a line with the settings of every start.
     """
-    identity = {"model": asdict(config)["model"], "data": manifest["fingerprint"]}
-    keys = ("seed", "batch_rows", "ramp", "optimizer")
-    identity |= {k: asdict(config)["train"][k] for k in keys}
-    # What the fingerprint counts already.
-    places = {"tokens": "", "corpus": "", "tokenizer": "", "held_out": 0.0}
-    identity["order"] = {**asdict(config)["data"], **places}
+    latest = folder / "latest"
+    saved = int(latest.read_text().removeprefix("step-")) if latest.exists() else 0
+    prints = fingerprints(manifest, config)
+    identity = _identity(config, prints)
     described = folder / "run.json"
     if described.exists():
-        old = json.loads(described.read_text(encoding="utf-8"))["identity"]
-        different = [k for k in identity if old.get(k) != identity[k]]
+        before = json.loads(described.read_text(encoding="utf-8"))
+        different = _different(before, config, prints, saved)
         if different:
             raise ConfigError(
                 f"{folder} holds a run with another {', '.join(different)}: choose another out"
             )
-    latest = folder / "latest"
-    saved = int(latest.read_text().removeprefix("step-")) if latest.exists() else 0
     if saved > steps:
         raise ConfigError(
             f"{folder} stands at step {saved:,}, beyond the {steps:,} asked for: "
@@ -138,20 +135,90 @@ def describe(
         handle.write(json.dumps({**start, "config": asdict(config)}) + "\n")
 
 
+def fingerprints(manifest: dict[str, Any], config: Config) -> dict[str, str]:
+    """folder of tokens -> what names its content."""
+    folders = manifest.get("folders") or {Timeline(config).folders[0]: manifest}
+    return {folder: m["fingerprint"] for folder, m in folders.items()}
+
+
+def _identity(config: Config, prints: dict[str, str]) -> dict[str, Any]:
+    """By what a run is known; with phases the past decides as well, see `history`."""
+    settings = asdict(config)
+    keys = ("seed", "batch_rows", "ramp", "optimizer")
+    identity = {"model": settings["model"], "folders": prints}
+    identity |= {k: settings["train"][k] for k in keys}
+    if not config.phases:
+        # What the fingerprint counts already.
+        places = {"tokens": "", "corpus": "", "tokenizer": "", "held_out": 0.0}
+        identity |= {"data": next(iter(prints.values())), "order": {**settings["data"], **places}}
+    return identity
+
+
+def _different(
+    before: dict[str, Any], config: Config, prints: dict[str, str], saved: int
+) -> list[str]:
+    """By what settings differ from those a folder was described with; empty if they go on."""
+    old, new = before["identity"], _identity(config, prints)
+    if not config.phases and not before["config"].get("phases"):
+        return [k for k in new if k != "folders" and old.get(k) != new[k]]
+    there = from_dict(before["config"], "run.json")
+    known = old.get("folders") or {there.data.tokens: old["data"]}
+    different = [k for k in ("model", "seed", "optimizer") if old[k] != new[k]]
+    past = difference(history(there, known, saved), history(config, prints, saved))
+    return different + ([past] if past else [])
+
+
+def history(config: Config, prints: dict[str, str], step: int) -> list[dict[str, Any]]:
+    """What a run has read before a step, phase by phase: settings, rows, and rows of its batches.
+
+    Phases that go on with the order of the one before are one with it.
+    """
+    result: list[dict[str, Any]] = []
+    before: tuple[object, ...] | None = None
+    for part in Timeline(config).parts:
+        steps = min(step - part.first_step, part.steps)
+        if steps <= 0:
+            break
+        if part.order != before:
+            read = {"data": [prints[f] for f in part.folders], **order(part.config)}
+            result.append({**read, "rows": 0, "batches": []})
+        before, last = part.order, result[-1]
+        last["rows"] += first_row(part.config.train, steps)
+        for rows, count in batches(part.config.train, steps):
+            if last["batches"] and last["batches"][-1][0] == rows:
+                last["batches"][-1][1] += count
+            else:
+                last["batches"].append([rows, count])
+    return result
+
+
+def difference(there: list[dict[str, Any]], here: list[dict[str, Any]]) -> str:
+    """The first setting in which two histories differ; empty if they are one."""
+    for a, b in zip(there, here, strict=False):
+        for key in a:
+            if a[key] != b[key]:
+                return key if key in ("data", "rows", "batches") else f"data.{key}"
+    return "" if len(there) == len(here) else "phases"
+
+
 def refuse_other_data(
     state: dict[str, Any], config: Config, step: int, manifest: dict[str, Any]
 ) -> None:
-    """A run that takes over the full state of a step also takes over the order of data."""
-    train = config.train
-    here = {"seed": train.seed, "row": first_row(train, step), "data": manifest["fingerprint"]}
-    here |= {f"data.{k}": v for k, v in order(config).items()}
-    there = state | {f"data.{k}": v for k, v in state.get("order", order(config)).items()}
-    different = [k for k, v in here.items() if there.get(k) != v]
-    if different:
+    """A run that takes over the full state of a step also takes over the data read until then.
+
+    What comes after may differ: a first phase that is the past, and others with what is new.
+    """
+    here = history(config, fingerprints(manifest, config), step)
+    there = state.get("history")
+    if there is None:  # a checkpoint from before there were phases
+        there = [{"data": [state["data"]], **state.get("order", {}), "rows": state["row"]}]
+    different = difference(there, here)
+    if state["seed"] != config.train.seed or different:
         raise ConfigError(
             f"checkpoint.load_step goes on with the data of {config.checkpoint.load}, but the "
-            f"{different[0]} differs: take over its train.seed, batch_rows, ramp and [data], "
-            "or leave load_step 0 to start from its weights alone"
+            f"{different or 'seed'} differs: take over its train.seed, batch_rows, ramp and [data] "
+            "(as the first of [[phases]], if what follows shall be another), or leave load_step 0 "
+            "to start from its weights alone"
         )
 
 

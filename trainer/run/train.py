@@ -3,9 +3,8 @@
 The loss of a step is the sum over all targets of the global batch divided by their number, so it
 does not depend on how rows fall on processes or micro-batches.
 
-A spike of the gradient norm skips its step, or (train.spike_rewind) takes the run back to its last
-checkpoint, from where it passes over the batches up to the spike. A skipped batch keeps its number:
-order, replay and trace stay a function of the step; RUN/skipped.json has the numbers.
+A spike of the gradient norm skips its step. The batch keeps its number: order, replay and trace
+stay a function of the step; RUN/skipped.json has the numbers.
 
 The run folder is drawn in folder.py; one step is followed with its figures in README.md.
 """
@@ -17,7 +16,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from torch.distributed.tensor import DTensor
 
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data.loader import Batch, Batches, Loader, chain, prefetch
-from trainer.data.steps import first_row, micro_rows, total_steps
+from trainer.data.steps import Timeline, micro_rows, total_steps
 from trainer.data.tokenizer import Tokenizer
 from trainer.model import flops, peaks
 from trainer.model.transformer import CausalLM
@@ -35,9 +34,17 @@ from trainer.run import evaluate, optim, parallel, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.log import Log
 from trainer.run.processes import World, on_main
-from trainer.run.schedule import lr_scale
+from trainer.run.schedule import lr_at
 from trainer.run.spikes import Spikes
-from trainer.run.start import describe, fitted, locked, order, refuse_other_data, tokenised
+from trainer.run.start import (
+    describe,
+    fingerprints,
+    fitted,
+    history,
+    locked,
+    refuse_other_data,
+    tokenised,
+)
 from trainer.tasks.ask import ask
 from trainer.tasks.published import read as read_tasks
 
@@ -75,8 +82,8 @@ def train(config: Config, feed: Feed | None = None) -> dict[str, Any]:
 def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     if feed is None:
         config = tokenised(config, world)
-        loader = Loader(config.data.tokens, config.data, config.train)
-        tokenizer_dir = Path(config.data.tokens) / "tokenizer"
+        loader = Loader(config)
+        tokenizer_dir = Path(loader.documents.folders[0]) / "tokenizer"
         feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
     tokenizer = Tokenizer.load(feed.tokenizer)
     if config.eval.tasks:
@@ -127,8 +134,8 @@ class Run:
         self.config, self.world, self.folder = config, world, Path(config.out)
         self.loader, self.held_out, self.feed = feed.train, feed.held_out, feed
         self.evaluates = feed.held_out is not None or bool(feed.measures)
-        self.steps = total_steps(config)
-        self.loader.extend(first_row(config.train, self.steps))  # refuses a run without the data
+        self.steps, self.timeline = total_steps(config), Timeline(config)
+        self.loader.extend(self.timeline.row(self.steps))  # refuses a run without the data
         self.token_sizes = tokenizer.sizes()
         self.manifest = self.loader.documents.manifest
         on_main(
@@ -144,7 +151,6 @@ class Run:
         self.meter = evaluate.Meter(names, self.token_sizes, world.device)
         self.spikes = Spikes(config.train, self.folder, world.main)
         self.signalled = False
-        self.rewound_to: int | None = None  # the step a rewind has taken the run to
 
     def loop(self) -> dict[str, Any]:
         """Every step from where the run stands to its end; what `train` returns."""
@@ -155,7 +161,7 @@ class Run:
         self.chain = str(state["chain"])
         self.spikes.norms = list(state.get("norms", []))
         if self.world.main and state.get("meter"):
-            self.meter.restore(state["meter"])
+            self.meter.restore(state["meter"], state.get("sources", self.meter.names))
         first, last = state["first"], state["last"]  # held-out results
         with (
             Log(self.folder, config, self.world, self.steps, done) as log,
@@ -167,32 +173,30 @@ class Run:
             if done >= self.steps and self.evaluates:
                 last = self._evaluate(log, done)  # the checkpoint was saved before that
             waiting_since = logged_at = time.perf_counter()
-            for step, batch in self._batches(done):
+            for step, batch in prefetch(self.loader, done, self.steps):
                 # 1. The loader works one batch ahead in a thread: what is waited here is its lag.
                 log.waited += time.perf_counter() - waiting_since
                 # 2. Forward, backward, optimiser.
                 norm = self.step(step, batch)
                 # 3. Garbage now, in all processes alike, and at no other time.
                 collect_garbage()
-                # 4. After a spike the run may stand at an earlier step: nothing more of this one.
-                if self._rewound(log, step):
-                    waiting_since = logged_at = time.perf_counter()
-                    continue
-                # 5. The rolling hash proves which batches were read, in which order (`replay`).
+                # 4. The rolling hash proves which batches were read, in which order (`replay`).
                 done = step + 1
                 log.tokens += batch.loss_tokens
                 self.chain = chain(self.chain, batch.digest)
-                # 6. The only waits for the device are here: figures are read every log.every steps.
+                # 5. The only waits for the device are here: figures are read every log.every steps.
                 if done % config.log.every == 0 or done == self.steps:
                     logged_at = self._log(log, done, norm, logged_at)
                     self.checkpoints.poll()
-                # 7. Asked once a step: a signal later in it, on one process or all, waits its turn.
-                stopping = self.world.any(self.signalled)
-                # 8. Save before evaluating: a crash there loses nothing.
+                # 6. All are asked now and then: a signal, on one process or all, waits its turn.
+                alone = self.world.size == 1
+                asked = alone or done % config.checkpoint.ask_every == 0 or done == self.steps
+                stopping = asked and self.world.any(self.signalled)
+                # 7. Save before evaluating: a crash there loses nothing.
                 if done % config.checkpoint.every == 0 or done == self.steps or stopping:
                     self._save(done, first, last)
                     saved = done
-                # 9. Evaluate now and then, but not when the job is about to be killed.
+                # 8. Evaluate now and then, but not when the job is about to be killed.
                 due = config.eval.every and done % config.eval.every == 0
                 if self.evaluates and (due or done == self.steps) and not stopping:
                     last = self._evaluate(log, done)
@@ -206,24 +210,15 @@ class Run:
         result = {"first": first, "last": last, "step": done, "chain": self.chain}
         return result | {"done": done >= self.steps}
 
-    def _batches(self, step: int) -> Iterator[tuple[int, Batch]]:
-        """(step, batch) to the end of the run, from an earlier step again after a rewind."""
-        while step < self.steps:
-            for at, batch in prefetch(self.loader, step, self.steps):
-                yield at, batch
-                if self.rewound_to is not None:
-                    break
-            else:
-                return
-            step, self.rewound_to = self.rewound_to, None
-
     def step(self, step: int, batch: Batch) -> torch.Tensor:
         """One optimiser step on a global batch; returns the gradient norm (0 if passed over).
 
         batch: all rows of the step, the same on every process; each takes its own micro-batches.
         The norm is a float32 scalar on the device, before clipping.
         """
-        config, size = self.config, self.world.size
+        part, size = self.timeline.at(step), self.world.size
+        config = part.config  # of the phase
+        self.model.config = config.model  # only its rotary angles may differ
         if step in self.spikes.skipped:
             return torch.zeros(())
         total, losses = len(batch.tokens), []
@@ -232,20 +227,18 @@ class Run:
         for start in range(0, total, rows * size):
             # Only the last backward pass reduces: the sum of all is sent once.
             is_last = start + rows * size >= total
-            parallel.sync_gradients(self.model, is_last or config.parallel.reduce_every_pass)
+            parallel.sync_gradients(self.model, is_last, config.parallel.reduce_every_pass)
             begin = start + self.world.rank * rows
             micro = batch.share(begin, begin + rows)
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
-            with_z = config.train.z_loss > 0
-            nll, lse = self.model(tokens, targets, mask, None, config.train.loss_chunk, with_z)
+            chunk, z = config.train.loss_chunk, config.train.z_loss
+            nll = self.model(tokens, targets, mask, None, chunk, z)
             loss = nll.sum() if self.feed.objective is None else self.feed.objective(nll, micro)
-            if with_z:
-                loss = loss + config.train.z_loss * lse.square().sum()
             # Divided by the targets of the *global* batch: the gradients of all passes and
             # processes then add up to that of the mean.
             (loss / batch.loss_tokens).backward()
             losses.append((micro, nll.detach(), sources))
-        optim.set_lr(self.optimizers, lr_scale(config.train, step, self.steps))
+        optim.set_lr(self.optimizers, lr_at(self.timeline, step))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip or 1e30)
         full = norm.full_tensor() if isinstance(norm, DTensor) else norm
         # Reading the norm waits for the device, so it is read only where spikes are asked for.
@@ -259,28 +252,6 @@ class Run:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         return full
-
-    def _rewound(self, log: Log, step: int) -> bool:
-        """After a new spike at `step`: back to the newest checkpoint, if the settings say so."""
-        if not self.spikes.rewind_due():
-            return False
-        self.checkpoints.finish()
-        state = self.checkpoints.load()
-        if state is None:
-            log.say(f"no checkpoint to go back to: step {step + 1} is skipped alone")
-            return False
-        self.rewound_to = int(state["step"])
-        self.chain, self.spikes.norms = str(state["chain"]), list(state.get("norms", []))
-        first = max(self.rewound_to, step + 1 - self.config.train.spike_rewind) + 1
-        self.spikes.skip(first, step + 1)
-        self.meter.reset()
-        log.rewind(self.rewound_to)
-        log.write(self.rewound_to, {"rewind": {"spike": step + 1, "skipped": [first, step + 1]}})
-        log.say(
-            f"spike at step {step + 1}: back to step {self.rewound_to}; "
-            f"the batches of steps {first} to {step + 1} are skipped"
-        )
-        return True
 
     def _start(self) -> dict[str, Any]:
         state = self.checkpoints.load()
@@ -312,10 +283,10 @@ class Run:
     def _save(self, step: int, first: Any, last: Any) -> None:
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
         state["norms"] = self.spikes.norms
-        state["meter"] = self.meter.sums(self.world)
-        state["row"] = first_row(self.config.train, step)
-        state["seed"], state["order"] = self.config.train.seed, order(self.config)
-        state["data"] = self.manifest["fingerprint"]
+        state["meter"], state["sources"] = self.meter.sums(self.world), self.meter.names
+        state["row"], state["tokens"] = self.timeline.row(step), self.timeline.tokens(step)
+        state["seed"] = self.config.train.seed
+        state["history"] = history(self.config, fingerprints(self.manifest, self.config), step)
         self.checkpoints.save(step, state)
 
     def _evaluate(self, log: Log, step: int) -> dict[str, Any]:
@@ -354,12 +325,11 @@ class Run:
         now = time.perf_counter()
         seconds = max(1e-9, now - since - log.paused)
         speed = log.tokens / seconds
-        scale = lr_scale(self.config.train, step - 1, self.steps)
-        row = {"train": result, "lr": self.config.train.lr * scale}
+        row = {"train": result, "lr": self.config.train.lr * lr_at(self.timeline, step - 1)}
         row |= {"grad_norm": float(norm), "chain": self.chain, "tokens_per_s": speed}
         device = self.world.device
         peak = peaks.peak(device, parallel.compute_dtype(self.config.parallel, device))[0]
-        shape = self.config.model, self.config.data.seq_len
+        shape = self.config.model, self.timeline.at(step - 1).config.data.seq_len
         row |= flops.utilisation(*shape, speed, peak * self.world.size)
         row["data_wait_ms"] = 1e3 * log.waited / max(1, log.steps_since(step))
         row["memory_gib"] = peaks.memory_gib(device)

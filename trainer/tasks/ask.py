@@ -210,7 +210,7 @@ def log_probabilities(
         row = torch.tensor(ids)
         tokens[i, : len(ids)] = row
         targets[i, start - 1 : len(ids) - 1] = row[start:]
-    nll, _ = model(tokens.to(device), targets.to(device))
+    nll = model(tokens.to(device), targets.to(device))
     return [-float(x) for x in nll.sum(dim=1)]
 
 
@@ -236,7 +236,7 @@ def greedy(model: CausalLM, prompts: list[Row], length: int, tokenizer: Tokenize
     mask = there[:, None, None, :longest] & own.new_ones(longest, longest).tril() | own
     written = []
     for step in range(length):
-        logits, _ = model(new, mask=mask, cache=cache)
+        logits = model(new, mask=mask, cache=cache)
         new = logits[:, -1].argmax(-1, keepdim=True)
         written.append(new)
         mask = there[:, None, None, : longest + step + 1]

@@ -71,6 +71,8 @@ def dpo(
         raise ConfigError(f"--beta is {beta:g}: give a number above 0, usually 0.1")
     base_config, tokenizer = load_run(base)
     config = tuning(base_config, str(base), str(out), overrides or [], share=100)
+    # z_loss would be part of what the answers are compared by.
+    config = replace(config, train=replace(config.train, z_loss=0.0))
     read = pairs(data)
     keys = [p.chosen.key() + p.rejected.key() for p in read]
     held = in_sample(keys, held_out, "dpo-held-out").tolist()
@@ -173,6 +175,6 @@ def remember(base: str | Path, loaders: list[PairLoader], config: Config) -> Non
             numbers = np.arange(begin, min(begin + step, len(known)))
             batch = loader.rows(numbers)
             tokens, targets, _, mask = evaluate.to_device(batch, config, world.device)
-            known[numbers] = model(tokens, targets, mask)[0].float().cpu()
+            known[numbers] = model(tokens, targets, mask).float().cpu()
         dist.all_reduce(known)
         loader.reference = known.numpy()

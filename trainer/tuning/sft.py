@@ -84,5 +84,5 @@ def tuning(base: Config, run: str, out: str, overrides: list[str], share: float 
     )
     data = replace(base.data, tokens="", attention="document", weights={})
     checkpoint = replace(base.checkpoint, load=run, load_step=0)
-    tuned = replace(base, out=out, data=data, train=train, checkpoint=checkpoint)
+    tuned = replace(base, out=out, data=data, train=train, checkpoint=checkpoint, phases=[])
     return from_dict(override(asdict(tuned), overrides), "sft")

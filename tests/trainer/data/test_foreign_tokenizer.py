@@ -14,11 +14,11 @@ from trainer_helpers import TRICKY, run_trainer, texts, write_corpus
 from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
-from trainer.data import extend
 from trainer.data.prepare import prepare
 from trainer.data.tokenizer import Tokenizer
 from trainer.data.tokenizer_hf import fast_tokenizer
 from trainer.data.tokenizer_train import train
+from trainer.export import pieces
 from trainer.export.vocabulary import rows
 from trainer.tuning.conversations import encode
 from trainer.tuning.formats import Conversation
@@ -144,23 +144,23 @@ def test_more_pieces_make_fewer_tokens_and_leave_the_old_ids(
 ) -> None:
     folder = tokenizer_dir if name == "ours" else MAKERS[name](tmp_path / name)  # type: ignore[operator]
     before = Tokenizer.load(folder)
-    pieces = extend.learn(before, texts(), 200)
-    after = extend.write(before, folder, tmp_path / "out", pieces)
-    assert after.ours == before.ours and len(pieces) == 200
+    learnt = pieces.learn(before, texts(), 200)
+    after = pieces.write(before, folder, tmp_path / "out", learnt)
+    assert after.ours == before.ours and len(learnt) == 200
     assert after.vocab_size == before.vocab_size + 200
     assert [after.piece(i) for i in range(before.vocab_size)] == [
         before.piece(i) for i in range(before.vocab_size)
     ]
     assert (after.bos, after.eos, after.pad) == (before.bos, before.eos, before.pad)
-    assert after.piece_bytes[before.vocab_size :] == [p.content for p in pieces]
+    assert after.piece_bytes[before.vocab_size :] == [p.content for p in learnt]
     tokens = [sum(map(len, t.encode_batch(texts()))) for t in (before, after)]
     assert tokens[1] < 0.96 * tokens[0]
     used = {i for ids in after.encode_batch(texts()) for i in ids if i >= before.vocab_size}
     assert len(used) > 150
     for text in texts()[:5]:
         assert after.decode(after.encode(text)) == before.decode(before.encode(text))
-    made_of = extend.made_of(pieces, before.vocab_size)
-    for piece, parts in zip(pieces, made_of, strict=True):
+    made_of = pieces.made_of(learnt, before.vocab_size)
+    for piece, parts in zip(learnt, made_of, strict=True):
         assert max(parts) < before.vocab_size
         assert b"".join(before.piece_bytes[i] for i in parts) == piece.content
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trainer_helpers import with_
 
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
@@ -25,7 +26,7 @@ from trainer.run.train import train
 
 
 def loader(config: Config, **data: Any) -> Loader:
-    return Loader(config.data.tokens, replace(config.data, **data), config.train)
+    return Loader(with_(config, data=data))
 
 
 def plan(lengths: list[int], source: list[int], **data: Any) -> Order:
@@ -59,7 +60,7 @@ def test_an_epoch_has_every_token_of_every_document_once(
     lengths: list[int], seq_len: int, window: int
 ) -> None:
     p = plan(lengths, [0] * len(lengths), seq_len=seq_len, window_blocks=window)
-    blocks = len(p.groups[0].tokens)
+    blocks = len(p.groups[0].whole.tokens)
     p.extend(1)
     while len(p.blocks) < blocks:
         p.extend(p.starts[-1] + 1)
@@ -96,10 +97,10 @@ def test_the_mix_is_exact_within_one_block_at_every_prefix() -> None:
     p = plan(lengths, source, weights=share)
     p.extend(4000)
     used = {"s0": 0, "s1": 0, "s2": 0}
-    largest = max(int(g.tokens.max()) for g in p.groups)
+    largest = max(int(g.whole.tokens.max()) for g in p.groups)
     for block in p.blocks:
         group = p.groups[block.group]
-        used[group.name] += int(group.tokens[block.chunk])
+        used[group.name] += int(group.whole.tokens[block.chunk])
         total = sum(used.values())
         assert all(abs(used[n] - share[n] * total) <= 2 * largest for n in used)
     assert max(b.epoch for b in p.blocks if p.groups[b.group].name == "s2") > 3
@@ -127,8 +128,9 @@ def test_no_window_holds_a_block_twice() -> None:
 @pytest.mark.parametrize("world", [1, 2, 4, 8])
 def test_every_world_size_reads_the_same_global_batches(config: Config, world: int) -> None:
     train_config = replace(config.train, batch_rows=8)
-    whole = Loader(config.data.tokens, config.data, train_config)
-    ranks = [Loader(config.data.tokens, config.data, train_config) for _ in range(world)]
+    config = replace(config, train=train_config)
+    whole = Loader(config)
+    ranks = [Loader(config) for _ in range(world)]
     share = 8 // world
     for step in (0, 5, 3):
         batch = whole.batch(step)
@@ -148,7 +150,7 @@ def test_a_loader_that_starts_at_any_step_gives_the_same_batches(config: Config)
 def test_an_epoch_of_batches_trains_on_every_token_but_begin_marks(config: Config) -> None:
     whole = loader(config, window_blocks=1000)
     documents = whole.documents
-    blocks = len(whole.order.groups[0].tokens)
+    blocks = len(whole.order.groups[0].whole.tokens)
     whole.order.extend(1)
     rows = np.arange(whole.order.starts[blocks], dtype=np.int64)
     batch = whole.rows(rows)
@@ -255,22 +257,22 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
         pq.write_table(table.append_column("weight", weight), tmp_path / "in" / file.name)
     out = tmp_path / "tokens"
     prepare(tmp_path / "in", tokenizer_dir, out, held_out=0.0)
-    whole = Loader(out, replace(config.data, window_blocks=1000), config.train)
+    whole = Loader(with_(config, data={"tokens": str(out), "window_blocks": 1000}))
     weights = whole.documents.weights
     assert sorted(weights.tolist()) == sorted([0.0, 1.0, 1.0, 2.5, 3.0] * 10)
     times = copies(weights, whole.order._key(4))
     halves = times[weights == 2.5]
     assert halves.sum() == 25 and set(halves.tolist()) == {2, 3}
     whole.order.extend(1)
-    blocks = len(whole.order.groups[0].tokens)
+    blocks = len(whole.order.groups[0].whole.tokens)
     batch = whole.rows(np.arange(whole.order.starts[blocks], dtype=np.int64))
     expected: Counter[int] = Counter()
     for n, tokens in zip(times, whole.documents.tokens(np.arange(len(times))), strict=True):
         for _ in range(n):
             expected.update(tokens[1:].tolist())
     assert Counter(batch.targets[batch.targets != IGNORE].tolist()) == expected
-    plain = Loader(out, replace(config.data, document_weights=False), config.train)
-    assert sorted(plain.order.groups[0].documents.tolist()) == list(range(len(times)))
+    plain = Loader(with_(config, data={"tokens": str(out), "document_weights": False}))
+    assert sorted(plain.order.groups[0].whole.documents.tolist()) == list(range(len(times)))
     run = replace(config, data=replace(config.data, tokens=str(out)))
     run = replace(run, train=replace(run.train, steps=8), eval=replace(run.eval, every=0))
     train(run)

@@ -41,15 +41,15 @@ def test_a_long_schedule_of_many_sources_is_the_plain_one() -> None:
     for block in made.blocks[:100_000]:
         best = int((shares * (total + 1) - used).argmax())
         group = made.groups[best]
-        assert (block.group, block.epoch) == (best, count[best] // len(group.tokens))
-        tokens = int(group.tokens[block.chunk])
+        assert (block.group, block.epoch) == (best, count[best] // len(group.whole.tokens))
+        tokens = int(group.whole.tokens[block.chunk])
         assert block.rows == -(-(tokens - 1) // 16)
         used[best] += tokens
         count[best], total = count[best] + 1, total + tokens
     anew = 0
     for g, group in enumerate(made.groups):  # and an epoch has each block of a source once
         chunks = [b.chunk for b in made.blocks if b.group == g]
-        n = len(group.tokens)
+        n = len(group.whole.tokens)
         for start in range(0, len(chunks) - n + 1, n):
             assert sorted(chunks[start : start + n]) == list(range(n))
         anew += chunks[:n] != chunks[n : 2 * n]
@@ -72,9 +72,9 @@ def test_a_mix_with_a_cap_goes_up_to_the_cap_of_the_source_whose_turn_it_is(
     with pytest.raises(ConfigError, match=r"within data\.max_epochs"):
         made.extend(10**9)
     count = [sum(b.group == g for b in made.blocks) for g in range(3)]
-    caps = [epochs * len(g.tokens) for g in made.groups]
+    caps = [epochs * len(g.whole.tokens) for g in made.groups]
     used = [
-        sum(int(made.groups[g].tokens[b.chunk]) for b in made.blocks if b.group == g)
+        sum(int(made.groups[g].whole.tokens[b.chunk]) for b in made.blocks if b.group == g)
         for g in range(3)
     ]
     shares = [s / sum(share) for s in share]
@@ -98,11 +98,11 @@ def test_a_run_may_be_as_long_as_the_capped_data_and_a_step_more_is_refused(
         ]
     )
     whole = plan(lengths, np.zeros(len(lengths), np.int64), seq_len=64, block_tokens=4096)
-    rows = sum(-(-(int(t) - 1) // 64) for t in whole.groups[0].tokens)
+    rows = sum(-(-(int(t) - 1) // 64) for t in whole.groups[0].whole.tokens)
     quick = {"eval": {"every": 0, "rows": 1}, "checkpoint": {"every": 10**6}}
     with pytest.raises(ConfigError, match=r"lower train\.steps"):
         train(with_(capped, train={"steps": rows + 1}, **quick))
-    loader = Loader(tokens, capped.data, capped.train)
+    loader = Loader(with_(capped, data={"tokens": str(tokens)}))
     loader.order.extend(rows)
     assert loader.order.starts[-1] == rows
 
@@ -119,7 +119,7 @@ def test_held_out_text_is_read_whole_and_each_token_once(
     config = with_(config, data=small | {"weights": {"s0": 1.0, "s1": 1.0}}, eval={"rows": 0})
     loader = evaluate.held_out_loader(config)
     assert loader is not None
-    blocks = loader.order.groups[0].tokens
+    blocks = loader.order.groups[0].whole.tokens
     assert len(blocks) > 3 * 3, "more than the window has"
     available = sum(-(-(int(t) - 1) // 64) for t in blocks)
     batch = loader.rows(np.arange(available, dtype=np.int64))

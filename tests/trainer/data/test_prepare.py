@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from trainer_helpers import texts
+from trainer_helpers import texts, with_
 
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data import parquet
@@ -135,7 +135,7 @@ def test_a_flipped_bit_in_a_shard_is_refused_or_changes_nothing_that_is_read(
     content = shard.read_bytes()
 
     def read() -> list[object]:
-        loader = Loader(copy, config.data, config.train)
+        loader = Loader(with_(config, data={"tokens": str(copy)}))
         d = loader.documents
         everything = [t.tolist() for t in d.tokens(np.arange(len(d)))]
         batches = [loader.batch(s).digest for s in range(3)]

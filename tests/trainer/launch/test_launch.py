@@ -31,6 +31,7 @@ from trainer.run.train import train
 REPO = Path(__file__).resolve().parents[3]
 LAUNCH = REPO / "trainer" / "launch"
 SCRIPTS = ["torchrun.sh", "slurm.sbatch", "abci3.pbs", "tsubame4.sh"]
+ALL = [*SCRIPTS, "first_hour.sh"]
 
 
 def free_port() -> str:
@@ -52,12 +53,12 @@ def dry_run(script: str, *args: str, **env: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ALL)
 def test_the_script_is_valid_shell(script: str) -> None:
     subprocess.run(["bash", "-n", str(LAUNCH / script)], check=True)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ALL)
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck: scripts NOT checked")
 def test_the_script_has_nothing_shellcheck_minds(script: str) -> None:
     subprocess.run(["shellcheck", "--shell=bash", str(LAUNCH / script)], check=True)
@@ -87,6 +88,28 @@ def test_abci_starts_a_worker_for_each_gpu_of_each_node_and_a_shorter_chain(
     assert "--signal=USR1 604200" in out
     assert "CHAIN=2 qsub -P gxx50000 -l select=2:mpiprocs=8 -l walltime=168:00:00" in out
     assert "qsub" not in dry_run("abci3.pbs", ARGS="--config 7b", CHAIN="0")
+
+
+def test_workers_on_other_nodes_are_told_the_network() -> None:
+    for script in ("abci3.pbs", "tsubame4.sh"):
+        command = shlex.split(dry_run(script, ARGS="--config 7b", IFNAME="ib0").splitlines()[1])
+        passed = [command[i + 1] for i, word in enumerate(command) if word == "-x"]
+        assert {"GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"} <= set(passed)
+        assert "IFNAME" not in dry_run(script, ARGS="--config 7b")
+
+
+@pytest.mark.parametrize(("devices", "steps"), [(1, 13), (2, 15), (8, 16)])
+def test_the_first_hour_does_what_the_devices_allow_and_short_what_matters_most(
+    devices: int, steps: int
+) -> None:
+    lines = dry_run("first_hour.sh", DEVICES=str(devices)).splitlines()
+    skipped = [line for line in lines if line.startswith("skipped")]
+    done = [line.partition(": ")[0] for line in lines if line and line not in skipped]
+    assert len(done) == steps and len(skipped) == 2 - (devices >= 2) - (devices >= 8)
+    short = dry_run("first_hour.sh", "--short", DEVICES=str(devices)).splitlines()
+    assert [line.partition(": ")[0] for line in short if ": " in line] == done[:8]
+    first = ["device", "torch", "tests", "tokenizer", "tokens", "resume, 1 process"]
+    assert done[:6] == first and done[6].startswith("MFU of 150m, compiled")
 
 
 def test_arguments_keep_their_spaces_and_commas() -> None:

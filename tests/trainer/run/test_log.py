@@ -1,4 +1,4 @@
-"""W&B and TensorBoard hold every scalar of metrics.jsonl, also after a restart and a rewind.
+"""W&B and TensorBoard hold every scalar of metrics.jsonl, also after a restart.
 
 W&B runs for real, offline. Its Python package has had no reader of the .wandb file since it moved
 to Go, so the file (the log format of LevelDB, https://github.com/google/leveldb/blob/main/doc/log_format.md)
@@ -113,27 +113,7 @@ def test_wandb_has_every_scalar_and_a_restart_goes_on_in_the_same_run(config: Co
     assert any("held_out/bpc" in r for r in after)
 
 
-@pytest.mark.usefixtures("offline")
-def test_wandb_keeps_the_rows_made_again_after_a_rewind(config: Config, world: World) -> None:
-    """W&B itself would refuse rows whose step goes back (and only warn)."""
-    config = with_(config, log={"wandb": "inaho-test"})
-    Path(config.out).mkdir()
-    with Log(Path(config.out), config, world, 12, 0) as log:
-        for step in range(1, 6):
-            log.write(step, {"train": {"loss": float(step)}})
-        log.rewind(2)
-        for step in range(3, 8):
-            log.write(step, {"train": {"loss": 100.0 + step}})
-    ((_, history),) = rows(Path(config.out))
-    assert [r["step"] for r in history] == [1, 2, 3, 4, 5, 3, 4, 5, 6, 7]
-    expected = {1: 1.0, 2: 2.0, **{s: 100.0 + s for s in range(3, 8)}}
-    assert train_of(history) == expected == losses(Path(config.out))
-    assert [r["_step"] for r in history] == list(range(10)), "W&B's own step only counts rows"
-
-
-def test_tensorboard_forgets_the_rows_a_rewind_or_a_restart_takes_back(
-    config: Config, world: World
-) -> None:
+def test_tensorboard_forgets_the_rows_a_restart_takes_back(config: Config, world: World) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed: events NOT checked")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -142,15 +122,12 @@ def test_tensorboard_forgets_the_rows_a_rewind_or_a_restart_takes_back(
     with Log(Path(config.out), config, world, 12, 0) as log:
         for step in range(1, 6):
             log.write(step, {"train": {"loss": float(step)}})
-        log.rewind(2)
-        for step in range(3, 5):
-            log.write(step, {"train": {"loss": 100.0 + step}})
     with Log(Path(config.out), config, world, 12, 3) as log:  # crashed after its checkpoint of 3
         log.write(4, {"train": {"loss": 200.0}})
     events = EventAccumulator(str(Path(config.out) / "tensorboard"))
     events.Reload()
     shown = [(e.step, e.value) for e in events.Scalars("train/loss")]
-    assert shown == [(1, 1.0), (2, 2.0), (3, 103.0), (4, 200.0)]
+    assert shown == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 200.0)]
     assert dict(shown) == losses(Path(config.out))
 
 

@@ -76,7 +76,7 @@ def test_adamw_with_state_in_place_equals_torch_alone() -> None:
             groups += [{"params": rest, "weight_decay": 0.0}]
             optimizers = [torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.95), eps=1e-8)]
         for step in range(3):
-            net(tokens(seed=step), tokens(seed=step + 9))[0].mean().backward()
+            net(tokens(seed=step), tokens(seed=step + 9)).mean().backward()
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()

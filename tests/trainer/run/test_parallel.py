@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from torch.distributed.fsdp._fully_shard import _fsdp_collectives
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from trainer_helpers import chains, losses, torchrun, with_
 
 from trainer.config.load import load
@@ -23,7 +24,7 @@ from trainer.config.settings import Config, ConfigError
 from trainer.config.write import as_toml
 from trainer.model import flops
 from trainer.plan.memory import memory
-from trainer.run import parallel, processes
+from trainer.run import optim, parallel, processes
 from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 
@@ -155,6 +156,12 @@ def test_bfloat16_gathers_half_and_reduces_whole(two: dict[str, Path]) -> None:
     assert memory(config, 2)["accumulation"] * 1e9 == pytest.approx(4 * total / 2)
 
 
+def test_each_matrix_of_muon_has_one_owner_and_the_same_bits(two: dict[str, Path]) -> None:
+    seen = json.loads((two["collectives"] / "seen.json").read_text())
+    assert seen["owned"] == [[7, 5], [1, 4], [5, 2]], "process 0 of 2 has every other one"
+    assert seen["orthogonal"] == [True] * 5
+
+
 def test_muon_goes_on_on_one_process_and_on_two_again(
     tokens: Path, two: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -205,16 +212,37 @@ def collectives(config: Config) -> None:
     tokens = torch.arange(64)[None] + world.rank
     for last in (False, True):
         parallel.sync_gradients(model, last)
-        model(tokens, tokens)[0].sum().backward()
+        model(tokens, tokens).sum().backward()
         if not last:
             groups = [m._get_fsdp_state()._fsdp_param_group for m in model.modules() if is_unit(m)]
             held = [p.unsharded_accumulated_grad_data for g in groups for p in g.fsdp_params]
             seen["kept"] = sorted({str(t.dtype) for t in held})
             seen["kept_bytes"] = sum(t.nbytes for t in held)
     seen["gradient"] = {str(p.grad.dtype) for p in model.parameters() if p.grad is not None}
+    owners(world, seen)
     if world.main:
         plain = {k: sorted(v) if isinstance(v, set) else v for k, v in seen.items()}
         (Path(config.out) / "seen.json").write_text(json.dumps(plain))
+
+
+def owners(world: processes.World, seen: dict[str, Any]) -> None:
+    """Five matrices, some with fewer rows than processes: who makes which orthogonal, how well."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(7, 5), (3, 8), (1, 4), (6, 6), (5, 2)]
+    whole = [torch.randn(shape, generator=generator) for shape in shapes]
+    sharded = [distribute_tensor(w, world.mesh, [Shard(0)]) for w in whole]
+    expected = [optim._scaled(w) for w in whole]
+    plain, calls = optim.newton_schulz, []
+
+    def counted(matrix: torch.Tensor) -> torch.Tensor:
+        calls.append(tuple(matrix.shape))
+        return plain(matrix)
+
+    optim.newton_schulz = counted
+    made = [o.full_tensor() for o in optim.orthogonal(sharded) if isinstance(o, DTensor)]
+    optim.newton_schulz = plain
+    seen["owned"] = calls
+    seen["orthogonal"] = [torch.equal(a, b) for a, b in zip(made, expected, strict=True)]
 
 
 def is_unit(module: torch.nn.Module) -> bool:

@@ -91,6 +91,7 @@ def test_a_signal_that_reaches_one_process_of_two_stops_both_with_a_checkpoint(
     config: Config, tmp_path: Path, where: str, stands: int
 ) -> None:
     config = with_(config, train={"micro_rows": 1}, eval={"every": 0}, checkpoint={"every": 100})
+    config = with_(config, checkpoint={"ask_every": 1})
     if where == "evaluation":  # the fourth: before training, after steps 1, 2 and 3
         config = with_(config, eval={"every": 1})
     elif where == "save":
@@ -98,6 +99,13 @@ def test_a_signal_that_reaches_one_process_of_two_stops_both_with_a_checkpoint(
     assert run_two(config, where, tmp_path) == [[stands, False]] * 2
     assert newest(Path(config.out)).name == f"step-{stands:08d}"
     assert sorted(losses(Path(config.out))) == list(range(1, stands + 1))
+
+
+def test_all_are_asked_for_a_signal_every_few_steps(config: Config, tmp_path: Path) -> None:
+    """It comes in step 4; both stop after step 5, where they are asked."""
+    config = with_(config, train={"micro_rows": 1}, eval={"every": 0})
+    config = with_(config, checkpoint={"every": 100, "ask_every": 5})
+    assert run_two(config, "step", tmp_path) == [[5, False]] * 2
 
 
 @pytest.mark.parametrize("work", ["prepare", "describe"])

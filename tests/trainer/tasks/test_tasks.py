@@ -137,7 +137,7 @@ def test_a_score_is_the_log_probability_of_the_choice(tokenizer: Tokenizer) -> N
         start = len(ids) - len(tokenizer.encode(choice))
         if tokenizer.encode("花見は") + tokenizer.encode(choice) != ids[1:]:
             continue  # the border merged: the shared prefix decides, checked by the other choice
-        log_p = model(torch.tensor([ids]))[0][0].detach().log_softmax(-1)
+        log_p = model(torch.tensor([ids]))[0].detach().log_softmax(-1)
         expected = sum(float(log_p[i - 1, ids[i]]) for i in range(start, len(ids)))
         assert score == pytest.approx(expected, rel=1e-4)
 
@@ -253,7 +253,7 @@ def test_text_rates_equal_the_sum_over_documents(
     for text in short:
         ids = torch.tensor([[tokenizer.bos, *tokenizer.encode(text), tokenizer.eos]])
         with torch.no_grad():
-            nats += float(model(ids[:, :-1], ids[:, 1:])[0].sum())
+            nats += float(model(ids[:, :-1], ids[:, 1:]).sum())
     n_bytes = sum(len(t.encode()) for t in short)
     assert result["bpb"] == pytest.approx(nats / math.log(2) / n_bytes, rel=1e-5)
     assert result["bpc"] == pytest.approx(nats / math.log(2) / sum(map(len, short)), rel=1e-5)

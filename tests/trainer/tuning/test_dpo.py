@@ -46,7 +46,7 @@ def pair(row: dict[str, Any]) -> Pair:
 def log_probability(model: Any, chat: Conversation, tokenizer: Tokenizer) -> torch.Tensor:
     """Of the answer, alone in its row: plain torch."""
     ids, learn = encode(chat, tokenizer)
-    logits = model(torch.tensor([ids[:-1]]))[0][0].log_softmax(-1)
+    logits = model(torch.tensor([ids[:-1]]))[0].log_softmax(-1)
     chosen = logits.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
     return chosen[torch.tensor(learn[1:])].sum()
 
@@ -69,13 +69,13 @@ def test_loss_and_gradient_are_those_written_out_in_plain_torch(
     batch = loader.rows(np.arange(5))
     tokens, targets, _, mask = evaluate.to_device(batch, config, torch.device("cpu"))
     with torch.no_grad():
-        loader.reference = base(tokens, targets, mask)[0].numpy()
+        loader.reference = base(tokens, targets, mask).numpy()
     objective = dpo.preference_loss(beta, 5)
     total = torch.zeros(())
     for start in (0, 4):
         micro = loader.rows(np.arange(5)).share(start, start + 4)
         tokens, targets, _, mask = evaluate.to_device(micro, config, torch.device("cpu"))
-        nll, _ = policy(tokens, targets, mask)
+        nll = policy(tokens, targets, mask)
         part = objective(nll, micro)
         part = part - 3 * (start == 4) * np.log(2) * micro.loss_tokens / 5  # rows that count not
         (part / micro.loss_tokens).backward()

@@ -13,11 +13,12 @@ import pytest
 from trainer_helpers import run_trainer, with_
 
 from trainer.analysis import trace
+from trainer.analysis.remove import BEFORE, remove
 from trainer.config.settings import Config
-from trainer.data import files, megatron
+from trainer.data import files
 from trainer.data.loader import Documents
 from trainer.data.prepare import SPLITS, load_manifest, prepare
-from trainer.data.remove import BEFORE, remove
+from trainer.export import megatron
 from trainer.run.train import train
 
 

@@ -12,7 +12,8 @@ import pytest
 from trainer_helpers import run_trainer
 
 from trainer.config.settings import ConfigError
-from trainer.data import megatron, parquet
+from trainer.data import parquet
+from trainer.export import megatron
 
 
 def documents(prefix: Path) -> list[list[int]]:
