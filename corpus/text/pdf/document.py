@@ -47,7 +47,7 @@ def read(data: bytes, ruby: str, gate: bool) -> dict[str, Any]:
         count = min(len(file), MAX_PAGES) if file is not None else MAX_PAGES
         if gate and file is not None and _is_foreign(file, count):
             return {"skip": "not Japanese (gate)"}
-        found = _Pages(data, file, ruby)
+        found = Pages(data, file, ruby)
         pages = list(found.pages(count))
         facts = _facts(file)
     finally:
@@ -104,7 +104,7 @@ def _is_foreign(file: pdfium.PdfDocument, count: int) -> bool:
     return total > MANY_CHARACTERS and kana < FEW_KANA * total and unread < 0.1 * total
 
 
-class _Pages:
+class Pages:
     """The pages of a file in order: fast where they are plain, with care where not."""
 
     def __init__(self, data: bytes, file: pdfium.PdfDocument | None, ruby: str) -> None:
