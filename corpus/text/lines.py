@@ -63,13 +63,14 @@ class Page(NamedTuple):
 
 
 def running_heads(pages: Sequence[Page]) -> set[str]:
-    """What stands at the edge of REPEATED pages and more, digits aside."""
+    """What stands at the edge of REPEATED pages and more, or of both of two, digits aside."""
     seen = Counter(
         words
         for page in pages
         for words in {_key(line) for line in page.lines if _at_edge(line, page)}
     )
-    return {words for words, count in seen.items() if words and count >= REPEATED}
+    least = max(min(REPEATED, len(pages)), 2)
+    return {words for words, count in seen.items() if words and count >= least}
 
 
 def _key(line: Line) -> str:

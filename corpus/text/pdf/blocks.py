@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from corpus.text.lines import Line, Page, adjacent, at_margin, begins, join, running_heads
+from corpus.text.pdf.careful import in_order
 from corpus.text.pdf.page import PageText, PrintedLine, Table
 from corpus.text.pdf.tables import continued
 
@@ -49,6 +50,8 @@ class _Mark(NamedTuple):
 def blocks_of(pages: Sequence[PageText]) -> list[Block]:
     """The blocks of a document, of pages in order."""
     kept = _without_heads(pages)
+    for page in kept:
+        page.parts = in_order(page)
     printed = [part for page in kept for part in page.parts if isinstance(part, PrintedLine)]
     body = _body_size(printed)
     levels = _levels(printed, body)
@@ -82,7 +85,7 @@ def _without_heads(pages: Sequence[PageText]) -> list[PageText]:
         PageText(page.width, page.height, [
             part for part in page.parts
             if isinstance(part, Table) or not at_margin(part.line, own, heads)
-        ])
+        ], "", page.vertical, page.ordered)
         for page, own in zip(pages, plain, strict=True)
     ]  # fmt: skip
 

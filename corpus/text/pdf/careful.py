@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from corpus.text.lines import EDGE
 from corpus.text.pdf.characters import Collector
@@ -11,17 +11,13 @@ from corpus.text.pdf.order import Box, reading_order
 from corpus.text.pdf.page import Character, PageText, PrintedLine, Table
 from corpus.text.pdf.tables import tables_of
 
+FEW = 4  # characters that do not tell which way they run
 UNMAPPED = 0.3  # of a page's characters: without a map its font tells nothing
 Part = PrintedLine | Table
 
 
-class _Place(NamedTuple):
-    part: Part
-    box: Box
-
-
 def page_text(device: Collector, ruby: str) -> PageText:
-    """The parts of the page that `device` gathered, in reading order, or why there are none."""
+    """The parts of the page that `device` gathered, in no order, or why there are none."""
     page = PageText(device.width, device.height)
     characters = device.characters
     if not characters:
@@ -31,27 +27,28 @@ def page_text(device: Collector, ruby: str) -> PageText:
     if unmapped > UNMAPPED * len(characters):
         page.reason = "pdf_no_font_map"
         return page
-    page.parts = _ordered(characters, device, ruby)
+    width = page.width
+    lines, vertical = lines_of(characters, width, ruby)
+
+    def own_lines(own: Sequence[Character]) -> tuple[list[PrintedLine], bool]:
+        return lines_of(own, width, ruby, vertical if len(own) < FEW else None)
+
+    tables, rest = tables_of(characters, device.rules, own_lines)
+    if tables:
+        lines, vertical = lines_of(rest, width, ruby, vertical if len(rest) < FEW else None)
+    if vertical:  # level lines at head and foot are no text: 柱 and ノンブル
+        lines = _without_level_heads(lines, page.height)
+    page.parts, page.vertical = [*lines, *tables], vertical
     return page
 
 
-def _ordered(characters: list[Character], device: Collector, ruby: str) -> list[Part]:
-    width, height = device.width, device.height
-    lines, vertical = lines_of(characters, width, ruby)
-
-    def own_lines(own: list[Character]) -> tuple[list[PrintedLine], bool]:
-        return lines_of(own, width, ruby, vertical if len(own) < 4 else None)
-
-    tables, rest = tables_of(characters, device.rules, own_lines)  # type: ignore[arg-type]
-    if tables:
-        lines, vertical = lines_of(rest, width, ruby, vertical if len(rest) < 4 else None)
-    if vertical:  # level lines at head and foot are no text: 柱 and ノンブル
-        lines = _without_level_heads(lines, height)
-    parts: list[Part] = [*lines, *tables]
-    places = [_Place(part, _box(part, width, vertical)) for part in parts]
-    size = _body_size(lines)
-    order = reading_order([place.box for place in places], size)
-    return rejoined([places[k].part for k in order])
+def in_order(page: PageText) -> list[Part]:
+    """The parts of a page in reading order, lines whole."""
+    if page.ordered:
+        return page.parts
+    size = _body_size([part for part in page.parts if isinstance(part, PrintedLine)])
+    boxes = [_box(part, page.width, page.vertical) for part in page.parts]
+    return rejoined([page.parts[k] for k in reading_order(boxes, size)])
 
 
 def _without_level_heads(lines: list[PrintedLine], height: float) -> list[PrintedLine]:

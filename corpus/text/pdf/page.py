@@ -73,9 +73,13 @@ class Table(NamedTuple):
 
 @dataclass
 class PageText:
-    """The parts of a page in reading order, or the reason why it has none."""
+    """The parts of a page, or the reason why it has none.
+
+    vertical: whether most of it runs downwards. ordered: whether parts stand in reading order."""
 
     width: float
     height: float
     parts: list[PrintedLine | Table] = field(default_factory=list)
     reason: str = ""
+    vertical: bool = False
+    ordered: bool = False

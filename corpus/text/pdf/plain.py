@@ -16,13 +16,15 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from corpus.text.lines import Line
+from corpus.text.lines import EDGE, Line
 from corpus.text.pdf.characters import known
 from corpus.text.pdf.page import MAX_CHARACTERS, PageText, PrintedLine
 
 MAX_OBJECTS = 4000
 FEW_PATHS = 3  # more may rule a table
+LONG_PATH = 15.0  # points
 WIDER = 1.3  # than its characters are: a gap in the line, so columns or cells
+FEW_BESIDE = 2  # lines that share no room with the one below: more are columns
 BACK = 0.3  # of a size: how far a line may begin above the one before
 SMALL = 0.7  # of the largest size of a line beside it: readings, notes
 _BROKEN = re.compile("[\0\ufffd\ufffe\ue000-\uefff]")
@@ -49,7 +51,7 @@ def plain_page(page: pdfium.PdfPage) -> PageText | None:
         text_page.close()
     if lines is None:
         return None
-    return PageText(width, height, list(lines))
+    return PageText(width, height, list(lines), ordered=True)
 
 
 def _is_drawn(page: pdfium.PdfPage) -> bool:
@@ -60,10 +62,19 @@ def _is_drawn(page: pdfium.PdfPage) -> bool:
         return True
     for k in range(count):
         kind = raw.FPDFPageObj_GetType(raw.FPDFPage_GetObject(page.raw, k))
-        paths += kind == raw.FPDF_PAGEOBJ_PATH
+        paths += kind == raw.FPDF_PAGEOBJ_PATH and _is_long(raw.FPDFPage_GetObject(page.raw, k))
         if kind == raw.FPDF_PAGEOBJ_FORM or paths > FEW_PATHS:
             return True
     return False
+
+
+def _is_long(path: Any) -> bool:
+    """Whether a path may be a ruled line: a bullet or a check mark is none."""
+    sides = [ctypes.c_float() for _ in range(4)]
+    if not raw.FPDFPageObj_GetBounds(path, *map(ctypes.byref, sides)):
+        return True
+    left, bottom, right, top = (side.value for side in sides)
+    return max(right - left, top - bottom) > LONG_PATH
 
 
 def _lines(text_page: Any, text: str, count: int, height: float) -> list[PrintedLine] | None:
@@ -80,10 +91,25 @@ def _lines(text_page: Any, text: str, count: int, height: float) -> list[Printed
         first += len(words) - len(words.lstrip(" "))
         behind -= len(words) - len(words.rstrip(" "))
         printed = _line(text_page, words.strip(" "), first, behind - 1, height)
-        if printed is None or (out and not _below(out[-1], printed)):
+        if printed is None or (out and not _follows(out[-1], printed, height)):
             return None
         out.append(printed)
-    return out
+    # Page numbers and running heads may come first or last in the file.
+    out.sort(key=lambda p: p.line.y + p.line.height / 2)
+    pairs = list(zip(out, out[1:], strict=False))
+    beside = sum(b.line.begin > a.line.end or a.line.begin > b.line.end for a, b in pairs)
+    return out if beside <= FEW_BESIDE and all(_below(a, b) for a, b in pairs) else None
+
+
+def _follows(last: PrintedLine, printed: PrintedLine, height: float) -> bool:
+    """Whether the order of the file goes downwards, but for the edges of the page."""
+    if _below(last, printed):
+        return True
+    for line in (last.line, printed.line):
+        middle = (line.y + line.height / 2) / height
+        if middle < EDGE or middle > 1 - EDGE:
+            return True
+    return False
 
 
 def _line(text_page: Any, words: str, first: int, last: int, height: float) -> PrintedLine | None:

@@ -21,7 +21,12 @@ from typing import NamedTuple
 
 import fugashi
 
-HEADS = ("稲穂叢書", "春の号", "調査報告", "電子版試刷")  # running heads; the words have none of these
+HEADS = (
+    "稲穂叢書",
+    "春の号",
+    "調査報告",
+    "電子版試刷",
+)  # running heads; the words have none of these
 STYLES = {  # of each: CSS of the pages
     "plain": "",
     "columns": "main{columns:2;column-gap:2em}",
@@ -30,7 +35,7 @@ STYLES = {  # of each: CSS of the pages
     "ruby": "p{line-height:2}",
     "vertical-ruby": "html{writing-mode:vertical-rl} p{line-height:2}",
 }
-NUMBERS = ('counter(page)', '"- " counter(page) " -"', 'counter(page) " / " counter(pages)')
+NUMBERS = ("counter(page)", '"- " counter(page) " -"', 'counter(page) " / " counter(pages)')
 FONTS = ("Noto Serif CJK JP", "Noto Sans CJK JP", "IPAMincho")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 _KANJI = re.compile("[々一-龠]+")
@@ -51,7 +56,9 @@ class Printed(NamedTuple):
     def words(self) -> str:
         """All words in reading order."""
         parts = [
-            "".join(cell for row in words for cell in row) if isinstance(words, list) else str(words)
+            "".join(cell for row in words for cell in row)
+            if isinstance(words, list)
+            else str(words)
             for _, words in self.blocks
         ]
         return squeezed("".join(parts))
@@ -66,7 +73,9 @@ def paragraphs(folder: Path) -> list[str]:
     with zipfile.ZipFile(folder / "aozora.zip") as packed:
         work = packed.read("3730_ruby_12444.txt").decode("cp932").split("底本：")[0]
     statute = gzip.decompress((folder / "gyosei-tetsuzuki-ho.xml.gz").read_bytes()).decode()
-    words = [re.sub("《[^》]*》|［＃[^］]*］|｜", "", line).strip() for line in work.split("\n")[14:]]
+    words = [
+        re.sub("《[^》]*》|［＃[^］]*］|｜", "", line).strip() for line in work.split("\n")[14:]
+    ]
     words += re.findall(r"<Sentence[^>]*>([^<>]+)</Sentence>", statute)
     return [w for w in words if len(w) > 20 and not re.search("[0-9A-Za-z―—]", w)]
 
