@@ -12,7 +12,7 @@ import argparse
 import re
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,8 @@ def _ruby(each: printed.Printed, data: bytes) -> float:
         return 1.0
     found = document.read(data, "inline", gate=False)
     text = printed.squeezed("".join(_words(block) for block in found["blocks"]))
-    at = hits = 0
-    for word, reading in each.readings:
-        place = text.find(f"{word}（{reading}）", at)
-        if 0 <= place < at + 2000:
-            hits, at = hits + 1, place
-    return hits / len(each.readings)
+    wanted = Counter(f"{word}（{reading}）" for word, reading in each.readings)
+    return sum(min(text.count(w), n) for w, n in wanted.items()) / len(each.readings)
 
 
 def _print_speed(files: Sequence[Path], times: int) -> None:

@@ -13,18 +13,31 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from corpus.text.lines import Line, Page, adjacent, at_margin, begins, join, running_heads
+from corpus.text.lines import (
+    INDENT,
+    LONG,
+    Line,
+    Page,
+    adjacent,
+    at_margin,
+    begins,
+    join,
+    running_heads,
+)
 from corpus.text.pdf.careful import in_order
 from corpus.text.pdf.page import PageText, PrintedLine, Table
-from corpus.text.pdf.tables import continued
+from corpus.text.pdf.tables import continued, resumed
 
+ALIKE = 0.12  # of a size: lines of one paragraph differ by no more
 LARGER = 1.15  # than text: a heading
 HEADING_CHARS = 80  # of a heading, at most
 BOLD_CHARS = 40  # of a heading that is only bold
 FEW = 0.3  # of a document's characters: more are no headings
 NOTE = 0.93  # of the size of text: notes are no larger
+DEEP = 2.5  # of a size: the deepest indent that begins a paragraph
 VERSE = 3.0  # of a size: lines of Japanese prose end no further from the end of their column
 WIDER = 1.35  # than lines are apart: a gap between paragraphs
+_SENTENCE_END = re.compile(r"[。．！？!?」』）)]$")
 _SENTENCE = re.compile("[。、，,]$")
 _BULLET = re.compile(r"^[•●◦■◆▪‣・➢✓](?=[\s　]*\S)[\s　]*")
 _LABEL = re.compile(
@@ -58,20 +71,27 @@ def blocks_of(pages: Sequence[PageText]) -> list[Block]:
     flow = _Flow()
     for page in kept:
         parts, notes = _notes(page, body)
-        pitch, ends = _pitch(parts), _column_ends(parts)
+        pitch, columns = _pitch(parts), _columns(parts)
         for k, part in enumerate(parts):
             if isinstance(part, Table):
-                flow.table(part)
+                flow.table(part, k == 0)
                 continue
             below = parts[k + 1] if k + 1 < len(parts) else None
-            flow.line(_marked(part, body, levels), _line_of(below), pitch, ends[k])
+            flow.line(_marked(part, body, levels), _alike(part, below), pitch, columns[k])
         flow.notes(notes)
     flow.close()
     return flow.blocks
 
 
-def _line_of(part: PrintedLine | Table | None) -> Line | None:
-    return part.line if isinstance(part, PrintedLine) else None
+def _alike(printed: PrintedLine, below: PrintedLine | Table | None) -> Line | None:
+    """The line behind a line, if it is of the same size."""
+    if not isinstance(below, PrintedLine) or not _same_size(printed, below):
+        return None
+    return below.line
+
+
+def _same_size(one: PrintedLine, other: PrintedLine) -> bool:
+    return abs(one.size - other.size) <= ALIKE * max(one.size, other.size)
 
 
 def _without_heads(pages: Sequence[PageText]) -> list[PageText]:
@@ -162,25 +182,21 @@ def _pitch(parts: Sequence[PrintedLine | Table]) -> float:
     return max(steps, key=lambda step: (steps[step], -step), default=0.0)
 
 
-def _column_ends(parts: Sequence[PrintedLine | Table]) -> list[float]:
-    """For each part where the lines of its column end: a column is as long as lines go on."""
-    ends = [0.0] * len(parts)
-    first = 0
-    for k, part in enumerate(parts):
-        last = parts[k - 1] if k else None
-        if (
-            isinstance(part, PrintedLine) and isinstance(last, PrintedLine)
-            and not _goes_on(last.line, part.line)
-        ):  # fmt: skip
-            first = k
+def _columns(parts: Sequence[PrintedLine | Table]) -> list[tuple[float, float]]:
+    """For each part where the lines of its column begin and end, along the writing."""
+    columns: list[list[Line]] = [[]]
+    places = []
+    for part in parts:
         if isinstance(part, PrintedLine):
-            ends[k] = part.line.end
-            for before in range(k, first - 1, -1):
-                if ends[before] > ends[k]:
-                    ends[k] = ends[before]
-                    break
-                ends[before] = ends[k]
-    return ends
+            if columns[-1] and not _goes_on(columns[-1][-1], part.line):
+                columns.append([])
+            columns[-1].append(part.line)
+        places.append(len(columns) - 1)
+    ends = [
+        (min((x.begin for x in own), default=0.0), max((x.end for x in own), default=0.0))
+        for own in columns
+    ]
+    return [ends[place] for place in places]
 
 
 def _goes_on(one: Line, other: Line) -> bool:
@@ -214,15 +230,18 @@ class _Flow:
         self._words = ""
         self._kind, self._level = "", 0
         self._last: PrintedLine | None = None
+        self._full = False  # whether the last line reached the end of its column
         self._waiting: list[PrintedLine] = []
         self._table: Table | None = None
 
-    def line(self, mark: _Mark, below: Line | None, pitch: float, end: float) -> None:
+    def line(
+        self, mark: _Mark, below: Line | None, pitch: float, column: tuple[float, float]
+    ) -> None:
         """Take the next line of text. below: the one behind it. pitch: of lines of the page.
-        end: where lines of its column end."""
+        column: where its lines begin and end."""
         self._end_table()
         line = mark.printed.line
-        if self._last is None or self._is_new(mark, below, pitch, end):
+        if self._last is None or self._is_new(mark, below, pitch, column):
             self._end()
             self._kind, self._level = mark.kind, mark.level
             text = line.text.strip("　 ")
@@ -230,8 +249,11 @@ class _Flow:
         else:
             self._words = join(self._words, line.text)
         self._last = mark.printed
+        self._full = column[1] - line.end < mark.printed.size and len(line.text) >= LONG
 
-    def _is_new(self, mark: _Mark, below: Line | None, pitch: float, end: float) -> bool:
+    def _is_new(
+        self, mark: _Mark, below: Line | None, pitch: float, column: tuple[float, float]
+    ) -> bool:
         last, line = self._last, mark.printed.line
         assert last is not None
         if mark.kind == "item" or _LABEL.match(line.text):
@@ -240,19 +262,30 @@ class _Flow:
             alike = (mark.kind, mark.level) == (self._kind, self._level)
             near = adjacent(last.line, line) and _apart(last.line, line) < 2 * mark.printed.size
             return not (alike and near)
-        if abs(last.size - mark.printed.size) > 0.12 * last.size and not line.text.startswith("、"):
+        if not _same_size(last, mark.printed):
             return True
+        if self._full and not adjacent(last.line, line) and not _SENTENCE_END.search(self._words):
+            return line.text.startswith("　")
         if adjacent(last.line, line) and pitch and _apart(last.line, line) > WIDER * pitch:
             return True
-        if adjacent(last.line, line) and _is_verse(last.line, line, end):
+        if adjacent(last.line, line) and _is_verse(last.line, line, column[1]):
+            return True
+        if (
+            _SENTENCE_END.search(self._words)
+            and INDENT * mark.printed.size < line.begin - column[0] < DEEP * mark.printed.size
+            and self._kind != "item"
+        ):
             return True
         if self._kind == "item":  # it goes on below its words, not below its sign
             return not adjacent(last.line, line) or line.begin < last.line.begin - 1
         return begins(last.line, line, below, self._words)
 
-    def table(self, table: Table) -> None:
-        """Take a table; one that goes on in the next row of columns is one with it."""
+    def table(self, table: Table, first: bool) -> None:
+        """Take a table; one that goes on in the next row of columns, or on the next page, is one
+        with it. first: whether nothing stands before it on its page."""
         whole = continued(self._table, table) if self._table is not None else None
+        if whole is None and first and self._table is not None:
+            whole = resumed(self._table, table)
         if whole is None:
             self._end_table()
             self._end()

@@ -195,7 +195,11 @@ def known(text: str) -> str | None:
         if char in _RADICALS:
             char = _RADICALS[char]
         elif _FORMS.match(char):
-            char = unicodedata.normalize("NFKC", char)
+            # Forms of vertical writing decompose to ASCII; what they stand for is wide.
+            plain, upright = unicodedata.normalize("NFKC", char), char >= "\ufe10"
+            char = "".join(
+                chr(ord(c) + 0xFEE0) if upright and "!" <= c <= "~" else c for c in plain
+            )
         out.append("•" if "\uf000" <= char <= "\uf0ff" else char)
     whole = "".join(c for c in out if not unicodedata.category(c).startswith("C"))
     return whole if whole and "\ufffd" not in whole else None

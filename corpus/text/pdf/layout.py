@@ -192,8 +192,8 @@ def _with_readings(lines: list[Run]) -> list[Run]:
         kana = len(_KANA.findall(said))
         is_small = line.size <= READING * largest and 2 * kana >= len(said)
         (small if is_small else stay).append(line)
-    stay.sort(key=lambda line: line.across)
-    for reading in small:
+    # Larger ones first: text below a heading is small, and may have readings of its own.
+    for reading in sorted(small, key=lambda line: -line.size):
         base = _base(reading, stay)
         if base is None:
             stay.append(reading)

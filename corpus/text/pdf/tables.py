@@ -202,3 +202,15 @@ def continued(one: Table, other: Table) -> Table | None:
         parts.append([(at, words) for at, _, words in lines])
         rows.append([_joined(parts[-1])])
     return other._replace(rows=[row for row in rows if any(row)], parts=parts)
+
+
+def resumed(one: Table, other: Table) -> Table | None:
+    """Both as one table, where the other one is the part of it on the next page: as many columns
+    as wide as before; a header that is printed again goes."""
+    widths = [abs(t.x1 - t.x0) for t in (one, other)]
+    heights = [abs(t.y1 - t.y0) for t in (one, other)]
+    alike = min(abs(widths[0] - widths[1]), abs(heights[0] - heights[1])) < APART
+    if not alike or not one.rows or not other.rows or len(one.rows[0]) != len(other.rows[0]):
+        return None
+    rows = other.rows[1:] if other.rows[0] == one.rows[0] else other.rows
+    return other._replace(rows=[*one.rows, *rows])

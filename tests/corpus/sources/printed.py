@@ -7,6 +7,7 @@ Readings are those of UniDic.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import html
 import random
@@ -28,6 +29,7 @@ HEADS = (
     "電子版試刷",
 )  # running heads; the words have none of these
 STYLES = {  # of each: CSS of the pages
+    "prose": "",
     "plain": "",
     "columns": "main{columns:2;column-gap:2em}",
     "vertical": "html{writing-mode:vertical-rl}",
@@ -80,17 +82,17 @@ def paragraphs(folder: Path) -> list[str]:
     return [w for w in words if len(w) > 20 and not re.search("[0-9A-Za-z―—]", w)]
 
 
-def document(seed: int, words: list[str]) -> Printed:
-    """The document of a number; the same words give the same one."""
+def document(seed: int, words: list[str], small: bool = False) -> Printed:
+    """The document of a number; the same words give the same one. small: of few and small pages."""
     rng = random.Random(seed)
     style = list(STYLES)[seed % len(STYLES)]
     blocks: list[tuple[str, object]] = []
     start = rng.randrange(len(words))
-    own = [words[(start + k) % len(words)] for k in range(rng.randint(18, 45))]
+    own = [words[(start + k) % len(words)] for k in range(6 if small else rng.randint(18, 45))]
     for k, paragraph in enumerate(own):
         if k % 9 == 0:
             blocks.append(("h1" if k == 0 else "h2", _heading(paragraph)))
-        if k % 9 == 5 and "ruby" not in style and "rows" not in style and style != "columns":
+        if k % 9 == 5 and style in ("plain", "vertical"):
             rows = [[_heading(words[(start + k + 3 * r + c) % len(words)]) for c in range(3)]
                     for r in range(4)]  # fmt: skip
             blocks.append(("table", rows))
@@ -100,11 +102,12 @@ def document(seed: int, words: list[str]) -> Printed:
     readings: list[tuple[str, str]] = []
     body = "".join(_markup(kind, value, style, readings) for kind, value in blocks)
     head, number = rng.choice(HEADS), rng.choice(NUMBERS)
-    size, font = rng.choice((9, 10.5, 12)), rng.choice(FONTS)
+    size, font = rng.choice((9, 10.5, 12)), "IPAMincho" if small else rng.choice(FONTS)
     # Paragraphs are told by an indent, as in books, or by a gap, as in the web.
-    apart = "p{text-indent:1em;margin:0}" if seed % 2 else "p{margin:.8em 0}"
+    apart = "p{text-indent:1em;margin:0}" if seed % 2 else "p{margin:0;margin-block:.8em}"
     css = (
-        f'@page{{size:A5;margin:22mm 16mm;@top-center{{content:"{head}";font-size:8pt}}'
+        f"@page{{size:{'A6' if small else 'A5'};margin:22mm 16mm;"
+        f'@top-center{{content:"{head}";font-size:8pt}}'
         f"@bottom-center{{content:{number};font-size:8pt}}}}"
         f'body{{font:{size}pt/1.7 "{font}";margin:0;text-align:justify}}h1{{font-size:1.8em}}'
         "h2{font-size:1.3em} table{border-collapse:collapse} td{border:1px solid;padding:.3em}"
@@ -129,9 +132,14 @@ def _markup(kind: str, value: object, style: str, readings: list[tuple[str, str]
     return f"<ul><li>{inner}</li></ul>" if kind == "li" else f"<{kind}>{inner}</{kind}>"
 
 
+@functools.cache
+def _tagger() -> fugashi.Tagger:
+    return fugashi.Tagger()
+
+
 def _with_readings(words: str, readings: list[tuple[str, str]]) -> Iterator[str]:
     """The words with the reading of every third word of kanji alone."""
-    for k, word in enumerate(fugashi.Tagger()(words)):
+    for k, word in enumerate(_tagger()(words)):
         reading = str(word.feature.kana or "")
         if k % 3 or not reading or not _KANJI.fullmatch(word.surface):
             yield html.escape(word.surface)
