@@ -35,7 +35,7 @@ class Child:
 
     def ask(self, data: bytes, ruby: str, gate: bool) -> dict[str, Any]:
         """What `document.read` says of the file, or {"refused": rule, "detail": words}."""
-        seconds = min(SECONDS + SECONDS_A_MIB * len(data) / (1 << 20), MOST_SECONDS)
+        seconds = seconds_for(data)
         wish = {"seconds": seconds, "ruby": ruby, "gate": gate}
         message = json.dumps(wish).encode() + b"\n" + data
         answer = self._exchange(message, PATIENCE * (seconds + 2))
@@ -73,6 +73,11 @@ class Child:
                 with contextlib.suppress(OSError):
                     stream.close()
         self._process = None
+
+
+def seconds_for(data: bytes) -> float:
+    """Seconds of processor time that a file may take."""
+    return min(SECONDS + SECONDS_A_MIB * len(data) / (1 << 20), MOST_SECONDS)
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -19,7 +19,7 @@ from corpus.text.pdf.blocks import blocks_of, titles
 from corpus.text.pdf.careful import page_text
 from corpus.text.pdf.characters import Collector, Fonts
 from corpus.text.pdf.page import PageText, Refused
-from corpus.text.pdf.plain import plain_page
+from corpus.text.pdf.plain import BROKEN, plain_page
 
 MAX_PAGES = 10_000
 SAMPLED = 5  # pages that tell whether there is Japanese
@@ -100,7 +100,7 @@ def _is_foreign(file: pdfium.PdfDocument, count: int) -> bool:
             continue
         total += len(text)
         kana += len(_KANA.findall(text))
-        unread += sum(c in "\0\ufffd\ufffe" or "\ue000" <= c <= "\uf8ff" for c in text)
+        unread += len(BROKEN.findall(text))
     return total > MANY_CHARACTERS and kana < FEW_KANA * total and unread < 0.1 * total
 
 

@@ -27,7 +27,9 @@ WIDER = 1.3  # than its characters are: a gap in the line, so columns or cells
 FEW_BESIDE = 2  # lines that share no room with the one below: more are columns
 BACK = 0.3  # of a size: how far a line may begin above the one before
 SMALL = 0.7  # of the largest size of a line beside it: readings, notes
-_BROKEN = re.compile("[\0\ufffd\ufffe\ue000-\uefff]")
+# Codes of glyphs that PDFium gives as characters where a font has no map are letters of no language
+# that is written in Japan.
+BROKEN = re.compile("[\0\ufffd\ufffe\ue000-\uefff\u0100-\u02af]")
 _SINGLE = re.compile(r"[!-~ ½¼¾±°×÷–—‘’“”…\uff61-\uff9f]")
 _BLANKS = re.compile("(?<=[^!-~]) +|(?: +(?=[^!-~ ]))")
 _ODD = re.compile("[\u2e80-\u2fdf\ufb00-\ufb06\ufe10-\ufe4f\uf000-\uf8ff]")
@@ -43,7 +45,7 @@ def plain_page(page: pdfium.PdfPage) -> PageText | None:
         if not 0 < count <= MAX_CHARACTERS:
             return None
         text = text_page.get_text_range()
-        if len(_BROKEN.findall(text)) * 100 > len(text):
+        if len(BROKEN.findall(text)) * 100 > len(text):
             return None
         width, height = page.get_size()
         lines = _lines(text_page.raw, text, count, height)

@@ -88,7 +88,7 @@ def document(seed: int, words: list[str], small: bool = False) -> Printed:
     style = list(STYLES)[seed % len(STYLES)]
     blocks: list[tuple[str, object]] = []
     start = rng.randrange(len(words))
-    own = [words[(start + k) % len(words)] for k in range(6 if small else rng.randint(18, 45))]
+    own = [words[(start + k) % len(words)] for k in range(9 if small else rng.randint(18, 45))]
     for k, paragraph in enumerate(own):
         if k % 9 == 0:
             blocks.append(("h1" if k == 0 else "h2", _heading(paragraph)))
@@ -106,7 +106,7 @@ def document(seed: int, words: list[str], small: bool = False) -> Printed:
     # Paragraphs are told by an indent, as in books, or by a gap, as in the web.
     apart = "p{text-indent:1em;margin:0}" if seed % 2 else "p{margin:0;margin-block:.8em}"
     css = (
-        f"@page{{size:{'A6' if small else 'A5'};margin:22mm 16mm;"
+        f"@page{{size:{'100mm 100mm;margin:13mm 8mm' if small else 'A5;margin:22mm 16mm'};"
         f'@top-center{{content:"{head}";font-size:8pt}}'
         f"@bottom-center{{content:{number};font-size:8pt}}}}"
         f'body{{font:{size}pt/1.7 "{font}";margin:0;text-align:justify}}h1{{font-size:1.8em}}'
