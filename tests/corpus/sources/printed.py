@@ -83,12 +83,12 @@ def paragraphs(folder: Path) -> list[str]:
 
 
 def document(seed: int, words: list[str], small: bool = False) -> Printed:
-    """The document of a number; the same words give the same one. small: of few and small pages."""
+    """The document of a number; the same words give the same one. small: of a few pages."""
     rng = random.Random(seed)
     style = list(STYLES)[seed % len(STYLES)]
     blocks: list[tuple[str, object]] = []
     start = rng.randrange(len(words))
-    own = [words[(start + k) % len(words)] for k in range(9 if small else rng.randint(18, 45))]
+    own = [words[(start + k) % len(words)] for k in range(16 if small else rng.randint(18, 45))]
     for k, paragraph in enumerate(own):
         if k % 9 == 0:
             blocks.append(("h1" if k == 0 else "h2", _heading(paragraph)))
@@ -102,11 +102,14 @@ def document(seed: int, words: list[str], small: bool = False) -> Printed:
     readings: list[tuple[str, str]] = []
     body = "".join(_markup(kind, value, style, readings) for kind, value in blocks)
     head, number = rng.choice(HEADS), rng.choice(NUMBERS)
-    size, font = rng.choice((9, 10.5, 12)), "IPAMincho" if small else rng.choice(FONTS)
+    size, font = (
+        12 if small else rng.choice((9, 10.5, 12)),
+        "IPAMincho" if small else rng.choice(FONTS),
+    )
     # Paragraphs are told by an indent, as in books, or by a gap, as in the web.
     apart = "p{text-indent:1em;margin:0}" if seed % 2 else "p{margin:0;margin-block:.8em}"
     css = (
-        f"@page{{size:{'100mm 100mm;margin:13mm 8mm' if small else 'A5;margin:22mm 16mm'};"
+        f"@page{{size:A5;margin:22mm 16mm;"
         f'@top-center{{content:"{head}";font-size:8pt}}'
         f"@bottom-center{{content:{number};font-size:8pt}}}}"
         f'body{{font:{size}pt/1.7 "{font}";margin:0;text-align:justify}}h1{{font-size:1.8em}}'
