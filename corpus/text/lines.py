@@ -148,5 +148,7 @@ def adjacent(one: Line, other: Line) -> bool:
         return False
     apart = abs(one.x - other.x) if one.vertical else abs(one.y - other.y)
     thick = max(min(one.width, one.height), min(other.width, other.height))
+    if apart >= APART * thick:
+        return False
     shared = min(one.end, other.end) - max(one.begin, other.begin)
-    return apart < APART * thick and 2 * shared > min(one.end - one.begin, other.end - other.begin)
+    return 2 * shared > min(one.end - one.begin, other.end - other.begin)

@@ -37,6 +37,7 @@ NOTE = 0.93  # of the size of text: notes are no larger
 DEEP = 2.5  # of a size: the deepest indent that begins a paragraph
 VERSE = 3.0  # of a size: lines of Japanese prose end no further from the end of their column
 WIDER = 1.35  # than lines are apart: a gap between paragraphs
+_KANJI_NUMBER = re.compile("[一二三四五六七八九十百]{1,4}")
 _SENTENCE_END = re.compile(r"[。．！？!?」』）)]$")
 _SENTENCE = re.compile("[。、，,]$")
 _BULLET = re.compile(r"^[•●◦■◆▪‣・➢✓](?=[\s　]*\S)[\s　]*")
@@ -104,10 +105,26 @@ def _without_heads(pages: Sequence[PageText]) -> list[PageText]:
     return [
         PageText(page.width, page.height, [
             part for part in page.parts
-            if isinstance(part, Table) or not at_margin(part.line, own, heads)
+            if isinstance(part, Table)
+            or not at_margin(part.line, own, heads)
+            or _is_label(part, page)
         ], "", page.vertical, page.ordered)
         for page, own in zip(pages, plain, strict=True)
     ]  # fmt: skip
+
+
+def _is_label(printed: PrintedLine, page: PageText) -> bool:
+    """Whether a number at the head of a vertical page is that of the item that begins below it."""
+    line = printed.line
+    if not line.vertical or not _KANJI_NUMBER.fullmatch(line.text):
+        return False
+    return any(
+        isinstance(part, PrintedLine)
+        and part.line.vertical
+        and abs(part.line.x + part.line.width / 2 - line.x - line.width / 2) < printed.size / 2
+        and 0 <= part.line.begin - line.end < 2 * printed.size
+        for part in page.parts
+    )
 
 
 def _body_size(lines: Sequence[PrintedLine]) -> float:

@@ -22,7 +22,6 @@ from corpus.text.pdf.page import PageText, Refused
 from corpus.text.pdf.plain import BROKEN, plain_page
 
 MAX_PAGES = 10_000
-SAMPLED = 5  # pages that tell whether there is Japanese
 FEW_KANA = 0.005  # of the characters of these: another language
 MANY_CHARACTERS = 200  # fewer tell nothing
 EXTRACT = 0x10  # permission to take text (ISO 32000-1, table 22, bit 5)
@@ -90,7 +89,7 @@ def _open(data: bytes) -> pdfium.PdfDocument | None:
 
 def _is_foreign(file: pdfium.PdfDocument, count: int) -> bool:
     """Whether some pages have text and hardly any kana, none of it unreadable."""
-    numbers = sorted({0, 1, count // 3, count // 2, count - 1} & set(range(count)))[:SAMPLED]
+    numbers = sorted({0, count // 2, count - 1} & set(range(count)))
     total = kana = unread = 0
     for number in numbers:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.corpus.sources import printed
 from tests.corpus.sources.test_institutions_fuzz import mutated
 
 STYLES = ("prose", "columns", "vertical", "rows", "vertical-ruby")
-SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +84,8 @@ def made(*objects: bytes, more: bytes = b"") -> bytes:
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     size = len(objects) + 1
     return out + (
-        b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R%s>>\nstartxref\n%d\n%%%%EOF"
-        % (size, table, size, more, len(out))
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R%s>>\n"
+        b"startxref\n%d\n%%%%EOF" % (size, table, size, more, len(out))
     )
 
 
@@ -185,7 +183,9 @@ def test_what_a_file_is_its_first_bytes_tell(files: Path, tmp_path: Path) -> Non
 NEST = b"[" * 50_000
 BOMB = zlib.compress(zlib.compress(b"\0" * (64 << 20), 9), 9)
 HOSTILE = {
-    "pages that are their own children": made(CATALOGUE, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 9>>"),
+    "pages that are their own children": made(
+        CATALOGUE, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 9>>"
+    ),
     "a form that draws itself": made(
         CATALOGUE, PAGES, PAGE, stream(b"/X Do"), MUTE,
         stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]"
@@ -197,7 +197,9 @@ HOSTILE = {
     "a stream that unpacks for ever": made(
         CATALOGUE, PAGES, PAGE, stream(BOMB, b"/Filter[/FlateDecode/FlateDecode]"), MUTE, IMAGE
     ),
-    "a length of itself": made(CATALOGUE, PAGES, PAGE, b"<</Length 4 0 R>>stream\n(\nendstream", MUTE),
+    "a length of itself": made(
+        CATALOGUE, PAGES, PAGE, b"<</Length 4 0 R>>stream\n(\nendstream", MUTE
+    ),
     "no end": b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R/Kids[1 0 R]>>",
 }  # fmt: skip
 
@@ -223,17 +225,16 @@ def test_the_child_is_bounded(files: Path) -> None:
 
 
 def damage(files: Path, times: int) -> Counter[str]:
-    """Damaged files: outcomes; AssertionError for one that takes SECONDS of processor time."""
+    """Damaged files, by outcome; the kernel ends a reader that computes too long (`bounded`)."""
     outcomes = Counter[str]()
     child = bounded.Child()
     samples = [(files / f"{style}.pdf").read_bytes() for style in STYLES]
     small = made(CATALOGUE, PAGES, PAGE, WORDS, MUTE, IMAGE)
     for seed in range(times):
         data = mutated([*samples, small][seed % 6], seed)
-        begin = time.monotonic()
         found = child.ask(data, "drop", gate=True)
+        assert "blocks" in found or "skip" in found or found["refused"]
         outcomes[found.get("refused", "skip" if "skip" in found else "read")] += 1
-        longest = max(longest, time.monotonic() - begin)
     child.close()
     return outcomes
 
