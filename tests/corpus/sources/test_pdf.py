@@ -220,6 +220,7 @@ def test_the_child_is_bounded(files: Path) -> None:
     # Time that is not enough ends the child, and the next file has another one.
     message = json.dumps({"seconds": 0.01, "ruby": "drop", "gate": True}).encode() + b"\n" + data
     assert child._exchange(message, 60) is None
+    child.close()
     assert child.ask(data, "drop", gate=True) == whole
     child.close()
 
