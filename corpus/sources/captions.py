@@ -21,7 +21,8 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag, text
-from corpus.text.builder import Builder, with_ruby
+from corpus.text.builder import Builder
+from corpus.text.ruby import with_ruby
 from corpus.web.charset import decode, gate
 
 LICENCE = "contract"

@@ -17,6 +17,7 @@ from corpus.sources import (
     minutes,
     ndl,
     parquet,
+    pdf,
     warc,
     whole_files,
     wikipedia,
@@ -41,6 +42,7 @@ SOURCES = {
         captions.SOURCE,
         ndl.SOURCE,
         books.SOURCE,
+        pdf.SOURCE,
         articles.SOURCE,
         wikipedia.SOURCE,
     )

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from lxml import etree
@@ -26,54 +25,12 @@ from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag
 from corpus.text.builder import Builder
+from corpus.text.lines import TABLE, Line, Page, at_margin, paragraphs, running_heads
 
 LOW = 0.7  # confidence below which a line counts as unsure
-EDGE = 0.12  # of the page: where running heads and page numbers stand
-REPEATED = 3  # pages
-INDENT, SHORT = 0.6, 1.5  # of a character: a line that begins later, or ends earlier
-APART = 3.0  # of a line's thickness: lines further apart are not beside each other
-LONG = 8  # characters: shorter lines in other columns are cells, not sentences that go on
-TABLE = "表組"  # its cells are lines of one paragraph: their columns are not known
 _GONE = frozenset(("柱", "ノンブル", "ルビ", "広告文字", "広告", "図版"))
 _HEADINGS = frozenset(("タイトル本文", "見出し"))
 _CAPTIONS = frozenset(("キャプション",))
-_END = re.compile(r"[。．！？!?」』）)]$")
-_DIGITS = re.compile(r"[0-9０-９一二三四五六七八九十〇百]+")
-_LATIN, _LATIN_END = re.compile("[A-Za-z]"), re.compile(r"[A-Za-z0-9,.]$")
-_NUMBER = re.compile(r"[\s\-—–・.()（）]*[0-9０-９一二三四五六七八九十〇百]{1,5}[\s\-—–・.()（）]*")
-
-
-class Line(NamedTuple):
-    """A line of the page: what it is, where it stands (pixels), what it says, how sure that is."""
-
-    kind: str
-    x: float
-    y: float
-    width: float
-    height: float
-    text: str
-    confidence: float
-    block: int  # lines of one block of text
-    vertical: bool
-
-    @property
-    def begin(self) -> float:
-        return self.y if self.vertical else self.x
-
-    @property
-    def end(self) -> float:
-        return self.begin + (self.height if self.vertical else self.width)
-
-    @property
-    def size(self) -> float:
-        """Size of a character."""
-        return max((self.end - self.begin) / max(len(self.text), 1), 1.0)
-
-
-class Page(NamedTuple):
-    width: float
-    height: float
-    lines: list[Line]
 
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
@@ -195,85 +152,8 @@ def _of_json(answer: dict[str, Any]) -> list[Page]:
     return pages
 
 
-def running_heads(pages: Sequence[Page]) -> set[str]:
-    """What stands at the edge of REPEATED pages and more, digits aside."""
-    seen = Counter(
-        words
-        for page in pages
-        for words in {_key(line) for line in page.lines if _at_edge(line, page)}
-    )
-    return {words for words, count in seen.items() if words and count >= REPEATED}
-
-
-def _key(line: Line) -> str:
-    return _DIGITS.sub("#", re.sub(r"\s", "", line.text))
-
-
-def _at_edge(line: Line, page: Page) -> bool:
-    """Whether the line stands at the head or foot of the page, or in the outer margin of one that
-    is set in columns of vertical lines."""
-    if not page.height:
-        return False
-    middle = (line.y + line.height / 2) / page.height
-    return middle < EDGE or middle > 1 - EDGE
-
-
 def _stays(line: Line, page: Page, heads: set[str]) -> bool:
-    if line.kind in _GONE or not line.text.strip():
-        return False
-    if not _at_edge(line, page):
-        return True
-    return _key(line) not in heads and not _NUMBER.fullmatch(line.text)
-
-
-def paragraphs(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
-    """(kind, text) of each paragraph, of lines in reading order."""
-    kind, words = "", ""
-    for k, line in enumerate(lines):
-        last = lines[k - 1] if k else None
-        below = lines[k + 1] if k + 1 < len(lines) else None
-        if last is not None and line.kind == last.kind == TABLE:
-            words += "\n" + line.text.strip()
-            continue
-        if last is None or line.kind != last.kind or _begins(last, line, below, words):
-            if words:
-                yield kind, words
-            kind, words = line.kind, ""
-        gap = " " if _LATIN_END.search(words) and _LATIN.match(line.text) else ""
-        words += gap + line.text.strip()
-    if words:
-        yield kind, words
-
-
-def _begins(last: Line, line: Line, below: Line | None, words: str) -> bool:
-    """Whether a line begins a paragraph. words: what the paragraph before has so far.
-
-    Beside its neighbours it is indented, or the line before ended a sentence and stopped short.
-    Over columns and pages a sentence that is not ended goes on, between lines of some length.
-    """
-    ended = bool(_END.search(words))
-    inward = below is not None and _adjacent(line, below) and _inward(line, below)
-    if line.text.startswith("　") or inward:
-        return True
-    if not _adjacent(last, line):
-        return ended or min(len(last.text), len(line.text)) < LONG
-    furthest = max(x.end for x in (last, line, below or line) if _adjacent(line, x) or x is line)
-    short = furthest - last.end > SHORT * last.size
-    return (ended or short) and (short or _inward(line, last))
-
-
-def _inward(line: Line, other: Line) -> bool:
-    return line.begin - other.begin > INDENT * line.size
-
-
-def _adjacent(one: Line, other: Line) -> bool:
-    """Whether two lines of a block stand beside each other and share most of their room."""
-    if one.block != other.block or one.vertical != other.vertical:
-        return False
-    apart = abs(one.x - other.x) if one.vertical else abs(one.y - other.y)
-    thick = max(min(one.width, one.height), min(other.width, other.height))
-    shared = min(one.end, other.end) - max(one.begin, other.begin)
-    return apart < APART * thick and 2 * shared > min(one.end - one.begin, other.end - other.begin)
+    return line.kind not in _GONE and bool(line.text.strip()) and not at_margin(line, page, heads)
 
 
 SOURCE = Source("ndl", (), read, bundled=True, knows=is_ndl)

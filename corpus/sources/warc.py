@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from corpus.errors import UnreadableError
 from corpus.folder.schema import TRUNCATED
 from corpus.settings import MIB, Settings
+from corpus.sources import pdf
 from corpus.sources.archives import arc, record_index, warc
 from corpus.sources.archives.records import content_length
 from corpus.sources.archives.window import Window
@@ -56,7 +57,7 @@ def items(
                 value=float(record.length),
             )
         else:
-            yield _item(file, record, settings)
+            yield from _items(file, record, settings)
 
 
 def _any_record(window: Window) -> bool:
@@ -65,8 +66,8 @@ def _any_record(window: Window) -> bool:
     return any(isinstance(r, warc.Record) for r in warc.read(window, 0, stop, 1 << 16))
 
 
-def _item(file: str, record: warc.Record, settings: Settings) -> Item:
-    """The item of a record, by its WARC-Type."""
+def _items(file: str, record: warc.Record, settings: Settings) -> list[Item]:
+    """The items of a record, by its WARC-Type: one, and for a PDF what of its pages is missing."""
     headers = record.headers
     item = Item(
         file,
@@ -89,10 +90,14 @@ def _item(file: str, record: warc.Record, settings: Settings) -> Item:
             original = headers.get("warc-refers-to-target-uri", "") or item.url
             when = headers.get("warc-refers-to-date", "")
             item.detail = f"same body as {original} of {when or 'an earlier capture'}"
-    if item.html is not None or item.plain is not None:
-        item.digest = headers.get("warc-payload-digest", "")
-        item.truncated = _truncated(record) or item.truncated
-    return item
+    if item.html is None and item.plain is None:
+        return [item]
+    item.digest = headers.get("warc-payload-digest", "")
+    item.truncated = _truncated(record) or item.truncated
+    if item.plain is not None and pdf.is_pdf(item.plain[:HEAD_SEARCHED]):
+        body, item.plain = item.plain, None
+        return pdf.items_of(item, body, settings)
+    return [item]
 
 
 def _truncated(record: warc.Record) -> str:
@@ -151,6 +156,8 @@ def _page(item: Item, body: bytes, headers: dict[str, str]) -> None:
         )
     if not head:
         item.skip = "empty body"
+    elif pdf.is_pdf(head) and media_type in (*pdf.MEDIA_TYPES, *VAGUE_TYPES):
+        item.plain, item.headers = body, headers  # `_items` takes it apart
     elif media_type not in PAGE_TYPES and not (
         media_type in VAGUE_TYPES and _looks_like_html(head)
     ):

@@ -52,13 +52,6 @@ def code(text: str) -> Verbatim:
     return Verbatim(f"{'`' * size}{pad}{text}{pad}{'`' * size}")
 
 
-def with_ruby(base: str, reading: str, policy: str) -> str:
-    """A word with its reading under `harvest.ruby`."""
-    if not reading or policy == "drop":
-        return base
-    return f"{base}（{reading}）" if policy == "inline" else f"｜{base}《{reading}》"
-
-
 class _Block(NamedTuple):
     kind: int
     level: int
