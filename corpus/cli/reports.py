@@ -10,6 +10,8 @@ import typer
 from corpus.cli.options import BuildName, Json, layout_of
 from corpus.cli.printing import print_funnel, print_json, print_table
 from corpus.errors import RunError, UsageError, counted
+from corpus.words import language, names
+from corpus.words.messages import said
 
 app = typer.Typer()
 
@@ -47,11 +49,13 @@ def explain(
     if as_json:
         print_json(answers)
         return
+    spoken = language.current()
     for entry in answers:
         shown = entry["url"] or entry.get("source_file") or entry["id"]
-        print(f"{entry['outcome'].upper()}  {shown}  ({entry['id']})")
+        outcome = names.of("outcomes", entry["outcome"], spoken).upper()
+        print(f"{outcome}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
-            print(f"  {sentence}")
+            print(f"  {said(sentence, spoken)}")
 
 
 @app.command()
@@ -102,6 +106,8 @@ def trace(
     if as_json:
         print_json(answers)
     else:
+        for row in answers:
+            row["sentences"] = [said(line, language.current()) for line in row["sentences"]]
         print(as_text(answers), end="")
 
 
