@@ -5,7 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from corpus.answers.card import TITLES, by_source, title
+from corpus.answers.card import TITLES
+from corpus.answers.facts import by_source
+from corpus.stages.table import STAGES
 
 STYLE = """
 body{font:16px/1.6 system-ui,"Hiragino Sans","Noto Sans JP",sans-serif;max-width:60rem;
@@ -81,3 +83,9 @@ def _table(rows: list[list[Any]]) -> str:
         for value, documents, characters in rows
     )
     return f"<table><tr><th>value<th class=n>documents<th class=n>characters<th></tr>{body}</table>"
+
+
+def title(stage: str) -> str:
+    """The name of a stage in English and Japanese."""
+    japanese = {row.name: row.japanese for row in STAGES}
+    return f"{stage} / {japanese.get(stage, stage)}"

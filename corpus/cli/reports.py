@@ -60,16 +60,19 @@ def explain(
 
 @app.command()
 def card(folder: BuildName, as_json: Json = False) -> None:
-    """Print the data card of a finished build (README.md)."""
-    from corpus.answers.card import facts, markdown
+    """Print the data card of a finished build (README.md; with --lang ja README.ja.md)."""
+    from corpus.answers.card import markdown
+    from corpus.answers.facts import facts
     from corpus.config import of_folder
     from corpus.stages.books import funnel
 
     layout = layout_of(folder)
     settings, _ = of_folder(layout)
     books = funnel(layout)
-    if "publish" not in books and layout.card.is_file() and not as_json:
-        print(layout.card.read_text("utf-8"), end="")  # of the selection that is published
+    spoken = language.current()
+    there = layout.card_ja if spoken == language.JAPANESE else layout.card
+    if "publish" not in books and there.is_file() and not as_json:
+        print(there.read_text("utf-8"), end="")  # of the selection that is published
         return
     if "publish" not in books:
         raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
@@ -77,7 +80,7 @@ def card(folder: BuildName, as_json: Json = False) -> None:
     if as_json:
         print_json(stated)
     else:
-        print(markdown(stated))
+        print(markdown(stated, spoken), end="")
 
 
 @app.command()

@@ -54,9 +54,10 @@ def meaning(name: str, language: str) -> str:
 
 
 def called(name: str, language: str) -> str:
-    """What a rule or reason is called; in Japanese with its name behind it."""
+    """What a rule or reason is called; in Japanese with its name behind it, if that tells more."""
     japanese = rule(name).japanese if language == JAPANESE else ""
-    return f"{japanese} ({name})" if japanese and japanese != name else name
+    listed = any(name in of for of in known().values())
+    return f"{japanese} ({name})" if japanese and listed and japanese != name else japanese or name
 
 
 def stage(name: str, language: str) -> str:

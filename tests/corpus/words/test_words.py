@@ -123,7 +123,7 @@ def test_stages_removals_and_classes_of_personal_data_have_japanese_words() -> N
 
 
 def test_names_in_japanese_are_japanese_and_keep_the_name() -> None:
-    assert names.called("status 404", "ja") == "HTTP ステータス 404 (status 404)"
+    assert names.called("status 404", "ja") == "HTTP ステータス 404"
     assert names.called("too_short", "en") == "too_short"
     assert names.called("my_own_rule", "ja") == "my_own_rule"
     assert names.meaning("type image/gif", "ja") == "Content-Type がページではない"
