@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from corpus.cli.printing import print_funnel, print_json, print_table
 from corpus.errors import RunError, UsageError, counted
 from corpus.words import language, names
 from corpus.words.messages import said
+
+if TYPE_CHECKING:
+    from corpus.folder.layout import Layout
 
 app = typer.Typer()
 
@@ -117,19 +120,31 @@ def trace(
 @app.command()
 def explore(
     folder: BuildName,
-    sql: Annotated[str | None, typer.Argument(help="A query; without it: what there is.")] = None,
+    sql: Annotated[
+        str | None, typer.Argument(help="A query; without it the explorer starts.")
+    ] = None,
+    views: Annotated[bool, typer.Option("--views", help="Print what there is to query.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to answer on; not this machine's own: with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV; text like a formula begins with '.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """SQL (DuckDB) over documents, ledger, duplicates and corpus of a build."""
-    from corpus.answers.explore import EXAMPLES, query, views
+    """Look through a build in the browser; or SQL (DuckDB) over its tables."""
+    from corpus.answers.explore import EXAMPLES, query
+    from corpus.answers.explore import views as tables
     from corpus.answers.spreadsheet import write_csv
 
     layout = layout_of(folder)
+    if sql is None and not (views or as_json):
+        _serve(layout, host, port, open_)
+        return
     if sql is None:
-        listed = views(layout)
+        listed = tables(layout)
         if as_json:
             print_json(listed)
             return
@@ -155,6 +170,18 @@ def explore(
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         print_table(table, sys.stdout)
+
+
+def _serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
+    """Start the explorer; UsageError when its packages are not installed."""
+    from corpus.config import require_build
+
+    require_build(layout)
+    try:
+        from corpus.explorer.serve import serve
+    except ImportError as error:
+        raise UsageError("the explorer needs packages: pip install 'inaho[explore]'") from error
+    serve(layout, host, port, open_browser)
 
 
 def _short(kind: str) -> str:
