@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, croissant, report
+from corpus.answers import card, croissant, measures, report
 from corpus.answers import facts as stated
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
@@ -199,7 +199,7 @@ class Build:
             layout.card: card.markdown(facts, "en").encode(),
             layout.card_ja: card.markdown(facts, "ja").encode(),
             layout.croissant: json_bytes(croissant.metadata(where, facts)),
-            layout.report: report.html(facts).encode(),
+            layout.report: report.html(facts, measures.measures(layout, facts, where)).encode(),
         }
         written[layout.manifest] = json_bytes(self._manifest(written))
         if where is layout and all(map(_holds, written, written.values())):

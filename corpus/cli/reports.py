@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,21 +66,18 @@ def explain(
 def card(folder: BuildName, as_json: Json = False) -> None:
     """Print the data card of a finished build (README.md; with --lang ja README.ja.md)."""
     from corpus.answers.card import markdown
-    from corpus.answers.facts import facts
-    from corpus.config import of_folder
+    from corpus.config import require_build
     from corpus.stages.books import funnel
 
     layout = layout_of(folder)
-    settings, _ = of_folder(layout)
+    require_build(layout)
     books = funnel(layout)
     spoken = language.current()
     there = layout.card_ja if spoken == language.JAPANESE else layout.card
     if "publish" not in books and there.is_file() and not as_json:
         print(there.read_text("utf-8"), end="")  # of the selection that is published
         return
-    if "publish" not in books:
-        raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
-    stated = facts(layout, settings, books)
+    stated = _facts(layout)
     if as_json:
         print_json(stated)
     else:
@@ -87,12 +85,45 @@ def card(folder: BuildName, as_json: Json = False) -> None:
 
 
 @app.command()
-def report(folder: BuildName) -> None:
-    """Name the HTML report of a finished build."""
+def report(
+    folder: BuildName,
+    against: Annotated[
+        str | None, typer.Option(help="Another build: write a page with both side by side.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="That page; in the build's plots/ if absent.")
+    ] = None,
+) -> None:
+    """Name the HTML report of a finished build; with --against make one of two builds."""
     layout = layout_of(folder)
-    if not layout.report.is_file():
-        raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
-    print(layout.report)
+    if against is None:
+        if not layout.report.is_file():
+            raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
+        print(layout.report)
+        return
+    from corpus.answers.report import against as page
+
+    written = page(_facts(layout), _facts(layout_of(against)))
+    path = out or layout.plots / f"against-{Path(against).name}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    print(path)
+
+
+def _facts(layout: Layout) -> dict[str, Any]:
+    """The facts of a published build; UsageError when it is none."""
+    from corpus.answers.facts import facts
+    from corpus.config import of_folder
+    from corpus.stages.books import funnel
+
+    settings, _ = of_folder(layout)
+    books = funnel(layout)
+    if "publish" not in books:
+        raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
+    return facts(layout, settings, books)
 
 
 @app.command()
