@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, croissant, report
+from corpus.answers import card, croissant, measures, report
+from corpus.answers import facts as stated
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
 from corpus.folder import layout as paths
@@ -192,12 +193,13 @@ class Build:
         staged = layout.staged
         funnel = books.funnel(layout, self.stages)
         where = staged if staged.receipts(self.stages[-1].name) else layout
-        facts = card.facts(where, self.settings, funnel)
+        facts = stated.facts(layout, self.settings, funnel, where)
         written = {
             layout.funnel: json_bytes(funnel),
-            layout.card: card.markdown(facts).encode(),
+            layout.card: card.markdown(facts, "en").encode(),
+            layout.card_ja: card.markdown(facts, "ja").encode(),
             layout.croissant: json_bytes(croissant.metadata(where, facts)),
-            layout.report: report.html(facts).encode(),
+            layout.report: report.html(facts, measures.measures(layout, facts, where)).encode(),
         }
         written[layout.manifest] = json_bytes(self._manifest(written))
         if where is layout and all(map(_holds, written, written.values())):

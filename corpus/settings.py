@@ -460,6 +460,8 @@ class PublishSettings:
     """The shape of the published shards."""
 
     name: str = setting("japanese-corpus", "title of the data card")
+    purpose: str = setting("", "what the corpus is for, in a sentence or two of the data card")
+    contact: str = setting("", "address or URL where a removal is asked for; of the data card")
     format: str = setting(
         "markdown", "markdown: texts as they were harvested; plain: what a reader sees, no signs",
         choices=FORMATS,

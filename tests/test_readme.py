@@ -64,10 +64,15 @@ def test_every_flag_the_readme_names_exists(run_corpus) -> None:
         assert flag in said
 
 
-def test_the_demo_card_is_the_one_a_build_writes(run_corpus, tmp_path: Path) -> None:
-    out = tmp_path / "demo"
-    run_corpus("build", "tests/data/sample.warc.gz", "--out", out, "--profile", "technical", "-q",
-               "--set", "publish.name=Inaho demo corpus")  # fmt: skip
-    assert (out / "README.md").read_text("utf-8") == (REPO / "data_cards" / "demo.md").read_text(
-        "utf-8"
-    )
+CARDS = {"pages": ("sample.warc.gz", "technical", "Inaho demo corpus"),
+         "sources": ("sources", "auto", "Inaho sources demo")}  # fmt: skip
+
+
+@pytest.mark.parametrize("card", ["pages", pytest.param("sources", marks=pytest.mark.slow)])
+def test_the_cards_are_those_a_build_writes(card: str, run_corpus, tmp_path: Path) -> None:
+    path, profile, name = CARDS[card]
+    run_corpus("build", f"tests/data/{path}", "--out", tmp_path / "out", "--profile", profile,
+               "-q", "--set", f"publish.name={name}")  # fmt: skip
+    for file in ("README.md", "README.ja.md"):
+        stored = (REPO / "data_cards" / card / file).read_text("utf-8")
+        assert (tmp_path / "out" / file).read_text("utf-8") == stored, f"data_cards/{card}/{file}"

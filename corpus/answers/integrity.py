@@ -27,6 +27,7 @@ from corpus.errors import RunError, one_line
 from corpus.folder.commit import is_sealed, is_sealed_text, sha256
 from corpus.folder.layout import (
     CARD,
+    CARD_JA,
     CROISSANT,
     EXCHANGE,
     FUNNEL,
@@ -44,7 +45,7 @@ from corpus.stages import books
 from corpus.stages.table import STAGES
 
 SHOWN = 20  # rows that the text for a terminal lists
-PUBLISHED = (CARD, CROISSANT, REPORT, FUNNEL)
+PUBLISHED = (CARD, CARD_JA, CROISSANT, REPORT, FUNNEL)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ import typer
 from corpus import __version__
 from corpus.cli import build, change, classifier, profiles, reports
 from corpus.errors import RunError, UsageError, one_line
+from corpus.words import language
+from corpus.words.messages import said
 
 app = typer.Typer(
     help="Inaho: Japanese pre-training corpora from web archives and files.",
@@ -33,11 +35,12 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")
     try:
+        _choose_language()
         app()
     except (UsageError, RunError) as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        _print_error(str(error))
         raise SystemExit(2 if isinstance(error, UsageError) else 1) from None
     except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -46,8 +49,25 @@ def main() -> None:
         if debug:
             raise
         words = f"{type(error).__name__}: {one_line(error, 300)}"
-        print(f"error: {words} (a bug: --debug shows where)", file=sys.stderr)
+        _print_error(f"{words} (a bug: --debug shows where)")
         raise SystemExit(1) from None
+
+
+def _choose_language() -> None:
+    """Take `--lang` from the command line, wherever it stands; else the locale decides."""
+    language.use(language.of_locale(os.environ))
+    asked = language.taken_from(sys.argv)
+    if asked is None:
+        return
+    if asked not in language.LANGUAGES:
+        raise UsageError(f"--lang {asked or '?'}: choose en or ja")
+    language.use(asked)
+
+
+def _print_error(message: str) -> None:
+    spoken = language.current()
+    mark = "エラー：" if spoken == language.JAPANESE else "error: "
+    print(f"{mark}{said(message, spoken)}", file=sys.stderr)
 
 
 def _version(show: bool) -> None:
@@ -62,6 +82,10 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option("--lang", help="en or ja: of names, reasons and errors; else by the locale."),
+    ] = None,
 ) -> None:
     pass
 

@@ -9,11 +9,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from corpus.errors import counted
 from corpus.sources.item import FOLDER, REPEATED, UNREADABLE
+from corpus.words import language, names
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_WIDTH = 120
+HEADS = {
+    "en": ("stage", "in", "out", "kept", "where the rest went"),
+    "ja": ("段階", "入力", "出力", "残存率", "残りの行き先"),
+}
 NAMED = 3  # files, or endings, that a line names; the ledger names all
 
 
@@ -39,18 +44,23 @@ def print_funnel(funnel: dict[str, Any], file: IO[str]) -> None:
     """A row a stage: in, out, the share that stays, and where the rest went."""
     from rich.table import Table
 
+    spoken = language.current()
+    heads = HEADS[spoken]
     table = Table(box=None, pad_edge=False)
-    for name in ("stage", "in", "out", "kept"):
-        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
-    table.add_column("where the rest went", overflow="fold")
+    for name in heads[:-1]:
+        table.add_column(name, justify="left" if name == heads[0] else "right", no_wrap=True)
+    table.add_column(heads[-1], overflow="fold")
     for stage, entry in funnel.items():
         reasons = {**entry.get("skipped", {}), **entry.get("dropped", {})}
-        words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        words = ", ".join(
+            f"{names.called(reason, spoken)} {count:,}" for reason, count in reasons.items()
+        )
         profiles = dict.fromkeys(facts["profile"] for facts in entry.get("sources", {}).values())
         if profiles:
             words = f"by {', '.join(profiles)}: {words or 'nothing dropped'}"
         share = f"{entry['out'] / entry['in']:.1%}" if entry["in"] else "-"
-        table.add_row(stage, f"{entry['in']:,}", f"{entry['out']:,}", share, words)
+        name = names.stage(stage, spoken)
+        table.add_row(name, f"{entry['in']:,}", f"{entry['out']:,}", share, words)
         if len(profiles) > 1:
             for source, facts in entry["sources"].items():
                 part = f"{facts['out'] / facts['in']:.1%}", f"source {source} by {facts['profile']}"

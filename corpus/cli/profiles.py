@@ -9,13 +9,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from corpus.cli.options import BuildName, Json, opened
 from corpus.cli.printing import print_json
 from corpus.errors import RunError, UsageError
+from corpus.words import language, names
+
+if TYPE_CHECKING:
+    from filters.profile import Profile
 
 app = typer.Typer()
 Out = Annotated[
@@ -30,7 +34,8 @@ def profiles(
     as_json: Json = False,
 ) -> None:
     """The filter profiles there are; with a name: its card, rule by rule."""
-    from filters.profile import ProfileError, load, names
+    from filters.profile import ProfileError, load
+    from filters.profile import names as shipped
     from filters.profile_card import as_json as card_json
     from filters.profile_card import card
 
@@ -39,10 +44,11 @@ def profiles(
             found = load(name)
             if not as_json:
                 print(card(found))
+                print(_in_japanese(found), end="")
                 return
             print_json(card_json(found))
             return
-        loaded = [load(each) for each in names()]
+        loaded = [load(each) for each in shipped()]
     except ProfileError as error:
         raise UsageError(str(error)) from error
     if as_json:
@@ -51,6 +57,18 @@ def profiles(
         for each in loaded:
             print(f"{each.name:24} {len(each.rules):3} rules  {each.title}")
         print("\nOne of them in full: corpus profiles NAME", file=sys.stderr)
+
+
+def _in_japanese(profile: Profile) -> str:
+    """The rules of a profile with Japanese names and meanings, where that is the language."""
+    if language.current() != language.JAPANESE or not profile.rules:
+        return ""
+    rules = [(rule, names.rule(rule.name)) for rule in profile.rules]
+    lines = [
+        f"{n:3}. {words.japanese or rule.name} ({rule.name}): {words.meaning} [{rule.bounds()}]\n"
+        for n, (rule, words) in enumerate(rules, 1)
+    ]
+    return "\n規則の意味（満たさない文書を除く）:\n" + "".join(lines)
 
 
 @app.command()

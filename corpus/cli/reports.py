@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from corpus.cli.options import BuildName, Json, layout_of
 from corpus.cli.printing import print_funnel, print_json, print_table
 from corpus.errors import RunError, UsageError, counted
+from corpus.words import language, names
+from corpus.words.messages import said
+
+if TYPE_CHECKING:
+    from corpus.folder.layout import Layout
 
 app = typer.Typer()
 
@@ -47,42 +53,77 @@ def explain(
     if as_json:
         print_json(answers)
         return
+    spoken = language.current()
     for entry in answers:
         shown = entry["url"] or entry.get("source_file") or entry["id"]
-        print(f"{entry['outcome'].upper()}  {shown}  ({entry['id']})")
+        outcome = names.of("outcomes", entry["outcome"], spoken).upper()
+        print(f"{outcome}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
-            print(f"  {sentence}")
+            print(f"  {said(sentence, spoken)}")
 
 
 @app.command()
 def card(folder: BuildName, as_json: Json = False) -> None:
-    """Print the data card of a finished build (README.md)."""
-    from corpus.answers.card import facts, markdown
-    from corpus.config import of_folder
+    """Print the data card of a finished build (README.md; with --lang ja README.ja.md)."""
+    from corpus.answers.card import markdown
+    from corpus.config import require_build
     from corpus.stages.books import funnel
 
     layout = layout_of(folder)
-    settings, _ = of_folder(layout)
+    require_build(layout)
     books = funnel(layout)
-    if "publish" not in books and layout.card.is_file() and not as_json:
-        print(layout.card.read_text("utf-8"), end="")  # of the selection that is published
+    spoken = language.current()
+    there = layout.card_ja if spoken == language.JAPANESE else layout.card
+    if "publish" not in books and there.is_file() and not as_json:
+        print(there.read_text("utf-8"), end="")  # of the selection that is published
         return
-    if "publish" not in books:
-        raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
-    stated = facts(layout, settings, books)
+    stated = _facts(layout)
     if as_json:
         print_json(stated)
     else:
-        print(markdown(stated))
+        print(markdown(stated, spoken), end="")
 
 
 @app.command()
-def report(folder: BuildName) -> None:
-    """Name the HTML report of a finished build."""
+def report(
+    folder: BuildName,
+    against: Annotated[
+        str | None, typer.Option(help="Another build: write a page with both side by side.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="That page; in the build's plots/ if absent.")
+    ] = None,
+) -> None:
+    """Name the HTML report of a finished build; with --against make one of two builds."""
     layout = layout_of(folder)
-    if not layout.report.is_file():
-        raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
-    print(layout.report)
+    if against is None:
+        if not layout.report.is_file():
+            raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
+        print(layout.report)
+        return
+    from corpus.answers.report import against as page
+
+    written = page(_facts(layout), _facts(layout_of(against)))
+    path = out or layout.plots / f"against-{Path(against).name}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    print(path)
+
+
+def _facts(layout: Layout) -> dict[str, Any]:
+    """The facts of a published build; UsageError when it is none."""
+    from corpus.answers.facts import facts
+    from corpus.config import of_folder
+    from corpus.stages.books import funnel
+
+    settings, _ = of_folder(layout)
+    books = funnel(layout)
+    if "publish" not in books:
+        raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
+    return facts(layout, settings, books)
 
 
 @app.command()
@@ -102,25 +143,39 @@ def trace(
     if as_json:
         print_json(answers)
     else:
+        for row in answers:
+            row["sentences"] = [said(line, language.current()) for line in row["sentences"]]
         print(as_text(answers), end="")
 
 
 @app.command()
 def explore(
     folder: BuildName,
-    sql: Annotated[str | None, typer.Argument(help="A query; without it: what there is.")] = None,
+    sql: Annotated[
+        str | None, typer.Argument(help="A query; without it the explorer starts.")
+    ] = None,
+    views: Annotated[bool, typer.Option("--views", help="Print what there is to query.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to answer on; not this machine's own: with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV; text like a formula begins with '.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """SQL (DuckDB) over documents, ledger, duplicates and corpus of a build."""
-    from corpus.answers.explore import EXAMPLES, query, views
+    """Look through a build in the browser; or SQL (DuckDB) over its tables."""
+    from corpus.answers.explore import EXAMPLES, query
+    from corpus.answers.explore import views as tables
     from corpus.answers.spreadsheet import write_csv
 
     layout = layout_of(folder)
+    if sql is None and not (views or as_json):
+        _serve(layout, host, port, open_)
+        return
     if sql is None:
-        listed = views(layout)
+        listed = tables(layout)
         if as_json:
             print_json(listed)
             return
@@ -146,6 +201,18 @@ def explore(
         for row in rows:
             table.add_row(*("" if value is None else str(value) for value in row))
         print_table(table, sys.stdout)
+
+
+def _serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
+    """Start the explorer; UsageError when its packages are not installed."""
+    from corpus.config import require_build
+
+    require_build(layout)
+    try:
+        from corpus.explorer.serve import serve
+    except ImportError as error:
+        raise UsageError("the explorer needs packages: pip install 'inaho[explore]'") from error
+    serve(layout, host, port, open_browser)
 
 
 def _short(kind: str) -> str:

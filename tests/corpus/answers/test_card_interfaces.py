@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -78,3 +80,57 @@ def test_escaped_values_stay_one_line_and_readable() -> None:
     assert escaped("CC-BY-4.0") == "CC-BY-4.0" and escaped("dup_5gram") == "dup_5gram"
     assert escaped("a|b\n# c\u202e<i>") == r"a\|b # c &lt;i&gt;"
     assert escaped("[x](y) `_z_` $m$") == r"\[x\](y) \`\_z\_\` \$m\$"
+
+
+def test_both_languages_state_the_same_figures(built: Path) -> None:
+    english, japanese = ((built / n).read_text("utf-8") for n in ("README.md", "README.ja.md"))
+    tables = [
+        [[cell.strip() for cell in row.split("|") if re.fullmatch(r" [\d,.%–]+ ", cell)]
+         for row in card.splitlines() if row.startswith("|")]
+        for card in (english, japanese)
+    ]  # fmt: skip
+    assert tables[0] == tables[1] and len(tables[0]) > 100
+    assert [line.count("#") for line in english.splitlines() if line.startswith("##")] == [
+        line.count("#") for line in japanese.splitlines() if line.startswith("##")
+    ]
+
+
+def test_the_japanese_card_explains_every_rule_in_japanese(built: Path) -> None:
+    card = (built / "README.ja.md").read_text("utf-8")
+    section = card.partition("| 段階 | 理由 |")[2].partition("\n\n")[0]
+    rows = [row.split(" | ") for row in section.splitlines() if row.count(" | ") == 4]
+    assert len(rows) > 20
+    for row in rows:
+        assert re.search("[\u3040-\u30ff\u4e00-\u9fff]", row[2]), row
+
+
+def test_the_command_of_the_card_builds_the_same_shards(
+    small_built: Path, run_corpus, repo: Path, tmp_path: Path
+) -> None:
+    card = (small_built / "README.md").read_text("utf-8")
+    command = re.search(r"^corpus (build .+)$", card, re.MULTILINE)
+    assert command
+    words = shlex.split(command[1].replace("corpus.toml", str(small_built / "corpus.toml")))
+    words[words.index("DIR")] = str(tmp_path / "again")
+    run_corpus(*words, "-q", "-j", 1, cwd=repo / "tests" / "data")
+    for path in (small_built / "corpus").iterdir():
+        again = pq.read_table(tmp_path / "again" / "corpus" / path.name).drop(["source_file"])
+        assert again.equals(pq.read_table(path).drop(["source_file"]))
+
+
+def test_purpose_and_contact_stand_in_both_cards(run_corpus, tmp_path: Path) -> None:
+    run_corpus("build", "tests/data/documents.csv", "--out", tmp_path / "o", "-q", "-j", 1,
+               "--profile", "none", "--set", "publish.contact=corpus@example.jp",
+               "--set", "publish.purpose=For <b>tests</b>.")  # fmt: skip
+    for name in ("README.md", "README.ja.md"):
+        card = (tmp_path / "o" / name).read_text("utf-8")
+        assert "corpus@example.jp" in card and "For &lt;b&gt;tests&lt;/b&gt;." in card
+
+
+def test_front_matter_is_what_the_hub_reads(built: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    front = yaml.safe_load((built / "README.md").read_text("utf-8").split("---\n", 2)[1])
+    assert front["language"] == ["ja"] and front["license"] == "other" and front["license_name"]
+    assert front["size_categories"] == ["n<1K"] and "japanese" in front["tags"]
+    assert [config["config_name"] for config in front["configs"]] == ["default", "ledger"]
+    assert not (built / "README.ja.md").read_text("utf-8").startswith("---")

@@ -39,8 +39,8 @@ def test_a_query_prints_a_table_json_or_csv(run_corpus, built: Path) -> None:
     assert lines[0].split() == ["kind", "n"] and lines[1].split() == ["exact", str(found[0]["n"])]
 
 
-def test_without_a_query_views_columns_and_examples_are_printed(run_corpus, built: Path) -> None:
-    text = run_corpus("explore", built).stdout
+def test_views_columns_and_examples_are_printed(run_corpus, built: Path) -> None:
+    text = run_corpus("explore", built, "--views").stdout
     assert "ledger:" in text and "quality struct" in text
     assert text.count(f'corpus explore {built} "select') == len(EXAMPLES)
 

@@ -161,7 +161,7 @@ def test_json_of_reporting_verbs_is_json(run_corpus, built: Path) -> None:
 def test_the_card_states_what_is_done_with_organisations_and_code(run_corpus, built: Path) -> None:
     facts = json.loads(run_corpus("card", built, "--json").stdout)
     assert facts["personal_policy"] == {"organisations": "mask", "code": "owned"}
-    card = (built / "README.md").read_text("utf-8")
+    card = (built / "README.ja.md").read_text("utf-8")
     assert "団体の連絡先 (確実な場合): `mask`" in card and "コードブロック内: `owned`" in card
 
 

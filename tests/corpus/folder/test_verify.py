@@ -56,7 +56,8 @@ def test_two_flipped_bytes_are_found_in_every_file(build: Path) -> None:
             assert name in found[name], (name, places)
             (build / name).write_bytes(before)
     assert {name.split("/")[0] for name in found} >= {
-        "README.md", "corpus.toml", "corpus", "croissant.json", "documents", "duplicates",
+        "README.md", "README.ja.md", "corpus.toml", "corpus", "croissant.json", "documents",
+        "duplicates",
         "funnel.json", "ledger", "manifest.json", "report.html", "state",
     }  # fmt: skip
 

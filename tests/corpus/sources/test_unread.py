@@ -219,7 +219,7 @@ def test_truncated_records_are_a_column_a_count_a_sentence_and_a_line_of_the_car
         "the crawler took only so many bytes"
         in run_corpus("explain", out, "http://length.example/").stdout
     )
-    assert "途中で切れている可能性: 4" in (out / "README.md").read_text()
+    assert "途中で切れている可能性: 4" in (out / "README.ja.md").read_text()
 
 
 # columns, empty corpora ---------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_paragraphs_frequent_on_a_host_are_cut_and_counts_are_stored(
     told = run_corpus("explain", out, "https://a.example.jp/0").stdout
     assert "In trim the rule paragraph changed it: 2 paragraphs" in told
     assert "trim" in run_corpus("explain", out, "https://a.example.jp/6").stdout
-    assert "反復箇所の除去" in (out / "README.md").read_text()
+    assert "反復箇所の除去" in (out / "README.ja.md").read_text()
 
 
 def test_paragraphs_may_weigh_instead(build, repo: Path) -> None:

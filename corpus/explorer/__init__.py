@@ -1,0 +1,1 @@
+"""`corpus explore DIR`: a build folder in the browser, read only."""

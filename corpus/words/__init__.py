@@ -1,0 +1,1 @@
+"""What the commands say in English and in Japanese: names, meanings, errors."""

@@ -1,0 +1,117 @@
+"""report.html: one file without script or network, in two languages, whose drawings add up."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+from corpus.answers.facts import facts
+from corpus.answers.measures import measures
+from corpus.answers.sankey import losses, sankey
+from corpus.config import of_folder
+from corpus.folder.layout import Layout
+from corpus.stages.books import funnel
+
+TEXT = "市の図書館では毎月、子どものための読み聞かせの会を開いています。予約はいりません。" * 4
+
+
+def tree_of(folder: Path) -> LexborHTMLParser:
+    return LexborHTMLParser((folder / "report.html").read_text("utf-8"))
+
+
+def test_it_is_one_file_without_script_or_network(built: Path) -> None:
+    tree = tree_of(built)
+    assert not tree.css("script, link, img, iframe, object, embed, base, form")
+    for node in tree.css("*"):
+        assert not any(name.startswith("on") for name in node.attributes)
+        for name in ("href", "src"):
+            assert (node.attributes.get(name) or "#").startswith("#")
+    style = tree.css_first("style").text()
+    assert "url(" not in style and "@import" not in style and "http" not in style
+    policy = tree.css_first("meta[http-equiv]").attributes["content"]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_everything_is_said_in_both_languages(built: Path) -> None:
+    tree = tree_of(built)
+    english, japanese = tree.css("span.en"), tree.css("span.ja")
+    assert len(english) == len(japanese) > 100
+    for one in japanese:
+        assert one.attributes["lang"] == "ja"
+    assert tree.css_first("h2 .ja").text() == "処理の内訳"
+    assert len(tree.css("svg.sankey")) == 2 and len(tree.css("input[type=radio]")) == 2
+
+
+def test_the_sankey_loses_no_record(built: Path) -> None:
+    books = funnel(Layout(built))
+    drawn = sankey(books, str, lambda name: name or "others")
+    for name, entry in books.items():
+        assert sum(loss.records for loss in losses(entry)) == entry["in"] - entry["out"]
+        assert f">{name}</text>" in drawn and f"{entry['in']:,} → {entry['out']:,}" in drawn
+    # Bands are as thick as their share.
+    stays = [float(h) for h in re.findall(r'height="([\d.]+)" class="stay"', drawn)]
+    nodes = [float(h) for h in re.findall(r'height="([\d.]+)" class="node"', drawn)]
+    for (stay, node), entry in zip(zip(stays, nodes, strict=True), books.values(), strict=True):
+        assert stay / node == pytest.approx(entry["out"] / entry["in"], abs=0.01)
+
+
+def test_measures_count_every_document_once(built: Path) -> None:
+    layout = Layout(built)
+    settings, _ = of_folder(layout)
+    stated = facts(layout, settings, funnel(layout))
+    found = measures(layout, stated, layout)
+    documents = funnel(layout)["harvest"]["out"]
+    for key in ("lengths", "sources"):
+        assert sum(row[1] for row in found[key]) == documents
+        assert sum(row[2] for row in found[key]) == stated["documents"]
+    assert len(found["histograms"]) > 150
+    for name, drawn in found["histograms"].items():
+        assert sum(drawn["counts"]) <= documents and drawn["edges"][0] < drawn["edges"][1], name
+    assert {"", "near", "exact"} <= found["samples"].keys()
+    assert all(len(rows) <= 3 for rows in found["samples"].values())
+
+
+def test_thresholds_are_drawn_into_the_histograms(run_corpus, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    run_corpus("build", "tests/data/documents.csv", "--out", out, "--profile", "web", "-q", "-j", 1)
+    tree = tree_of(out)
+    figures = {f.css_first("figcaption").text().split(" ")[0]: f for f in tree.css("figure")}
+    assert "80" in figures["n_chars"].css_first("line title").text()
+    assert figures["model.web-2"].css_first("line title").text() == "web: 0.5"
+    assert not figures["n_sentences"].css("line")
+
+
+def test_samples_of_hostile_pages_are_text(run_corpus, tmp_path: Path) -> None:
+    rows = [
+        {"url": f"http://x.example/\"><script>{i}", "title": "</title><svg onload=alert(1)>\u202e",
+         "text": f"<script>alert({i})</script> {i}日の{TEXT}"} for i in range(3)
+    ]  # fmt: skip
+    path = tmp_path / "in.jsonl.gz"
+    with gzip.open(path, "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    out = tmp_path / "o"
+    run_corpus("build", path, "--out", out, "--profile", "none", "-j", 1, "-q",
+               "--set", "dedup.mode=none", "--set", "publish.name=</h1><script>x")  # fmt: skip
+    tree = tree_of(out)
+    assert not tree.css("script, svg[onload]") and len(tree.css("h1")) == 1
+    samples = [node.text() for node in tree.css(".sample")]
+    assert len(samples) == 3 and all("alert(" in text and "\u202e" not in text for text in samples)
+
+
+def test_two_builds_stand_side_by_side(run_corpus, built: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    run_corpus("build", "tests/data/documents.csv", "--out", other, "--profile", "none", "-q")
+    page = tmp_path / "two.html"
+    assert run_corpus("report", built, "--against", other, "--out", page).stdout.strip() == str(
+        page
+    )
+    tree = LexborHTMLParser(page.read_text("utf-8"))
+    row = tree.css_first("#size").parent.css_first("tbody tr").text(separator=" ")
+    sizes = [funnel(Layout(f))["publish"]["out"] for f in (built, other)]
+    assert f"{sizes[0]:,}" in row and f"{sizes[1]:,}" in row
+    assert not tree.css("script")
