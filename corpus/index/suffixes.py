@@ -13,6 +13,8 @@ Mori's libdivsufsort (Fischer and Kurpicz 2017 describe it).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from filters.kernels.kernel import inlined, kernel
@@ -90,7 +92,7 @@ def _pack(suffixes: np.ndarray, text: np.ndarray, width: int, out: np.ndarray) -
 def _at(positions: np.ndarray, width: int, k: int) -> int:
     """The k-th position."""
     i = k * width
-    place: int = np.int64(positions[i]) | np.int64(positions[i + 1]) << 8
+    place: Any = np.int64(positions[i]) | np.int64(positions[i + 1]) << 8
     place |= np.int64(positions[i + 2]) << 16
     if width == 4:
         place |= np.int64(positions[i + 3]) << 24
