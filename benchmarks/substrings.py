@@ -43,7 +43,10 @@ EXCHANGED = 0.03  # share of characters that become another one of the text
 SHARD_MIB = 64
 SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("id", "url", "title", "text", "date", "source")),
+        *(
+            (name, pa.string())
+            for name in ("id", "url", "title", "text", "date", "captured", "source")
+        ),
         *((name, pa.int32()) for name in ("n_chars", "n_bytes")),
         ("source_file", pa.string()),
         *((name, pa.int64()) for name in ("source_offset", "source_length")),
@@ -92,6 +95,7 @@ def publish(folder: Folder, build: Path, mib: int) -> None:
                 "title": text[:20],
                 "text": text,
                 "date": "",
+                "captured": "",
                 "source": "web",
                 "n_chars": len(text),
                 "n_bytes": len(text.encode()),

@@ -55,12 +55,11 @@ def as_text(facts: dict[str, Any]) -> str:
     side = "published shards" if facts["side"] == "corpus" else "harvested documents"
     count, number = facts["count"], facts["documents"]
     within = "" if number is None else f" in {counted(number, 'document')}"
-    lines = [
-        f"「{facts['text']}」 stands {counted(count, 'time')}{within}: {side} of {facts['folder']}"
-    ]
+    times = f"{counted(count, 'time')}{within}" if count else "nowhere"
+    lines = [f"「{one_line(facts['text'])}」 stands {times}: {side} of {facts['folder']}"]
     if other := facts["as_written"]:
         lines.append(
-            f"As the corpus writes it, 「{other['text']}」, it stands "
+            f"As the corpus writes it, 「{one_line(other['text'])}」, it stands "
             f"{counted(other['count'], 'time')}: look for that."
         )
     for _, group in groupby(facts["hits"], key=lambda hit: (hit["file"], hit["row"])):
@@ -82,12 +81,16 @@ def _document(hits: list[dict[str, Any]]) -> list[str]:
 
 def about(row: dict[str, Any]) -> list[str]:
     """Two lines on a document: what it is, and where its record, its row and its text are."""
-    date = f", {row['date']}" if row["date"] else ""
-    title = f"{row['title']}{date}" if row["title"] else date.removeprefix(", ")
+    title = f"  「{one_line(row['title'])}」" if row["title"] else ""
+    dates = "".join(
+        f", {word} {one_line(row[key])}"
+        for key, word in (("date", "dated"), ("captured", "captured"))
+        if row[key]
+    )
     return [
-        f"{row['url'] or row['source_file']}  {one_line(title)}".rstrip(),
+        f"{one_line(row['url'] or row['source_file'])}{title}{dates}",
         f"  id {row['id']}  row {row['file']}:{row['row']}  "
-        f"record {row['source_file']}:{row['source_offset']}",
+        f"record {one_line(row['source_file'])}:{row['source_offset']}",
     ]
 
 

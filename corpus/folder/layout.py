@@ -283,8 +283,9 @@ class Layout:
         """The receipt of a part of the index; written after the files it speaks of."""
         return self.index_folder(side) / f"{key}.json"
 
-    def index_parts(self, side: str) -> list[Path]:
-        return sorted(self.index_folder(side).glob("*.json"))
+    def index_parts(self, side: str = "*") -> list[Path]:
+        """The receipts of the parts of a side, or of both."""
+        return sorted((self.root / INDEX).glob(f"{side}/*.json"))
 
     def index_text(self, part: Path) -> Path:
         """The texts of a part, UTF-16."""

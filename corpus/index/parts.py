@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ from corpus.folder.schema import DOCUMENT
 FORMAT = 1  # raise it when the files of a part look otherwise
 BATCH = 1024  # rows that are read together for one of them
 ABOUT = [
-    *("id", "url", "title", "date", "source", "source_file", "source_offset", "source_length"),
+    *("id", "url", "title", "date", "captured", "source"),
+    *("source_file", "source_offset", "source_length"),
 ]
 ROWS = pa.schema(
     [
@@ -64,7 +65,7 @@ def sources(layout: Layout, side: str) -> dict[str, Path]:
     """SHA-256 → file of what an index is of, in order. side: SHARDS or DOCUMENTS.
 
     From the manifest, or the receipts of harvest; a file that was touched after them is hashed.
-    UsageError when there are none yet, RunError when one is damaged.
+    UsageError when nothing is published yet, RunError when a file is damaged.
     """
     recorded: list[tuple[Path, dict[str, Any], int]] = []
     if side == SHARDS:
@@ -88,8 +89,6 @@ def sources(layout: Layout, side: str) -> dict[str, Path]:
             if name not in outputs:
                 raise RunError(damaged(layout, receipt))
             recorded.append((path, outputs[name], receipt.stat().st_mtime_ns))
-    if not recorded:
-        raise UsageError(f"{layout} holds no documents yet: run `corpus build`")
     return {_digest(layout, *entry): entry[0] for entry in recorded}
 
 
@@ -153,13 +152,6 @@ class Part:
         batch = self.rows(number // BATCH)
         row: dict[str, Any] = batch.slice(number % BATCH, 1).to_pylist()[0]
         return row
-
-    def documents(self) -> Iterator[str]:
-        """The texts, in order."""
-        from corpus.index.suffixes import text_of
-
-        for first, end in zip(self.starts[:-1], self.starts[1:] - 1, strict=True):
-            yield text_of(self.text[first:end])
 
     def _open(self, **options: Any) -> ipc.RecordBatchFileReader:
         path = self.layout.index_rows(self.path)

@@ -37,6 +37,7 @@ class Hit:
     url: str
     title: str
     date: str
+    captured: str
     source: str
     position: int
     before: str

@@ -20,6 +20,7 @@ import numpy as np
 from filters.kernels.kernel import inlined, kernel
 
 PARTING = 0xDFFF
+FIRST_FIRST = 0xD800  # first halves of pairs begin here
 SECOND_FIRST, SECOND_LAST = 0xDC00, 0xDFFF  # second halves of pairs
 NARROW = 1 << 24  # units that numbers of three bytes reach
 
@@ -35,6 +36,13 @@ def units_of(text: str) -> np.ndarray | None:
 def text_of(units: np.ndarray) -> str:
     """The inverse of `units_of`; what was cut out of a pair becomes U+FFFD."""
     return units.tobytes().decode("utf-16-le", "replace")
+
+
+def parted(units: np.ndarray) -> list[str]:
+    """The texts of a part, from its units; whatever stands there."""
+    ends = np.flatnonzero(units == PARTING)
+    ends = ends[(ends == 0) | ((units[ends - 1] & 0xFC00) != FIRST_FIRST)]
+    return [text_of(piece)[1 if k else 0 :] for k, piece in enumerate(np.split(units, ends))]
 
 
 def width_of(units: int) -> int:
