@@ -128,6 +128,7 @@ def indexed(folder: Folder, workers: int) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN if workers > 1 else resource.RUSAGE_SELF)
     return {
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(peak.ru_utime + peak.ru_stime, 1),
         "gib_a_worker": round(peak.ru_maxrss / 2**20, 2),
         "times_the_text": round(facts["bytes"] / facts["text_bytes"], 3),
         **facts,
@@ -141,16 +142,16 @@ def floor(index: Index, workers: int) -> dict[str, float]:
     start = time.perf_counter()
     with ProcessPoolExecutor(workers) as pool:
         own = list(pool.map(_bare, [part.layout.index_text(part.path) for part in index.parts]))
-    return {"seconds": round(time.perf_counter() - start, 1), "sorting": round(sum(own), 1)}
+    return {"seconds": round(time.perf_counter() - start, 1), "cpu_seconds": round(sum(own), 1)}
 
 
 def _bare(path: Path) -> float:
     from pydivsufsort import divsufsort
 
     data = np.fromfile(path, np.uint16).byteswap().view(np.uint8)
-    start = time.perf_counter()
+    start = time.process_time()
     divsufsort(data)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def queries(texts: list[str], number: int, seed: int) -> tuple[list[str], list[str]]:
