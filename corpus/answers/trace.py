@@ -152,7 +152,7 @@ def _token_id(path: Path, row: int) -> str:
     """The document of a row of token shards; UsageError when there is no such row."""
     try:
         ids = pq.read_table(path, columns=["id"])["id"]
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise UsageError(f"{path} is no shard with ids: {one_line(error)}") from error
     if row >= len(ids):
         raise UsageError(f"{path} has {counted(len(ids), 'row')}: there is no row {row}")
