@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.index import suffixes
-from corpus.index.query import _first_places, _maximal
+from corpus.index.query import _first_places, maximal
 from corpus.settings import NORMALIZE_STEPS
 from corpus.text.normalize import normalize
 from corpus.text.places import with_places
@@ -64,11 +64,10 @@ def test_spans_are_those_of_a_scan(documents: list[str], text: str, least: int) 
         for first, end in enumerate(ends)
         if end - first >= least and end > max([0, *ends[:first]])
     ]
-    at = np.append(np.flatnonzero((units & 0xFC00) != 0xDC00), len(units)).astype(np.int64)
-    begins = np.zeros(len(units), np.bool_)
-    suffixes.windows(part.text, part.positions, part.width, units, least, begins)
-    found = _maximal(part, units, at, np.flatnonzero(begins[at[:-1]]))  # type: ignore[arg-type]
-    assert [span for span in found if span[1] - span[0] >= least] == wanted
+    size = (least + 1) // 2
+    blocks = np.zeros(len(units) // size, np.bool_)
+    suffixes.blocks(part.text, part.positions, part.width, units, size, blocks)
+    assert maximal(part.longest, units, least, blocks) == wanted
 
 
 @given(st.lists(TEXTS, max_size=5))
