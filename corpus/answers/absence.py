@@ -89,7 +89,7 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
         search.size += len(data)
         search.traces.append((name, "", search.in_bytes(data)))
         if path in texts:
-            search.traces.append((name, "", _in_index(search, data.view(np.uint16))))
+            search.traces.append((name, "", _in_index(search, data)))
         if path.suffix in (".html", ".md", ".svg"):
             whole = html.unescape(bytes(data).decode("utf-8", "replace"))
             search.traces.append((name, "", search.in_bytes(whole.encode("utf-8", "replace"))))
@@ -139,10 +139,9 @@ def _parquet(search: _Search, path: Path, name: str, is_documents: bool) -> None
                             search.shared[ids[row], gone] += 1
 
 
-def _in_index(search: _Search, units: np.ndarray) -> set[int]:
+def _in_index(search: _Search, data: Any) -> set[int]:
     """What the texts of a part of the index (corpus.index.suffixes) hold, looked for as UTF-8."""
-    if not len(units):
-        return set()
+    units = data[: len(data) & ~1].view(np.uint16) if len(data) else np.empty(0, np.uint16)
     texts = pa.array([text.encode("utf-8") for text in parted(units)], pa.large_binary())
     return {place for _, place in _in_leaf(search, texts, np.arange(len(texts)))}
 
