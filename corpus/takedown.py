@@ -25,12 +25,13 @@ from corpus import config
 from corpus.build import Build
 from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
-from corpus.errors import RunError, UsageError
+from corpus.errors import RunError, UsageError, counted
 from corpus.folder import removals
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
 from corpus.folder.schema import REMOVED_FORMAT
+from corpus.index.build import indexed_sides, update
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 
@@ -62,9 +63,11 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
     """Add to the register of a build and bring it up to date, as far as it had got.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
-    copies: [{id, url, of, kind, similarity}], named, list, out}. `was`: in the corpus, dropped
-    (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that stays.
-    named: entries asked for; list: entries of the register; out: documents that are out by now.
+    copies: [{id, url, of, kind, similarity}], named, list, out, index}. `was`: in the corpus,
+    dropped (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that
+    stays.
+    named: entries asked for; list: entries of the register; out: documents that are out by now;
+    index: what was sorted again (corpus.index.build.update).
     """
     layout = folder.layout
     settings, inputs = config.of_folder(layout)
@@ -73,6 +76,7 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
     table, which = removals.find(documents, new)
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
+    indexed = indexed_sides(layout)
     _refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
     copies = _copies(layout, documents, table)
@@ -99,6 +103,8 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
             if last != STAGES[-1].name and _is_published(layout):
                 Build(folder, settings, inputs, engine).run(STAGES[-1].name, change=True)
             left = _dropped(layout)
+            with folder.lock():  # what it lost is sorted again, without what goes
+                sorted_again = [update(folder, side, engine) for side in indexed]
     # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
@@ -111,6 +117,7 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
         "named": len(new),
         "list": number,
         "out": len(removals.taken_rows(layout)),
+        "index": [] if dry_run else sorted_again,
     }
 
 
@@ -314,6 +321,8 @@ def as_text(facts: dict[str, Any]) -> str:
         ]
     if "out" in facts:
         lines.append(f"{facts['out']:,} documents are out of {facts['folder']} altogether.")
+    if parts := sum(index["sorted"] for index in facts.get("index", ())):
+        lines.append(f"The index was sorted again without them: {counted(parts, 'part')}.")
     if not facts["removed"] and facts.get("named", True):
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")

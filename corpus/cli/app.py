@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from corpus import __version__
-from corpus.cli import build, change, classifier, profiles, reports
+from corpus.cli import build, change, classifier, origins, profiles, reports
 from corpus.errors import RunError, UsageError, one_line
 from corpus.words import language
 from corpus.words.messages import said
@@ -90,7 +90,7 @@ def _root(
     pass
 
 
-for verbs in (build.app, profiles.app, change.app, reports.app):
+for verbs in (build.app, profiles.app, change.app, origins.app, reports.app):
     app.add_typer(verbs)
 app.add_typer(change.index_app, name="dedup-index")
 app.add_typer(classifier.app, name="classifier")

@@ -110,7 +110,7 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
     loader.extend(end)
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
-        result += _steps(loader, document, end, left_out)
+        result += steps_of(loader, document, end, left_out)
     return sorted(result, key=lambda r: (r["step"], r["document"]))
 
 
@@ -126,13 +126,13 @@ def of_documents(folder: str | Path, ids: list[str]) -> dict[str, list[int]]:
         column = pq.read_table(file, columns=["id"])["id"]
         for row in np.flatnonzero(pc.is_in(column, wanted).to_numpy()).tolist():
             document = row + int(loader.documents.shard_start[shard])
-            steps = {r["step"] for r in _steps(loader, document, end, left_out)}
+            steps = {r["step"] for r in steps_of(loader, document, end, left_out)}
             name = str(column[row].as_py())
             found[name] = sorted(steps.union(found.get(name, [])))
     return found
 
 
-def _steps(loader: Loader, document: int, end: int, left_out: set[int]) -> list[dict[str, Any]]:
+def steps_of(loader: Loader, document: int, end: int, left_out: set[int]) -> list[dict[str, Any]]:
     """A row for each step and copy by which a run of `end` rows trains on a document."""
     result: list[dict[str, Any]] = []
     starts = [*(s.part.first_row for s in loader.sections), end]
