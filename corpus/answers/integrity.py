@@ -33,6 +33,7 @@ from corpus.folder.layout import (
     NEXT,
     PLOTS,
     REPORT,
+    REPRODUCIBILITY,
     SHARDS,
     Layout,
     index_of,
@@ -44,7 +45,7 @@ from corpus.stages import books
 from corpus.stages.table import STAGES
 
 SHOWN = 20  # rows that the text for a terminal lists
-PUBLISHED = (CARD, CROISSANT, REPORT, FUNNEL)
+PUBLISHED = (CARD, CROISSANT, REPORT, FUNNEL, REPRODUCIBILITY)
 
 
 @dataclass(frozen=True)

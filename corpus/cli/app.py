@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from corpus import __version__
-from corpus.cli import build, change, classifier, profiles, reports
+from corpus.cli import build, change, classifier, disclosure, profiles, register, reports, versions
 from corpus.errors import RunError, UsageError, one_line
 
 app = typer.Typer(
@@ -66,9 +66,18 @@ def _root(
     pass
 
 
-for verbs in (build.app, profiles.app, change.app, reports.app):
+for verbs in (
+    build.app,
+    profiles.app,
+    change.app,
+    register.optout_app,
+    versions.app,
+    disclosure.app,
+    reports.app,
+):
     app.add_typer(verbs)
 app.add_typer(change.index_app, name="dedup-index")
+app.add_typer(register.app, name="register")
 app.add_typer(classifier.app, name="classifier")
 
 

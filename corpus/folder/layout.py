@@ -8,7 +8,7 @@
     DIR/scores/NAME/NNNNNNN.parquet  `corpus classifier score`: row for row as documents/
     DIR/ledger/STAGE-NNNNNNN.parquet everything dropped or altered (of dedup: dedup-00000)
     DIR/corpus/train-00000-of-00004.parquet   publish: the corpus
-    DIR/README.md croissant.json report.html funnel.json manifest.json
+    DIR/README.md croissant.json report.html funnel.json manifest.json reproducibility.json
     DIR/plots/                       `corpus compare`, `corpus sweep`
     DIR/state/plan.json              the units of the input
     DIR/state/STAGE/settings.json    fingerprint of what the stage depends on
@@ -33,7 +33,7 @@ PARAGRAPHS, SCORES, STATE, PLOTS = "paragraphs", "scores", "state", "plots"
 PARQUET = "*.parquet"
 # Written when a corpus is published, in this order; the manifest, which names them, last.
 CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", "funnel.json"
-MANIFEST = "manifest.json"
+MANIFEST, REPRODUCIBILITY = "manifest.json", "reproducibility.json"
 # Rewritten by every attempt at clustering, of no use to another machine.
 EXCHANGE = f"{STATE}/dedup/exchange"
 
@@ -114,6 +114,11 @@ class Layout:
     @property
     def manifest(self) -> Path:
         return self.root / MANIFEST
+
+    @property
+    def reproducibility(self) -> Path:
+        """What the corpus was made from and with: `corpus rebuild` reads it."""
+        return self.root / REPRODUCIBILITY
 
     @property
     def selection(self) -> Path:
