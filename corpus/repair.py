@@ -18,6 +18,7 @@ from corpus.build import Build
 from corpus.errors import UsageError
 from corpus.folder.commit import sealed
 from corpus.folder.folder import Folder
+from corpus.folder.layout import INDEX
 from corpus.sources.identity import refuse_changed
 from corpus.stages.table import STAGES
 
@@ -58,6 +59,8 @@ def _forget(build: Build, row: dict[str, Any]) -> str:
     path = layout.root / name
     if not name:
         return "no file is damaged: please report this with the build folder's manifest"
+    if stage == INDEX:
+        return "sort the texts again: corpus index"
     if stage and stage not in [row.name for row in STAGES]:
         return "score the documents again: corpus classifier score"
     if stage and path == layout.fingerprint(stage):

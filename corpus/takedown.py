@@ -32,6 +32,7 @@ from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
 from corpus.folder.schema import REMOVED_FORMAT
+from corpus.index.build import indexed_sides, update
 from corpus.register import Request, obeyed
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
@@ -89,9 +90,11 @@ def from_build(
     register: a file that holds `new` already, and that this and later builds of the folder obey.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
-    copies: [{id, url, of, kind, similarity}], named, list, out}. `was`: in the corpus, dropped
-    (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that stays.
-    named: entries asked for; list: entries of the register; out: documents that are out by now.
+    copies: [{id, url, of, kind, similarity}], named, list, out, index}. `was`: in the corpus,
+    dropped (stage and rule) or undecided. copies: what dedup held for copies of what goes, and that
+    stays.
+    named: entries asked for; list: entries of the register; out: documents that are out by now;
+    index: what was sorted again (corpus.index.build.update).
     """
     layout = folder.layout
     settings, inputs = config.of_folder(layout)
@@ -101,6 +104,7 @@ def from_build(
     table, which = find(documents, new)
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
+    indexed = indexed_sides(layout)
     _refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
     copies = _copies(layout, documents, table)
@@ -129,6 +133,8 @@ def from_build(
             if last != STAGES[-1].name and _is_published(layout):
                 Build(folder, settings, inputs, engine).run(STAGES[-1].name, change=True)
             left = _dropped(layout)
+            with folder.lock():  # what it lost is sorted again, without what goes
+                sorted_again = [update(folder, side, engine) for side in indexed]
     # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
@@ -141,6 +147,7 @@ def from_build(
         "named": len(new),
         "list": number,
         "out": len(removals.taken_rows(layout)),
+        "index": [] if dry_run else sorted_again,
     }
 
 
@@ -356,6 +363,8 @@ def as_text(facts: dict[str, Any]) -> str:
         verb = "is" if facts["out"] == 1 else "are"
         out = f"{counted(facts['out'], 'document')} {verb} out of {facts['folder']}"
         lines.append(f"{out} altogether.")
+    if parts := sum(index["sorted"] for index in facts.get("index", ())):
+        lines.append(f"The index was sorted again without them: {counted(parts, 'part')}.")
     if not facts["removed"] and facts.get("named", True):
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")

@@ -1,10 +1,11 @@
 """`corpus remove --verify`: proof that what was taken out of a build is in none of its files.
 
 Every file of the folder is read to its last byte: Parquet files as their columns, unpacked, and as
-they are on disk, all others as they are and with their entities undone. In these bytes the windows
-(corpus.folder.windows) of every removed title and text are looked for, and short ones whole, by
-their hash, among the values of columns. A passage that a document of the folder still has, because
-it is a copy or quotes it, is no remnant: such documents are listed. Any other trace is one.
+they are on disk, all others as they are and with their entities undone, texts of the index as
+UTF-8. In these bytes the windows (corpus.folder.windows) of every removed title and text are looked
+for, and short ones whole, by their hash, among the values of columns. A passage that a document of
+the folder still has, because it is a copy or quotes it, is no remnant: such documents are listed.
+Any other trace is one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from corpus.folder import removals
 from corpus.folder.layout import Layout
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.folder.windows import LEAST, Windows
+from corpus.index.suffixes import parted
 from corpus.stages.remove import string_hash
 
 COPY = 0.2  # of the windows of what was taken out: a document with so many is listed as a copy
@@ -74,6 +76,7 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
     """
     settings, _ = config.of_folder(layout)
     search = _Search(removals.taken_rows(layout))
+    texts = set(layout.index_texts())
     files = [
         (root, path)
         for root in (layout.root, *tokens)
@@ -87,6 +90,8 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
         data: Any = np.memmap(path, np.uint8, "r") if path.stat().st_size else b""
         search.size += len(data)
         search.traces.append((name, "", search.in_bytes(data)))
+        if path in texts:
+            search.traces.append((name, "", _in_index(search, data.view(np.uint16))))
         if path.suffix in (".html", ".md", ".svg"):
             whole = html.unescape(bytes(data).decode("utf-8", "replace"))
             search.traces.append((name, "", search.in_bytes(whole.encode("utf-8", "replace"))))
@@ -132,6 +137,14 @@ def _parquet(search: _Search, path: Path, name: str, is_documents: bool) -> None
                     for place in places:
                         for gone in search.owners.get(place, ()):
                             search.shared[ids[row], gone] += 1
+
+
+def _in_index(search: _Search, units: np.ndarray) -> set[int]:
+    """What the texts of a part of the index (corpus.index.suffixes) hold, looked for as UTF-8."""
+    if not len(units):
+        return set()
+    texts = pa.array([text.encode("utf-8") for text in parted(units)], pa.large_binary())
+    return {place for _, place in _in_leaf(search, texts, np.arange(len(texts)))}
 
 
 def _leaves(column: pa.Array, rows: np.ndarray) -> Iterator[tuple[pa.Array, np.ndarray]]:

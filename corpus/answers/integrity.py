@@ -30,6 +30,7 @@ from corpus.folder.layout import (
     CROISSANT,
     EXCHANGE,
     FUNNEL,
+    INDEX,
     NEXT,
     PLOTS,
     REPORT,
@@ -115,6 +116,7 @@ def _own(layout: Layout) -> set[str]:
     paths = [layout.settings, layout.plan, layout.removals, layout.manifest]
     paths += [path for stage in stages for path in layout.receipts(stage)]
     paths += map(layout.fingerprint, stages)
+    paths += layout.index_parts()
     return {_name(layout, path) for path in paths}
 
 
@@ -128,6 +130,12 @@ def _receipts(layout: Layout) -> tuple[list[Finding], dict[str, Record]]:
                 continue
             for name, facts in receipt["outputs"].items():
                 records[name] = Record(facts, stage, unit)
+    for path in layout.index_parts():
+        receipt = _json(path)
+        if is_sealed(receipt):
+            records |= {name: Record(facts, INDEX) for name, facts in receipt["outputs"].items()}
+        else:
+            findings.append(Finding(_name(layout, path), "no whole receipt", INDEX))
     return findings, records
 
 

@@ -1,26 +1,37 @@
 """`corpus trace`: from a document or a shard row to its record in the input, and back.
 
+    record in the input ↔ document ↔ shard row ↔ token row ↔ step ↔ checkpoint ↔ exported model
+
 A name is a URL, a document id, `SHARD:ROW` (train-00000-of-00001.parquet:17) or
-`SOURCE-FILE:OFFSET` (crawl.warc.gz:123456). Each answer holds both ends: the record with file,
-offset, length and digest, and the shard and row, if the document was published.
+`SOURCE-FILE:OFFSET` (crawl.warc.gz:123456); or a step of a run, whose documents are named. Each
+answer holds both ends: the record with file, offset, length and digest, and the shard and row, if
+the document was published; of runs that are named, token rows, steps and checkpoints.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import config
+from corpus.answers import runs
 from corpus.answers.explain import explain
 from corpus.errors import RunError, UsageError, counted
-from corpus.folder.layout import Layout
+from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import hashed_url
 from corpus.folder.schema import REMOVED_FORMAT
+from corpus.settings import Settings
 from corpus.sources.inputs import open_input
+from corpus.sources.item import Unit
+from corpus.sources.plan import as_planned
+from corpus.stages.harvest import documents_of
 
 PLACE = [
     *("id", "url", "source_file", "source_offset", "source_length", "source_digest", "format"),
@@ -32,7 +43,8 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
     source_digest, documents, shard, row, sentences}].
 
     `shard` and `row` are null for what was not published. verify: read the record again; `record`
-    then has its size, SHA-256 and first line. UsageError for a name that the build does not know.
+    then has its size, SHA-256 and first line, and `text` whether harvest makes the same text of it.
+    UsageError for a name that the build does not know.
     """
     config.require_build(layout)
     answers = _rows(layout, name)
@@ -50,7 +62,61 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
             continue
         if verify:
             row["record"] = _record(row)
+            row["text"] = _text_again(layout, row)
     return answers
+
+
+def in_runs(answers: list[dict[str, Any]], folders: list[Path], model: Path | None) -> None:
+    """Add to each answer `runs`: what each run did with the document (corpus.answers.runs).
+
+    model: exported from the first run; `model` then says which checkpoint it is.
+    """
+    asked = [runs.of_documents(folder, (row["id"] for row in answers)) for folder in folders]
+    which = runs.exported(folders[0], model) if model is not None else None
+    for row in answers:
+        own = [d for facts in asked for d in facts["documents"] if d["id"] == row["id"]]
+        row["runs"] = [
+            facts | {"documents": [d for d in facts["documents"] if d in own]} for facts in asked
+        ]
+        row["model"] = which
+
+
+def of_step(layout: Layout, run: Path, step: int) -> list[dict[str, Any]]:
+    """The documents that a step of a run trained on, each with its record and its shard row.
+
+    [{id, url, tokens, source_file, source_offset, source_length, documents, shard, row}] in the
+    order of the step's rows; `documents` is null for one that this build does not hold.
+    """
+    config.require_build(layout)
+    parts = runs.of_step(run, step)
+    tokens: dict[str, int] = {}
+    for part in parts:
+        tokens[part["id"]] = tokens.get(part["id"], 0) + part["tokens"]
+    first = {part["id"]: part for part in reversed(parts)}
+    there = places(layout, tokens)
+    keys = ("id", "url", "source_file", "source_offset", "source_length")
+    absent = {"documents": None, "shard": None, "row": None}
+    return [
+        {key: first[name][key] for key in keys} | {"tokens": count} | there.get(name, absent)
+        for name, count in tokens.items()
+    ]
+
+
+def places(layout: Layout, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """id → {documents, shard, row} of the documents of a build among these."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    found: dict[str, dict[str, Any]] = {}
+    for path in layout.documents_files():
+        column = pq.read_table(path, columns=["id"])["id"]
+        for name in column.filter(pc.is_in(column, wanted)).to_pylist():
+            file = str(path.relative_to(layout.root))
+            found[name] = {"documents": file, "shard": None, "row": None}
+    for path in layout.shards():
+        column = pq.read_table(path, columns=["id"])["id"]
+        for row in pc.indices_nonzero(pc.is_in(column, wanted)).to_pylist():
+            place = {"shard": str(path.relative_to(layout.root)), "row": row}
+            found.setdefault(column[row].as_py(), {"documents": None}).update(place)
+    return found
 
 
 def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
@@ -105,6 +171,54 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "first_line": line}
 
 
+def _text_again(layout: Layout, row: dict[str, Any]) -> dict[str, Any]:
+    """Whether harvest makes the stored text again, byte for byte, of what the input holds now.
+
+    {sha256, bytes, same, of}: of the record alone, or of its whole unit, where what a site repeats
+    was cut (harvest.site_boilerplate) and other pages count. `published` says the same of the
+    shard's text, null for what was not published: trim, decontaminate or publish may have cut it.
+    """
+    stored = _text_of(layout.root / row["documents"], row["id"])
+    unit = as_planned(layout)[index_of(Path(row["documents"]))]
+    settings, _ = config.of_folder(layout)
+    first = row["source_offset"]
+    alone = replace(unit, start=first, end=first + row["source_length"])
+    tries = {"unit": unit}
+    if unit.kind == "warc" and len(unit.files) == 1:  # a record is soon read
+        tries = {"record": alone, **tries}
+    of = next(
+        (of for of, part in tries.items() if _made_of(part, settings, row["id"]) == stored), ""
+    )
+    published = None
+    if row["shard"]:
+        published = _text_of(layout.root / row["shard"], row["id"]) == stored
+    data = stored.encode("utf-8", "surrogatepass")
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "same": bool(of),
+        "of": of,
+        "published": published,
+    }
+
+
+def _made_of(unit: Unit, settings: Settings, name: str) -> str | None:
+    """The text that harvest makes of a document; None where it makes none of that id."""
+    for batch in documents_of(unit, settings):
+        ids = batch["id"].to_pylist()
+        if name in ids:
+            text: str = batch["text"][ids.index(name)].as_py()
+            return text
+    return None
+
+
+def _text_of(path: Path, name: str) -> str:
+    """The text of a document in a Parquet file."""
+    table = pq.read_table(path, columns=["text"], filters=pc.field("id") == name)
+    text: str = table["text"][0].as_py()
+    return text
+
+
 def _unpacked(data: bytes) -> bytes:
     """The first bytes of a gzip member."""
     import zlib
@@ -133,5 +247,35 @@ def as_text(answers: list[dict[str, Any]]) -> str:
                 f"  bytes     {record['bytes']:,}, sha256 {record['sha256']}, "
                 f"begins {record['first_line']}"
             )
+        if "text" in row:
+            lines.append(f"  text      {_text_sentence(row['text'])}")
+        for facts in row.get("runs", ()):
+            lines += [f"  {line}" for line in runs.lines(facts, row["id"], row["model"])]
         lines += [f"  {sentence}" for sentence in row["sentences"]]
+    return "\n".join(lines) + "\n"
+
+
+def _text_sentence(text: dict[str, Any]) -> str:
+    """What reading the record again came to."""
+    what = f"{text['bytes']:,} bytes, sha256 {text['sha256']}"
+    if not text["same"]:
+        return f"{what}: NOT what harvest makes of the input now"
+    again = f"{what}: harvest makes the same of the {text['of']}, byte for byte"
+    if text["published"] is None:
+        return again
+    return f"{again}; the shard has {'the same' if text['published'] else 'a shorter form of it'}"
+
+
+def step_text(run: Path, step: int, rows: list[dict[str, Any]]) -> str:
+    """The documents of a step for a terminal."""
+    if not rows:
+        return f"step {step:,} of {run} was skipped after a spike: it trained on nothing\n"
+    lines = [f"step {step:,} of {run} trained on {counted(len(rows), 'document')}:"]
+    for row in rows:
+        place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published by this build"
+        lines += [
+            f"{row['url'] or row['source_file']}  ({row['id']})  {counted(row['tokens'], 'token')}",
+            f"  shard {place}  document {row['documents'] or 'none of this build'}  "
+            f"record {row['source_file']}:{row['source_offset']}",
+        ]
     return "\n".join(lines) + "\n"

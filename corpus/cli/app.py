@@ -15,7 +15,17 @@ from typing import Annotated
 import typer
 
 from corpus import __version__
-from corpus.cli import build, change, classifier, disclosure, profiles, register, reports, versions
+from corpus.cli import (
+    build,
+    change,
+    classifier,
+    disclosure,
+    origins,
+    profiles,
+    register,
+    reports,
+    versions,
+)
 from corpus.errors import RunError, UsageError, one_line
 
 app = typer.Typer(
@@ -70,6 +80,7 @@ for verbs in (
     build.app,
     profiles.app,
     change.app,
+    origins.app,
     register.optout_app,
     versions.app,
     disclosure.app,

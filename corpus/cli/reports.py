@@ -86,26 +86,6 @@ def report(folder: BuildName) -> None:
 
 
 @app.command()
-def trace(
-    folder: BuildName,
-    name: Annotated[
-        str, typer.Argument(help="A URL, a document id, SHARD.parquet:ROW or SOURCE-FILE:OFFSET.")
-    ],
-    verify: Annotated[bool, typer.Option(help="Also read the record in the input again.")] = False,
-    as_json: Json = False,
-) -> None:
-    """From a document or shard row to its record in the input, and from a record to its row."""
-    from corpus.answers.trace import as_text
-    from corpus.answers.trace import trace as answer
-
-    answers = answer(layout_of(folder), name, verify)
-    if as_json:
-        print_json(answers)
-    else:
-        print(as_text(answers), end="")
-
-
-@app.command()
 def explore(
     folder: BuildName,
     sql: Annotated[str | None, typer.Argument(help="A query; without it: what there is.")] = None,

@@ -10,6 +10,8 @@
     DIR/corpus/train-00000-of-00004.parquet   publish: the corpus
     DIR/README.md croissant.json report.html funnel.json manifest.json reproducibility.json
     DIR/plots/                       `corpus compare`, `corpus sweep`
+    DIR/index/SIDE/KEY.text .positions .rows .json   `corpus index`: a part of the index of the
+                                     shards (SIDE corpus) or the documents files; KEY: of its rows
     DIR/state/plan.json              the units of the input
     DIR/state/STAGE/settings.json    fingerprint of what the stage depends on
     DIR/state/STAGE/NNNNNNN.json     receipt of a unit: its outputs with size and SHA-256, counts
@@ -30,6 +32,7 @@ from pathlib import Path
 
 DOCUMENTS, DUPLICATES, LEDGER, SHARDS = "documents", "duplicates", "ledger", "corpus"
 PARAGRAPHS, SCORES, STATE, PLOTS = "paragraphs", "scores", "state", "plots"
+INDEX = "index"
 PARQUET = "*.parquet"
 # Written when a corpus is published, in this order; the manifest, which names them, last.
 CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", "funnel.json"
@@ -49,7 +52,7 @@ def number(index: int) -> str:
 
 def is_receipt(key: str) -> bool:
     """Whether a path relative to the folder (POSIX) is written after the files it speaks of."""
-    return key.startswith(f"{STATE}/") and key.endswith(".json")
+    return key.startswith((f"{STATE}/", f"{INDEX}/")) and key.endswith(".json")
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,34 @@ class Layout:
 
     def ngram_counts(self, index: int) -> Path:
         return self.state / "decontaminate" / f"df-{number(index)}.npy"
+
+    # index
+
+    def index_folder(self, side: str) -> Path:
+        """The index of one side: SHARDS or DOCUMENTS."""
+        return self.root / INDEX / side
+
+    def index_part(self, side: str, key: str) -> Path:
+        """The receipt of a part of the index; written after the files it speaks of."""
+        return self.index_folder(side) / f"{key}.json"
+
+    def index_parts(self, side: str = "*") -> list[Path]:
+        """The receipts of the parts of a side, or of both."""
+        return sorted((self.root / INDEX).glob(f"{side}/*.json"))
+
+    def index_text(self, part: Path) -> Path:
+        """The texts of a part, UTF-16."""
+        return part.with_suffix(".text")
+
+    def index_texts(self) -> list[Path]:
+        return sorted((self.root / INDEX).glob("*/*.text"))
+
+    def index_positions(self, part: Path) -> Path:
+        return part.with_suffix(".positions")
+
+    def index_rows(self, part: Path) -> Path:
+        """What the texts of a part are of."""
+        return part.with_suffix(".rows")
 
     # publish
 

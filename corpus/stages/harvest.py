@@ -97,6 +97,11 @@ def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, An
     return counts
 
 
+def documents_of(unit: Unit, settings: Settings) -> Iterator[pa.RecordBatch]:
+    """What harvest makes of a unit, in batches of schema.DOCUMENT; nothing is written."""
+    return _Harvest(unit, settings).batches()
+
+
 class _Harvest:
     """The rows of a unit on their way, and what is counted of them."""
 

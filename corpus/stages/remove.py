@@ -1,6 +1,7 @@
 """The stage remove: what the removal register names loses its content, here and for good.
 
-    find ─▶ state/remove (rows, hashes) ─▶ signatures, scores, ledger, documents ─▶ ledger, receipt
+    find ─▶ state/remove (rows, hashes) ─▶ index, signatures, scores, ledger, documents ─▶ ledger,
+                                                                                          receipt
 
 A document that is taken out keeps its row, so that rows stay where they are, with its id and its
 place in the input; text, title, address, signals and all else go. What it was can be told by hashes
@@ -41,6 +42,7 @@ from corpus.folder.removals import (
 from corpus.folder.schema import DOCUMENT, LEDGER, REMOVED_FORMAT
 from corpus.folder.selection import ledger_rows
 from corpus.folder.windows import kept_windows
+from corpus.index.build import forget
 from corpus.stages import books
 from corpus.stages.stage import Job
 
@@ -63,6 +65,8 @@ def run(job: Job) -> None:
     table = _taken(layout, documents, found, [removals[e] if e >= 0 else None for e in entries])
     # The list of rows first: it holds what is needed to go on, whatever happens from here.
     outputs = {layout.taken: folder.commit_parquet(layout.taken, TAKEN, table)[0]}
+    # All that was ever taken out: a run that was killed may have left shards that were indexed.
+    forget(folder, table["id"].to_pylist())
     rows: dict[int, list[int]] = {}
     fresh = found.filter(pc.not_equal(found["format"], REMOVED_FORMAT))
     for file, row in zip(fresh["file"].to_pylist(), fresh["row"].to_pylist(), strict=True):

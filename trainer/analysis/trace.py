@@ -102,26 +102,39 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
 
     A step that was skipped after a spike trained on nothing and is not among them.
     """
-    left_out = skipped(folder)
     config, loader = open_run(folder)
-    loader.order.extend(first_row(config.train, total_steps(config)))
-    end = first_row(config.train, total_steps(config))
-    result: list[dict[str, Any]] = []
-    for document in find(loader.documents, value, column):
-        chunks = _chunks_with(loader, document)
-        for index, block in enumerate(loader.order.blocks):
-            if (block.group, block.chunk) not in chunks:
-                continue
-            members = loader.order.documents_of(block)
-            for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
-                first = int(loader.documents.lengths[members[:at]].sum())
-                last = first + int(loader.documents.lengths[document]) - 2  # last target's input
-                inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
-                for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
-                    step = step_of_row(config.train, row) + 1
-                    if row < end and step - 1 not in left_out:
-                        result.append({"step": step, "document": document, "epoch": block.epoch})
+    result = [
+        row
+        for document in find(loader.documents, value, column)
+        for row in steps_of(config, loader, document, skipped(folder))
+    ]
     return sorted(result, key=lambda r: (r["step"], r["document"]))
+
+
+def steps_of(
+    config: Config, loader: Loader, document: int, left_out: set[int]
+) -> list[dict[str, Any]]:
+    """The steps, but those left out (0-based), that train on a document: [{step, document, epoch}].
+
+    A step is named once for each of its rows that hold a part of the document.
+    """
+    end = first_row(config.train, total_steps(config))
+    loader.order.extend(end)
+    chunks = _chunks_with(loader, document)
+    result: list[dict[str, Any]] = []
+    for index, block in enumerate(loader.order.blocks):
+        if (block.group, block.chunk) not in chunks:
+            continue
+        members = loader.order.documents_of(block)
+        for at in np.flatnonzero(members == document).tolist():  # a weighted one has copies
+            first = int(loader.documents.lengths[members[:at]].sum())
+            last = first + int(loader.documents.lengths[document]) - 2  # last target's input
+            inner = np.arange(first // loader.seq_len, last // loader.seq_len + 1)
+            for row in loader.order.row_of(index, inner.astype(np.int64)).tolist():
+                step = step_of_row(config.train, row) + 1
+                if row < end and step - 1 not in left_out:
+                    result.append({"step": step, "document": document, "epoch": block.epoch})
+    return result
 
 
 def _chunks_with(loader: Loader, document: int) -> set[tuple[int, int]]:

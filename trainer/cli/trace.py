@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,13 +19,27 @@ def trace(
     step: Annotated[int, typer.Option(help="Which documents a step trained on.")] = 0,
     url: Annotated[str, typer.Option(help="Which steps trained on a URL.")] = "",
     id_: Annotated[str, typer.Option("--id", help="Which steps trained on a document id.")] = "",
+    ids: Annotated[
+        str, typer.Option(help="A file of document ids, or -: token rows, steps, checkpoints.")
+    ] = "",
+    model: Annotated[
+        str, typer.Option(help="A model exported from the run: which checkpoint it is.")
+    ] = "",
     json_: Json = False,
 ) -> None:
     """From a step to documents, URLs and archive offsets; or from a URL to steps."""
+    from trainer.analysis.lineage import exported, of_documents
     from trainer.analysis.trace import of_document, of_step
 
-    if bool(step) + bool(url) + bool(id_) != 1:
-        raise ConfigError("give one of --step, --url and --id")
+    if bool(step) + bool(url) + bool(id_) + bool(ids) + bool(model) != 1:
+        raise ConfigError("give one of --step, --url, --id, --ids and --model")
+    if ids:
+        lines = sys.stdin.read() if ids == "-" else Path(ids).read_text("utf-8")
+        print(json.dumps(of_documents(run, lines.split()), ensure_ascii=False, indent=1))
+        return
+    if model:
+        show([exported(run, Path(model))], json_)
+        return
     if step:
         documents = of_step(run, step)
         if not documents and not json_:
