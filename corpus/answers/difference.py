@@ -6,6 +6,7 @@ of an address the first of one build is compared with the first of the other.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import duckdb
@@ -13,6 +14,7 @@ import duckdb
 from corpus import config
 from corpus.errors import UsageError, counted
 from corpus.folder.layout import PARQUET, Layout
+from corpus.folder.removals import HASHED, hashed_url
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.folder.sql import quoted
 
@@ -103,16 +105,23 @@ def _by(db: duckdb.DuckDBPyConnection, column: str) -> list[dict[str, Any]]:
 
 
 def _rules(db: duckdb.DuckDBPyConnection, layout: Layout, fate: str) -> dict[str, int]:
-    """`stage: rule` of the other build's ledger → documents of this fate; `not read` without."""
+    """`stage: rule` of the other build's ledger → documents of this fate; NOT_READ without."""
     ledgers = quoted(layout.root / layout.ledger("x").parent.name / PARQUET)
+    db.execute(
+        "create or replace temp table dropped as select id, url, stage || ': ' || rule as rule "
+        f"from read_parquet({ledgers}) where action = 'drop'"
+    )
     rows = db.execute(
-        f"select coalesce(rule, '{NOT_READ}'), count(*) from ("
-        "  select any_value(l.stage || ': ' || l.rule) as rule from pairs p left join "
-        f"  (select * from read_parquet({ledgers}) where action = 'drop') l "
-        "  on l.id = p.id or l.url = p.key "
-        f"  where p.fate = '{fate}' group by p.key, p.id) group by 1 order by 2 desc, 1"
-    ).fetchall()
-    return dict(rows)
+        "select p.key, any_value(d.rule) from pairs p left join dropped d "
+        "on d.id = p.id or d.url = p.key where p.fate = ? group by p.key, p.id", [fate],
+    ).fetchall()  # fmt: skip
+    # Of what was taken out the ledger has the hash of its address.
+    taken = db.execute(f"select url, rule from dropped where url like '{HASHED}%'").fetchall()
+    hashed = dict(taken)
+    count: Counter[str] = Counter()
+    for key, rule in rows:
+        count[rule or (hashed and hashed.get(hashed_url(key))) or NOT_READ] += 1
+    return dict(sorted(count.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _examples(db: duckdb.DuckDBPyConnection, fate: str) -> list[dict[str, Any]]:

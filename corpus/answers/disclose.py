@@ -132,9 +132,9 @@ def sheet(
 ) -> list[Line]:
     """The lines of a template; UsageError for a stated key that no line has."""
     questions = TEMPLATES[template](small)
-    known = [key for _, key, *_ in questions]
+    known = list(dict.fromkeys(key for make in TEMPLATES.values() for _, key, *_ in make(small)))
     for key in stated:
-        if key not in {k for make in TEMPLATES.values() for _, k, *_ in make(small)}:
+        if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise UsageError(f"no line {key!r}: {hint}")
