@@ -137,7 +137,7 @@ def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
         "only_counted": sum(harvest["skipped"].values()),
         "captured": [days[0], days[-1]] if days else [],
         "archives": [{"file": file, "identity": identity} for file, identity in files.items()],
-        "registers": register.heads(settings),
+        "registers": {Path(n).name: head for n, head in register.heads(settings).items()},
         "removals": len(removals.load(layout)),
     }
 
@@ -233,7 +233,7 @@ def _dropped(row: dict[str, Any], published: dict[str, str]) -> dict[str, Any]:
 
 def _published(layout: Layout, ids: set[str]) -> dict[str, str]:
     """id → address of those that stand in the shards."""
-    wanted = pc.field("id").isin(sorted(ids))
+    wanted = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
     return {r["id"]: r["url"] or "" for r in _rows(layout.shards(), ["id", "url"], wanted)}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from corpus.answers.card import UNSEEN, escaped
 
+AGENTS = 4  # crawlers that are named
 SHORT = 120  # characters of an item that are shown
 UNSEEN_LISTED = 500  # items that were not seen and are listed; the rest are counted
 
@@ -280,7 +281,10 @@ def _site_lines(build: dict[str, Any], show: Escape) -> list[str]:
         return []
     said = []
     if site["disallowed"]:
-        said.append(f"robots.txt: {', '.join(site['disallowed'])} 不可 / may not fetch it")
+        agents = site["disallowed"]
+        more = f" … ({len(agents):,})" if len(agents) > AGENTS else ""
+        named = ", ".join(agents[:AGENTS])
+        said.append(f"robots.txt: {named}{more} 不可 / may not fetch it")
     if site["usage"]:
         words = ", ".join(f"{k}={'yes' if v else 'no'}" for k, v in site["usage"].items())
         said.append(f"usage: {words}")

@@ -179,10 +179,10 @@ def test_what_is_no_request_is_refused_in_one_line(tmp_path: Path, text: str, wo
 
 def test_numbers_of_books_are_checked() -> None:
     isbn = request._isbn
-    assert isbn("ISBN 4-06-275857-2")[0] == isbn("978-4-06-275857-4")[0] == "9784062758574"
-    assert isbn("９７８－４－０６－２７５８５７－４")[0] == "9784062758574"
-    assert not isbn("978-4-06-275857-5")[0] and not isbn("4-06-275857-X")[0]
-    assert request.ten_of("9784062758574") == "4062758572"
+    assert isbn("ISBN 4-00-310101-4")[0] == isbn("978-4-00-310101-8")[0] == "9784003101018"
+    assert isbn("９７８－４－００－３１０１０１－８")[0] == "9784003101018"
+    assert not isbn("978-4-00-310101-7")[0] and not isbn("4-00-310101-X")[0]
+    assert request.ten_of("9784003101018") == "4003101014"
     assert request._doi("https://doi.org/10.1000/182")[0] == request._doi("doi:10.1000/182")[0]
 
 
