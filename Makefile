@@ -32,7 +32,9 @@ demo: install  ## A corpus from real pages, a law, a sitting of the Diet, works 
 	$(BIN)/trainer export $(DEMO)/run --out $(DEMO)/model --check
 	$(BIN)/trainer generate $(DEMO)/run --prompt "この設定を" --temperature 0.6 --max-tokens 60
 
-test: install lint  ## All tests but the slow ones, ruff, mypy
+test: install  ## All tests but the slow ones, ruff, mypy
+	@# Kernels are compiled once, beside the checks of the source: not by each of the two processes.
+	$(BIN)/corpus doctor --warm > /dev/null & warm=$$!; $(MAKE) lint && wait $$warm
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: install  ## The slow tests too

@@ -124,29 +124,42 @@ def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
 
 def _find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of Parquet files whose url or id is `name`."""
-    wanted = pc.field("url").isin([name, hashed_url(name)]) | (pc.field("id") == name)
-    rows: list[dict[str, Any]] = []
-    for path in files:
-        table = pq.read_table(path, columns=columns, filters=wanted)
-        rows += table.to_pylist()
-    return rows
+    names = pa.array([name, hashed_url(name)])
+
+    def wanted(table: pa.Table) -> Any:
+        return pc.or_(pc.is_in(table["url"], names), pc.equal(table["id"], name))
+
+    return _rows(files, columns, ["url", "id"], wanted)
 
 
 def _alike(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of Parquet files whose url is `name` but for its spelling, or whose file is `name`."""
-    wanted = url_key(name)
+    key = url_key(name)
     file = name.removeprefix("file://").removeprefix("file:")
-    rows: list[dict[str, Any]] = []
-    for path in files:
-        table = pq.read_table(path, columns=["url", "source_file", "source_offset"])
+
+    def wanted(table: pa.Table) -> Any:
         paths = table["source_file"]
         of_file = pc.or_(pc.equal(paths, file), pc.ends_with(paths, f"/{file}"))
-        of_file = pc.and_(
-            of_file, pc.and_(pc.equal(table["url"], ""), pc.equal(table["source_offset"], 0))
-        )
-        found = pc.indices_nonzero(pc.or_(pc.equal(_keys(table["url"]), wanted), of_file))
-        if len(found):
-            rows += pq.read_table(path, columns=columns).take(found).to_pylist()
+        whole = pc.and_(pc.equal(table["url"], ""), pc.equal(table["source_offset"], 0))
+        return pc.or_(pc.equal(_keys(table["url"]), key), pc.and_(of_file, whole))
+
+    return _rows(files, columns, ["url", "source_file", "source_offset"], wanted)
+
+
+def _rows(
+    files: Iterable[Path],
+    columns: list[str] | None,
+    looked_at: list[str],
+    wanted: Callable[[pa.Table], Any],
+) -> list[dict[str, Any]]:
+    """Rows for which `wanted` is true: `looked_at` alone is read of row groups that have none."""
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                found = pc.indices_nonzero(wanted(file.read_row_group(group, columns=looked_at)))
+                if len(found):
+                    rows += file.read_row_group(group, columns=columns).take(found).to_pylist()
     return rows
 
 
