@@ -12,6 +12,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from numba.core import event
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -19,7 +20,11 @@ from warcio.warcwriter import WARCWriter
 from corpus import config
 from corpus.build import Build
 from corpus.engine.local import LocalEngine
-from corpus.folder.folder import open_folder
+from corpus.folder.folder import Folder, open_folder
+from corpus.folder.layout import DOCUMENTS
+from corpus.index import Index
+from corpus.index.build import update
+from corpus.index.suffixes import scan
 
 SENTENCE = "設定ファイルの{n}行目では、サーバーが待ち受ける番号と、記録を残す場所を指定します。"
 BODY = """<main><h1>設定の手引き {n}</h1><p>{text}</p><ul><li>一つ目の項目</li></ul>
@@ -50,7 +55,17 @@ def warm() -> int:
             settings = config.load(None, options)
             out = open_folder(str(folder / f"build{len(options)}"), "")
             Build(out, settings, tuple(map(str, inputs)), LocalEngine(quiet=True)).run()
+        _index(out)
     return sum(record.is_start for _, record in compiled.buffer)
+
+
+def _index(folder: Folder) -> None:
+    """Sort and search, so that the kernels of `corpus index`, `find` and `trace` are compiled."""
+    update(folder, DOCUMENTS, LocalEngine(quiet=True))
+    index = Index(folder.layout, documents=True)
+    index.find(_text(1)[:30])
+    index.spans(_text(1), 20)
+    scan(index.parts[0].text, np.frombuffer(b"..", np.uint16), np.empty(1, np.int64))
 
 
 def _text(n: int) -> str:

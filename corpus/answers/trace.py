@@ -2,10 +2,11 @@
 
     record in the input ↔ document ↔ shard row ↔ token row ↔ step ↔ checkpoint ↔ exported model
 
-A name is a URL, a document id, `SHARD:ROW` (train-00000-of-00001.parquet:17) or
-`SOURCE-FILE:OFFSET` (crawl.warc.gz:123456); or a step of a run, whose documents are named. Each
-answer holds both ends: the record with file, offset, length and digest, and the shard and row, if
-the document was published; of runs that are named, token rows, steps and checkpoints.
+A name is a URL, a document id, `SHARD:ROW` (train-00000-of-00001.parquet:17; also of token shards,
+tokens/train/tokens-00000.parquet:17) or `SOURCE-FILE:OFFSET` (crawl.warc.gz:123456); or a step of a
+run, whose documents are named. Each answer holds both ends: the record with file, offset, length
+and digest, and the shard and row, if the document was published; of runs that are named, token
+rows, steps and checkpoints.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 from corpus import config
 from corpus.answers import runs
 from corpus.answers.explain import explain
-from corpus.errors import RunError, UsageError, counted
+from corpus.errors import RunError, UsageError, counted, one_line
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import hashed_url
 from corpus.folder.schema import REMOVED_FORMAT
@@ -133,6 +134,8 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
                 )
             ids = pq.read_table(path, columns=["id"])["id"]
             wanted = pc.field("id") == ids[int(number)].as_py()
+        elif Path(left).is_file():  # of token shards
+            wanted = pc.field("id") == _token_id(Path(left), int(number))
     elif number.isdigit() and left:
         at = pc.field("source_offset") == int(number)
         wanted |= at & (
@@ -143,6 +146,18 @@ def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
         for path in layout.documents_files()
         for row in pq.read_table(path, columns=PLACE, filters=wanted).to_pylist()
     ]
+
+
+def _token_id(path: Path, row: int) -> str:
+    """The document of a row of token shards; UsageError when there is no such row."""
+    try:
+        ids = pq.read_table(path, columns=["id"])["id"]
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise UsageError(f"{path} is no shard with ids: {one_line(error)}") from error
+    if row >= len(ids):
+        raise UsageError(f"{path} has {counted(len(ids), 'row')}: there is no row {row}")
+    name: str = ids[row].as_py()
+    return name
 
 
 def _shard(layout: Layout, name: str) -> dict[str, Any]:

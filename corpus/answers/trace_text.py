@@ -32,6 +32,10 @@ from corpus.text.places import with_places
 MOST = 1 << 20  # characters of a text
 SPANS = 1000  # spans that are listed, the longest ones
 PLACES = 20  # places of a span that are looked at for its documents
+LIMITS = (
+    "Breaks and signs between lines count as the corpus has them. Words that were changed, or put",
+    "in another order, are not found in this way.",
+)
 SHOWN = 5  # documents of a span; the count says of how many places
 NEAR = 0.5  # Jaccard similarity of what is listed as nearly like it
 NEAREST = 10
@@ -214,7 +218,10 @@ def as_text(facts: dict[str, Any]) -> str:
     for span in facts["spans"]:
         size = counted(span["end"] - span["start"], "character")
         lines += ["", f"{size} ({span['start']:,} to {span['end']:,}): 「{_short(span['text'])}」"]
-        lines.append(f"  stands there {counted(span['count'], 'time')}; its first documents:")
+        many = span["count"] > len(span["documents"])
+        lines.append(
+            f"  stands there {counted(span['count'], 'time')}{', first' if many else ''} in:"
+        )
         for row in span["documents"]:
             lines += [f"  {line}" for line in about(row)]
     lines += _near_lines(facts)
@@ -223,7 +230,7 @@ def as_text(facts: dict[str, Any]) -> str:
         lines.append("")
         for name in sorted(named):
             lines += [f"{name}  {line}" for line in runs.lines(run, name, facts["model"])]
-    lines += ["", "Words that were changed, or put in another order, are not found in this way."]
+    lines += ["", *LIMITS]
     return "\n".join(lines) + "\n"
 
 
@@ -235,7 +242,10 @@ def _near_lines(facts: dict[str, Any]) -> list[str]:
     return [
         "",
         "Harvested documents that are like it as a whole (`corpus trace DIR ID` tells their fate):",
-        *(f"  {row['similarity']:.2f}  {row['url']}  {row['id']}" for row in facts["near"]),
+        *(
+            f"  {row['similarity']:.2f}  {one_line(row['url'])}  {row['id']}"
+            for row in facts["near"]
+        ),
     ]
 
 

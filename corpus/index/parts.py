@@ -164,7 +164,8 @@ class Part:
     def _mapped(self, path: Path, kind: Any) -> np.ndarray:
         try:
             size = path.stat().st_size
-            return np.memmap(path, kind, "r").view(np.ndarray) if size else np.empty(0, kind)
+            # Kernels are compiled for arrays that are only read, an empty one too.
+            return np.memmap(path, kind, "r").view(np.ndarray) if size else np.frombuffer(b"", kind)
         except (OSError, ValueError) as error:
             raise RunError(damaged_part(self.layout, path)) from error
 

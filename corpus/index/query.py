@@ -11,6 +11,7 @@ the other, each by binary search: about 50 places of a part are read for a count
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,14 +131,12 @@ class Index:
         units = suffixes.units_of(text)
         if units is None or not self.parts:
             return []
-        # Where a character begins in units, and the end.
-        at = np.flatnonzero((units & 0xFC00) != suffixes.SECOND_FIRST)
-        at = np.append(at, len(units)).astype(np.int64)
-        begins = np.zeros(len(units), np.bool_)
+        # A span so long holds a whole block of half that length: what has none is soon passed over.
+        size = (min_chars + 1) // 2
+        there = np.zeros(len(units) // size, np.bool_)
         for part in self.parts:
-            suffixes.windows(part.text, part.positions, part.width, units, min_chars, begins)
-        found = _maximal(self, units, at, np.flatnonzero(begins[at[:-1]]))
-        found = [(first, end) for first, end in found if end - first >= min_chars]
+            suffixes.blocks(part.text, part.positions, part.width, units, size, there)
+        found = maximal(self.longest, units, min_chars, there)
         found.sort(key=lambda span: (span[0] - span[1], span[0]))
         chosen = found[:limit] if limit else found
         return [Span(a, b, text[a:b], self.count(text[a:b])) for a, b in chosen]
@@ -200,23 +199,36 @@ def _first_places(part: Part, units: np.ndarray, first: int, end: int, limit: in
     return np.sort(places)
 
 
-def _maximal(
-    index: Index, units: np.ndarray, at: np.ndarray, begins: np.ndarray
+def maximal(
+    longest: Callable[[np.ndarray, int, int], int],
+    units: np.ndarray,
+    least: int,
+    blocks: np.ndarray,
 ) -> list[tuple[int, int]]:
-    """(first, end) in code points of the maximal spans among those that begin at `begins`.
+    """(first, end) in code points of the maximal spans of `least` code points or more, in order.
+
+    longest(units, first, end): units of the longest prefix of units[first:end] that stands in the
+    corpus. blocks (bool[n]): which of the text's blocks of (least + 1) // 2 units stand there.
 
     A span that ends at e is followed by one that holds the character at e: it begins at the first
     j for which units[j : e + 1] stand in the corpus. That is searched by halving, as all shorter
     ones stand there, too; so a long span costs no more than a short one.
     """
+    # Where a character begins in units, and the end.
+    at = np.flatnonzero((units & 0xFC00) != suffixes.SECOND_FIRST)
+    at = np.append(at, len(units)).astype(np.int64)
     found: list[tuple[int, int]] = []
-    n, place, last = len(at) - 1, 0, 0
-    for first in begins.tolist():
-        if first < place:
+    n, size, last, first = len(at) - 1, (least + 1) // 2, 0, 0
+    while first + least <= n:
+        if not blocks[-(-int(at[first]) // size)]:
+            first += 1
             continue
-        length = index.longest(units, int(at[first]), int(at[n]))
         # Half of a pair may be equal: a span ends behind a whole character.
+        length = longest(units, int(at[first]), int(at[n]))
         end = int(np.searchsorted(at, at[first] + length, side="right")) - 1
+        if end - first < least:
+            first += 1
+            continue
         if end > last:
             found.append((first, end))
             last = end
@@ -225,10 +237,10 @@ def _maximal(
         low, high = first + 1, end + 1
         while low < high:
             middle = (low + high) // 2
-            size = int(at[end + 1] - at[middle])
-            if index.longest(units, int(at[middle]), int(at[end + 1])) >= size:
+            begin, behind = int(at[middle]), int(at[end + 1])
+            if longest(units, begin, behind) >= behind - begin:
                 high = middle
             else:
                 low = middle + 1
-        place = low
+        first = low
     return found

@@ -174,7 +174,7 @@ def longest(
 
 
 @kernel
-def windows(
+def blocks(
     text: np.ndarray,
     positions: np.ndarray,
     width: int,
@@ -182,10 +182,16 @@ def windows(
     size: int,
     out: np.ndarray,
 ) -> None:
-    """Set out[i] (bool[n]) where query[i : i + size] stands in the text at a character."""
-    for i in range(len(query) - size + 1):
-        if not out[i] and not is_second(np.int64(query[i])):
-            out[i] = longest(text, positions, width, query, i, i + size) >= size
+    """Set out[k] (bool[n // size]) where query[k * size : (k + 1) * size] stands in the text.
+
+    Of a block that begins inside a character, what follows that is looked for.
+    """
+    for k in range(len(out)):
+        first, end = k * size, (k + 1) * size
+        if is_second(np.int64(query[first])):
+            first += 1
+        if not out[k]:
+            out[k] = longest(text, positions, width, query, first, end) >= end - first
 
 
 @kernel

@@ -92,7 +92,7 @@ def test_from_corpus_to_text_with_the_commands_of_the_readme(
         (["train", "--config", "demo", "--train.lr=fast"], "train.lr must be float"),
         (["train", "--config", "demo", "--data.tokens=none"], "no finished token shards in none"),
         (["generate", "nothing"], "is not a training run"),
-        (["trace", "nothing"], "give one of --step, --url and --id"),
+        (["trace", "nothing"], "give one of --step, --url, --id, --ids and --model"),
         (["replay", "nothing", "--steps", "x"], "write it as 1:100"),
         (["plan", "--config", "13b", "--machine", "x"], "no machine 'x'"),
         (["evaluate", "nothing"], "give --text, --tasks or both"),
