@@ -123,7 +123,8 @@ def letters(text: str) -> str:
 
 
 def _url(value: str) -> tuple[str, str]:
-    address = value if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value) else f"https://{value}"
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?![0-9])", value)
+    address = value if scheme else f"https://{value}"
     key = canonical_url(address)
     if not key or not _HOST.fullmatch(re.split(r"[/?]", key)[0]):
         return "", "no http or https address"

@@ -1,9 +1,9 @@
 """One pass over a build: which of its documents and records the items of a request mean.
 
 Addresses, hosts and titles by their columns. Excerpts, whole texts, ISBN and DOI by the letters of
-every harvested text (comparison's normal form, so that width, blanks, line ends, punctuation and
-Markdown do not matter), all of them at once (Aho and Corasick 1975). Whole texts also piece by
-piece, and by the signatures that dedup made.
+every harvested text (comparison's normal form, so that width, blanks, line ends and punctuation do
+not matter), as a reader sees it and as it is stored, with the signs of Markdown; all of them at
+once (Aho and Corasick 1975). Whole texts also piece by piece, and by the signatures of dedup.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def search(layout: Layout, items: tuple[Item, ...], near: DedupSettings | None) 
         if texts:
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(ROWS, columns=["id", *views.COLUMNS]):
-                    texts.look(batch["id"].to_pylist(), views.plain_of(batch), found)
+                    ids = batch["id"].to_pylist()
+                    for view in (views.plain_of(batch), batch["text"]):
+                        texts.look(ids, view, found)
     for path in layout.ledgers("harvest"):  # records that became no document
         table = pq.read_table(path, columns=["id", "url", "action"])
         table = table.filter(pc.is_in(table["action"], pa.array(["drop", "skip"])))
