@@ -298,7 +298,7 @@ def _site(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def _of_run(run: Path, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a run trained on of all documents that were found: adds `steps` to them."""
+    """What a run trained on of all documents that were found: adds `runs` to those listed."""
     ids = sorted({name for build in found for name in build["ids"]})
     facts = trained.of_documents(run, ids)
     if not isinstance(facts, dict) or "documents" not in facts:
@@ -310,7 +310,8 @@ def _of_run(run: Path, found: list[dict[str, Any]]) -> dict[str, Any]:
         for item in build["items"].values():
             for row in item["listed"]:
                 own = sorted(set(steps.get(row["id"], [])))
+                after = [step for step in facts["checkpoints"] if own and step >= own[0]]
                 seen = {"run": run.name, "tokenised": row["id"] in steps, "steps": own}
-                row.setdefault("runs", []).append(seen)
-    keys = ("reached", "steps", "fingerprint")
+                row.setdefault("runs", []).append(seen | {"checkpoints": after})
+    keys = ("reached", "steps", "fingerprint", "checkpoints")
     return {"name": run.name, **{key: facts[key] for key in keys if key in facts}}

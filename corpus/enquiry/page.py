@@ -229,7 +229,8 @@ def _run(run: dict[str, Any], show: Escape) -> str:
     if not steps:
         return f"学習 / run {show(run['run'])}: 未使用 / no step trained on it"
     named = ", ".join(map(str, steps[:5])) + ("…" if len(steps) > 5 else "")
-    return f"学習 / run {show(run['run'])}: steps {named} ({len(steps):,})"
+    after = ", ".join(map(str, run["checkpoints"])) or "-"
+    return f"学習 / run {show(run['run'])}: steps {named} ({len(steps):,}), checkpoints {after}"
 
 
 def _present(row: dict[str, Any], show: Escape) -> str:
