@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, croissant, measures, report
+from corpus.answers import card, croissant, measures, recipe, report
 from corpus.answers import facts as stated
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
@@ -35,6 +35,8 @@ from corpus.sources.plan import unit_of
 from corpus.stages import books
 from corpus.stages.stage import Job, Stage
 from corpus.stages.table import STAGES, up_to
+
+_AGAIN = "merge its parts into another folder (corpus merge)"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Build:
         bytes than were written, unless it is among `damaged`.
         """
         folder, layout = self.folder, self.folder.layout
+        if not change and (obeying := self._obeying()) != self.settings:
+            return dataclasses.replace(self, settings=obeying).run(last, damaged=damaged)
         if not change and (begun := self._begun_with()) != self.inputs:
             return dataclasses.replace(self, inputs=begun).run(last)
         with folder.lock():
@@ -95,10 +99,16 @@ class Build:
         path = self.folder.layout.plan
         fingerprint = self.fingerprint(self.stages[0])
         plan = self._whole(path) or {}
+        merged = plan.get("merged")
+        if merged and plan["fingerprint"] != fingerprint:
+            raise UsageError(f"{self.folder} was merged under other settings: {_AGAIN}")
         if plan.get("fingerprint") == fingerprint:
             units = [unit_of(entry) for entry in plan["units"]]
             if not change or not all(map(self._is_read, units)):
                 identity.refuse_changed(plan["files"])
+            # Its parts had settings of their own: a unit of one cannot be read under ours.
+            if merged and not all(map(self._is_read, units)):
+                raise RunError(f"{self.folder} lacks a unit of what it was merged from: {_AGAIN}")
         else:
             units, files = plan_units(list(self.inputs), self.settings, self.folder)
             plan = {"fingerprint": fingerprint, "files": identity.noted(files)}
@@ -109,6 +119,13 @@ class Build:
 
     def _is_read(self, unit: Unit) -> bool:
         return self.folder.receipt(self.stages[0].name, unit.index) is not None
+
+    def _obeying(self) -> Settings:
+        """The settings with the registers that the folder obeyed before: none is forgotten."""
+        if not self.folder.layout.settings.is_file():
+            return self.settings
+        begun = config.of_folder(self.folder.layout)[0].remove.registers
+        return config.obeying(self.settings, *begun)
 
     def _begun_with(self) -> tuple[str, ...]:
         """The inputs as the build that this one goes on with spelled them.
@@ -124,7 +141,8 @@ class Build:
         ours = {"inputs": list(inputs)} | config.flat(self.settings)
         theirs = {"inputs": list(begun)} | config.flat(settings)
         for key, value in ours.items():
-            if theirs[key] != value and not key.startswith("fetch."):  # changes no byte
+            may_change = key.startswith("fetch.") or key == "remove.registers"
+            if theirs[key] != value and not may_change:
                 mend = "choose another --out or remove that folder"
                 owner = self._first_to_depend(key)
                 if owner is not None and owner is not self.stages[0]:
@@ -200,6 +218,7 @@ class Build:
             layout.card_ja: card.markdown(facts, "ja").encode(),
             layout.croissant: json_bytes(croissant.metadata(where, facts)),
             layout.report: report.html(facts, measures.measures(layout, facts, where)).encode(),
+            layout.reproducibility: json_bytes(recipe.recipe(layout, self.settings, self.inputs)),
         }
         written[layout.manifest] = json_bytes(self._manifest(written))
         if where is layout and all(map(_holds, written, written.values())):

@@ -101,6 +101,13 @@ def set_key(settings: Settings, section: str, key: str, value: Any, where: str) 
     return dataclasses.replace(settings, **{section: changed})
 
 
+def obeying(settings: Settings, *registers: str) -> Settings:
+    """A copy of `settings` that names these registers of takedowns as well."""
+    named = tuple(dict.fromkeys((*settings.remove.registers, *registers)))
+    section = dataclasses.replace(settings.remove, registers=named)
+    return dataclasses.replace(settings, remove=section)
+
+
 def to_toml(settings: Settings, inputs: list[str]) -> str:
     """The resolved settings as TOML; `of_folder` reads it back."""
     lines = ["# The resolved settings of this corpus, written by `corpus build`."]
@@ -116,19 +123,28 @@ def of_folder(layout: Layout) -> tuple[Settings, tuple[str, ...]]:
     """Settings and inputs of an existing build folder; UsageError when it is none."""
     require_build(layout)
     try:
-        table = tomllib.loads(layout.settings.read_text("utf-8"))
+        text = layout.settings.read_text("utf-8")
     except (OSError, ValueError) as error:
         raise RunError(f"{layout.shown(layout.settings)} is damaged: {error}") from error
+    return from_toml(text, layout.shown(layout.settings), str(layout))
+
+
+def from_toml(text: str, where: str, build: str = "") -> tuple[Settings, tuple[str, ...]]:
+    """Settings and inputs as `to_toml` writes them; where: the file, build: the folder it is of."""
+    try:
+        table = tomllib.loads(text)
+    except ValueError as error:
+        raise RunError(f"{where} is damaged: {error}") from error
     inputs = tuple(table.pop("inputs", {}).get("files", ()))
     settings = Settings()
     for section, keys in table.items():
         for key, value in keys.items():
             if moved := MOVED.get(f"{section}.{key}"):
                 raise UsageError(
-                    f"{layout} was built by an earlier version ({section}.{key} is now {moved}): "
-                    "build into another folder, or remove this one"
+                    f"{build or where} was built by an earlier version ({section}.{key} is now "
+                    f"{moved}): build into another folder, or remove this one"
                 )
-            settings = set_key(settings, section, key, value, layout.shown(layout.settings))
+            settings = set_key(settings, section, key, value, where)
     return settings, inputs
 
 

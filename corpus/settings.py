@@ -270,6 +270,18 @@ KEEP_KEYS = (
 
 
 @dataclass(frozen=True)
+class RemoveSettings:
+    """What is taken out for good, besides what `corpus remove` named to the folder itself."""
+
+    registers: tuple[str, ...] = setting(
+        (), "files of takedowns that the build obeys (corpus register): docs/register.md"
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
 class DedupSettings:
     """What counts as a duplicate and which copy stays.
 
@@ -493,6 +505,7 @@ class Settings:
     clean: CleanSettings = CleanSettings()
     rights: RightsSettings = RightsSettings()
     urls: UrlSettings = UrlSettings()
+    remove: RemoveSettings = RemoveSettings()
     dedup: DedupSettings = DedupSettings()
     select: SelectSettings = SelectSettings()
     decontaminate: DecontaminateSettings = DecontaminateSettings()

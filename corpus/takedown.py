@@ -25,42 +25,69 @@ from corpus import config
 from corpus.build import Build
 from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
-from corpus.errors import RunError, UsageError, counted
+from corpus.dedup.named import find, of_text
+from corpus.errors import RunError, UsageError, counted, one_line
 from corpus.folder import removals
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.index.build import indexed_sides, update
+from corpus.register import Request, obeyed
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
 
 SHOWN = 20  # rows that the text for a terminal lists
 
 
-def entries(named: dict[str, list[str]], file: Path | None, reason: str) -> list[Removal]:
-    """The removals that flags and a list file name; UsageError for what can name nothing."""
-    named_entries = [
-        Removal.of(kind, value, reason) for kind, values in named.items() for value in values
-    ]
-    if file is not None:
-        try:
-            lines = file.read_text("utf-8")
-            if lines.lstrip().startswith(("[", "{")):
-                entries_there = removals.listed(json.loads(lines))
-                named_entries += [Removal.read(entry) for entry in entries_there]
+def requests(
+    named: dict[str, list[str]], file: Path | None, reason: str,
+    who: str = "", asked: str = "", least: float = 0.8,
+) -> list[Request]:  # fmt: skip
+    """What flags and a list file name; UsageError for what can name nothing.
+
+    named: kind → names; of `text` and `near` the files with the texts. least: likeness of `near`.
+    """
+    found = []
+    for kind, values in named.items():
+        for value in values:
+            if kind in removals.BY_CONTENT:
+                removal = of_text(kind, _text_of(Path(value)), reason, least)
+                value = Path(value).name
             else:
-                urls = [line.strip() for line in lines.splitlines() if line.strip()]
-                named_entries += [
-                    Removal.of("url", url, reason) for url in urls if not url.startswith("#")
-                ]
-        except (OSError, ValueError, TypeError) as error:
-            raise UsageError(f"cannot read the removal list {file}: {error}") from error
-    return named_entries
+                removal = Removal.of(kind, value, reason)
+            found.append(Request(removal, value, who, asked))
+    if file is not None:
+        found += [Request(removal, value, who, asked) for removal, value in _listed(file, reason)]
+    return found
 
 
-def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -> dict[str, Any]:
-    """Add to the register of a build and bring it up to date, as far as it had got.
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the text {file}: {one_line(error)}") from error
+
+
+def _listed(file: Path, reason: str) -> list[tuple[Removal, str]]:
+    """What a list names: a removals.json, or lines of URLs."""
+    try:
+        lines = file.read_text("utf-8")
+        if lines.lstrip().startswith(("[", "{")):
+            entries = removals.listed(json.loads(lines))
+            return [(Removal.read(entry), entry.get("value", "")) for entry in entries]
+        urls = [line.strip() for line in lines.splitlines() if line.strip()]
+        return [(Removal.of("url", u, reason), u) for u in urls if not u.startswith("#")]
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"cannot read the removal list {file}: {error}") from error
+
+
+def from_build(
+    folder: Folder, new: list[Removal], engine: Any, dry_run: bool, register: str = ""
+) -> dict[str, Any]:
+    """Add to the list of a build and bring it up to date, as far as it had got.
+
+    register: a file that holds `new` already, and that this and later builds of the folder obey.
 
     Returns {folder, dry_run, removed: [{id, url, by, was, cluster_size}], promoted: [{id, url}],
     copies: [{id, url, of, kind, similarity}], named, list, out, index}. `was`: in the corpus,
@@ -71,9 +98,10 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
     """
     layout = folder.layout
     settings, inputs = config.of_folder(layout)
+    settings = config.obeying(settings, *filter(None, [register]))
     documents = layout.documents_files()
     # What the register names and is not out yet.
-    table, which = removals.find(documents, new)
+    table, which = find(documents, new)
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
     indexed = indexed_sides(layout)
@@ -91,10 +119,12 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
                 after = Layout(Path(scratch))
                 _cluster(layout, settings, table, after)
             left = _dropped(after)
-            number = len(removals.load(layout))
+            number = len(obeyed(layout, settings) if not register else new)
         else:
             with folder.lock():  # of two removals at once none loses its entries
-                number = len(removals.add(folder, new))
+                if new and not register:
+                    removals.add(folder, new)
+            number = len(obeyed(layout, settings))
             last = done[-1] if done else STAGES[0].name
             # Up to remove at least: of a folder that was only harvested, the content goes as well.
             last = max(last, "remove", key=[stage.name for stage in STAGES].index)
@@ -119,6 +149,13 @@ def from_build(folder: Folder, new: list[Removal], engine: Any, dry_run: bool) -
         "out": len(removals.taken_rows(layout)),
         "index": [] if dry_run else sorted_again,
     }
+
+
+def obeys(layout: Layout) -> bool:
+    """Whether a build or an index has anything to keep out."""
+    if not layout.settings.is_file():
+        return bool(removals.load(layout))
+    return bool(obeyed(layout, config.of_folder(layout)[0]))
 
 
 def _is_published(layout: Layout) -> bool:
@@ -233,7 +270,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     path, settings = folder.path, indexes.settings_of(folder.path)
     index = indexes.open_index(path, settings)
     files = index.files("signatures-*.parquet")
-    table, which = removals.find(files, new)
+    table, which = find(files, new)
     _refuse_unknown_ids(folder, new, files)
     # What each of them was to the index: kept, or a copy of something kept.
     members = indexes.membership(index)
@@ -305,22 +342,27 @@ def as_text(facts: dict[str, Any]) -> str:
     if "removed" not in facts:
         return _tokens_text(facts)
     verb = "would be removed" if facts["dry_run"] else "removed"
-    lines = [f"{len(facts['removed']):,} documents {verb} from {facts['folder']}"]
+    lines = [f"{counted(len(facts['removed']), 'document')} {verb} from {facts['folder']}"]
     lines += [
         f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
         for row in facts["removed"][:SHOWN]
     ]
     verb = "would be kept instead" if facts["dry_run"] else "kept instead"
-    lines.append(f"{len(facts['promoted']):,} copies {verb}")
+    lines.append(f"{counted(len(facts['promoted']), 'copy', 'copies')} {verb}")
     lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
     if copies := facts.get("copies"):
-        lines.append(f"{len(copies):,} copies under other names stay: remove them as well?")
+        stay = "copy under another name stays: remove it as well?"
+        if len(copies) > 1:
+            stay = "copies under other names stay: remove them as well?"
+        lines.append(f"{len(copies):,} {stay}")
         lines += [
             f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
             for row in copies[:SHOWN]
         ]
     if "out" in facts:
-        lines.append(f"{facts['out']:,} documents are out of {facts['folder']} altogether.")
+        verb = "is" if facts["out"] == 1 else "are"
+        out = f"{counted(facts['out'], 'document')} {verb} out of {facts['folder']}"
+        lines.append(f"{out} altogether.")
     if parts := sum(index["sorted"] for index in facts.get("index", ())):
         lines.append(f"The index was sorted again without them: {counted(parts, 'part')}.")
     if not facts["removed"] and facts.get("named", True):
@@ -331,6 +373,6 @@ def as_text(facts: dict[str, Any]) -> str:
 
 def _tokens_text(facts: dict[str, Any]) -> str:
     return "".join(
-        f"{row['removed']:,} documents removed from the token shards {row['tokens']}\n"
+        f"{counted(row['removed'], 'document')} removed from the token shards {row['tokens']}\n"
         for row in facts.get("tokens", ())
     )

@@ -22,7 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus import config
+from corpus import config, register
+from corpus.dedup import named
+from corpus.errors import counted
 from corpus.folder import removals
 from corpus.folder.layout import Layout
 from corpus.folder.schema import REMOVED_FORMAT
@@ -97,9 +99,7 @@ def verify(layout: Layout, tokens: list[Path]) -> dict[str, Any]:
     remnants: Counter[tuple[str, str]] = Counter()
     for name, document, passages in search.traces:
         remnants[name, document] += len(passages if document else passages - search.living)
-    found, _ = removals.find(
-        layout.documents_files(), removals.obeyed(layout, settings.dedup.against)
-    )
+    found, _ = named.find(layout.documents_files(), register.obeyed(layout, settings))
     unfinished = found.filter(pc.not_equal(found["format"], REMOVED_FORMAT)).num_rows
     rows = [{"file": f, "id": i, "passages": n} for (f, i), n in remnants.items() if n]
     return {
@@ -199,7 +199,7 @@ def _copies(search: _Search) -> list[dict[str, Any]]:
 def as_text(facts: dict[str, Any]) -> str:
     """What a terminal is told."""
     lines = [
-        f"{facts['removed']:,} documents were taken out of {facts['folder']}; "
+        f"{counted(facts['removed'], 'document')} taken out of {facts['folder']}; "
         f"{facts['files']:,} files ({facts['bytes']:,} bytes) were read for them."
     ]
     if facts["unfinished"]:
@@ -213,7 +213,9 @@ def as_text(facts: dict[str, Any]) -> str:
     if facts["absent"]:
         lines.append(f"No string of {facts['least']} bytes or more of them is left, but in copies.")
     if facts["copies"]:
-        lines.append(f"{len(facts['copies']):,} documents that stay have large parts of them:")
+        lines.append(
+            f"large parts of them in {counted(len(facts['copies']), 'document')} that stay:"
+        )
     lines += [
         f"  {row['id']}  {row['url']}  {row['share']:.0%} of {row['of']}"
         for row in facts["copies"][:SHOWN]

@@ -35,6 +35,7 @@ from corpus.folder.layout import (
     NEXT,
     PLOTS,
     REPORT,
+    REPRODUCIBILITY,
     SHARDS,
     Layout,
     index_of,
@@ -46,7 +47,7 @@ from corpus.stages import books
 from corpus.stages.table import STAGES
 
 SHOWN = 20  # rows that the text for a terminal lists
-PUBLISHED = (CARD, CARD_JA, CROISSANT, REPORT, FUNNEL)
+PUBLISHED = (CARD, CARD_JA, CROISSANT, REPORT, FUNNEL, REPRODUCIBILITY)
 
 
 @dataclass(frozen=True)

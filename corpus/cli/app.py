@@ -15,7 +15,17 @@ from typing import Annotated
 import typer
 
 from corpus import __version__
-from corpus.cli import build, change, classifier, origins, profiles, reports
+from corpus.cli import (
+    build,
+    change,
+    classifier,
+    disclosure,
+    origins,
+    profiles,
+    register,
+    reports,
+    versions,
+)
 from corpus.errors import RunError, UsageError, one_line
 from corpus.words import language
 from corpus.words.messages import said
@@ -90,9 +100,19 @@ def _root(
     pass
 
 
-for verbs in (build.app, profiles.app, change.app, origins.app, reports.app):
+for verbs in (
+    build.app,
+    profiles.app,
+    change.app,
+    origins.app,
+    register.optout_app,
+    versions.app,
+    disclosure.app,
+    reports.app,
+):
     app.add_typer(verbs)
 app.add_typer(change.index_app, name="dedup-index")
+app.add_typer(register.app, name="register")
 app.add_typer(classifier.app, name="classifier")
 
 

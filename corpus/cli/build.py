@@ -191,6 +191,7 @@ def _settings(
             settings = config.set_key(settings, section, key, flag_value, flag)
     if changes.profile is not None:
         settings = config.set_profiles(settings, changes.profile, "--profile")
+    settings = config.obeying(settings, *(changes.register or []))
     # What names files, classes or profiles is looked at now, before hours of harvest.
     check_profiles(settings.select)
     if settings.input.name:  # else the harvest gives the names, and select looks at them

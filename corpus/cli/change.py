@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corpus.cli.build import run_stages
-from corpus.cli.options import BuildName, Json, Running, grouped, opened
+from corpus.cli.options import BuildName, Json, Running, TakedownRequest, grouped, opened
 from corpus.cli.printing import print_json
 from corpus.errors import RunError, UsageError, counted
 
@@ -37,7 +37,6 @@ def remove(
     list_: Annotated[
         Path | None, typer.Option("--list", help="A removals.json, or lines of URLs.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for register and ledger.")] = "",
     tokens: Annotated[
         list[Path] | None,
         typer.Option(help="Token shards made from it (`trainer prepare`): they lose it as well."),
@@ -46,7 +45,12 @@ def remove(
         bool, typer.Option("--verify", help="Search every file for what was taken out.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    register: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Enter it here, and obey all that this file names."),
+    ] = None,
     *,
+    request: TakedownRequest,
     running: Running,
 ) -> None:
     """Take documents out for good, content and all: the next copy is kept instead.
@@ -55,20 +59,31 @@ def remove(
     """
     from corpus import takedown
     from corpus.dedup.index import is_index
-    from corpus.folder.removals import load
+    from corpus.register import append, removals_of
 
-    named = {"url": url or [], "host": host or [], "id": id_ or []}
-    wanted = takedown.entries(named, list_, reason)
+    named = {"url": url or [], "host": host or [], "id": id_ or []} | request.named()
+    requests = takedown.requests(
+        named, list_, request.reason, request.who, request.asked, request.likeness
+    )
+    wanted = [each.removal for each in requests]
     place = opened(folder)
-    if not wanted and not load(place.layout):
-        raise UsageError("nothing to remove: name it with --url, --host, --id or --list")
+    if not wanted and not register and not takedown.obeys(place.layout):
+        raise UsageError(
+            "nothing to remove: name it with --url, --host, --id, --pattern, --text, --near, "
+            "--list or --register"
+        )
+    if register:
+        if not dry_run and requests:
+            append(register, requests, request.key)
+        there = removals_of(register) if register.exists() or not requests else []
+        wanted = [*there, *wanted]
     if is_index(place.path):
         if tokens or verify:
             raise UsageError("--tokens and --verify are for build folders; this is an index")
         facts = takedown.from_index(place, wanted, dry_run)
     elif wanted or not verify:
         with running.started(place) as engine:
-            facts = takedown.from_build(place, wanted, engine, dry_run)
+            facts = takedown.from_build(place, wanted, engine, dry_run, str(register or ""))
     else:
         facts = {}
     if not dry_run:

@@ -64,6 +64,10 @@ _Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="section.key=value, as often as needed: `corpus settings`."),
 ]
+_Registers = Annotated[
+    list[str] | None,
+    typer.Option("--register", metavar="FILE", help="Obey this register of takedowns as well."),
+]
 _Workers = Annotated[int, typer.Option("--workers", "-j", min=0, help="Processes; 0: one a core.")]
 _Engine = Annotated[str, typer.Option("--engine", help="local, or ray: a cluster.")]
 _RayAddress = Annotated[
@@ -84,9 +88,10 @@ class Changes:
     profile: _Profile = None
     dedup: _Dedup = None
     set_: _Sets = None
+    register: _Registers = None
 
     def any(self) -> bool:
-        return bool(self.config or self.profile or self.dedup or self.set_)
+        return bool(self.config or self.profile or self.dedup or self.set_ or self.register)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,33 @@ class Running:
             raise RunError(
                 "interrupted; what is done is kept: run the same command again"
             ) from None
+
+
+@dataclass(frozen=True)
+class TakedownRequest:
+    """What is to go by address pattern or text, why, and who asked."""
+
+    pattern: Annotated[
+        list[str] | None, typer.Option(help="Addresses: HOST/PATH or *.HOST/PATH, with *.")
+    ] = None
+    text: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="The text in this file, as a whole.")
+    ] = None
+    near: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Texts that are like the one there.")
+    ] = None
+    likeness: Annotated[
+        float, typer.Option(min=0.5, max=1, help="Of --near: least Jaccard similarity.")
+    ] = 0.8
+    reason: Annotated[str, typer.Option(help="Why, for register and ledger.")] = ""
+    who: Annotated[str, typer.Option(help="Who asked: a reference, no name.")] = ""
+    asked: Annotated[str, typer.Option(help="The day it was asked for: 2026-11-30.")] = ""
+    key: Annotated[
+        Path | None, typer.Option(help="Sign the entry with this Ed25519 key (PEM).")
+    ] = None
+
+    def named(self) -> dict[str, list[str]]:
+        return {"pattern": self.pattern or [], "text": self.text or [], "near": self.near or []}
 
 
 def opened(name: str | None, work: str | None = None) -> Folder:

@@ -22,8 +22,12 @@ HEADS = {
 NAMED = 3  # files, or endings, that a line names; the ledger names all
 
 
+def as_json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n"
+
+
 def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+    print(as_json_text(value), end="")
 
 
 def print_table(table: Table, file: IO[str]) -> None:

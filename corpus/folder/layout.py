@@ -9,6 +9,7 @@
     DIR/ledger/STAGE-NNNNNNN.parquet everything dropped or altered (of dedup: dedup-00000)
     DIR/corpus/train-00000-of-00004.parquet   publish: the corpus
     DIR/README.md README.ja.md croissant.json report.html funnel.json manifest.json
+    DIR/reproducibility.json         what `corpus rebuild` needs
     DIR/plots/                       `corpus compare`, `corpus sweep`
     DIR/index/SIDE/KEY.text .positions .rows .json   `corpus index`: a part of the index of the
                                      shards (SIDE corpus) or the documents files; KEY: of its rows
@@ -37,7 +38,7 @@ PARQUET = "*.parquet"
 # Written when a corpus is published, in this order; the manifest, which names them, last.
 CARD, CROISSANT, REPORT, FUNNEL = "README.md", "croissant.json", "report.html", "funnel.json"
 CARD_JA = "README.ja.md"
-MANIFEST = "manifest.json"
+MANIFEST, REPRODUCIBILITY = "manifest.json", "reproducibility.json"
 # Rewritten by every attempt at clustering, of no use to another machine.
 EXCHANGE = f"{STATE}/dedup/exchange"
 
@@ -122,6 +123,11 @@ class Layout:
     @property
     def manifest(self) -> Path:
         return self.root / MANIFEST
+
+    @property
+    def reproducibility(self) -> Path:
+        """What the corpus was made from and with: `corpus rebuild` reads it."""
+        return self.root / REPRODUCIBILITY
 
     @property
     def selection(self) -> Path:

@@ -3,10 +3,13 @@
     DIR/removals.json   {"removals": [{"kind": "url", "sha256": "…", "host": "…", "reason": "…"}]}
 
 `url` names a page, whatever its scheme, port or tracking parameters (filters.urls.canonical), in
-every capture; `host` a host and everything below it; `id` one document. The register keeps hashes
-only: who is named in it cannot be read from it, and a name that is asked for can be looked up. What
-it names takes no part in dedup, as if it had never been harvested: so the next copy of a kept one
-is kept. It stays in the folder, and every later build of that folder obeys it.
+every capture; `host` a host and everything below it; `id` one document; `pattern` addresses
+(`example.jp/news/*`); `text` a text by the hash of its letters; `near` texts that are like one, by
+its signature (both: corpus.dedup.named). The register keeps hashes, but for patterns: who is named
+in it cannot be read from it, and a name that is asked for can be looked up. What it names takes no
+part in dedup, as if it had never been harvested: so the next copy of a kept one is kept. It stays
+in the folder, and every later build of that folder obeys it. One file for many builds, with a chain
+that shows what was changed in it: corpus.register.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +33,11 @@ from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import LEDGER, REMOVED_FORMAT
 from filters.urls.canonical import canonical_url
+from filters.urls.forms import Pattern, percent
 
 ENTRIES = "removals"  # key of the register
-KINDS = ("id", "url", "host")
+KINDS = ("id", "url", "host", "pattern", "text", "near")
+BY_CONTENT = ("text", "near")  # kinds that only a reader of texts can find
 UNKNOWN = "earlier"  # the rule of a document that was taken out, where nothing says by which entry
 ABOUT = ["id", "url", "host", "format", "source_file", "source_offset"]
 HASHED = "sha256:"  # what stands in place of the address of a document that was taken out
@@ -58,18 +63,23 @@ class Removal:
     """One entry of a register: `sha256` is of `kind` and what a document is compared with.
 
     host: of a URL, the hash of its host, so that other hosts' addresses are not looked at.
+    data: what a hash cannot say: the pattern itself, or the signature of a text.
     """
 
     kind: str
     sha256: str
     reason: str = ""
     host: str = ""
+    data: str = ""
 
     @staticmethod
     def of(kind: str, value: str, reason: str = "") -> Removal:
         """The entry that a user names; UsageError for what can name nothing."""
-        if kind not in KINDS or not value.strip():
-            raise UsageError(f"cannot remove {kind} {value!r}: name a URL, a host or id")
+        if kind not in KINDS or kind in BY_CONTENT or not value.strip():
+            raise UsageError(f"cannot remove {kind} {value!r}: name a URL, host, pattern or id")
+        if kind == "pattern":
+            pattern = AddressPattern.of(value).text
+            return Removal(kind, hashed(kind, pattern), reason, data=pattern)
         key = value.strip().lower().rstrip(".") if kind == "host" else value
         if kind == "url":
             key = canonical_url(value)
@@ -89,7 +99,47 @@ class Removal:
         removal = Removal(**entry)
         if removal.kind not in KINDS or len(removal.sha256) != 64:
             raise ValueError(f"no entry of a register: {entry}")
+        if removal.kind == "pattern":
+            AddressPattern.of(removal.data)
         return removal
+
+    def as_entry(self) -> dict[str, str]:
+        """The entry as a file has it."""
+        entry = asdict(self)
+        return entry if self.data else {k: v for k, v in entry.items() if k != "data"}
+
+
+@dataclass(frozen=True)
+class AddressPattern:
+    """`host/path`: a host, or `*.host` with all below it, and a path pattern of robots.txt.
+
+    `example.jp/news/` names what begins so; `*` stands for anything, a last `$` for the end. No
+    pattern is slow (filters.urls.forms.Pattern).
+    """
+
+    text: str
+    host: str
+    below: bool
+    path: Pattern
+
+    @staticmethod
+    def of(value: str) -> AddressPattern:
+        """UsageError for what is none, or would name every host."""
+        text = value.strip().removeprefix("https://").removeprefix("http://")
+        name, _, path = text.partition("/")
+        below = name.startswith("*.")
+        host = _site(canonical_url(f"http://{name.removeprefix('*.')}/"))
+        if not host or "*" in host or "%" in host or not value.isprintable():
+            raise UsageError(f"cannot remove pattern {value!r}: write HOST/PATH or *.HOST/PATH")
+        rule = percent(f"/{path}".encode("utf-8", "replace"))
+        return AddressPattern(
+            ("*." if below else "") + f"{host}/{path}", host, below, Pattern(rule)
+        )
+
+    def matches(self, host: str, path: bytes) -> bool:
+        """host and path: of a canonical address; path with its leading slash, and the query."""
+        same = host == self.host or (self.below and host.endswith(f".{self.host}"))
+        return same and self.path.matches(path)
 
 
 def hashed(kind: str, key: str) -> str:
@@ -125,8 +175,8 @@ def add(folder: Folder, new: Iterable[Removal]) -> list[Removal]:
         if entry.sha256 not in known:
             entries.append(entry)
             known.add(entry.sha256)
-    listed_entries = [asdict(entry) for entry in entries]
-    folder.commit_json(folder.layout.removals, sealed({ENTRIES: listed_entries}))
+    entries_there = [entry.as_entry() for entry in entries]
+    folder.commit_json(folder.layout.removals, sealed({ENTRIES: entries_there}))
     return entries
 
 
@@ -139,14 +189,9 @@ def listed(register: Any) -> list[dict[str, Any]]:
     return list(register)
 
 
-def obeyed(layout: Layout, index: str) -> list[Removal]:
-    """The registers that a build obeys: its own, and that of the index it is compared with."""
-    return load(layout) + (load(Layout(Path(index))) if index else [])
-
-
 def digest(removals: list[Removal], *more: str) -> str:
     """Names a register, and more that its outcome depends on."""
-    text = json.dumps([*(asdict(each) for each in removals), *more], sort_keys=True)
+    text = json.dumps([*(each.as_entry() for each in removals), *more], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -160,6 +205,11 @@ class Matcher:
             self.places[entry.kind].setdefault(entry.sha256, place)
         urls = [entry for entry in removals if entry.kind == "url"]
         self.sites = None if any(not e.host for e in urls) else {entry.host for entry in urls}
+        self.patterns = [
+            (AddressPattern.of(entry.data), place)
+            for place, entry in enumerate(removals)
+            if entry.kind == "pattern"
+        ]
 
     def match(self, table: pa.Table) -> np.ndarray:
         """Place of the first entry that names each row, or -1: int64[n].
@@ -180,12 +230,30 @@ class Matcher:
             urls = table["url"].take(pa.array(rows))
             places = (self.places["url"].get(hashed("url", u), none) for u in _canonical(urls))
             first[rows] = np.minimum(first[rows], np.fromiter(places, np.int64, len(rows)))
+        if self.patterns:
+            rows = np.flatnonzero(_each(table["host"], self._is_in_pattern))
+            urls = table["url"].take(pa.array(rows))
+            places = (self._pattern(address) for address in _canonical(urls))
+            first[rows] = np.minimum(first[rows], np.fromiter(places, np.int64, len(rows)))
         return np.where(first == none, -1, first)
 
     def _is_asked(self, host: str) -> int:
         if not host or self.sites is None:
             return 1
         return hashed("site", _site(canonical_url(f"http://{host}/"))) in self.sites
+
+    def _is_in_pattern(self, host: str) -> int:
+        name = _site(canonical_url(f"http://{host}/")) if host else ""
+        return int(not host or any(name.endswith(rule.host) for rule, _ in self.patterns))
+
+    def _pattern(self, address: str) -> int:
+        """The first pattern that a canonical address fits; len(removals) for none."""
+        host = _site(address)
+        path = percent(address.removeprefix(host).encode("utf-8", "replace"))
+        if not path.startswith(b"/"):  # a port, or a query right behind the host
+            path = b"/" + path.partition(b"/")[2] if b"/" in path else b"/" + path
+        fits = (place for rule, place in self.patterns if rule.matches(host, path))
+        return next(fits, len(self.removals))
 
     def _host(self, value: str) -> int:
         parts = value.lower().rstrip(".").split(".")
@@ -213,8 +281,14 @@ def _canonical(urls: pa.ChunkedArray) -> Iterable[str]:
     return map(canonical_url, _values(urls))
 
 
-def find(documents: list[Path], removals: list[Removal]) -> tuple[pa.Table, np.ndarray]:
-    """(file, row and ABOUT; entry int64[n], -1 without one) of what is named or is out already."""
+def find(
+    documents: list[Path], removals: list[Removal],
+    by_content: Callable[[Path], np.ndarray] | None = None,
+) -> tuple[pa.Table, np.ndarray]:  # fmt: skip
+    """(file, row and ABOUT; entry int64[n], -1 without one) of what is named or is out already.
+
+    by_content: documents file → the entry that names each row's text, int64[n], -1 for none.
+    """
     matcher = Matcher(removals)
     parts, entries = [_FOUND.empty_table()], [np.empty(0, np.int64)]
     for index, path in enumerate(documents):
@@ -224,6 +298,8 @@ def find(documents: list[Path], removals: list[Removal]) -> tuple[pa.Table, np.n
             table = table.append_column("format", pa.nulls(len(table), pa.string()))
         table = table.select(ABOUT)
         named = matcher.match(table)
+        if by_content is not None:
+            named = np.where(named < 0, by_content(path), named)
         out = pc.fill_null(pc.equal(table["format"], REMOVED_FORMAT), False).to_numpy()
         rows = np.flatnonzero((named >= 0) | out)
         part = table.take(pa.array(rows))

@@ -24,6 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from corpus import register
+from corpus.dedup.named import find
 from corpus.folder import scores
 from corpus.folder.commit import ParquetWriter, picked_rows
 from corpus.folder.folder import Folder
@@ -34,9 +36,7 @@ from corpus.folder.removals import (
     UNKNOWN,
     Removal,
     digest,
-    find,
     hashed_url,
-    obeyed,
     taken_rows,
 )
 from corpus.folder.schema import DOCUMENT, LEDGER, REMOVED_FORMAT
@@ -54,7 +54,10 @@ KEPT = ("id", "source", "source_file", "source_offset", "source_length", "source
 def run(job: Job) -> None:
     """Take out what the registers of the build, and of its index, name; nothing if that is done."""
     folder, layout = job.folder, job.folder.layout
-    removals = obeyed(layout, job.settings.dedup.against)
+    receipt = folder.receipt("remove")
+    before = receipt["counts"].get("registers", {}) if receipt else {}
+    register.refuse_shortened(before, job.settings)
+    removals = register.obeyed(layout, job.settings)
     if folder.is_made_from("remove", 0, _made_from(job, removals)):
         return
     documents = [layout.documents(index) for index in job.files]
@@ -85,6 +88,8 @@ def run(job: Job) -> None:
         "dropped": {kind: kinds[kind] for kind in (*KINDS, UNKNOWN) if kinds[kind]},
         "made_from": _made_from(job, removals),
     }
+    if job.settings.remove.registers:
+        counts["registers"] = register.heads(job.settings)
     folder.write_receipt("remove", 0, outputs, counts)
 
 

@@ -103,10 +103,10 @@ def _publish(units: list[Counts]) -> dict[str, Any]:
 
 
 def _has_removals(job: Job) -> bool:
-    from corpus.folder import removals
+    from corpus import register
 
     layout = job.folder.layout
-    return layout.taken.exists() or bool(removals.obeyed(layout, job.settings.dedup.against))
+    return layout.taken.exists() or bool(register.obeyed(layout, job.settings))
 
 
 def _has_passages(job: Job) -> bool:

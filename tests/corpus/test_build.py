@@ -42,6 +42,7 @@ def test_the_build_folder_is_complete(built: Path) -> None:
     assert names >= {
         "corpus.toml", "documents", "duplicates", "corpus", "ledger", "README.md",
         "README.ja.md", "croissant.json", "report.html", "funnel.json", "manifest.json",
+        "reproducibility.json",
     }  # fmt: skip
     assert [p.name for p in (built / "corpus").iterdir()] == ["train-00000-of-00001.parquet"]
 

@@ -57,8 +57,8 @@ def test_two_flipped_bytes_are_found_in_every_file(build: Path) -> None:
             (build / name).write_bytes(before)
     assert {name.split("/")[0] for name in found} >= {
         "README.md", "README.ja.md", "corpus.toml", "corpus", "croissant.json", "documents",
-        "duplicates",
-        "funnel.json", "ledger", "manifest.json", "report.html", "state",
+        "duplicates", "funnel.json", "ledger", "manifest.json", "report.html",
+        "reproducibility.json", "state",
     }  # fmt: skip
 
 

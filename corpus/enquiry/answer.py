@@ -1,0 +1,317 @@
+"""`corpus answer`: for every item of a request what builds and runs have of it; what is unknown.
+
+    request ─▶ search of each build ─▶ fate of each document ─▶ outcome of each item ─▶ document
+
+An item is *present* (a document stands in the published shards), *present as a copy* (it was
+dropped as a duplicate of one that does), *taken out*, *reserved* (dropped because page or site
+reserve it), *dropped* (by which stage and rule, with the value), *not seen*, or *not answerable*,
+with why. The answer holds no time and no path but those that the build has: made again from the
+same builds and request it has the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus import config, register
+from corpus.answers import runs as trained
+from corpus.enquiry.request import Item, Request
+from corpus.enquiry.search import Found, Hit, search
+from corpus.errors import RunError
+from corpus.folder import removals
+from corpus.folder.commit import sha256
+from corpus.folder.layout import Layout
+from corpus.folder.schema import REMOVED_FORMAT
+from corpus.settings import Settings
+from corpus.sources.plan import as_planned
+from corpus.stages import books
+from corpus.web.rights.sites import Site, Verdict
+
+# Outcomes of an item and fates of a document, the weightiest first.
+ORDER = (
+    "present", "present_as_copy", "taken_out", "undecided", "reserved", "dropped", "not_seen",
+    "unanswerable",
+)  # fmt: skip
+RESERVED = ("noai", "tdm_reservation", "robots_txt", "robots_usage", "robots_directive", "reserved")
+OF_HOST = 5  # documents of a host that are told one by one
+LISTED = 20  # documents of an item that are told one by one, the rest are counted
+PLACE = [
+    "id", "url", "title", "source", "captured", "n_chars", "format", "source_file",
+    "source_offset", "rights", "licence",
+]  # fmt: skip
+
+
+def answer(request: Request, layouts: list[Layout], runs: list[Path]) -> dict[str, Any]:
+    """{request, builds, runs, items, outcomes, sha256}: see the module; `sha256` is of all else."""
+    found = [_of_build(layout, request) for layout in layouts]
+    seen = [_of_run(run, found) for run in runs]
+    items = []
+    for item in request.items:
+        rows = [build["items"][item.number] for build in found]
+        outcome = "unanswerable" if item.problem else min((r["outcome"] for r in rows), key=_rank)
+        about = {"number": item.number, "kind": item.kind, "value": item.value[:300]}
+        items.append(about | {"outcome": outcome, "problem": item.problem, "builds": rows})
+    outcomes = Counter(str(item["outcome"]) for item in items)
+    facts = {
+        "request": {
+            "reference": request.reference, "asked": request.asked, "sha256": request.sha256,
+            "items": len(request.items), "repeated": request.repeated,
+        },
+        "builds": [build["about"] for build in found],
+        "runs": seen,
+        "outcomes": dict(sorted(outcomes.items(), key=_by_rank)),
+        "items": items,
+    }  # fmt: skip
+    data = json.dumps(facts, ensure_ascii=False, sort_keys=True)
+    return facts | {"sha256": hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()}
+
+
+def _rank(outcome: str) -> int:
+    return ORDER.index(outcome)
+
+
+def _by_rank(pair: tuple[str, int]) -> int:
+    return _rank(pair[0])
+
+
+# a build ------------------------------------------------------------------------------------------
+
+
+def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
+    """{about, items: number → {build, outcome, documents, by, listed, site}, ids}."""
+    settings, _ = config.of_folder(layout)
+    found = search(layout, request.items, _signed(layout, settings))
+    ids = pa.array(sorted({name for hits in found.hits.values() for name in hits}), pa.string())
+    fates = _fates(layout, settings, ids)
+    about = _about(layout, settings)
+    sites = [row for path in layout.sites_files() for row in pq.read_table(path).to_pylist()]
+    site = Site.load(sites, settings.rights.agents) if sites else None
+    items = {}
+    for item in request.items:
+        items[item.number] = _of_item(item, found, fates) | {"build": about["name"]}
+        if item.kind == "url" and site:
+            said = filter(None, map(site.lookup, _addresses(item)))
+            items[item.number]["site"] = _site(next(said, None))
+    return {"about": about, "items": items, "ids": fates.keys()}
+
+
+def _addresses(item: Item) -> list[str]:
+    """An address as it was given, and with the other scheme: sites answer to both, mostly."""
+    _, _, rest = item.value.rpartition("://")
+    first = item.value if "://" in item.value else f"https://{rest}"
+    return [first, f"https://{rest}", f"http://{rest}"]
+
+
+def _signed(layout: Layout, settings: Settings) -> Any:
+    """The settings of the build's signatures, None where it has none."""
+    signed = settings.dedup.mode == "near" and layout.signatures_made_from.exists()
+    return settings.dedup if signed else None
+
+
+def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """What the build read, of which days, and by which digests it is known."""
+    funnel = books.funnel(layout)
+    harvest = funnel["harvest"]
+    units = as_planned(layout)
+    files = {
+        file: identity
+        for unit in units
+        for file, identity in zip(unit.files, unit.identities, strict=False)
+    }
+    captured = [_captured(path) for path in layout.documents_files()]
+    days = sorted({day[:10] for pair in captured for day in pair if day})
+    return {
+        "name": layout.root.name,
+        "manifest": sha256(layout.manifest) if layout.manifest.exists() else "",
+        "records": harvest["in"],
+        "documents": harvest["out"],
+        "published": funnel.get("publish", {}).get("out", 0),
+        "only_counted": sum(harvest["skipped"].values()),
+        "captured": [days[0], days[-1]] if days else [],
+        "archives": [{"file": file, "identity": identity} for file, identity in files.items()],
+        "registers": {Path(n).name: head for n, head in register.heads(settings).items()},
+        "removals": len(removals.load(layout)),
+    }
+
+
+def _captured(path: Path) -> tuple[str, str]:
+    days = pq.read_table(path, columns=["captured"])["captured"]
+    days = days.filter(pc.not_equal(days, ""))
+    extremes = pc.min_max(days)
+    return extremes["min"].as_py() or "", extremes["max"].as_py() or ""
+
+
+def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The outcome of an item in a build, and its documents, the weightiest fate first."""
+    hits = found.hits.get(item.number, {})
+    rows = [_told(fates[name], hit) for name, hit in hits.items() if name in fates]
+    rows.sort(key=lambda row: (_rank(row["fate"]), -row["share"], row["id"]))
+    by = Counter(row["fate"] for row in rows)
+    return {
+        "outcome": rows[0]["fate"] if rows else "not_seen",
+        "documents": len(rows),
+        "by": dict(sorted(by.items(), key=_by_rank)),
+        "listed": rows[: OF_HOST if item.kind == "host" else LISTED],
+        "site": None,
+    }
+
+
+def _told(fate: dict[str, Any], hit: Hit) -> dict[str, Any]:
+    return {**fate, "how": hit.how, "share": round(hit.share, 3)}
+
+
+# fates --------------------------------------------------------------------------------------------
+
+
+def _fates(layout: Layout, settings: Settings, ids: pa.Array) -> dict[str, dict[str, Any]]:
+    """id → {id, url, fate, …}: what became of each document or record."""
+    wanted = pc.field("id").isin(ids)
+    documents = {row["id"]: row for row in _rows(layout.documents_files(), PLACE, wanted)}
+    shards: dict[str, dict[str, Any]] = {}
+    for path in layout.shards():
+        table = pq.read_table(path, columns=["id", "cluster_size", "rights"])
+        rows = pc.indices_nonzero(pc.is_in(table["id"], ids))
+        for row, values in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
+            shards[values["id"]] = values | {"shard": path.name, "row": row}
+    dropped = {
+        row["id"]: row
+        for row in _rows(layout.ledgers(), None, wanted & pc.field("action").isin(["drop", "skip"]))
+    }
+    taken = {row["id"]: row for row in removals.taken_rows(layout).to_pylist()}
+    entries = _entries(settings)
+    copies = _copies(layout, ids)
+    published = _published(layout, {row["kept_id"] for row in dropped.values() if row["kept_id"]})
+    fates = {}
+    for name in ids.to_pylist():
+        row = documents.get(name) or dropped.get(name)
+        if row is None:
+            continue
+        fate = {"id": name, "url": row["url"] or "", "record": _record(row)}
+        if name in documents and row["format"] != REMOVED_FORMAT:
+            keys = ("title", "source", "captured", "n_chars", "licence")
+            fate |= {key: row[key] for key in keys}
+            fate["rights"] = _rights(shards.get(name, row)["rights"])
+        if name in taken or row.get("format") == REMOVED_FORMAT:
+            fate |= {"fate": "taken_out", **_taken(taken.get(name), entries)}
+        elif name in shards:
+            place = {key: shards[name][key] for key in ("shard", "row", "cluster_size")}
+            fate |= {"fate": "present", **place, "copies": copies.get(name, [])}
+        elif name in dropped:
+            fate |= _dropped(dropped[name], published)
+        else:
+            fate["fate"] = "undecided"
+        fates[name] = fate
+    return fates
+
+
+def _rows(
+    files: list[Path], columns: list[str] | None, wanted: pc.Expression
+) -> list[dict[str, Any]]:
+    return [r for f in files for r in pq.read_table(f, columns=columns, filters=wanted).to_pylist()]
+
+
+def _record(row: dict[str, Any]) -> str:
+    return f"{row['source_file']}:{row['source_offset']}"
+
+
+def _dropped(row: dict[str, Any], published: dict[str, str]) -> dict[str, Any]:
+    """Stage, rule and value; of a duplicate whether the kept copy is published."""
+    why = {key: row[key] for key in ("stage", "rule", "value", "threshold", "detail", "kept_id")}
+    kept = row["kept_id"]
+    fate = "reserved" if row["rule"] in RESERVED else "dropped"
+    fate = "present_as_copy" if kept in published else fate
+    return {"fate": fate, **why, "kept_url": published.get(kept, "")}
+
+
+def _published(layout: Layout, ids: set[str]) -> dict[str, str]:
+    """id → address of those that stand in the shards."""
+    wanted = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
+    return {r["id"]: r["url"] or "" for r in _rows(layout.shards(), ["id", "url"], wanted)}
+
+
+def _copies(layout: Layout, ids: pa.Array) -> dict[str, list[dict[str, Any]]]:
+    """Kept id → the duplicates that were removed in its favour, LISTED of each."""
+    wanted = pc.field("kept_id").isin(ids) & (pc.field("kind") != "kept")
+    columns = ["id", "kept_id", "kind", "similarity"]
+    rows = _rows(layout.duplicates_files(), columns, wanted)
+    named = pa.array([row["id"] for row in rows], pa.string())
+    places = _rows(layout.documents_files(), ["id", "url"], pc.field("id").isin(named))
+    urls = {row["id"]: row["url"] or "" for row in places}
+    out: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (-row["similarity"], row["id"])):
+        own = out.setdefault(row["kept_id"], [])
+        if len(own) < LISTED:
+            similarity = round(row["similarity"], 3)
+            own.append({"id": row["id"], "url": urls.get(row["id"], ""), "kind": row["kind"],
+                        "similarity": similarity})  # fmt: skip
+    return out
+
+
+def _entries(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
+    """(register, entry) of all registers that the build obeys."""
+    return [
+        (Path(name).name, entry)
+        for name in settings.remove.registers
+        for entry in register.read(Path(name))
+    ]
+
+
+def _taken(row: dict[str, Any] | None, entries: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """By which kind of entry, and the register's entries that name its address or id."""
+    if row is None:
+        return {"by": "earlier", "reason": "", "entries": []}
+    hashes = {row["url"].removeprefix(removals.HASHED), removals.hashed("id", row["id"])}
+    named = [
+        {"register": name, "number": entry["number"], "time": entry["time"]}
+        for name, entry in entries
+        if entry["sha256"] in hashes
+    ]
+    return {"by": row["kind"], "reason": row["reason"], "entries": named}
+
+
+def _rights(claims: dict[str, Any] | None) -> dict[str, Any]:
+    """What page, headers and robots.txt said, where they said anything."""
+    return {name: value for name, value in (claims or {}).items() if value}
+
+
+def _site(verdict: Verdict | None) -> dict[str, Any] | None:
+    """What robots.txt, ai.txt and tdmrep.json in the archives say of an address."""
+    if verdict is None:
+        return None
+    return {
+        "disallowed": verdict.disallowed,
+        "usage": verdict.usage,
+        "tdm_reserved": verdict.tdm_reserved,
+        "captured": max(verdict.robots_captured, verdict.ai_captured, verdict.tdm_captured)[:10],
+    }
+
+
+# runs ---------------------------------------------------------------------------------------------
+
+
+def _of_run(run: Path, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a run trained on of all documents that were found: adds `runs` to those listed."""
+    ids = sorted({name for build in found for name in build["ids"]})
+    facts = trained.of_documents(run, ids)
+    if not isinstance(facts, dict) or "documents" not in facts:
+        raise RunError(f"{run} cannot be asked what it trained on")
+    steps: dict[str, list[int]] = {}
+    for row in facts["documents"]:
+        steps.setdefault(row["id"], []).extend(row.get("steps") or [])
+    for build in found:
+        for item in build["items"].values():
+            for row in item["listed"]:
+                own = sorted(set(steps.get(row["id"], [])))
+                after = [step for step in facts["checkpoints"] if own and step >= own[0]]
+                seen = {"run": run.name, "tokenised": row["id"] in steps, "steps": own}
+                row.setdefault("runs", []).append(seen | {"checkpoints": after})
+    keys = ("reached", "steps", "fingerprint", "checkpoints")
+    return {"name": run.name, **{key: facts[key] for key in keys if key in facts}}
