@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 
 from corpus import config
-from corpus.answers import card
+from corpus.answers import facts as stated
 from corpus.answers.card import escaped
 from corpus.errors import UsageError, counted, one_line
 from corpus.folder import removals
@@ -58,7 +58,7 @@ class Measured:
 
     layout: Layout
     settings: Settings
-    facts: dict[str, Any]  # of corpus.answers.card
+    facts: dict[str, Any]  # of corpus.answers.facts
     domains: list[tuple[str, int, int]]  # (domain, documents, bytes), largest first
     contract: tuple[int, int]  # documents and characters under a contract
     inputs: int  # files that were read
@@ -80,7 +80,7 @@ def measure(layout: Layout) -> Measured:
     books = funnel(layout)
     if "publish" not in books:
         raise UsageError(f"{layout} is not published yet: run `corpus publish {layout}`")
-    facts = card.facts(layout, settings, books)
+    facts = stated.facts(layout, settings, books)
     db = duckdb.connect(":memory:", config={"threads": 2})
     hosts: list[tuple[str, int, int]] = []
     contract = (0, 0)

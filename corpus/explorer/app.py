@@ -156,8 +156,8 @@ class Explorer:
         if not any(asked.values()):
             return facts
         given = {key: [value] if value else [] for key, value in asked.items()}
-        entries = takedown.entries(given, None, "")
-        found = takedown.from_build(open_folder(str(self.layout.root)), entries, None, True)
+        wanted = [request.removal for request in takedown.requests(given, None, "")]
+        found = takedown.from_build(open_folder(str(self.layout.root)), wanted, None, True)
         return facts | {key: found[key] for key in ("removed", "promoted", "copies")}
 
     def sql(self, request: Request) -> Facts:
