@@ -8,7 +8,7 @@ DEMO_PROFILE ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format bench clean
+.PHONY: help install demo test test-slow lint format bench docs clean
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,5 +55,10 @@ bench: install  ## The benchmarks, printed as tables
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/structure.py --sets pages,round --peers
 
+docs: install  ## The documentation as a searchable site in build/site, to open without a network
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/commands.py > docs/commands.md
+	$(BIN)/python -m mkdocs build -q
+
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) build/site .pytest_cache .mypy_cache .ruff_cache
