@@ -57,8 +57,7 @@ bench: install  ## The benchmarks, printed as tables
 
 docs: install  ## The documentation as a searchable site in build/site, to open without a network
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
-	$(BIN)/python docs/commands.py > docs/commands.md
-	$(BIN)/python -m mkdocs build -q
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) $(DEMO) build/site .pytest_cache .mypy_cache .ruff_cache

@@ -11,8 +11,9 @@ os.environ["COLUMNS"] = "100"
 
 HEAD = """# Commands
 
-Made from the programs (`python docs/commands.py > docs/commands.md`): what `--help` says. Settings that are no flags stand in
-[settings.md](settings.md) (`--set section.key=value`) and [trainer-settings.md](trainer-settings.md) (`--section.key=value`, where noted).
+Made from the programs (`python docs/commands.py > docs/commands.md`): what `--help` says. Settings
+that are no flags stand in [settings.md](settings.md) (`--set section.key=value`) and
+[trainer-settings.md](trainer-settings.md) (`--section.key=value`, where noted).
 """
 
 

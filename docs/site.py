@@ -16,6 +16,17 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     def absolute(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(folder, found[2]))
         inside = target.startswith("docs/")
-        return found[0] if inside else f"{found[1]}{config.repo_url.rstrip('/')}/blob/main/{target}"
+        return found[0] if inside else f"{found[1]}{config.extra['repository']}/blob/main/{target}"
 
     return LINK.sub(absolute, markdown)
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Material's offline search loads its shim from a host: docs/site.js does its work instead."""
+    local = "../" * page.url.count("/") + "site.js"
+    return output.replace("https://unpkg.com/iframe-worker/shim", local)
+
+
+def on_post_template(output: str, **_: Any) -> str:
+    """The same for pages without a source: 404.html, which only a server shows."""
+    return output.replace("https://unpkg.com/iframe-worker/shim", "/site.js")

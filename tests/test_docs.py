@@ -1,11 +1,14 @@
-"""The documentation does what it says: commands.md is the programs, tutorials run, all flags exist."""
+"""The documentation does what it says: commands.md is the programs, tutorials run."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,9 +111,30 @@ def test_a_tutorial_runs_line_by_line(
             said[line] = run_corpus(*shlex.split(line)[1:], cwd=tmp_path).stdout
     assert len(said) >= 5
     if name == "rights-holder":
-        before, after = ((tmp_path / f"answer{end}.html").read_text("utf-8") for end in ("", "-after"))
+        before, after = (
+            (tmp_path / f"answer{end}.html").read_text("utf-8") for end in ("", "-after")
+        )
         assert before != after and "R-2026-014" in after
-        assert "stands 1 time" in next(t for line, t in said.items() if line.startswith("corpus find"))
+        assert "stands 1 time" in next(
+            t for line, t in said.items() if line.startswith("corpus find")
+        )
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_asks_no_host_for_anything(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="the extra `docs` is not installed")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", tmp_path],
+        cwd=REPO, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 35
+    fetched = re.compile(r"<(?:script|img|iframe|link)[^>]*?(?:src|href)=[\"']?(?:https?:)?//[^>]+")
+    for page in pages:
+        assert not fetched.findall(page.read_text("utf-8")), page
+    index = (tmp_path / "search" / "search_index.js").read_text("utf-8")
+    assert "権利者" in index and "--likeness" in index
 
 
 def test_a_link_out_of_the_docs_leads_to_the_repository() -> None:
@@ -121,7 +145,8 @@ def test_a_link_out_of_the_docs_leads_to_the_repository() -> None:
     spec.loader.exec_module(hook)
 
     class Made:
-        src_uri, repo_url = "sources/law.md", "https://example.org/inaho/"
+        src_uri = "sources/law.md"
+        extra = {"repository": "https://example.org/inaho"}  # noqa: RUF012
         file: Any
 
     made = Made()
