@@ -8,7 +8,7 @@ DEMO_PROFILE ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format bench docs clean
+.PHONY: help install demo test test-slow lint format bench scale docs clean
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,10 @@ bench: install  ## The benchmarks, printed as tables
 	$(BIN)/python benchmarks/harvest.py
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/structure.py --sets pages,round --peers
+
+scale: install  ## A million documents through every stage, with a kill in each (an hour, 5 GB)
+	$(BIN)/python -m pip install -q -c constraints.txt psutil
+	$(BIN)/python benchmarks/scale.py --shared ../shared --out $(DEMO)/scale
 
 docs: install  ## The documentation as a searchable site in build/site, to open without a network
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'

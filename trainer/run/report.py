@@ -48,6 +48,7 @@ svg .grid{stroke:var(--line)}svg .mark{stroke:var(--bound);stroke-dasharray:2 3}
 svg .phase{stroke:var(--dim)}svg polyline{fill:none;stroke-width:1.8}svg .held{stroke-dasharray:6 4}
 .key{display:flex;flex-wrap:wrap;gap:.1rem 1rem;list-style:none;padding:0;margin:.2rem 0;
 font-size:.875rem}.key svg{width:1.6rem;height:.6rem;display:inline-block;margin-right:.3rem}
+@media(max-width:40rem){.scroll table{min-width:34rem}}
 @media print{@page{size:A4;margin:16mm}body{max-width:none;font-size:10pt;padding:0}
 fieldset{display:none}section,figure{break-inside:avoid-page}.scroll{overflow:visible}}
 """
