@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -55,8 +56,13 @@ class Server:
     def get(self, path: str) -> tuple[float, bytes]:
         """(milliseconds, answer)."""
         began = time.monotonic()
-        with urllib.request.urlopen(self.address + path, timeout=120) as answer:
-            data = answer.read()
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=120) as answer:
+                data = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            data = b""  # refused: too many at once
         return 1000 * (time.monotonic() - began), data
 
 
@@ -116,7 +122,9 @@ def main() -> None:
         random.Random(2).shuffle(paths)
         before = server.cpu()
         with ThreadPoolExecutor(asked.readers) as readers:
-            times = [took for took, _ in readers.map(server.get, paths)]
+            answers = list(readers.map(server.get, paths))
+        times = [took for took, data in answers if data]
+        print(f"{len(answers) - len(times)} were refused")
         print(f"{asked.readers} readers, {len(paths)} pages: p50 {statistics.median(times):.0f}, "
               f"p95 {np.quantile(times, 0.95):.0f} ms, CPU {server.cpu() - before:.1f} s; "
               f"at most {server.peak():,} MiB")  # fmt: skip

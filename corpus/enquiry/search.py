@@ -44,7 +44,7 @@ PART = 0.2  # of the pieces: a document with so many holds a part of the text
 NEAR = 0.5  # Jaccard similarity from which a document is a near copy of a whole text
 ROWS = 512  # documents whose texts are held at a time
 RUN, RUNS, LONGEST = 6, 3, 16  # letters of a run that the index is asked for, at least and at most
-RARE = 1_000  # places of a run by which parts of a whole text are looked for
+RARE = 20  # places of a run at most, but of the rarest
 READ = 50_000  # documents that are read one by one; where more may hold a passage, all are read
 INDEX, SCAN = "index", "scan"
 
@@ -141,8 +141,8 @@ def _indexed(
             return None
         # The rarest, and more than one: another edition has other signs in other places.
         known = sorted((run for run in counts if counts[run]), key=lambda run: (counts[run], run))
-        parts = [run for run in known[RUNS:] if counts[run] <= RARE] if item.kind == "text" else []
-        for run in known[:RUNS] + parts:
+        most = RUNS if item.kind == "excerpt" else PIECES
+        for run in known[:1] + [run for run in known[1:most] if counts[run] <= RARE]:
             left -= counts[run]
             if left < 0:
                 return None

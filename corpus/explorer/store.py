@@ -236,7 +236,11 @@ class Store:
                 found = f"select id from {self._documents} where {' and '.join(limits)}"
                 db.execute(f"create temp table with_signal as {found}")
                 where.append("id in (from with_signal)")
-        return f"(select * from pages where {' and '.join(where)})", values
+        meant = f"(select * from pages where {' and '.join(where)})"
+        if wanted.q or wanted.url or wanted.signal:  # costly: once, not for each of the answers
+            db.execute(f"create temp table hits as from {meant}", values)
+            return "hits", {}
+        return meant, values
 
     def _with_text(self, db: duckdb.DuckDBPyConnection, q: str) -> None:
         """Make the table `with_text` (file, row): by the index, else by reading all texts."""
