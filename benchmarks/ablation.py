@@ -107,7 +107,7 @@ def archives(shared: Path, out: Path) -> list[Path]:
 
 
 def texts_of(arm: Path) -> list[str]:
-    files = sorted((arm / "data").rglob("*.parquet")) or sorted(arm.glob("*.parquet"))
+    files = sorted((arm / "corpus").glob("*.parquet")) or sorted(arm.glob("*.parquet"))
     return [
         text for file in files for text in pq.read_table(file, columns=["text"])["text"].to_pylist()
     ]

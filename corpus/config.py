@@ -22,6 +22,10 @@ from filters.placeholders import KINDS, POLICIES
 
 # Keys of earlier versions → where they are now. Nothing reads the old ones.
 MOVED = {
+    "input.text_column": "input.columns.text",
+    "input.url_column": "input.columns.url",
+    "input.title_column": "input.columns.title",
+    "input.date_column": "input.columns.date",
     "harvest.drop_noai": "rights.drop_noai",
     "harvest.drop_tdm_reservation": "rights.drop_tdm_reservation",
 }

@@ -47,6 +47,12 @@ def check(section: Any) -> None:
             raise ValueError(f"{field.name} = {value}: must be at most {limits['most']:g}")
 
 
+# Columns of the corpus that rows of JSON lines, Parquet, Arrow and CSV can give; the first ones by
+# their own name without being asked for.
+OWN_COLUMNS = ("text", "url", "title", "date")
+ROW_COLUMNS = (*OWN_COLUMNS, "author", "licence", "source", "captured", "orthography")
+
+
 @dataclass(frozen=True)
 class InputSettings:
     """What is read and how its parts are called."""
@@ -59,17 +65,31 @@ class InputSettings:
         "markdown", "how texts of JSON lines, Parquet, CSV and text files are read: docs/text.md",
         choices=("markdown", "plain"),
     )  # fmt: skip
-    text_column: str = setting("text", "column of Parquet, JSON lines and CSV that holds the text")
-    url_column: str = setting("url", "column with the address")
-    title_column: str = setting("title", "column with the title")
-    date_column: str = setting("date", "column with the date of publication")
+    columns: dict[str, str] = setting(
+        {}, "of rows: column of the corpus → column that holds it; text, url, title and date are "
+        "their own without one",
+    )  # fmt: skip
+    metadata_columns: tuple[str, ...] = setting((), "of rows: columns that go into `metadata`")
     max_file_mib: int = setting(
         512, "books and archives that are read whole: at most this", least=1
+    )
+    as_of: str = setting(
+        "", "ISO 8601 time that embargoes of news are compared with; empty: the time of reading"
     )
     unit_mib: int = setting(64, "a larger file is split into units of about this size", least=1)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.as_of:
+            datetime.fromisoformat(self.as_of)
+        for name in self.columns:
+            if name not in ROW_COLUMNS:
+                raise ValueError(f"columns: {name!r} is no column that rows can give: "
+                                 f"choose one of {', '.join(ROW_COLUMNS)}")  # fmt: skip
+
+    def column(self, name: str) -> str:
+        """The column of a row that holds a column of the corpus; "" for none."""
+        return self.columns.get(name, name if name in OWN_COLUMNS else "")
 
     def source_of(self, file: str) -> str:
         """The source whose glob fits a file (its whole name, or its end from a / on), or `name`."""
@@ -147,6 +167,10 @@ class HarvestSettings:
         choices=("markdown", "plain"),
     )  # fmt: skip
     ruby: str = setting("drop", "what happens to furigana", choices=("drop", "inline", "keep"))
+    orthography: str = setting(
+        "keep", "of works and OCR; modern: 舊字 become 旧字, one by one, kana stay",
+        choices=("keep", "modern"),
+    )  # fmt: skip
     site_boilerplate: bool = setting(
         True, "remove lines that most pages of a host in a unit repeat"
     )
@@ -244,6 +268,10 @@ class RightsSettings:
         (), "robots directives that drop a page, e.g. noarchive", choices=ROBOTS_DIRECTIVES
     )
     drop_reserved: bool = setting(False, "drop pages with a phrase such as 無断転載を禁ず")
+    licence: tuple[str, ...] = setting(
+        (), "licence classes (globs: CC-BY-*) that are kept; public: all but contract; open: those "
+        "that allow all to use and pass on; empty: all",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)
@@ -405,7 +433,7 @@ AUTO, DEFAULT_PROFILE = "auto", "web"
 PROFILE_OF_SOURCE = {
     "law": "law", "minutes": "minutes", "aozora": "literature", "books": "literature",
     "captions": "dialogue", "articles": "technical", "ndl": "ocr", "wikipedia": "encyclopedia",
-    "pdf": "technical",
+    "pdf": "technical", "news": "news", "patents": "technical",
 }  # fmt: skip
 
 

@@ -183,6 +183,7 @@ def _settings(
         settings = config.override_keys(base, changes.set_ or [])
     flags = (
         ("dedup", "mode", changes.dedup, "--dedup"),
+        ("rights", "licence", changes.licence, "--licence"),
         ("input", "kind", source, "--source"),
         ("harvest", "ledger", ledger, "--ledger"),
     )

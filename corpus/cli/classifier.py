@@ -279,7 +279,7 @@ def _texts(path: str, column: str) -> Iterator[tuple[Any, str]]:
     from corpus.text.views import plain_text
     from corpus.web.charset import decode, gate
 
-    settings = set_key(Settings(), "input", "text_column", column, "--text-column")
+    settings = set_key(Settings(), "input", "columns", {"text": column}, "--text-column")
     for unit in units([path], settings):
         for item in items_of(unit, settings):
             if item.text is not None:

@@ -43,7 +43,9 @@ Inputs = Annotated[
 ]
 Source = Annotated[
     str | None,
-    typer.Option("--source", help="warc, jsonl, parquet, csv, html or text; else by ending."),
+    typer.Option(
+        "--source", help="A kind of source (docs/sources/README.md); else by ending and content."
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
@@ -60,6 +62,13 @@ _Profile = Annotated[
     ),
 ]
 _Dedup = Annotated[str | None, typer.Option("--dedup", help="near, exact, url or none.")]
+_Licence = Annotated[
+    str | None,
+    typer.Option(
+        "--licence",
+        help="What may be published: public (all but contract), open, or classes: CC-BY-*,PDM.",
+    ),
+]
 _Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="section.key=value, as often as needed: `corpus settings`."),
@@ -87,11 +96,13 @@ class Changes:
     config: _Config = None
     profile: _Profile = None
     dedup: _Dedup = None
+    licence: _Licence = None
     set_: _Sets = None
     register: _Registers = None
 
     def any(self) -> bool:
-        return bool(self.config or self.profile or self.dedup or self.set_ or self.register)
+        given = (self.config, self.profile, self.dedup, self.licence, self.set_, self.register)
+        return any(map(bool, given))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@
     DIR/state/STAGE/NNNNNNN.json     receipt of a unit: its outputs with size and SHA-256, counts
     DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
     DIR/state/harvest/sites-NNNNNNN.parquet  robots.txt, ai.txt and tdmrep.json that a unit holds
+    DIR/state/harvest/notices-NNNNNNN.parquet  versions of news that a unit holds, by hash
     DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
     DIR/state/publish/next/          the next publication, a small build folder, until it is whole
     DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
@@ -208,6 +209,13 @@ class Layout:
 
     def sites_files(self) -> list[Path]:
         return sorted((self.state / "harvest").glob("sites-*.parquet"))
+
+    def notices(self, index: int) -> Path:
+        """Versions and withdrawals of news that a unit holds."""
+        return self.state / "harvest" / f"notices-{number(index)}.parquet"
+
+    def notices_files(self) -> list[Path]:
+        return sorted((self.state / "harvest").glob("notices-*.parquet"))
 
     # remove, dedup
 

@@ -98,6 +98,9 @@ DOCUMENT = pa.schema(
         _field("n_bytes", pa.int32(), "UTF-8 bytes of text"),
         _field("licence", pa.string(), "licence class, e.g. CC-BY-4.0; empty when unknown"),
         _field("rights", RIGHTS_TYPE, "what page, headers and robots.txt say about use"),
+        _field(
+            "orthography", pa.string(), "of works and OCR: 新字新仮名, 旧字旧仮名 …; else empty"
+        ),
         _field("metadata", pa.string(), "JSON object: facts of the source that have no column"),
         _field("source_file", pa.string(), "input file as it was named on the command line"),
         _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
@@ -151,6 +154,16 @@ DUPLICATES = pa.schema(
         _field("row", pa.int32(), "row in that file"),
         _field("kept_url", pa.string(), "address of the copy that is kept"),
         _field("generation", pa.int32(), "segment of the index it stands in; null: this build"),
+    ]
+)
+
+# A version of an item of news, or that the item is withdrawn (corpus.stages.notices).
+NOTICE = pa.schema(
+    [
+        _field("item", pa.string(), "BLAKE2b of the item's name over all versions"),
+        _field("version", pa.int64(), "as the agency counts; 0 where it does not"),
+        _field("time", pa.int64(), "seconds since 1970 of this version; 0: unknown"),
+        _field("state", pa.string(), "usable, withheld or canceled"),
     ]
 )
 

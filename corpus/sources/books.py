@@ -9,11 +9,11 @@ import posixpath
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-import numpy as np
 from lxml import etree
 
 from corpus.settings import MIB, Settings
 from corpus.sources.item import Item, Unit
+from corpus.sources.pages import written
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import parse, tag, text
@@ -23,7 +23,6 @@ from corpus.text.builder import joined
 from corpus.web.html import blocks as b
 from corpus.web.html.document import Document
 from corpus.web.html.document import parse as parse_page
-from corpus.web.main_text.write import write
 from corpus.web.rights.page import licence_class
 
 CONTAINER = "META-INF/container.xml"
@@ -57,8 +56,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
             continue
         page = parse_page(book.read(name), settings.harvest.ruby)
         if not _is_contents(page):
-            keep = np.ones(len(page.blocks), np.bool_)
-            parts.append(write(page, keep, settings.normalize.steps)[:2])
+            parts.append(written(page, settings))
     item.metadata = facts | {"parts": str(len(parts))}
     item.text, item.blocks = joined(parts)
     return [item]

@@ -54,8 +54,8 @@ def _rows(raw: IO[bytes], file: str, names: InputSettings) -> tuple[csv.DictRead
         columns = list(reader.fieldnames or [])
     except (csv.Error, *DAMAGE) as error:
         raise UnreadableError(f"it is not readable CSV: {one_line(error)}") from error
-    if names.text_column not in columns:
-        raise MissingColumn(names.text_column, columns)
+    if names.column("text") not in columns:
+        raise MissingColumn(names.column("text"), columns)
     return reader, charset
 
 

@@ -65,7 +65,9 @@ class Item:
     author: str = ""
     licence: str = ""  # that the source vouches for
     source: str = ""  # name of the collection, where the source knows it
+    orthography: str = ""  # corpus.text.orthography
     metadata: dict[str, str] = field(default_factory=dict)  # facts that have no column
     site: dict[str, Any] | None = None  # row of web.sites.ROW: this is a robots.txt or ai.txt
+    notice: tuple[str, int, str, str] | None = None  # of news: name, version, ISO time, state
     detail: str = ""  # words for the ledger
     value: float | None = None  # measured value behind `problem`, e.g. bytes lost

@@ -83,11 +83,11 @@ def check(file: str, names: InputSettings) -> None:
             if not line:
                 break
             if isinstance(row, dict):
-                if names.text_column in row:
+                if names.column("text") in row:
                     return
                 columns |= dict.fromkeys(row)
     if columns:
-        raise MissingColumn(names.text_column, list(columns))
+        raise MissingColumn(names.column("text"), list(columns))
 
 
 def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
@@ -95,4 +95,4 @@ def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:
     return even_cuts(total, size) if file.lower().endswith(PLAIN) else [(0, -1)]
 
 
-SOURCE = Source("jsonl", (*packed(*PLAIN), ".json.gz", ".json.zst"), read, cut, check=check)
+SOURCE = Source("jsonl", (*packed(*PLAIN), *packed(".json")[1:]), read, cut, check=check)

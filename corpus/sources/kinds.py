@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
 from corpus.sources import (
+    arrow,
     articles,
     books,
     captions,
@@ -16,7 +18,9 @@ from corpus.sources import (
     law,
     minutes,
     ndl,
+    news,
     parquet,
+    patents,
     pdf,
     warc,
     whole_files,
@@ -34,6 +38,7 @@ SOURCES = {
         jsonl.SOURCE,
         parquet.SOURCE,
         csv.SOURCE,
+        arrow.SOURCE,
         whole_files.HTML,
         whole_files.TEXT,
         ccindex.SOURCE,
@@ -44,9 +49,14 @@ SOURCES = {
         books.SOURCE,
         pdf.SOURCE,
         articles.SOURCE,
+        patents.SOURCE,
+        news.SOURCE,
         wikipedia.SOURCE,
     )
 }
+_CARD = re.compile(
+    rb"---\r?\n(?:.*\n)*?(?:dataset_info|configs|task_categories|pretty_name|license):"
+)
 HEAD = 64 << 10  # bytes that tell the kind of a file whose ending does not
 OPEN = (".json", ".ndjson")  # endings, packings aside, that stand for more than one kind
 
@@ -67,6 +77,11 @@ def kind_of(path: str) -> str:
         if source.knows and head and source.knows(head):
             return source.kind
     return by_ending
+
+
+def is_dataset_card(path: str) -> bool:
+    """Whether a file is the card of a Hugging Face dataset, which is about the texts beside it."""
+    return inner_name(path).lower().endswith("readme.md") and bool(_CARD.match(_head(path)))
 
 
 def _head(path: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from corpus.errors import UnreadableError, one_line
-from corpus.sources.inputs import SEPARATOR, open_input
+from corpus.sources.inputs import SEPARATOR, input_size, open_input
 
 ARCHIVES = {
     "zip": (".zip",),
@@ -40,18 +40,22 @@ def members(path: str) -> Iterator[Member]:
     kind = kind_of_archive(path)
     try:
         with open_input(path) as stream:
-            names = _zip_names(stream) if kind == "zip" else _tar_names(stream)
+            names = _zip_names(stream) if kind == "zip" else _tar_names(stream, input_size(path))
             for count, (name, reason) in enumerate(names):
                 if count == MAX_MEMBERS:
                     raise UnreadableError(f"more than {MAX_MEMBERS:,} members")
                 if SEPARATOR in name:
                     reason = reason or f"{SEPARATOR} in the name"
-                if not any(part.startswith((".", "__MACOSX")) for part in name.split("/")):
+                if not any(map(_is_hidden, name.split("/"))):
                     yield Member(f"{kind}://{name}{SEPARATOR}{path}", reason)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError) as error:
         raise UnreadableError(f"no {kind} file: {one_line(error)}") from error
     except NotImplementedError as error:
         raise UnreadableError(one_line(error)) from error
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith((".", "__MACOSX")) and part not in (".", "..")
 
 
 def _zip_names(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
@@ -65,8 +69,9 @@ def _zip_names(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
             yield info.filename, reason
 
 
-def _tar_names(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
+def _tar_names(stream: IO[bytes], size: int) -> Iterator[tuple[str, str]]:
     with tarfile.open(fileobj=stream, mode="r|*") as file:
         for info in file:
             if info.isfile():
-                yield info.name, ""
+                bomb = info.size > MAX_RATIO * max(size, 1000)
+                yield info.name, f"a bomb: {size:,} bytes hold {info.size:,}" if bomb else ""

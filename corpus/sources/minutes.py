@@ -1,9 +1,10 @@
-"""Minutes of the Diet: answers of the Kokkai API (meeting and speech, XML or JSON).
+"""Minutes: answers of the Kokkai API (meeting and speech, XML or JSON), and councils' plain text.
 
 A meeting is a document. Its header (会議録情報: who was present, the agenda) and each speech are
 blocks of their own; who spoke, for whom and as what is in `metadata`. A speech's lines that are
 indented three places and more (names, votes, notes) stay lines of one paragraph, 〔…〕 are
 captions, ruled lines are rules. Volumes of contents and indexes are no meetings and are skipped.
+Minutes of councils in plain text are read by corpus.text.council, wherever they stand.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, child_text, children, parse, tag
+from corpus.text import council
 from corpus.text.builder import Builder
+from corpus.web.charset import decode, gate
 
 HEADER = "会議録情報"
 NO_MEETING = ("目次", "索引", "附録", "追録")
@@ -27,11 +30,6 @@ _FACTS = {
     "meeting": "nameOfMeeting", "issue": "issue",
 }  # fmt: skip
 _SPEAKER = ("speaker", "speakerGroup", "speakerPosition", "speakerRole")
-_RULE = re.compile(r"[\s　]*[-—─━－=＝・◇*＊]{5,}[\s　]*")
-_NOTE = re.compile(r"[\s　]*〔.*〕[\s　]*")
-_AGENDA = re.compile(r"[　 ]+(?:第[一二三四五六七八九十百]+　|[一二三四五六七八九十]+、)")
-_INDENTED = "　　　"
-FULL_LINE = 18  # characters: a shorter line of the agenda does not go on in the next one
 
 
 class Meeting(NamedTuple):
@@ -47,8 +45,21 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
 
 
 def _fill(item: Item, body: bytes, settings: Settings) -> Iterator[Item]:
+    if not body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"<")):
+        yield _of_council(item, decode.decode(body, "", gate.evidence(body)).text, settings)
+        return
     for part, meeting in enumerate(_meetings(body)):
         yield _item(item, part, meeting, settings)
+
+
+def _of_council(item: Item, words: str, settings: Settings) -> Item:
+    """The minutes of a council, as plain text has them."""
+    if not council.is_council(words):
+        raise XmlError("neither an answer of the API nor a text with marks of speeches")
+    found = council.read(words, settings.normalize.steps)
+    item.source, item.title, item.date = "minutes", found.title, found.date
+    item.text, item.blocks, item.metadata = found.text, found.blocks, found.metadata
+    return item
 
 
 def is_minutes(head: bytes) -> bool:
@@ -124,7 +135,7 @@ def _item(file: Item, part: int, meeting: Meeting, settings: Settings) -> Item:
             builder.heading(2, HEADER)
         else:
             speakers[tuple(speech.get(name, "").strip() for name in _SPEAKER)] = None
-        _write(builder, words)
+        council.write(builder, words)
     item.metadata["speakers"] = "; ".join(
         f"{name}（{'・'.join(more)}）" if (more := [m for m in rest if m]) else name
         for name, *rest in speakers
@@ -132,44 +143,6 @@ def _item(file: Item, part: int, meeting: Meeting, settings: Settings) -> Item:
     )
     item.text, item.blocks = builder.done()
     return item
-
-
-def _write(builder: Builder, speech: str) -> None:
-    """The blocks of a speech, or of the header."""
-    lines = speech.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    held: list[str] = []  # indented lines that stay together
-
-    def close() -> None:
-        if held:
-            builder.paragraph("\n".join(held))
-            held.clear()
-
-    room = 0  # characters of the line before, inside a point of the agenda: a full one goes on
-    for line in lines:
-        if not line.strip("　 \t"):
-            close()
-        elif _RULE.fullmatch(line):
-            close()
-            builder.rule()
-        elif _NOTE.fullmatch(line):
-            close()
-            builder.caption(line)
-        elif _AGENDA.match(line):
-            close()
-            held.append(line.strip("　"))
-            room = len(line)
-            continue
-        elif held and room >= FULL_LINE and line.startswith("　　"):
-            held[-1] += line.strip("　")
-            room = len(line)
-            continue
-        elif line.startswith(_INDENTED) or (held and line.startswith("　　")):
-            held.append(line)
-        else:
-            close()
-            builder.paragraph(line)
-        room = 0
-    close()
 
 
 SOURCE = Source("minutes", (), read, bundled=True, knows=is_minutes)

@@ -26,6 +26,7 @@ from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag
 from corpus.text.builder import Builder
 from corpus.text.lines import TABLE, Line, Page, at_margin, paragraphs, running_heads
+from corpus.text.orthography import orthography
 
 LOW = 0.7  # confidence below which a line counts as unsure
 _GONE = frozenset(("柱", "ノンブル", "ルビ", "広告文字", "広告", "図版"))
@@ -59,6 +60,8 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
                 for line in str(page.get("contents") or "").split("\n"):
                     builder.paragraph(line)
             item.text, item.blocks = builder.done()
+            item.orthography = orthography(item.text)
+            _describe(item, answer)
             return [item]
         pages = _of_json(answer)
     else:
@@ -75,12 +78,21 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         else:
             builder.paragraph(words)
     item.text, item.blocks = builder.done()
+    item.orthography = orthography(item.text)
     sure = [line.confidence for line in lines if line.text]
     if sure:
         item.metadata["ocr_confidence"] = f"{np.mean(sure):.3f}"
         item.metadata["ocr_unsure_lines"] = f"{np.mean(np.array(sure) < LOW):.3f}"
     item.metadata["pages"] = str(len(pages))
     return [item]
+
+
+def _describe(item: Item, answer: dict[str, Any]) -> None:
+    """What the next digital library says of the book beside its text."""
+    item.title, item.author = (str(answer.get(n) or "") for n in ("title", "responsibility"))
+    for name in ("publisher", "published", "ndc", "callNo", "volume", "book", "id"):
+        if value := answer.get(name) or (answer["list"] and answer["list"][0].get(name)):
+            item.metadata[name] = str(value)[:300]
 
 
 def _page(page: etree._Element) -> Page:

@@ -12,7 +12,7 @@ from corpus.errors import UnreadableError, one_line
 from corpus.settings import InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import MissingColumn, row_item
+from corpus.sources.rows import MissingColumn, row_item, wanted_columns
 from corpus.sources.source import Source
 
 ROWS = 1024  # of a batch
@@ -23,13 +23,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     file, names = unit.files[0], settings.input
     with open_input(file) as stream:
         table = _opened(stream)
-        columns = [
-            n
-            for n in (names.text_column, names.url_column, names.title_column, names.date_column)
-            if n in table.schema_arrow.names
-        ]
-        if names.text_column not in columns:
-            raise MissingColumn(names.text_column, table.schema_arrow.names)
+        columns = wanted_columns(names, table.schema_arrow.names)
         # Group by group: a damaged one costs its rows from the damage on, the others are read.
         end = table.num_row_groups if unit.end < 0 else unit.end
         row = sum(table.metadata.row_group(i).num_rows for i in range(unit.start))
@@ -64,8 +58,8 @@ def check(file: str, names: InputSettings) -> None:
     """UnreadableError for a file that is not Parquet, or has no column with the text."""
     with open_input(file) as stream:
         columns = _opened(stream).schema_arrow.names
-    if names.text_column not in columns:
-        raise MissingColumn(names.text_column, columns)
+    if names.column("text") not in columns:
+        raise MissingColumn(names.column("text"), columns)
 
 
 def cut(file: str, total: int, size: int) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from corpus.sources import identity
 from corpus.sources.identity import InputFile
 from corpus.sources.inputs import inner_name
 from corpus.sources.item import ENDING, REPEATED, UNREADABLE, Unit
-from corpus.sources.kinds import SOURCES, kind_of
+from corpus.sources.kinds import SOURCES, is_dataset_card, kind_of
 from corpus.sources.listing import Unread, listed
 from corpus.sources.rows import MissingColumn
 
@@ -84,7 +84,9 @@ def _known(inputs: list[str], paths: list[str], kind: str, unread: list[Unread])
     files = []
     for path in paths:
         file_kind = kind_of(path) if kind == "auto" else kind
-        if file_kind:
+        if kind == "auto" and is_dataset_card(path):
+            unread.append(Unread(path, ENDING, "the card of a dataset"))
+        elif file_kind:
             files.append(InputFile(path, file_kind))
         else:
             ending = os.path.splitext(inner_name(path))[1].lower()

@@ -7,12 +7,13 @@ import gzip
 import io
 import lzma
 import zlib
+from datetime import date, datetime
 from typing import IO, Any, cast
 
 import zstandard
 
 from corpus.errors import UnreadableError
-from corpus.settings import InputSettings
+from corpus.settings import ROW_COLUMNS, InputSettings
 from corpus.sources.inputs import inner_name
 from corpus.sources.item import Item
 
@@ -26,29 +27,42 @@ class MissingColumn(UnreadableError):
     def __init__(self, wanted: str, columns: list[str]) -> None:
         super().__init__(
             f"it has no column {wanted!r} (it has {', '.join(columns[:12]) or 'none'}): "
-            "name it with --set input.text_column=…"
+            "name it with --set input.columns.text=…"
         )
 
 
 def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
-    """The item filled from a row: its text, address, title and date, by the columns' names."""
-    text = row.get(names.text_column)
+    """The item filled from a row, by the columns' names."""
+    text = row.get(names.column("text"))
     if not isinstance(text, str):
         item.problem = "unreadable"
-        item.detail = f"no text in column {names.text_column!r}"
+        item.detail = f"no text in column {names.column('text')!r}"
         return item
     if not text.strip():
         item.skip = "empty body"
     else:
         item.text = text
-    item.url = _text_of(row.get(names.url_column))
-    item.title = _text_of(row.get(names.title_column))
-    item.date = _text_of(row.get(names.date_column))
+    for name in ROW_COLUMNS[1:]:
+        if column := names.column(name):
+            setattr(item, name, _text_of(row.get(column)))
+    for name in names.metadata_columns:
+        if (value := row.get(name)) is not None:
+            item.metadata[name] = _text_of(value)
     item.charset = "utf-8"
     return item
 
 
+def wanted_columns(names: InputSettings, there: list[str]) -> list[str]:
+    """The columns to read of those that are there; MissingColumn without the one of the text."""
+    if names.column("text") not in there:
+        raise MissingColumn(names.column("text"), there)
+    asked = dict.fromkeys([*map(names.column, ROW_COLUMNS), *names.metadata_columns])
+    return [name for name in asked if name in there]
+
+
 def _text_of(value: Any) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
     return "" if value is None else str(value)
 
 

@@ -13,6 +13,7 @@ from corpus.sources.source import Source, packed
 
 Fill = Callable[[Item, bytes, Settings], Iterable[Item]]
 WEB = ("http://", "https://")
+WHOLE_MIB = 64  # of a file that is parsed whole; the largest statutes, on taxes, have some 20
 
 
 def read_html(unit: Unit, settings: Settings) -> Iterator[Item]:
@@ -51,8 +52,10 @@ def whole_files(
 def filled(unit: Unit, settings: Settings, what: str, fill: Fill, limit: int = 0) -> Iterator[Item]:
     """The items that `fill` makes of each file; a file that it cannot read is one with a problem.
 
-    what: such a file in words, for the ledger. limit: as of `whole_files`.
+    what: such a file in words, for the ledger. limit: as of `whole_files`; 0 for WHOLE_MIB, or
+    `harvest.max_body_mib` where that is more: half a file of markup is none.
     """
+    limit = limit or max(settings.harvest.max_body_mib, WHOLE_MIB) * MIB
     for item, body in whole_files(unit, settings, limit):
         if body is None:
             yield item
@@ -67,7 +70,8 @@ def filled(unit: Unit, settings: Settings, what: str, fill: Fill, limit: int = 0
 def malformed(item: Item, what: str, error: Exception) -> Item:
     """The item without text, and why it has none."""
     item.text = item.blocks = None
-    item.problem, item.detail = "malformed", f"no {what}: {error}"[:300]
+    cut = "it was cut where it is too long; " if item.truncated == "max_body_mib" else ""
+    item.problem, item.detail = "malformed", f"no {what}: {cut}{error}"[:300]
     return item
 
 

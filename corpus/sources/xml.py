@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lxml import etree
 
+from corpus.web.charset.decode import decode_as
+
 MAX_DEPTH = 200
+# Charsets of Japan that libxml2 reads by the letter of the standard: NEC's and IBM's characters,
+# which every vendor writes, would end the document.
+_DECLARED = re.compile(
+    rb"""^\s*<\?xml[^>]*?(\sencoding\s*=\s*["'](shift[_-]jis|x-sjis|sjis|windows-31j|cp932|ms932"""
+    rb"""|euc-jp|x-euc-jp|eucjp)["'])[^>]*\?>""",
+    re.IGNORECASE,
+)
 
 
 class XmlError(ValueError):
@@ -22,6 +32,10 @@ def _parser() -> etree.XMLParser:
 
 def parse(data: bytes) -> etree._Element:
     """The root of an XML document. XmlError says what is wrong with it."""
+    if found := _DECLARED.match(data[:200]):
+        charset = "euc-jp" if b"euc" in found[2].lower() else "shift_jis"
+        words = decode_as(data[: found.start(1)] + data[found.end(1) :], charset)[0]
+        data = words.encode("utf-8", "replace")
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as error:

@@ -19,10 +19,11 @@ from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
-from corpus.text import aozora, language
+from corpus.text import language, works
 from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
+from corpus.text.orthography import modern
 from corpus.text.views import plain_blocks
 from corpus.web.charset import decode, gate
 from corpus.web.html.address import stated_address
@@ -98,6 +99,10 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
         or page_rights.licence_class(claims["licence_url"])
         or page_rights.stated_licence(seen)
     )
+    if settings.harvest.orthography == "modern" and row["orthography"].startswith("旧字"):
+        row["metadata"] = {"printed_orthography": row["orthography"]} | row["metadata"]
+        row["orthography"] = row["orthography"].replace("旧字", "新字")
+        text = modern(text)
     set_text(row, *_formatted(row, text, blocks, settings))
     row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False, sort_keys=True)
     row["title"] = " ".join(normalize(row["title"], settings.normalize.steps).split())[:TITLE_CHARS]
@@ -111,10 +116,12 @@ def _text_of(
     """(normalised text, its blocks, format) of what is no HTML; a work tells its own facts."""
     if item.blocks is not None:
         return text, item.blocks, "markdown"
-    if aozora.is_work(text):
-        work = aozora.read(text, settings.normalize.steps, settings.harvest.ruby)
+    if found := works.recognised(text, settings.normalize.steps, settings.harvest.ruby):
+        source, work = found
         row.update(title=work.title, author=work.author, licence=work.licence)
-        row.update(metadata=work.metadata, source=settings.input.source_of(item.file) or "aozora")
+        row["date"] = row["date"] or work.date
+        row.update(metadata=work.metadata, source=settings.input.source_of(item.file) or source)
+        row["orthography"] = work.orthography
         return work.text, work.blocks, "markdown"
     if settings.input.text == "plain":
         return normalize(text, settings.normalize.steps), NONE, "plain"
@@ -162,6 +169,7 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "captured": item.captured,
         "licence": item.licence,
         "metadata": item.metadata,
+        "orthography": item.orthography,
         "source": settings.input.source_of(item.file) or source,
         "format": "markdown",
         "unread_formulas": 0,

@@ -20,11 +20,11 @@ import pyarrow as pa
 from corpus.errors import RunError
 from corpus.folder.folder import Folder
 from corpus.folder.ledger import Ledger
-from corpus.folder.schema import DOCUMENT, document_id
+from corpus.folder.schema import DOCUMENT, NOTICE, document_id
 from corpus.settings import Settings
 from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE, Item, Unit
 from corpus.sources.kinds import items_of
-from corpus.stages import books
+from corpus.stages import books, notices
 from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.stage import EXAMPLES, Job
@@ -92,6 +92,10 @@ def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, An
         path = layout.sites(unit.index)
         table = pa.Table.from_pylist(harvest.site_files, schema=sites.ROW)
         outputs[path] = folder.commit_parquet(path, sites.ROW, table)[0]
+    if harvest.notices:
+        path = layout.notices(unit.index)
+        table = pa.Table.from_pylist(harvest.notices, schema=NOTICE)
+        outputs[path] = folder.commit_parquet(path, NOTICE, table)[0]
     counts = harvest.counts()
     folder.write_receipt("harvest", unit.index, outputs, counts)
     return counts
@@ -109,6 +113,7 @@ class _Harvest:
         self.unit, self.settings = unit, settings
         self.ledger = Ledger("harvest")
         self.site_files: list[dict[str, Any]] = []
+        self.notices: list[dict[str, Any]] = []
         self.totals = Counter({"records": 0, "documents": 0, "characters": 0})
         self.skipped, self.dropped = Counter[str](), Counter[str]()
         self.altered, self.truncated = Counter[str](), Counter[str]()
@@ -157,6 +162,8 @@ class _Harvest:
         result = document(item, self.settings)
         if item.site:
             self.site_files.append(item.site)
+        if notice := notices.of_item(item):
+            self.notices.append(notice)
         if item.moved_to:
             self.moved[item.url] = item.moved_to
         if not isinstance(result, Reject):

@@ -4,8 +4,8 @@
 
     early   in harvest: what is reserved never reaches the disk (`early_refusal`)
     late    in select: what only the whole harvest knows, as robots.txt of the page's host, and
-            what a user asks for beyond that (`late_refusals`); asked of documents that a profile
-            keeps
+            what a user asks for beyond that, as a licence (`late_refusals`); asked of documents
+            that a profile keeps
 
 What was said is recorded in the column `rights` whatever is decided. Reading it is the business of
 corpus/web/rights.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,14 @@ def late_refusals(
 ) -> dict[int, Refusal]:  # fmt: skip
     """Row → (rule, reason), of those `rows` (int64[k]) of a documents file that are refused."""
     claims = _stored_claims(layout, index, settings)
-    if verdicts is None and claims is None:
+    licences = _refused_licences(layout, index, settings)
+    if verdicts is None and claims is None and licences is None:
         return {}
     refused = {}
     for row in rows.tolist():
         why = _site_refusal(verdicts[row], settings) if verdicts else None
         why = why or (_page_refusal(claims[row], settings) if claims else None)
+        why = why or (licences.get(row) if licences else None)
         if why is not None:
             refused[row] = why
     return refused
@@ -117,6 +120,37 @@ def _page_refusal(claims: dict[str, Any], settings: RightsSettings) -> Refusal |
     if settings.drop_reserved and claims["reserved"]:
         return "reserved", "a phrase on the page reserves all rights"
     return None
+
+
+# What rights.licence means by `open`: all may use it and pass it on, changed too.
+OPEN = (
+    "CC0-*", "PDM*", "CC-PDDC", "CC-BY-[0-9]*", "CC-BY-SA-*", "PDL-*", "GSTU-*", "Art-13",
+)  # fmt: skip
+LENT = "contract"  # lent to whoever built the corpus, to no one else
+
+
+def allows(licence: str, wanted: Sequence[str]) -> bool:
+    """Whether `rights.licence` keeps a document of this licence class ("": unknown)."""
+    for name in wanted:
+        patterns = OPEN if name == "open" else (name,)
+        if licence != LENT if name == "public" else any(fnmatchcase(licence, p) for p in patterns):
+            return True
+    return not wanted
+
+
+def _refused_licences(
+    layout: Layout, index: int, settings: RightsSettings
+) -> dict[int, Refusal] | None:
+    """Row → (rule, reason) of the documents whose licence is not asked for."""
+    if not settings.licence:
+        return None
+    licences = pq.read_table(layout.documents(index), columns=["licence"])["licence"].to_pylist()
+    said = ", ".join(settings.licence)
+    return {
+        row: ("licence", f"{licence or 'unknown'}; wanted: {said}")
+        for row, licence in enumerate(licences)
+        if not allows(licence or "", settings.licence)
+    }
 
 
 def _stored_claims(

@@ -35,7 +35,7 @@ from corpus.folder.signals import (
     signals_of,
 )
 from corpus.settings import SelectSettings, Settings
-from corpus.stages import rights, url_lists
+from corpus.stages import notices, rights, url_lists
 from corpus.stages.stage import Job
 from filters import additive
 from filters.profile import Decisions, Profile, load
@@ -87,10 +87,12 @@ def select_unit(index: int, settings: Settings, folder: Folder) -> dict[str, Any
         parts.append(dropped_rows(profile, decisions, rows, dropped))
     ledger = Ledger("select")
     ledger.add_table(_ledger_rows(table, pa.concat_tables(parts)))
-    # Then rights, then lists of URLs; the ledger names the first that refuses.
+    # Then rights, versions of news, lists of URLs; the ledger names the first that refuses.
     verdicts = rights.site_verdicts(layout, table["url"], settings.rights)
     refusals = rights.late_refusals(layout, index, np.flatnonzero(keep), verdicts, settings.rights)
     _refuse(refusals, table, keep, ledger, dropped)
+    old = notices.refusals(layout, index, np.flatnonzero(keep))
+    _refuse(old, table, keep, ledger, dropped)
     entries = url_lists.blocked(table["url"], np.flatnonzero(keep), settings.urls, layout)
     listed = {row: ("url_list", entry) for row, entry in entries.items()}
     _refuse(listed, table, keep, ledger, dropped)

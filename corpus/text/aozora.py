@@ -15,14 +15,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import NamedTuple
 
-from corpus.text.blocks import Blocks
 from corpus.text.builder import Builder
+from corpus.text.orthography import orthography
+from corpus.text.work import Work
 
 GETA = "〓"  # stands for a character that cannot be told
 HEAD_LINES = 12  # title, authors, translators: at most
-SAMPLE = 200_000  # characters that decide on the orthography
 _EXPLANATION = "【テキスト中に現れる記号について】"
 _EXPLAINED = re.compile(r"^-{20,}[ \t]*\n.*?^-{20,}[ \t]*\n", re.MULTILINE | re.DOTALL)
 _COLOPHON = re.compile(r"^[ \t　]*底本：", re.MULTILINE)
@@ -73,13 +72,6 @@ _TYPIST = re.compile(r"［＃入力者注[(（]([0-9０-９]+)[)）]］")
 _NOTE = re.compile(r"［＃[^［］]*］")
 _MARKED = re.compile("^\x01([234])(.*)$")  # a heading, once found
 _LEVELS = {"大": 2, "中": 3, "小": 4}
-_OLD_KANJI = frozenset(
-    "國學會來體氣對發實寫讀賣變聲當畫圖廣澤續總關應戰點舊獨寶醫眞與佛惡經處數廳萬齋淺"
-)
-_OLD_KANA = re.compile(
-    "[ゐゑヰヱ]|でせう|ませう|だらう|やうな|やうに|[いひ]ふ[。、と]|[かさたまら]う思|つてゐ|まつた|云ふ|思ふ|へば"
-)
-_NEW_KANA = re.compile("でしょう|ましょう|だろう|ような|ように|って|っと|った|思う|いう")
 _CREDITS = {
     "base": "底本",
     "base_of_base": "底本の親本",
@@ -92,17 +84,6 @@ _CC = re.compile(
     r"クリエイティブ・コモンズ|creativecommons\.org/licenses/([a-z\-]+)/([\d.]+)(?:/([a-z]{2}))?"
 )
 _KEPT_RIGHTS = re.compile(r"著作権(?:が|は)?[^。\n]{0,12}(?:存続|保護期間中|あります)")
-
-
-class Work(NamedTuple):
-    """A work: its text with blocks, and what header and colophon say of it."""
-
-    text: str
-    blocks: Blocks
-    title: str
-    author: str
-    licence: str
-    metadata: dict[str, str]
 
 
 def is_work(text: str) -> bool:
@@ -129,14 +110,15 @@ def read(text: str, steps: tuple[str, ...], ruby: str = "drop") -> Work:
     if names:
         builder.heading(1, names[0])
     write(builder, body)
-    metadata = _credits(colophon) | {"orthography": orthography(body)}
+    metadata = _credits(colophon)
     if unread:
         metadata["unread_characters"] = str(unread)
     if len(names) > 2:
         metadata["contributors"] = "; ".join(names[2:])
     written, blocks = builder.done()
     title, author = (*names, "", "")[:2]
-    return Work(written, blocks, title, author, _licence(text, colophon), metadata)
+    facts = {"licence": _licence(text, colophon), "orthography": orthography(body)}
+    return Work(written, blocks, title, author, metadata=metadata, **facts)
 
 
 def _parts(text: str) -> tuple[list[str], str, str]:
@@ -300,15 +282,6 @@ def write(builder: Builder, body: str) -> None:
             builder.caption(line[1:])
         else:
             builder.paragraph(line)
-
-
-def orthography(text: str) -> str:
-    """新字新仮名, 新字旧仮名, 旧字旧仮名 or 旧字新仮名, as Aozora Bunko names them."""
-    text = text[:SAMPLE]
-    old = sum(map(text.count, _OLD_KANJI))
-    kanji = "旧字" if old > len(text) / 500 else "新字"
-    kana = len(_OLD_KANA.findall(text)) > len(_NEW_KANA.findall(text))
-    return kanji + ("旧仮名" if kana else "新仮名")
 
 
 def _credits(colophon: str) -> dict[str, str]:

@@ -197,7 +197,8 @@ def difference(there: list[dict[str, Any]], here: list[dict[str, Any]]) -> str:
     for a, b in zip(there, here, strict=False):
         for key in a:
             if a[key] != b[key]:
-                return key if key in ("data", "rows", "batches") else f"data.{key}"
+                named = {"data": "data", "rows": "number of rows", "batches": "size of batches"}
+                return named.get(key, f"data.{key}")
     return "" if len(there) == len(here) else "phases"
 
 

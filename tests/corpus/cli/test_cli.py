@@ -79,7 +79,7 @@ def test_a_table_without_the_text_column_says_which_it_has(run_corpus, tmp_path:
     table = tmp_path / "a.csv"
     table.write_text("title,body\n題,本文です。\n", encoding="utf-8")
     line = fails(run_corpus, 1, "build", table, "--out", tmp_path / "out", "-j", 1)
-    assert "no column 'text'" in line and "body" in line and "input.text_column" in line
+    assert "no column 'text'" in line and "body" in line and "input.columns.text" in line
 
 
 def test_another_configuration_is_refused_and_left_alone(run_corpus, built: Path) -> None:

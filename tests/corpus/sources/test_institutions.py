@@ -186,7 +186,7 @@ def test_a_work_with_header_ruby_and_colophon(sources: Path) -> None:
     work = aozora.read(words, STEPS)
     assert (work.title, work.author, work.licence) == ("弟子の心", "宮本百合子", "PDM")
     assert work.metadata["first"] == "「新家庭」"
-    assert work.metadata["orthography"] == "新字新仮名"
+    assert work.orthography == "新字新仮名"
     assert not re.search("［＃|《|｜|底本|テキスト中に現れる", work.text)
     ruby = aozora.read(words, STEPS, "inline").text
     assert len(re.findall(r"（[ぁ-ん]+）", ruby)) > len(re.findall(r"（[ぁ-ん]+）", work.text))
@@ -201,7 +201,7 @@ def test_headings_characters_and_old_orthography() -> None:
     )
     work = aozora.read(words, STEPS)
     assert work.text == "# 題\n\n## 第一篇\n\n蝶枘が\u7187いてゐるでせう。〓"
-    assert work.metadata["orthography"] == "新字旧仮名"
+    assert work.orthography == "新字旧仮名"
     assert work.metadata["unread_characters"] == "1"
 
 
@@ -526,7 +526,10 @@ def test_a_folder_that_mixes_all_kinds_is_one_corpus(
     run_corpus("build", folder, "--out", out, "--profile", "none", "-q", "-j", 1)
     rows = pq.read_table(out / "corpus").to_pylist()
     found = {row["source"] for row in rows}
-    assert found == {"law", "minutes", "aozora", "captions", "ndl", "books", "wikipedia", "files"}
+    assert found == {
+        "law", "minutes", "aozora", "captions", "ndl", "books", "wikipedia", "files", "news",
+        "patents",
+    }  # fmt: skip
     zipped = next(row for row in rows if row["title"] == "弟子の心")
     assert zipped["source_file"] == f"zip://3730_ruby_12444.txt::{folder}/aozora.zip"
     assert json.loads(zipped["metadata"])["typed"]

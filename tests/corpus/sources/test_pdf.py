@@ -34,7 +34,7 @@ def read(*paths: Path, settings: Settings = Settings()) -> list[Item]:  # noqa: 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_printed_page_gives_back_its_words_without_running_heads(files: Path, style: str) -> None:
-    truth = json.loads((files / "truth.json").read_text("utf-8"))[style]
+    truth = json.loads((files.parent.parent / "pdf-truth.json").read_text("utf-8"))[style]
     (item,) = read(files / f"{style}.pdf")
     plain = printed.squeezed(plain_text(item.text or "", item.blocks))
     assert printed.agreement(truth["words"], plain) > 0.995
@@ -47,7 +47,7 @@ def test_a_printed_page_gives_back_its_words_without_running_heads(files: Path, 
 
 
 def test_readings_go_by_policy(files: Path) -> None:
-    truth = json.loads((files / "truth.json").read_text("utf-8"))["vertical-ruby"]
+    truth = json.loads((files.parent.parent / "pdf-truth.json").read_text("utf-8"))["vertical-ruby"]
     file = files / "vertical-ruby.pdf"
     wanted = Counter(f"{word}（{reading}）" for word, reading in truth["readings"])
     (inline,) = read(file, settings=Settings(harvest=HarvestSettings(ruby="inline")))

@@ -243,10 +243,10 @@ def test_a_table_without_the_text_is_one_error_that_names_the_columns_and_the_fl
     build = ("build", path, "--out", tmp_path / "out", "--profile", "none", "-j", 1)
     failed = run_corpus(*build, check=False)
     assert failed.returncode == 1 and len(failed.stderr.splitlines()) == 1
-    for words in (str(path), "no column 'text'", "body, title", "--set input.text_column="):
+    for words in (str(path), "no column 'text'", "body, title", "--set input.columns.text="):
         assert words in failed.stderr
     # the flag mends it, in the same folder
-    run_corpus(*build, "--set", "input.text_column=body", "-q")
+    run_corpus(*build, "--set", "input.columns.text=body", "-q")
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows
 
 

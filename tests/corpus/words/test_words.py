@@ -17,7 +17,9 @@ from corpus.answers.explain import explain
 from corpus.folder.layout import Layout
 from corpus.folder.removals import KINDS as REMOVED_BY
 from corpus.folder.removals import UNKNOWN
+from corpus.stages import notices
 from corpus.stages.table import STAGES
+from corpus.text.pdf.page import REASONS as PDF_REASONS
 from corpus.web.rights.sites import FILES
 from corpus.words import language, messages, names
 from filters.personal import KINDS
@@ -117,6 +119,8 @@ def test_stages_removals_and_classes_of_personal_data_have_japanese_words() -> N
     for stage in STAGES:
         assert names.known()["stages"][stage.name].japanese == stage.japanese
     for name in (*REMOVED_BY, UNKNOWN, *(f"personal_{kind}" for kind in KINDS)):
+        assert names.rule(name).japanese, name
+    for name in (*PDF_REASONS, notices.OLD, notices.WITHDRAWN, "licence", "pdf_limit"):
         assert names.rule(name).japanese, name
     for file in FILES:
         assert names.rule(file.rpartition("/")[2]).japanese, file

@@ -242,15 +242,15 @@ def test_a_branch_goes_on_with_other_rows_as_a_phase_and_its_past_must_be_the_sa
         other = replace(branch, out=str(tmp_path / "other"))
         train(with_(other, data={"seq_len": 128}, train={"steps": 6}))
     for wrong, named in (
-        (replace(past, batch_rows=3), "rows"),
-        (replace(past, tokens=3 * 6 * 64), "rows"),
+        (replace(past, batch_rows=3), "number of rows"),
+        (replace(past, tokens=3 * 6 * 64), "number of rows"),
         (replace(past, block_tokens=512), r"data\.block_tokens"),
     ):
         with pytest.raises(ConfigError, match=f"but the {named} differs"):
             train(replace(branch, phases=[wrong, longer], out=str(tmp_path / "wrong")))
     # The folder of a run takes phases as well, when they begin with what it did.
     more = replace(parent, train=replace(parent.train, steps=0), phases=[past, longer])
-    with pytest.raises(ConfigError, match=r"another rows: choose another out"):
+    with pytest.raises(ConfigError, match=r"another number of rows: choose another out"):
         train(replace(more, phases=[replace(past, tokens=100), longer]))
     assert train(more)["step"] == 6
     assert chains(Path(parent.out))[-1] == chains(Path(good.out))[-1]

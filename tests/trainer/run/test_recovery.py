@@ -213,8 +213,8 @@ def parent(config: Config) -> Config:
     ("change", "named"),
     [
         (lambda c, t: with_(c, train={"seed": 7}), "seed"),
-        (lambda c, t: with_(c, train={"batch_rows": 12}), "row"),
-        (lambda c, t: with_(c, train={"ramp": [[2, 2]]}), "row"),
+        (lambda c, t: with_(c, train={"batch_rows": 12}), "number of rows"),
+        (lambda c, t: with_(c, train={"ramp": [[2, 2]]}), "number of rows"),
         (lambda c, t: with_(c, data={"tokens": str(t)}), "data"),
         (lambda c, t: with_(c, data={"seq_len": 32}), r"data\.seq_len"),
         (lambda c, t: with_(c, data={"weights": {"odd": 1.0}}), r"data\.weights"),
