@@ -235,7 +235,7 @@ class _Writer:
                 loose = []
                 rows.append(self._row(part.contents.nodes, depth))
         rows += [self._row(loose, depth)] if loose else []
-        self.out.table([row for row in spread(rows) if row])
+        self.out.table(spread(row for row in rows if row))
 
     def _row(self, parts: Iterable[nodes.Node], depth: int) -> list[Cell]:
         return [
