@@ -45,3 +45,26 @@ def test_a_cell_over_the_ends_of_rows_shifts_nothing_below(tmp_path: Path) -> No
     # also behind columns that a short row leaves out
     table = '{|\n! 年 !! 名 !! 備考\n|-\n|1||甲||rowspan="2"|共通\n|-\n|2\n|-\n|-\n|3||丙||個別\n|}'
     assert wiki(table).splitlines()[2:] == ["| 1 | 甲 | 共通 |", "| 2 |  |  |", "| 3 | 丙 | 個別 |"]
+
+
+# lists --------------------------------------------------------------------------------------------
+
+
+def test_a_term_stays_with_the_definition_on_the_next_line() -> None:
+    assert wiki("; 1994年度\n: [[山根一眞]]、穴井\n: 他\n;語\n\n文。\n;終\n== 節 ==\n;末") == (
+        "1994年度: 山根一眞、穴井\n\n他\n\n語\n\n文。\n\n終\n\n## 節\n\n末"
+    )
+    assert wiki(";一般的な意味\n*[[フランス語]]で\n;甲\n;乙\n:説明") == (
+        "一般的な意味\n\n- フランス語で\n\n甲\n\n乙: 説明"
+    )
+    assert wiki("== 脚注 ==\n;語\n:消える\n;語\n== 節 ==\n:残る") == "## 節\n\n残る"
+
+
+def test_words_below_an_item_keep_the_depth_of_the_next() -> None:
+    assert wiki("* 甲\n*: 続き\n** 乙\n* 丙\n: 文") == "- 甲\n  - 続き\n  - 乙\n- 丙\n\n文"
+
+
+def test_numbered_lists_of_wikitext_keep_their_numbers() -> None:
+    assert wiki("# 一\n## 子\n## 子\n#: 注\n# [[二]]\n## 子\n#* 点\n# 三\n\n# 一\n文\n# 一") == (
+        "1. 一\n   1. 子\n   2. 子\n   - 注\n2. 二\n   1. 子\n   - 点\n3. 三\n1. 一\n\n文\n\n1. 一"
+    )
