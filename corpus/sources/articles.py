@@ -8,7 +8,8 @@ and the licence of the article are facts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from lxml import etree
 
@@ -31,6 +32,7 @@ _BLOCKS = frozenset((
     "fig-group", "verse-group", "body", "back", "app-group", "disp-formula-group", "alternatives",
     "caption",
 ))  # fmt: skip
+_SECTIONS = ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text", "statement")
 _SPACE = re.compile(r"[ \t]*\n[ \t\n]*")
 _MATH = "math"
 
@@ -55,7 +57,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     meta = next(article.iter("{*}article-meta"), article)
     item.source = "articles"
     titles = [t for t in meta.iter("{*}article-title", "{*}trans-title") if not _in_reference(t)]
-    names = [" ".join(text(t).split()) for t in titles]
+    names = [" ".join(" ".join(map(text, _with_subtitles(t))).split()) for t in titles]
     item.title = names[0] if names else ""
     item.author = "; ".join(filter(None, map(_name, meta.iter("{*}contrib"))))
     item.date = _date(meta)
@@ -65,7 +67,8 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         item.url = f"https://doi.org/{doi}"
     writer = _Writer(Builder(settings.normalize.steps))
     for title in titles:
-        writer.out.heading(1 if tag(title) == "article-title" else 2, *writer.inline(title))
+        parts = [part for t in _with_subtitles(title) for part in (*writer.inline(t), " ")]
+        writer.out.heading(1 if tag(title) == "article-title" else 2, *parts)
     for part in meta.iter("{*}abstract", "{*}trans-abstract"):
         writer.write(part, 2, 0)
     for keywords in meta.iter("{*}kwd-group"):
@@ -82,6 +85,14 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
 def _in_reference(element: etree._Element) -> bool:
     parent = element.getparent()
     return parent is not None and tag(parent) in ("element-citation", "mixed-citation", "product")
+
+
+def _with_subtitles(title: etree._Element) -> Iterator[etree._Element]:
+    yield title
+    for element in title.itersiblings():
+        if tag(element) not in ("subtitle", "trans-subtitle"):
+            return
+        yield element
 
 
 def _name(contributor: etree._Element) -> str:
@@ -142,9 +153,8 @@ class _Writer:
             return
         if name == "title":
             self.out.heading(level, *self.inline(element))
-        elif name in ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text"):
-            for child in element:
-                self.write(child, level if tag(child) == "title" else level + 1, depth)
+        elif name in _SECTIONS:
+            self._section(element, level, depth)
         elif name == "list":
             self._list(element, level, depth + 1)
         elif name == "def-list":
@@ -156,11 +166,15 @@ class _Writer:
             self._captioned(element)
             for table in element.iter("{*}table"):
                 self._table(table)
+            for foot in children(element, "table-wrap-foot"):
+                self._foot(foot)
         elif name in ("fig", "fig-group"):
-            self._captioned(element)
+            for part in element.iter("{*}fig-group", "{*}fig"):
+                self._captioned(part)
         elif name == "disp-formula":
             if words := _formula(element):
-                self.out.formula(words)
+                number = _label(element).strip(" ()（）")
+                self.out.formula(words + (f" \\tag{{{number}}}" if number else ""))
         elif name in ("disp-quote", "verse-group"):
             lines = [self.inline(line) for line in element if tag(line) in ("p", "verse-line")]
             parts = [part for k, line in enumerate(lines) for part in ("\n" * bool(k), *line)]
@@ -172,18 +186,35 @@ class _Writer:
         else:
             self.out.paragraph(*self.inline(element))
 
-    def _mixed(self, element: etree._Element, level: int, depth: int) -> None:
-        """Words and blocks side by side: the words between blocks are paragraphs."""
+    def _section(self, element: etree._Element, level: int, depth: int) -> None:
+        title = next(children(element, "title"), None)
+        self.out.heading(level, _label(element), *([] if title is None else self.inline(title)))
+        for child in element:
+            if child is not title:
+                self.write(child, level + 1, depth)
+
+    def _mixed(
+        self,
+        element: etree._Element,
+        level: int,
+        depth: int,
+        put: Callable[..., None] | None = None,
+    ) -> None:
+        """Words and blocks side by side: the words between blocks are paragraphs.
+
+        put: what the words before the first block are instead.
+        """
+        put = put or self.out.paragraph
         parts: list[Prose] = [_squeezed(element.text)]
         for child in element:
             if tag(child) in _BLOCKS:
-                self.out.paragraph(*parts)
-                parts = []
+                put(*parts)
+                parts, put = [], self.out.paragraph
                 self.write(child, level, depth)
             else:
                 parts += self._of(child)
             parts.append(_squeezed(child.tail))
-        self.out.paragraph(*parts)
+        put(*parts)
 
     def _list(self, element: etree._Element, level: int, depth: int) -> None:
         number = 1 if element.get("list-type") in ("order", "number") else None
@@ -193,17 +224,26 @@ class _Writer:
                 if tag(child) == "list":
                     self._list(child, level, depth + 1)
                 elif tag(child) == "p" and first:
-                    self.out.item(*self.inline(child), depth=depth, number=number)
+                    own = () if number else (_label(entry),)
+                    put = partial(self.out.item, *own, depth=depth, number=number)
+                    self._mixed(child, level, depth, put)
                     first = False
                 else:
                     self.write(child, level, depth)
             number = None if number is None else number + 1
 
     def _captioned(self, element: etree._Element) -> None:
-        label = child_text(element, "label")
         for caption in children(element, "caption"):
             parts = [part for child in caption for part in (*self.inline(child), " ")]
-            self.out.caption(f"{label} " if label else "", *parts)
+            self.out.caption(_label(element), *parts)
+
+    def _foot(self, element: etree._Element) -> None:
+        """The notes below a table."""
+        for note in element:
+            if tag(note) == "fn-group":
+                self._foot(note)
+            elif tag(note) in ("fn", "p", "attrib"):
+                self.out.caption(_label(note), *self.inline(note))
 
     def _table(self, table: etree._Element) -> None:
         self.out.table(spread(self._cells(row) for row in table.iter("{*}tr")))
@@ -238,6 +278,12 @@ class _Writer:
         if name == "break":
             return ["\n"]
         return self.inline(element)
+
+
+def _label(element: etree._Element) -> str:
+    """The number or sign that an element bears, parted from the words behind it; "" without."""
+    label = " ".join(child_text(element, "label").split())
+    return label if label[-1:] in "．）：" else f"{label} "
 
 
 def _reference(element: etree._Element) -> str:

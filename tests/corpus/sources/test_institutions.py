@@ -359,7 +359,7 @@ def test_an_article_has_sections_formulas_and_tables(tmp_path: Path) -> None:
     (item,) = items(articles, file)
     assert (item.text or "").split("\n\n") == [
         "# 水温と収量", "## Water temperature and yield", "水温が収量に与える影響を調べた。",
-        "## 方法",
+        "## 1 方法",
         "収量は$y = a x$とした[1]。N_{2}を用いた。", "$$\n\\frac{a}{b}\n$$",
         "- 早植え\n- 遅植え",
         "表1 結果", "| 区 | 値 |\n| --- | --- |\n| 甲 | 1 |\n|  | 2 |",

@@ -68,3 +68,45 @@ def test_numbered_lists_of_wikitext_keep_their_numbers() -> None:
     assert wiki("# 一\n## 子\n## 子\n#: 注\n# [[二]]\n## 子\n#* 点\n# 三\n\n# 一\n文\n# 一") == (
         "1. 一\n   1. 子\n   2. 子\n   - 注\n2. 二\n   1. 子\n   - 点\n3. 三\n1. 一\n\n文\n\n1. 一"
     )
+
+
+# articles -----------------------------------------------------------------------------------------
+
+
+def test_labels_captions_and_notes_of_articles_are_text(tmp_path: Path) -> None:
+    item = article(
+        tmp_path,
+        "<sec><label>II．</label><title>対象</title><disp-formula><label>(1)</label>"
+        "<tex-math>a=b</tex-math></disp-formula><sec><label>2.1</label><p>文。</p></sec>"
+        "<statement><label>定理1</label><p>成り立つ。</p></statement></sec>"
+        "<table-wrap><label>表1</label><caption><title>背景</title></caption><table><tr><th>p値"
+        '<xref ref-type="table-fn">*</xref></th></tr></table><table-wrap-foot><fn-group><fn>'
+        "<label>*</label><p>t検定による。</p></fn></fn-group><p>n：人数。</p></table-wrap-foot>"
+        "</table-wrap><fig-group><caption><p>分布</p></caption><fig><label>図2A</label><caption>"
+        "<p>夏季</p></caption></fig><fig><label>図2B</label><caption><p>冬季</p></caption></fig>"
+        "</fig-group>",
+    )
+    assert body(item).split("\n\n") == [
+        "## II．対象", "$$\na=b \\tag{1}\n$$", "### 2.1", "文。", "### 定理1", "成り立つ。",
+        "表1 背景", "| p値[\\*] |\n| --- |", "\\* t検定による。", "n：人数。", "分布", "図2A 夏季",
+        "図2B 冬季",
+    ]  # fmt: skip
+
+
+def test_subtitles_stand_with_their_titles(tmp_path: Path) -> None:
+    title = "<title-group><article-title>転倒</article-title><subtitle>―追跡研究―</subtitle>"
+    other = "<trans-title>Falls</trans-title><trans-subtitle>A cohort</trans-subtitle>"
+    meta = f"{title}<trans-title-group>{other}</trans-title-group></title-group>"
+    item = article(tmp_path, "<p>文。</p>", meta)
+    assert (item.text or "").startswith("# 転倒 ―追跡研究―\n\n## Falls A cohort\n\n")
+    assert item.title == "転倒 ―追跡研究―"
+
+
+def test_a_list_inside_the_words_of_an_item_is_a_list(tmp_path: Path) -> None:
+    inner = "<list><list-item><label>ア</label><p>MMSE</p></list-item></list>"
+    item = article(
+        tmp_path,
+        f'<list list-type="order"><list-item><p>認知症{inner}</p></list-item>'
+        "<list-item><label>2)</label><p>腎<sup>+</sup></p></list-item></list>",
+    )
+    assert body(item) == "1. 認知症\n   - ア MMSE\n2. 腎^{+}"
