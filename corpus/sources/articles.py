@@ -22,6 +22,7 @@ from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.html.formulas import tex
 from corpus.web.rights.page import licence_class
 
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 _DROPPED = frozenset(
     ("fn", "fn-group", "ref-list", "object-id", "permissions", "label", "sec-meta")
@@ -34,6 +35,9 @@ _BLOCKS = frozenset((
 ))  # fmt: skip
 _SECTIONS = ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text", "statement")
 _SPACE = re.compile(r"[ \t]*\n[ \t\n]*")
+_BETWEEN_MARKS = re.compile(r"[\s,，、;；・‐\-―–−~〜～()（）［］\]]*")
+_BRACKETS = re.compile(r"[()（）［］\]]")
+_SET_WIDE = re.compile("[\u3040-\u9fff](?:\\s+[\u3040-\u9fff])+")  # 緒　言, as print sets it
 _MATH = "math"
 
 
@@ -56,10 +60,13 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         raise XmlError("no element article")
     meta = next(article.iter("{*}article-meta"), article)
     item.source = "articles"
+    language = article.get(LANGUAGE, "en")[:2]
     titles = [t for t in meta.iter("{*}article-title", "{*}trans-title") if not _in_reference(t)]
+    for title in titles:  # what a title refers to are notes
+        etree.strip_elements(title, "{*}xref", "{*}fn", with_tail=False)
     names = [" ".join(" ".join(map(text, _with_subtitles(t))).split()) for t in titles]
     item.title = names[0] if names else ""
-    item.author = "; ".join(filter(None, map(_name, meta.iter("{*}contrib"))))
+    item.author = "; ".join(filter(None, (_name(c, language) for c in meta.iter("{*}contrib"))))
     item.date = _date(meta)
     item.licence = next(filter(None, map(_licence, meta.iter("{*}license"))), "")
     item.metadata = _facts(article, meta)
@@ -95,19 +102,28 @@ def _with_subtitles(title: etree._Element) -> Iterator[etree._Element]:
         yield element
 
 
-def _name(contributor: etree._Element) -> str:
-    """The author's name, family name first as Japanese write it; "" for another contributor."""
+def _name(contributor: etree._Element, language: str) -> str:
+    """The author's name, family name first as Japanese write it; "" for another contributor.
+
+    Of names in several languages that of the article's language, or the first.
+    """
     if contributor.get("contrib-type", "author") != "author":
         return ""
-    name = next(contributor.iter("{*}name", "{*}string-name"), None)
-    if name is None:
+    first = next(contributor.iter("{*}name", "{*}string-name"), None)
+    if first is None:
         return child_text(contributor, "collab")
+    others = first.itersiblings("{*}name", "{*}string-name")
+    name = next((n for n in (first, *others) if n.get(LANGUAGE, "")[:2] == language), first)
     parts = [child_text(name, "surname"), child_text(name, "given-names")]
     return " ".join(filter(None, parts)) or " ".join(text(name).split())
 
 
 def _date(meta: etree._Element) -> str:
-    """ISO 8601 date of the first publication, as exact as it is stated."""
+    """ISO 8601 date of the first publication, as exact as it is stated.
+
+    That of the collection (a volume's year) only where there is no other.
+    """
+    dates = []
     for element in meta.iter("{*}pub-date"):
         parts = [child_text(element, name) for name in ("year", "month", "day")]
         if parts[0].isdigit():
@@ -116,8 +132,10 @@ def _date(meta: etree._Element) -> str:
                 if not (part.isascii() and part.isdigit()):
                     break
                 known.append(part.zfill(2))
-            return "-".join(known)
-    return ""
+            collection = "collection" in (element.get("pub-type"), element.get("date-type"))
+            dates.append((collection, "-".join(known)))
+    # "~" sorts behind digits: of dates in a year the exact one comes first.
+    return min(dates, key=lambda d: (d[0], d[1].ljust(10, "~")), default=(False, ""))[1]
 
 
 def _licence(element: etree._Element) -> str:
@@ -188,7 +206,10 @@ class _Writer:
 
     def _section(self, element: etree._Element, level: int, depth: int) -> None:
         title = next(children(element, "title"), None)
-        self.out.heading(level, _label(element), *([] if title is None else self.inline(title)))
+        words = [] if title is None else self.inline(title)
+        if len(words) == 1 and isinstance(words[0], str) and _SET_WIDE.fullmatch(words[0].strip()):
+            words = ["".join(words[0].split())]
+        self.out.heading(level, _label(element), *words)
         for child in element:
             if child is not title:
                 self.write(child, level + 1, depth)
@@ -272,8 +293,8 @@ class _Writer:
             return [formula(words)] if words else ["〈数式〉"]
         if name in ("sup", "sub"):
             inside = self.inline(element)
-            if all(isinstance(p, str) and p.startswith("[") for p in inside):
-                return inside  # a mark of a reference
+            if marks := _marks(inside):
+                return marks
             return ["^{" if name == "sup" else "_{", *inside, "}"] if inside else []
         if name == "break":
             return ["\n"]
@@ -290,6 +311,16 @@ def _reference(element: etree._Element) -> str:
     """The words of a mark that stands for a note or a reference; "" for a link to a section."""
     words = "".join(text(element).split()).strip("[]()（）")
     return words if element.get("ref-type") in ("bibr", "fn", "table-fn") else ""
+
+
+def _marks(parts: list[Prose]) -> list[Prose]:
+    """The marks of references that a superscript consists of, without brackets around them."""
+    words = [part for part in parts if isinstance(part, str)]
+    between = "".join(part for part in words if not part.startswith("["))
+    if len(words) < len(parts) or not _BETWEEN_MARKS.fullmatch(between):
+        return []
+    marked = any(part.startswith("[") for part in words)
+    return [p if p[:1] == "[" else _BRACKETS.sub("", p) for p in words] if marked else []
 
 
 def _formula(element: etree._Element) -> str:

@@ -1,4 +1,4 @@
-"""Tables, lists, captions and notes of articles, Wikipedia and statutes: nothing shifted or lost."""
+"""Tables, lists, captions and notes of articles and Wikipedia: nothing shifted or lost."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_numbered_lists_of_wikitext_keep_their_numbers() -> None:
 def test_labels_captions_and_notes_of_articles_are_text(tmp_path: Path) -> None:
     item = article(
         tmp_path,
-        "<sec><label>II．</label><title>対象</title><disp-formula><label>(1)</label>"
+        "<sec><label>II．</label><title>対　　象</title><disp-formula><label>(1)</label>"
         "<tex-math>a=b</tex-math></disp-formula><sec><label>2.1</label><p>文。</p></sec>"
         "<statement><label>定理1</label><p>成り立つ。</p></statement></sec>"
         "<table-wrap><label>表1</label><caption><title>背景</title></caption><table><tr><th>p値"
@@ -110,3 +110,37 @@ def test_a_list_inside_the_words_of_an_item_is_a_list(tmp_path: Path) -> None:
         "<list-item><label>2)</label><p>腎<sup>+</sup></p></list-item></list>",
     )
     assert body(item) == "1. 認知症\n   - ア MMSE\n2. 腎^{+}"
+
+
+def test_references_in_one_superscript_are_marks(tmp_path: Path) -> None:
+    def ref(n: int) -> str:
+        return f'<xref ref-type="bibr">{n}</xref>'
+
+    item = article(
+        tmp_path,
+        f"<p>である<sup>{ref(1)},{ref(2)})</sup>。低下<sup>{ref(4)}–{ref(6)}</sup>、又<sup>({ref(7)}"
+        f"</sup>。10<sup>-</sup>、10<sup>2</sup>、m<sup>2,{ref(8)}</sup>。</p>",
+    )
+    assert body(item) == ("である[1],[2]。低下[4]–[6]、又[7]。10^{-}、10^{2}、m^{2,[8]}。")
+
+
+def test_facts_are_those_of_the_article_s_language_and_first_publication(tmp_path: Path) -> None:
+    def name(language: str, family: str, own: str) -> str:
+        parts = f"<surname>{family}</surname><given-names>{own}</given-names>"
+        return f'<name xml:lang="{language}">{parts}</name>'
+
+    names = name("en", "Suzuki", "Hanako") + name("ja", "鈴木", "花子")
+    title = '窒素N<sub>2</sub><xref ref-type="fn"><sup>†</sup></xref>の研究<fn><p>注</p></fn>'
+    item = article(
+        tmp_path,
+        "<p>文。</p>",
+        f"<title-group><article-title>{title}</article-title></title-group>"
+        '<contrib-group><contrib contrib-type="author"><name-alternatives>'
+        f"{names}</name-alternatives></contrib></contrib-group>"
+        '<pub-date pub-type="collection"><year>2023</year></pub-date>'
+        '<pub-date pub-type="ppub"><year>2023</year></pub-date><pub-date pub-type="epub">'
+        "<day>25</day><month>12</month><year>2023</year></pub-date>",
+    )
+    assert (item.author, item.date) == ("鈴木 花子; 稲田 花子", "2023-12-25")
+    assert item.title == "窒素N2の研究"
+    assert (item.text or "").startswith("# 窒素N_{2}の研究\n\n")
