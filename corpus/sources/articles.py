@@ -8,7 +8,8 @@ and the licence of the article are facts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from lxml import etree
 
@@ -21,6 +22,7 @@ from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.html.formulas import tex
 from corpus.web.rights.page import licence_class
 
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 _DROPPED = frozenset(
     ("fn", "fn-group", "ref-list", "object-id", "permissions", "label", "sec-meta")
@@ -31,7 +33,11 @@ _BLOCKS = frozenset((
     "fig-group", "verse-group", "body", "back", "app-group", "disp-formula-group", "alternatives",
     "caption",
 ))  # fmt: skip
+_SECTIONS = ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text", "statement")
 _SPACE = re.compile(r"[ \t]*\n[ \t\n]*")
+_BETWEEN_MARKS = re.compile(r"[\s,，、;；・‐\-―–−~〜～()（）［］\]]*")
+_BRACKETS = re.compile(r"[()（）［］\]]")
+_SET_WIDE = re.compile("[\u3040-\u9fff](?:\\s+[\u3040-\u9fff])+")  # 緒　言, as print sets it
 _MATH = "math"
 
 
@@ -54,10 +60,13 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         raise XmlError("no element article")
     meta = next(article.iter("{*}article-meta"), article)
     item.source = "articles"
+    language = article.get(LANGUAGE, "en")[:2]
     titles = [t for t in meta.iter("{*}article-title", "{*}trans-title") if not _in_reference(t)]
-    names = [" ".join(text(t).split()) for t in titles]
+    for title in titles:  # what a title refers to are notes
+        etree.strip_elements(title, "{*}xref", "{*}fn", with_tail=False)
+    names = [" ".join(" ".join(map(text, _with_subtitles(t))).split()) for t in titles]
     item.title = names[0] if names else ""
-    item.author = "; ".join(filter(None, map(_name, meta.iter("{*}contrib"))))
+    item.author = "; ".join(filter(None, (_name(c, language) for c in meta.iter("{*}contrib"))))
     item.date = _date(meta)
     item.licence = next(filter(None, map(_licence, meta.iter("{*}license"))), "")
     item.metadata = _facts(article, meta)
@@ -65,7 +74,8 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         item.url = f"https://doi.org/{doi}"
     writer = _Writer(Builder(settings.normalize.steps))
     for title in titles:
-        writer.out.heading(1 if tag(title) == "article-title" else 2, *writer.inline(title))
+        parts = [part for t in _with_subtitles(title) for part in (*writer.inline(t), " ")]
+        writer.out.heading(1 if tag(title) == "article-title" else 2, *parts)
     for part in meta.iter("{*}abstract", "{*}trans-abstract"):
         writer.write(part, 2, 0)
     for keywords in meta.iter("{*}kwd-group"):
@@ -84,19 +94,36 @@ def _in_reference(element: etree._Element) -> bool:
     return parent is not None and tag(parent) in ("element-citation", "mixed-citation", "product")
 
 
-def _name(contributor: etree._Element) -> str:
-    """The author's name, family name first as Japanese write it; "" for another contributor."""
+def _with_subtitles(title: etree._Element) -> Iterator[etree._Element]:
+    yield title
+    for element in title.itersiblings():
+        if tag(element) not in ("subtitle", "trans-subtitle"):
+            return
+        yield element
+
+
+def _name(contributor: etree._Element, language: str) -> str:
+    """The author's name, family name first as Japanese write it; "" for another contributor.
+
+    Of names in several languages that of the article's language, or the first.
+    """
     if contributor.get("contrib-type", "author") != "author":
         return ""
-    name = next(contributor.iter("{*}name", "{*}string-name"), None)
-    if name is None:
+    first = next(contributor.iter("{*}name", "{*}string-name"), None)
+    if first is None:
         return child_text(contributor, "collab")
+    others = first.itersiblings("{*}name", "{*}string-name")
+    name = next((n for n in (first, *others) if n.get(LANGUAGE, "")[:2] == language), first)
     parts = [child_text(name, "surname"), child_text(name, "given-names")]
     return " ".join(filter(None, parts)) or " ".join(text(name).split())
 
 
 def _date(meta: etree._Element) -> str:
-    """ISO 8601 date of the first publication, as exact as it is stated."""
+    """ISO 8601 date of the first publication, as exact as it is stated.
+
+    That of the collection (a volume's year) only where there is no other.
+    """
+    dates = []
     for element in meta.iter("{*}pub-date"):
         parts = [child_text(element, name) for name in ("year", "month", "day")]
         if parts[0].isdigit():
@@ -105,8 +132,10 @@ def _date(meta: etree._Element) -> str:
                 if not (part.isascii() and part.isdigit()):
                     break
                 known.append(part.zfill(2))
-            return "-".join(known)
-    return ""
+            collection = "collection" in (element.get("pub-type"), element.get("date-type"))
+            dates.append((collection, "-".join(known)))
+    # "~" sorts behind digits: of dates in a year the exact one comes first.
+    return min(dates, key=lambda d: (d[0], d[1].ljust(10, "~")), default=(False, ""))[1]
 
 
 def _licence(element: etree._Element) -> str:
@@ -142,9 +171,8 @@ class _Writer:
             return
         if name == "title":
             self.out.heading(level, *self.inline(element))
-        elif name in ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text"):
-            for child in element:
-                self.write(child, level if tag(child) == "title" else level + 1, depth)
+        elif name in _SECTIONS:
+            self._section(element, level, depth)
         elif name == "list":
             self._list(element, level, depth + 1)
         elif name == "def-list":
@@ -156,11 +184,15 @@ class _Writer:
             self._captioned(element)
             for table in element.iter("{*}table"):
                 self._table(table)
+            for foot in children(element, "table-wrap-foot"):
+                self._foot(foot)
         elif name in ("fig", "fig-group"):
-            self._captioned(element)
+            for part in element.iter("{*}fig-group", "{*}fig"):
+                self._captioned(part)
         elif name == "disp-formula":
             if words := _formula(element):
-                self.out.formula(words)
+                number = _label(element).strip(" ()（）")
+                self.out.formula(words + (f" \\tag{{{number}}}" if number else ""))
         elif name in ("disp-quote", "verse-group"):
             lines = [self.inline(line) for line in element if tag(line) in ("p", "verse-line")]
             parts = [part for k, line in enumerate(lines) for part in ("\n" * bool(k), *line)]
@@ -172,18 +204,38 @@ class _Writer:
         else:
             self.out.paragraph(*self.inline(element))
 
-    def _mixed(self, element: etree._Element, level: int, depth: int) -> None:
-        """Words and blocks side by side: the words between blocks are paragraphs."""
+    def _section(self, element: etree._Element, level: int, depth: int) -> None:
+        title = next(children(element, "title"), None)
+        words = [] if title is None else self.inline(title)
+        if len(words) == 1 and isinstance(words[0], str) and _SET_WIDE.fullmatch(words[0].strip()):
+            words = ["".join(words[0].split())]
+        self.out.heading(level, _label(element), *words)
+        for child in element:
+            if child is not title:
+                self.write(child, level + 1, depth)
+
+    def _mixed(
+        self,
+        element: etree._Element,
+        level: int,
+        depth: int,
+        put: Callable[..., None] | None = None,
+    ) -> None:
+        """Words and blocks side by side: the words between blocks are paragraphs.
+
+        put: what the words before the first block are instead.
+        """
+        put = put or self.out.paragraph
         parts: list[Prose] = [_squeezed(element.text)]
         for child in element:
             if tag(child) in _BLOCKS:
-                self.out.paragraph(*parts)
-                parts = []
+                put(*parts)
+                parts, put = [], self.out.paragraph
                 self.write(child, level, depth)
             else:
                 parts += self._of(child)
             parts.append(_squeezed(child.tail))
-        self.out.paragraph(*parts)
+        put(*parts)
 
     def _list(self, element: etree._Element, level: int, depth: int) -> None:
         number = 1 if element.get("list-type") in ("order", "number") else None
@@ -193,17 +245,26 @@ class _Writer:
                 if tag(child) == "list":
                     self._list(child, level, depth + 1)
                 elif tag(child) == "p" and first:
-                    self.out.item(*self.inline(child), depth=depth, number=number)
+                    own = () if number else (_label(entry),)
+                    put = partial(self.out.item, *own, depth=depth, number=number)
+                    self._mixed(child, level, depth, put)
                     first = False
                 else:
                     self.write(child, level, depth)
             number = None if number is None else number + 1
 
     def _captioned(self, element: etree._Element) -> None:
-        label = child_text(element, "label")
         for caption in children(element, "caption"):
             parts = [part for child in caption for part in (*self.inline(child), " ")]
-            self.out.caption(f"{label} " if label else "", *parts)
+            self.out.caption(_label(element), *parts)
+
+    def _foot(self, element: etree._Element) -> None:
+        """The notes below a table."""
+        for note in element:
+            if tag(note) == "fn-group":
+                self._foot(note)
+            elif tag(note) in ("fn", "p", "attrib"):
+                self.out.caption(_label(note), *self.inline(note))
 
     def _table(self, table: etree._Element) -> None:
         self.out.table(spread(self._cells(row) for row in table.iter("{*}tr")))
@@ -232,18 +293,34 @@ class _Writer:
             return [formula(words)] if words else ["〈数式〉"]
         if name in ("sup", "sub"):
             inside = self.inline(element)
-            if all(isinstance(p, str) and p.startswith("[") for p in inside):
-                return inside  # a mark of a reference
+            if marks := _marks(inside):
+                return marks
             return ["^{" if name == "sup" else "_{", *inside, "}"] if inside else []
         if name == "break":
             return ["\n"]
         return self.inline(element)
 
 
+def _label(element: etree._Element) -> str:
+    """The number or sign that an element bears, parted from the words behind it; "" without."""
+    label = " ".join(child_text(element, "label").split())
+    return label if label[-1:] in "．）：" else f"{label} "
+
+
 def _reference(element: etree._Element) -> str:
     """The words of a mark that stands for a note or a reference; "" for a link to a section."""
     words = "".join(text(element).split()).strip("[]()（）")
     return words if element.get("ref-type") in ("bibr", "fn", "table-fn") else ""
+
+
+def _marks(parts: list[Prose]) -> list[Prose]:
+    """The marks of references that a superscript consists of, without brackets around them."""
+    words = [part for part in parts if isinstance(part, str)]
+    between = "".join(part for part in words if not part.startswith("["))
+    if len(words) < len(parts) or not _BETWEEN_MARKS.fullmatch(between):
+        return []
+    marked = any(part.startswith("[") for part in words)
+    return [p if p[:1] == "[" else _BRACKETS.sub("", p) for p in words] if marked else []
 
 
 def _formula(element: etree._Element) -> str:

@@ -149,6 +149,8 @@ class _Writer:
         if name == "SupplProvisionLabel" and (parent := element.getparent()) is not None:
             amends = parent.get("AmendLawNum", "")
             line = [*line, f"（{amends}）"] if amends else line
+            # an extract: articles that only amend other acts are left out
+            line = [*line, "　抄"] if parent.get("Extract") == "true" else line
         level = 1 if name == "LawTitle" else _TITLES.get(name, _ARTICLE)
         if level:
             self.out.heading(level, *line)

@@ -109,21 +109,19 @@ def _readable(
 ) -> list[InputFile]:
     """The files that can be opened and are what their kind says, with sizes and identities.
 
-    RunError when there is none, or when no file of a kind has the column with the text.
+    RunError when there is none: it names the first table without the column with the text, if any.
     """
     good: list[InputFile] = []
-    lacking: dict[str, str] = {}  # kind → what is said of its first file without the column
+    lacking = ""  # what is said of the first file without the column
     for file, answer in zip(files, identity.each(_looked_at(names), files), strict=True):
         if isinstance(answer, InputFile):
             good.append(answer)
             continue
         unread.append(Unread(file.path, UNREADABLE, str(answer)))
         if isinstance(answer, MissingColumn):
-            lacking.setdefault(file.kind, f"{file.path}: {answer}")
-    for kind in {file.kind for file in good} & {*lacking}:
-        del lacking[kind]
-    if lacking:
-        raise RunError(next(iter(lacking.values())))
+            lacking = lacking or f"{file.path}: {answer}"
+    if lacking and not good:
+        raise RunError(lacking)
     if not good:
         first = min(entry for entry in unread if entry.rule != ENDING)
         raise RunError(

@@ -196,6 +196,9 @@ def spread(rows: Iterable[Iterable[Cell]]) -> list[list[Sequence[Prose]]]:
             for k in range(_span(cell.colspan)):
                 below[len(cells)] = down - 1
                 cells.append([] if k else cell.parts)
+        for column in sorted(c for c, left in below.items() if left and c >= len(cells)):
+            below[column] -= 1
+            cells += [[]] * (column + 1 - len(cells))
         out.append(cells)
     return out
 

@@ -105,23 +105,35 @@ class _Writer:
         self.line: list[Prose] = []
         self.sign = ""  # of the list that the line is in: * # : ;
         self.term: list[Prose] = []  # that the next line defines
+        self.numbers: dict[str, int] = {}  # signs of the numbered lists that are open → last number
         self.cut = False  # inside a section of references
 
     def close(self) -> None:
         """Write the line so far."""
         line, sign, term = self.line, self.sign, self.term
         self.line, self.sign, self.term = [], "", []
-        if self.cut or not any(p if isinstance(p, Verbatim) else p.strip() for p in line):
+        self.numbers = {s: n for s, n in self.numbers.items() if sign.startswith(s)}
+        words = any(p if isinstance(p, Verbatim) else p.strip() for p in line)
+        if self.cut:
             return
-        if term and sign.endswith(":"):
+        if term and words and sign.endswith(":"):
             self.out.definition("".join(p if isinstance(p, str) else p.text for p in term), *line)
             return
         if term:
             self.out.paragraph(*term)
+        if words:
+            self._put(line, sign)
+
+    def _put(self, line: list[Prose], sign: str) -> None:
+        marks = sign.rstrip(":")
         if sign.endswith(";"):
             self.term = line
-        elif sign and sign[-1] in "*#":
-            self.out.item(*line, depth=min(sum(s in "*#" for s in sign), 6))
+        elif marks:  # words below an item, as `*:` has them, are an item inside it
+            number = None
+            if sign.endswith("#"):
+                number = self.numbers[sign] = self.numbers.get(sign, 0) + 1
+            depth = sum(s in "*#" for s in marks) + len(sign) - len(marks)
+            self.out.item(*line, depth=min(depth, 6), number=number)
         else:
             self.out.paragraph(*line)
 
@@ -174,7 +186,7 @@ class _Writer:
         name = str(node.tag).strip().lower()
         markup = str(node.wiki_markup or "")
         if name in ("li", "dd", "dt") and markup:
-            if not self.sign or self.line:
+            if self.line:
                 self.close()
             self.sign += markup
         elif name == "table":
@@ -235,7 +247,7 @@ class _Writer:
                 loose = []
                 rows.append(self._row(part.contents.nodes, depth))
         rows += [self._row(loose, depth)] if loose else []
-        self.out.table([row for row in spread(rows) if row])
+        self.out.table(spread(row for row in rows if row))
 
     def _row(self, parts: Iterable[nodes.Node], depth: int) -> list[Cell]:
         return [

@@ -57,10 +57,11 @@ def test_a_statute_keeps_every_character_in_reading_order(sources: Path) -> None
     assert (item.title, item.date, item.licence) == ("行政手続法", "1993-11-12", "Art-13")
     assert item.metadata["law_number"] == "平成五年法律第八十八号"
     plain = plain_text(item.text or "", item.blocks)
-    # which act an amending supplementary provision is of stands in an attribute
-    own = re.sub(r"附則（[^（）]*号）", "附則", squeezed(plain))
+    # of which act a supplementary provision is, and that it is an extract, are attributes
+    own = re.sub(r"附則(?:（[^（）]*号）)?抄?", "附則", squeezed(plain))
     assert own == squeezed(text(parse(gzip.decompress(file.read_bytes()))))
     assert kinds(item) == {"heading", "paragraph", "item"}
+    assert len(re.findall("(?m)^## 附　則（.*号）　抄$", item.text or "")) == 13
     assert "##### （目的等）\n\n第一条　この法律は、" in (item.text or "")
     assert re.search(r"\n- 二　処分　行政庁の処分", item.text or "")
 
@@ -359,7 +360,7 @@ def test_an_article_has_sections_formulas_and_tables(tmp_path: Path) -> None:
     (item,) = items(articles, file)
     assert (item.text or "").split("\n\n") == [
         "# 水温と収量", "## Water temperature and yield", "水温が収量に与える影響を調べた。",
-        "## 方法",
+        "## 1 方法",
         "収量は$y = a x$とした[1]。N_{2}を用いた。", "$$\n\\frac{a}{b}\n$$",
         "- 早植え\n- 遅植え",
         "表1 結果", "| 区 | 値 |\n| --- | --- |\n| 甲 | 1 |\n|  | 2 |",

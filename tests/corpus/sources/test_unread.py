@@ -250,6 +250,30 @@ def test_a_table_without_the_text_is_one_error_that_names_the_columns_and_the_fl
     assert pq.read_table(tmp_path / "out" / "corpus").num_rows
 
 
+def test_foreign_tables_beside_other_files_stop_no_build(run_corpus: Run, tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "page.txt").write_text(TEXT)
+    (folder / "types.csv").write_text("datasetid,kind\n1,本\n")
+    (folder / "types.jsonl").write_text('{"datasetid": 1}\n')
+    pq.write_table(pa.table({"datasetid": [1]}), folder / "types.parquet")
+    build = ("build", folder, "--out", out, "--profile", "none", "-j", 1)
+    strict = run_corpus(*build, "--strict", check=False)
+    assert strict.returncode == 1 and "cannot be read" in strict.stderr
+    done = run_corpus(*build)
+    assert "3 of 4 files could not be read: " in done.stderr and "no column 'text'" in done.stderr
+    assert pq.read_table(out / "corpus")["text"].to_pylist() == [TEXT]
+    rows = ledger(out)
+    assert sorted(rows) == ["types.csv", "types.jsonl", "types.parquet"]
+    for rule, reason in rows.values():
+        assert rule == "unreadable_file" and "it has datasetid" in reason
+    (folder / "page.txt").unlink()
+    alone = run_corpus("build", folder, "--out", tmp_path / "alone", "-j", 1, check=False)
+    assert alone.returncode == 1 and "--set input.columns.text=" in alone.stderr
+
+
 def test_json_lines_may_leave_out_an_empty_text(run_corpus: Run, tmp_path: Path) -> None:
     rows = [{"url": "http://a.example/"}, {"text": TEXT}, {"url": "http://b.example/"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
