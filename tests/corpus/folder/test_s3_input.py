@@ -24,14 +24,14 @@ def test_input_in_s3_gives_the_corpus_of_the_files_on_disk(
     for name in names:
         shutil.copy(REPO / "tests" / "data" / name, here)
         store.put_file(str(REPO / "tests" / "data" / name), f"{s3_out}/{Path(name).name}")
-    for name, data in (("note.pdf", b"%PDF"), ("gone.parquet", b""), (".hidden.txt", b"x")):
+    for name, data in (("note.xls", b"\xd0\xcf"), ("gone.parquet", b""), (".hidden.txt", b"x")):
         (here / name).write_bytes(data)
         store.pipe_file(f"{s3_out}/{name}", data)
     options = ("--profile", "none", "-j", 1)
     said = corpus("build", here, "--out", tmp_path / "a", *options)[1]
     also = corpus("build", f"s3://{s3_out}", "--out", tmp_path / "b", *options)[1]
     assert "1 of 5 files could not be read" in said and "1 of 5 files could not be read" in also
-    assert "1 file of unknown kinds passed over: ending .pdf 1" in also
+    assert "1 file of unknown kinds passed over: ending .xls 1" in also
     a, b = (pq.read_table(tmp_path / out / "corpus") for out in "ab")
     assert a.num_rows > 50 and a.drop_columns(["source_file"]).equals(
         b.drop_columns(["source_file"])

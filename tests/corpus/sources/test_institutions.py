@@ -529,7 +529,7 @@ def test_a_folder_that_mixes_all_kinds_is_one_corpus(
     found = {row["source"] for row in rows}
     assert found == {
         "law", "minutes", "aozora", "captions", "ndl", "books", "wikipedia", "files", "news",
-        "patents",
+        "patents", "pdf",
     }  # fmt: skip
     zipped = next(row for row in rows if row["title"] == "弟子の心")
     assert zipped["source_file"] == f"zip://3730_ruby_12444.txt::{folder}/aozora.zip"
