@@ -192,6 +192,21 @@ def test_a_work_with_header_ruby_and_colophon(sources: Path) -> None:
     assert len(re.findall(r"（[ぁ-ん]+）", ruby)) > len(re.findall(r"（[ぁ-ん]+）", work.text))
 
 
+def test_only_the_pairs_of_the_table_are_accents() -> None:
+    for written, read in {
+        "〔Crevez chiens, si vous n'e^tes pas contents〕": (  # the legend of work 56656
+            "Crevez chiens, si vous n'êtes pas contents"
+        ),
+        "〔l'ami n'est, s'il c'est d'or, qu'il e'te'〕": "l'ami n'est, s'il c'est d'or, qu'il été",
+        "〔Parlez moi franc,ais〕": "Parlez moi français",
+        "〔Ma:dchen, scho:n; A&ngstro:m; man~ana; coe&ur; Gru:s&e〕": (
+            "Mädchen, schön; Ångström; mañana; cœur; Grüße"
+        ),
+        "〔and/or n't s, d'un〕": "〔and/or n't s, d'un〕",
+    }.items():
+        assert aozora.inline(written, "drop") == read
+
+
 def test_headings_characters_and_old_orthography() -> None:
     words = (
         "題\n著者\n\n［＃２字下げ］第一篇［＃「第一篇」は大見出し］\n\n"
