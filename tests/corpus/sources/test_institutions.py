@@ -210,12 +210,12 @@ def test_only_the_pairs_of_the_table_are_accents() -> None:
 def test_headings_characters_and_old_orthography() -> None:
     words = (
         "題\n著者\n\n［＃２字下げ］第一篇［＃「第一篇」は大見出し］\n\n"
-        "　蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
+        "　国の蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
         "※［＃「火＋華」、U+7187、1-2］いてゐるでせう。※［＃「判らぬ字」、ページ数-行数］\n\n底本：「全集」\n"
         "青空文庫作成ファイル：\n"
     )
     work = aozora.read(words, STEPS)
-    assert work.text == "# 題\n\n## 第一篇\n\n蝶枘が\u7187いてゐるでせう。〓"
+    assert work.text == "# 題\n\n## 第一篇\n\n国の蝶枘が\u7187いてゐるでせう。〓"
     assert work.orthography == "新字旧仮名"
     assert work.metadata["unread_characters"] == "1"
 
