@@ -249,6 +249,30 @@ def test_srt_in_shift_jis(tmp_path: Path) -> None:
     assert item.text == "今日は雨です。"
 
 
+def test_cues_without_full_stops_stay_lines(tmp_path: Path) -> None:
+    shown = [
+        "待ってくれ",
+        "もう行くよ\n早くしろ",
+        "そんなことを➡",
+        "言われても",
+        "彼は",
+        "来ない",
+        "嘘だ！",
+    ]
+    file = tmp_path / "film.srt"
+    file.write_text(
+        "\n".join(
+            f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{words}\n"
+            for n, words in enumerate(shown, 1)
+        ),
+        "utf-8",
+    )
+    (item,) = items(captions, file)
+    assert (item.text or "").split("\n") == [
+        "待ってくれ", "もう行くよ 早くしろ", "そんなことを言われても", "彼は来ない", "嘘だ！",
+    ]  # fmt: skip
+
+
 # OCR of the National Diet Library -----------------------------------------------------------------
 
 
