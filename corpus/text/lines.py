@@ -19,6 +19,7 @@ APART = 3.0  # of a line's thickness: lines further apart are not beside each ot
 LONG = 8  # characters: shorter lines in other columns are cells, not sentences that go on
 TABLE = "表組"  # its cells are lines of one paragraph: their columns are not known
 _END = re.compile(r"[。．！？!?」』）)]$")
+_COMMA = re.compile(r"[、，,]$")  # no paragraph ends so
 _DIGITS = re.compile(r"[0-9０-９一二三四五六七八九十〇百]+")
 _LATIN, _LATIN_END = re.compile("[A-Za-z]"), re.compile(r"[A-Za-z0-9,.]$")
 _HYPHENATED = re.compile("[a-z]{2}[-‐]$")
@@ -135,7 +136,7 @@ def begins(last: Line, line: Line, below: Line | None, words: str) -> bool:
     # Below a full line that goes on, an indented one is the second of an item with a hanging label.
     if inward and (ended or short or not _inward(line, last)):
         return True
-    return (ended or short) and (short or _inward(line, last))
+    return (ended or (short and not _COMMA.search(words))) and (short or _inward(line, last))
 
 
 def _inward(line: Line, other: Line) -> bool:

@@ -121,6 +121,7 @@ def test_a_sitting_of_the_diet_is_a_document(sources: Path) -> None:
     assert {"heading", "paragraph", "caption", "rule"} == kinds(first)
     assert "\n\n○議長（尾辻秀久君）　これより会議を開きます。" in (first.text or "")
     assert second.date == "1947-11-14"
+    assert "\n\n労働委員長において、左の通り小委員を選定した。\n\n" in (second.text or "")
 
 
 def test_answers_of_speeches_nulls_and_volumes_of_contents(tmp_path: Path) -> None:
@@ -286,6 +287,24 @@ def test_lines_of_ocr_become_paragraphs_and_the_page_goes(sources: Path) -> None
     )
     assert float(page.metadata["ocr_confidence"]) > 0.9
     assert (verse.text or "").startswith("春はあけぼの")
+
+
+def test_a_short_line_that_ends_in_a_comma_goes_on(tmp_path: Path) -> None:
+    lines = [(47, 435, "つれづれなるままに、"), (40, 555, "日くらし、硯におかひて、心にうつりゆく"),
+             (40, 555, "よしなし事を、そこはかとなく書きつくれば")]  # fmt: skip
+    inside = "".join(
+        f'<LINE TYPE="本文" X="{x}" Y="{100 + 60 * k}" WIDTH="{end - x}" HEIGHT="40" '
+        f'STRING="{words}"/>'
+        for k, (x, end, words) in enumerate(lines)
+    )
+    file = tmp_path / "page.xml"
+    file.write_text(
+        f'<OCRDATASET><PAGE WIDTH="600" HEIGHT="800"><TEXTBLOCK>{inside}</TEXTBLOCK></PAGE>'
+        "</OCRDATASET>",
+        "utf-8",
+    )
+    (item,) = items(ndl, file)
+    assert item.text == "".join(words for _, _, words in lines)
 
 
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:
