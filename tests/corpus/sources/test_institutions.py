@@ -307,6 +307,36 @@ def test_a_short_line_that_ends_in_a_comma_goes_on(tmp_path: Path) -> None:
     assert item.text == "".join(words for _, _, words in lines)
 
 
+def test_doubled_lines_go_page_numbers_in_their_block_too_and_tables_read_by_rows(
+    tmp_path: Path,
+) -> None:
+    def box(kind: str, x: int, y: int, width: int, height: int, words: str, sure: float) -> str:
+        place = f'X="{x}" Y="{y}" WIDTH="{width}" HEIGHT="{height}" CONF="{sure}"'
+        said = f' STRING="{words}"' if words else ""
+        return f'<{"LINE" if words else "BLOCK"} TYPE="{kind}" {place}{said}/>'
+
+    rows = [("内科", "885", "1,124"), ("外科", "108", "103"), ("計", "993", "1,227")]
+    cells = "".join(  # by columns, each in an order of its own, as NDLOCR gives them
+        box("本文", 100 + 90 * column, 400 + 24 * row + 4 * column, 60, 23, rows[row][column], 0.8)
+        for column in range(3)
+        for row in ((1, 2, 0), (0, 2, 1), (2, 0, 1))[column]
+    )
+    inside = (
+        box("本文", 40, 100, 500, 20, "（以下、議論が続く……）", 0.899)
+        + box("本文", 40, 100, 500, 20, "（以下、議論が続く……）", 0.276)
+        + box("本文", 60, 103, 60, 14, "議{", 0.3)  # a piece of it
+        + f'<BLOCK TYPE="表組" X="90" Y="390" WIDTH="400" HEIGHT="120">{cells}</BLOCK>'
+        + box("本文", 300, 820, 50, 14, "(30)", 0.9)
+        + box("ノンブル", 300, 820, 53, 14, "", 0.7)
+    )
+    file = tmp_path / "page.xml"
+    page = f'<PAGE WIDTH="600" HEIGHT="1000"><TEXTBLOCK>{inside}</TEXTBLOCK></PAGE>'
+    file.write_text(f"<OCRDATASET>{page}</OCRDATASET>", "utf-8")
+    (item,) = items(ndl, file)
+    table = "\n".join(map(" ".join, rows))
+    assert item.text == f"（以下、議論が続く……）\n\n{table}"
+
+
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:
     def line(words: str, x: int, y: int, height: int, order: int) -> str:
         place = f'X="{x}" Y="{y}" WIDTH="{20 if height > 20 else 90}" HEIGHT="{height}"'
