@@ -21,6 +21,7 @@ from corpus.sources import articles, books, captions, law, minutes, ndl, wikiped
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
+from corpus.stages.document import document
 from corpus.text import aozora, wikitext
 from corpus.text.blocks import KINDS
 from corpus.text.builder import Builder
@@ -219,6 +220,60 @@ def test_headings_characters_and_old_orthography() -> None:
     assert work.text == "# 題\n\n## 第一篇\n\n国の蝶枘が\u7187いてゐるでせう。〓"
     assert work.orthography == "新字旧仮名"
     assert work.metadata["unread_characters"] == "1"
+
+
+def test_headings_set_as_runs() -> None:
+    for size, mark in {"大": "## ", "中": "### ", "小": "#### "}.items():
+        body = f"［＃{size}見出し］第一篇［＃{size}見出し終わり］\n　朝。"
+        builder = Builder(())
+        aozora.write(builder, aozora.inline(body, "drop"))
+        assert builder.done()[0] == f"{mark}第一篇\n\n朝。"
+
+
+XHTML = """<html><head><title>米川訳 罪と罰</title></head><body><div class="metadata">
+<h1 class="title">罪と罰</h1>
+<h2 class="author">ドストエフスキー</h2>
+<h2 class="translator">米川正夫訳</h2></div>
+<div id="contents" style="display:none"></div><div class="main_text"><br />
+<div class="jisage_2" style="margin-left: 2em"><h3 class="o-midashi"><a class="midashi_anchor" \
+id="midashi100">第一篇</a></h3></div>
+<br />
+　<ruby><rb>臆病</rb><rp>（</rp><rt>おくびょう</rt><rp>）</rp></ruby>な鞘へ\
+<img src="../gaiji/1-85/1-85-54.png" \
+alt="※(「木＋吶のつくり」、第3水準1-85-54)" class="gaiji" />を学んだようだった。<br />
+<span class="notes">［＃改ページ］</span><br />
+n'<img src="../../../gaiji/1-09/1-09-64.png" alt="※(サーカムフレックスアクセント付きE小文字)" \
+class="gaiji" />tes &amp;\
+（<span class="warichu">割り注</span>）、自<sub class="kaeriten">二</sub>国<br />
+</div>
+<div class="bibliographical_information"><hr /><br />
+底本：「罪と罰　上」角川文庫、角川書店<br />
+入力：高柳典子<br />
+2021年10月27日作成<br />
+青空文庫作成ファイル：<br />
+</div><div class="notation_notes"><hr />●表記について</div></body></html>
+"""
+
+
+def test_the_xhtml_form_reads_as_the_text_form() -> None:
+    def row(words: str, ruby: str = "drop") -> dict[str, object]:
+        own = Settings(harvest=HarvestSettings(gate=False, min_language_score=0, ruby=ruby))
+        made = document(Item("56656.html", 0, 0, html=words.encode("cp932")), own)
+        assert isinstance(made, dict), made
+        return made
+
+    read = row(XHTML)
+    assert read["text"] == (
+        "# 罪と罰\n\n## 第一篇\n\n臆病な鞘へ枘を学んだようだった。\n\nn'êtes &（割り注）、自国"
+    )
+    assert (read["title"], read["author"], read["licence"]) == ("罪と罰", "ドストエフスキー", "PDM")
+    assert (read["source"], read["orthography"]) == ("aozora", "新字新仮名")
+    facts = json.loads(str(read["metadata"]))
+    assert facts["contributors"] == "米川正夫訳"
+    assert facts["made"] == "2021-10-27"
+    assert "臆病（おくびょう）な" in str(row(XHTML, ruby="inline")["text"])
+    # without its colophon it is a page like any other
+    assert row(XHTML.replace("底本：", ""))["source"] == "files"
 
 
 # captions -----------------------------------------------------------------------------------------
