@@ -8,7 +8,7 @@ DEMO_PROFILE ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format bench scale clean
+.PHONY: help install demo test test-slow lint format bench scale docs clean
 
 help:  ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,5 +59,9 @@ scale: install  ## A million documents through every stage, with a kill in each 
 	$(BIN)/python -m pip install -q -c constraints.txt psutil
 	$(BIN)/python benchmarks/scale.py --shared ../shared --out $(DEMO)/scale
 
+docs: install  ## The documentation as a searchable site in build/site, to open without a network
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
+
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) build/site .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,7 @@ from corpus import config
 from corpus.errors import counted
 from corpus.folder import scores
 from corpus.folder.layout import Layout
+from corpus.folder.lookup import rows_where
 from corpus.folder.removals import hashed_url
 from corpus.folder.schema import REMOVED_FORMAT, TRUNCATED, document_id
 from corpus.sources import ccindex
@@ -38,16 +39,28 @@ ORIGIN = [
 ]
 
 
-Find = Callable[[Iterable[Path], list[str] | None], list[dict[str, Any]]]  # files, columns → rows
+# name, files, columns → rows
+Find = Callable[[str, Iterable[Path], list[str] | None], list[dict[str, Any]]]
 
 
-def explain(layout: Layout, name: str) -> list[dict[str, Any]]:
+def find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
+    """Rows of Parquet files whose url or id is `name`."""
+    names = pa.array([name, hashed_url(name)])
+
+    def wanted(table: pa.Table) -> Any:
+        return pc.or_(pc.is_in(table["url"], names), pc.equal(table["id"], name))
+
+    return rows_where(files, columns, ["url", "id"], wanted)
+
+
+def explain(layout: Layout, name: str, find: Find = find) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`.
 
     A URL that no record has is also looked for without scheme, case, fragment and last slash; a
-    file that is a document of its own, by its name.
+    file that is a document of its own, by its name. find: looks up an id, and for `name` a URL.
     """
-    answers = _in_folder(layout, partial(_find, name)) or _in_folder(layout, partial(_alike, name))
+    answers = _in_folder(layout, partial(find, name), find)
+    answers = answers or _in_folder(layout, partial(_alike, name), find)
     # Only counted, as most records of a crawl are: then the input itself is asked.
     return answers or _search_input(layout, name)
 
@@ -68,11 +81,15 @@ def nearest(layout: Layout, name: str) -> list[str]:
     return [by_key[key] for key in difflib.get_close_matches(wanted, keys[:COMPARED], 3)]
 
 
-def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
+def _in_folder(
+    layout: Layout,
+    named: Callable[[Iterable[Path], list[str] | None], list[dict[str, Any]]],
+    find: Find,
+) -> list[dict[str, Any]]:
     """What the folder holds of a name: published, read, dropped or altered."""
-    shards = find(layout.shards(), [*ORIGIN, "cluster", "cluster_size"])
-    documents = find(layout.documents_files(), ORIGIN)
-    ledger = find(layout.ledgers(), None)
+    shards = named(layout.shards(), [*ORIGIN, "cluster", "cluster_size"])
+    documents = named(layout.documents_files(), ORIGIN)
+    ledger = named(layout.ledgers(), None)
     in_corpus = {row["id"]: row for row in shards}
     altered = [row for row in ledger if row["action"] in ("alter", "mark")]
     ledger = [row for row in ledger if row["action"] not in ("alter", "mark")]
@@ -89,13 +106,13 @@ def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
         outcome = "undecided"
         if row["id"] in dropped:
             outcome = "dropped"
-            sentences += _why_dropped(layout, dropped[row["id"]])
+            sentences += _why_dropped(layout, dropped[row["id"]], find)
             if dropped[row["id"]]["stage"] == "select":
-                sentences += _model_sentences(layout, row)
+                sentences += _model_sentences(layout, row, find)
         elif row["id"] in in_corpus:
             outcome = "kept"
             sentences += _why_kept(layout, in_corpus[row["id"]])
-            sentences += _model_sentences(layout, row)
+            sentences += _model_sentences(layout, row, find)
         answers.append(
             {
                 "outcome": outcome,
@@ -116,20 +133,13 @@ def _in_folder(layout: Layout, find: Find) -> list[dict[str, Any]]:
                     "id": row["id"],
                     "url": row["url"],
                     "ledger": row,
-                    "sentences": [f"The record stands in {place}.", *_why_dropped(layout, row)],
+                    "sentences": [
+                        f"The record stands in {place}.",
+                        *_why_dropped(layout, row, find),
+                    ],
                 }
             )
     return answers
-
-
-def _find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
-    """Rows of Parquet files whose url or id is `name`."""
-    names = pa.array([name, hashed_url(name)])
-
-    def wanted(table: pa.Table) -> Any:
-        return pc.or_(pc.is_in(table["url"], names), pc.equal(table["id"], name))
-
-    return _rows(files, columns, ["url", "id"], wanted)
 
 
 def _alike(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
@@ -143,24 +153,7 @@ def _alike(name: str, files: Iterable[Path], columns: list[str] | None) -> list[
         whole = pc.and_(pc.equal(table["url"], ""), pc.equal(table["source_offset"], 0))
         return pc.or_(pc.equal(_keys(table["url"]), key), pc.and_(of_file, whole))
 
-    return _rows(files, columns, ["url", "source_file", "source_offset"], wanted)
-
-
-def _rows(
-    files: Iterable[Path],
-    columns: list[str] | None,
-    looked_at: list[str],
-    wanted: Callable[[pa.Table], Any],
-) -> list[dict[str, Any]]:
-    """Rows for which `wanted` is true: `looked_at` alone is read of row groups that have none."""
-    rows: list[dict[str, Any]] = []
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                found = pc.indices_nonzero(wanted(file.read_row_group(group, columns=looked_at)))
-                if len(found):
-                    rows += file.read_row_group(group, columns=columns).take(found).to_pylist()
-    return rows
+    return rows_where(files, columns, ["url", "source_file", "source_offset"], wanted)
 
 
 def _keys(urls: Any) -> Any:
@@ -216,7 +209,7 @@ def _why_kept(layout: Layout, row: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
+def _model_sentences(layout: Layout, row: dict[str, Any], find: Find) -> list[str]:
     """What each model of the document's profile says of it, and the three signals that decided."""
     profile = load(config.of_folder(layout)[0].select.profile_of(row["source"]))
     out = []
@@ -224,7 +217,7 @@ def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
         if not rule.signal.startswith(MODEL):
             continue
         model = additive.load(rule.signal.removeprefix(MODEL))
-        quality = _find(row["id"], layout.documents_files(), ["quality"])[0]["quality"]
+        quality = find(row["id"], layout.documents_files(), ["quality"])[0]["quality"]
         values = {name: float(quality[name]) for name in model.signals}
         probability = model.probability({n: np.array([v]) for n, v in values.items()})[0]
         why = additive.sentence(model.contributions(values))
@@ -234,14 +227,14 @@ def _model_sentences(layout: Layout, row: dict[str, Any]) -> list[str]:
     return out
 
 
-def _why_dropped(layout: Layout, row: dict[str, Any]) -> list[str]:
+def _why_dropped(layout: Layout, row: dict[str, Any], find: Find) -> list[str]:
     """A sentence on a ledger row: skipped, a duplicate of a kept copy, or the rule that took it."""
     stage, rule = row["stage"], row["rule"]
     if row["action"] == "skip":
         detail = f" ({row['detail']})" if row["detail"] else ""
         return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
-        kept = _find(row["kept_id"], layout.documents_files(), ["id", "url"])
+        kept = find(row["kept_id"], layout.documents_files(), ["id", "url"])
         where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
         if not kept and "of the index: " in row["detail"]:
             where += f", {row['detail'].rpartition('; kept ')[2]}"

@@ -29,6 +29,7 @@ from corpus.errors import RunError
 from corpus.folder import removals
 from corpus.folder.commit import sha256
 from corpus.folder.layout import Layout
+from corpus.folder.lookup import rows_of
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
 from corpus.sources.plan import as_planned
@@ -88,10 +89,11 @@ def _by_rank(pair: tuple[str, int]) -> int:
 def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
     """{about, items: number → {build, outcome, documents, by, listed, site}, ids}."""
     settings, _ = config.of_folder(layout)
-    found = search(layout, request.items, _signed(layout, settings))
+    steps = tuple(settings.normalize.steps)
+    found = search(layout, request.items, steps, _signed(layout, settings))
     ids = pa.array(sorted({name for hits in found.hits.values() for name in hits}), pa.string())
     fates = _fates(layout, settings, ids)
-    about = _about(layout, settings)
+    about = _about(layout, settings) | {"texts_by": found.texts_by}
     sites = [row for path in layout.sites_files() for row in pq.read_table(path).to_pylist()]
     site = Site.load(sites, settings.rights.agents) if sites else None
     items = {}
@@ -173,18 +175,14 @@ def _told(fate: dict[str, Any], hit: Hit) -> dict[str, Any]:
 
 def _fates(layout: Layout, settings: Settings, ids: pa.Array) -> dict[str, dict[str, Any]]:
     """id → {id, url, fate, …}: what became of each document or record."""
-    wanted = pc.field("id").isin(ids)
-    documents = {row["id"]: row for row in _rows(layout.documents_files(), PLACE, wanted)}
+    documents = {row["id"]: row for row in rows_of(layout.documents_files(), PLACE, ids)}
     shards: dict[str, dict[str, Any]] = {}
-    for path in layout.shards():
-        table = pq.read_table(path, columns=["id", "cluster_size", "rights"])
-        rows = pc.indices_nonzero(pc.is_in(table["id"], ids))
-        for row, values in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
-            shards[values["id"]] = values | {"shard": path.name, "row": row}
-    dropped = {
-        row["id"]: row
-        for row in _rows(layout.ledgers(), None, wanted & pc.field("action").isin(["drop", "skip"]))
-    }
+    published_as = ["id", "cluster_size", "rights"]
+    for values in rows_of(layout.shards(), published_as, ids, numbered="place"):
+        path, number = values.pop("place")
+        shards[values["id"]] = values | {"shard": path.name, "row": number}
+    ledger = rows_of(layout.ledgers(), None, ids)
+    dropped = {row["id"]: row for row in ledger if row["action"] in ("drop", "skip")}
     taken = {row["id"]: row for row in removals.taken_rows(layout).to_pylist()}
     entries = _entries(settings)
     copies = _copies(layout, ids)
@@ -212,12 +210,6 @@ def _fates(layout: Layout, settings: Settings, ids: pa.Array) -> dict[str, dict[
     return fates
 
 
-def _rows(
-    files: list[Path], columns: list[str] | None, wanted: pc.Expression
-) -> list[dict[str, Any]]:
-    return [r for f in files for r in pq.read_table(f, columns=columns, filters=wanted).to_pylist()]
-
-
 def _record(row: dict[str, Any]) -> str:
     return f"{row['source_file']}:{row['source_offset']}"
 
@@ -233,17 +225,17 @@ def _dropped(row: dict[str, Any], published: dict[str, str]) -> dict[str, Any]:
 
 def _published(layout: Layout, ids: set[str]) -> dict[str, str]:
     """id → address of those that stand in the shards."""
-    wanted = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
-    return {r["id"]: r["url"] or "" for r in _rows(layout.shards(), ["id", "url"], wanted)}
+    named = pa.array(sorted(ids), pa.string())
+    return {r["id"]: r["url"] or "" for r in rows_of(layout.shards(), ["id", "url"], named)}
 
 
 def _copies(layout: Layout, ids: pa.Array) -> dict[str, list[dict[str, Any]]]:
     """Kept id → the duplicates that were removed in its favour, LISTED of each."""
-    wanted = pc.field("kept_id").isin(ids) & (pc.field("kind") != "kept")
     columns = ["id", "kept_id", "kind", "similarity"]
-    rows = _rows(layout.duplicates_files(), columns, wanted)
+    rows = rows_of(layout.duplicates_files(), columns, ids, by="kept_id")
+    rows = [row for row in rows if row["kind"] != "kept"]
     named = pa.array([row["id"] for row in rows], pa.string())
-    places = _rows(layout.documents_files(), ["id", "url"], pc.field("id").isin(named))
+    places = rows_of(layout.documents_files(), ["id", "url"], named)
     urls = {row["id"]: row["url"] or "" for row in places}
     out: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (-row["similarity"], row["id"])):

@@ -37,6 +37,14 @@ HOW = {
     "number": ("番号を含む", "holds the number"), "text": ("全文を含む", "holds the whole text"),
     "part": ("一部を含む", "holds a part"), "near": ("よく似た文書", "is like it"),
 }  # fmt: skip
+TEXTS_BY = {
+    "index": (
+        "索引で照合 (6文字以上の連続が保存どおりに残る文書に限る)",
+        "by the index: of documents in which an unbroken run of 6 letters of it or more stands as "
+        "written",
+    ),
+    "scan": ("すべての文書を照合", "every document was read"),
+}
 LIMITS = (
     (
         "言い換え、要約、翻訳、書き直された文章は、この方法では見つかりません。",
@@ -322,6 +330,8 @@ def _build(build: dict[str, Any], show: Escape) -> list[str]:
         f"- 取得期間 / captured: {show(captured)}",
         f"- 削除の登録 / takedown entries of its own: {build['removals']:,}",
     ]
+    if build["texts_by"]:
+        lines.append(f"- 抜粋と全文の検索 / texts: {' / '.join(TEXTS_BY[build['texts_by']])}")
     lines += [
         f"- 登録簿 / register {show(name)}: {head['entries']:,}, head {head['head']}"
         for name, head in build["registers"].items()

@@ -1,15 +1,22 @@
 """One pass over a build: which of its documents and records the items of a request mean.
 
 Addresses, hosts and titles by their columns. Excerpts, whole texts, ISBN and DOI by the letters of
-every harvested text (comparison's normal form, so that width, blanks, line ends and punctuation do
-not matter), as a reader sees it and as it is stored, with the signs of Markdown; all of them at
+harvested texts (comparison's normal form, so that width, blanks, line ends and punctuation do not
+matter), as a reader sees them and as they are stored, with the signs of Markdown; all of them at
 once (Aho and Corasick 1975). Whole texts also piece by piece, and by the signatures of dedup.
+
+Which texts are read: of a build whose harvested documents are indexed (`corpus index --documents`),
+those that hold an unbroken run of letters of the excerpt or text as the corpus writes it; without
+an index, with one of other files, and for what has no such run (ISBN, DOI), all of them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import ahocorasick_rs
 import numpy as np
@@ -22,17 +29,24 @@ from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.minhash import sign_texts
 from corpus.dedup.signatures.normal import normalise
 from corpus.enquiry.request import Item, ten_of
+from corpus.errors import UsageError
+from corpus.folder.commit import picked_rows
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import HASHED, hashed_url
+from corpus.index import Index
 from corpus.settings import DedupSettings
 from corpus.text import views
+from corpus.text.normalize import normalize
 from filters.urls.canonical import canonical_url
 
 PIECE, PIECES = 24, 40  # letters of a piece of a whole text, and how many of it are looked for
 PART = 0.2  # of the pieces: a document with so many holds a part of the text
 NEAR = 0.5  # Jaccard similarity from which a document is a near copy of a whole text
 ROWS = 512  # documents whose texts are held at a time
-COLUMNS = ["id", "url", "host", "title"]
+RUN, RUNS, LONGEST = 6, 3, 16  # letters of a run that the index is asked for, at least and at most
+RARE = 20  # places of a run at most, but of the rarest
+READ = 50_000  # documents that are read one by one; where more may hold a passage, all are read
+INDEX, SCAN = "index", "scan"
 
 
 @dataclass
@@ -48,6 +62,7 @@ class Found:
     """Item number → id → how it was found."""
 
     hits: dict[int, dict[str, Hit]] = field(default_factory=lambda: defaultdict(dict))
+    texts_by: str = ""  # INDEX or SCAN; "" where no text was looked for
 
     def add(self, item: int, name: str, how: str, share: float = 1.0) -> None:
         before = self.hits[item].get(name)
@@ -55,28 +70,93 @@ class Found:
             self.hits[item][name] = Hit(how, share)
 
 
-def search(layout: Layout, items: tuple[Item, ...], near: DedupSettings | None) -> Found:
-    """What the items mean in a build. near: settings of its signatures, None where it has none."""
+def search(
+    layout: Layout, items: tuple[Item, ...], steps: tuple[str, ...], near: DedupSettings | None
+) -> Found:
+    """What the items mean in a build.
+
+    steps: how it writes its texts ([normalize]). near: settings of its signatures, or None.
+    """
     found = Found()
     asked = [item for item in items if item.key]
     names = _Names([item for item in asked if item.kind in ("url", "host", "title")])
-    texts = _Texts([item for item in asked if item.kind in ("excerpt", "isbn", "doi", "text")])
-    for path in layout.documents_files():
-        table = pq.read_table(path, columns=COLUMNS)
-        names.look(table, found)
-        if texts:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS, columns=["id", *views.COLUMNS]):
-                    ids = batch["id"].to_pylist()
-                    for view in (views.plain_of(batch), batch["text"]):
-                        texts.look(ids, view, found)
-    for path in layout.ledgers("harvest"):  # records that became no document
-        table = pq.read_table(path, columns=["id", "url", "action"])
-        table = table.filter(pc.is_in(table["action"], pa.array(["drop", "skip"])))
-        hosts = pa.array([_host(url) for url in table["url"].to_pylist()], pa.string())
-        names.look(table.append_column("host", hosts), found)
+    if names:
+        columns = ["id", "url", "host", *(["title"] if names.titles else [])]
+        for path in layout.documents_files():
+            names.look(pq.read_table(path, columns=columns), found)
+        for path in layout.ledgers("harvest"):  # records that became no document
+            table = pq.read_table(path, columns=["id", "url", "action"])
+            table = table.filter(pc.is_in(table["action"], pa.array(["drop", "skip"])))
+            hosts = pa.array([_host(url) for url in table["url"].to_pylist()], pa.string())
+            names.look(table.append_column("host", hosts), found)
+    _in_texts(layout, [item for item in asked if item.kind in TEXTUAL], steps, found)
     _near(layout, [item for item in asked if item.kind == "text"], near, found)
     return found
+
+
+TEXTUAL = ("excerpt", "isbn", "doi", "text")
+
+
+def _in_texts(layout: Layout, items: list[Item], steps: tuple[str, ...], found: Found) -> None:
+    """Items that are looked for in texts: in those that the index names, or in all."""
+    if not items:
+        return
+    texts = _Texts(items)
+    rows = _indexed(layout, items, steps)
+    found.texts_by = SCAN if rows is None else INDEX
+    for batch in _scanned(layout) if rows is None else _picked(rows):
+        ids = batch["id"].to_pylist()
+        for view in (views.plain_of(batch), batch["text"]):
+            texts.look(ids, view, found)
+
+
+def _scanned(layout: Layout) -> Iterator[pa.RecordBatch | pa.Table]:
+    for path in layout.documents_files():
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(ROWS, columns=["id", *views.COLUMNS])
+
+
+def _picked(rows: dict[Path, np.ndarray]) -> Iterator[pa.RecordBatch | pa.Table]:
+    for path, own in rows.items():
+        with pq.ParquetFile(path) as file:
+            for table, _, _ in picked_rows(file, own, ["id", *views.COLUMNS]):
+                yield from table.combine_chunks().to_batches(ROWS)
+
+
+def _indexed(
+    layout: Layout, items: list[Item], steps: tuple[str, ...]
+) -> dict[Path, np.ndarray] | None:
+    """The rows of documents files in which the items may stand; None where all must be read."""
+    if any(item.kind not in ("excerpt", "text") for item in items):
+        return None
+    try:
+        index = Index(layout, documents=True)
+    except UsageError:  # there is none, or it is of other files
+        return None
+    found: dict[Path, list[np.ndarray]] = defaultdict(list)
+    left = READ
+    for item in items:
+        counts = {run: index.count(run) for run in _runs(item, steps)}
+        if not counts:
+            return None
+        # The rarest, and more than one: another edition has other signs in other places.
+        known = sorted((run for run in counts if counts[run]), key=lambda run: (counts[run], run))
+        most = RUNS if item.kind == "excerpt" else PIECES
+        for run in known[:1] + [run for run in known[1:most] if counts[run] <= RARE]:
+            left -= counts[run]
+            if left < 0:
+                return None
+            for path, rows in index.rows(run).items():
+                found[path].append(rows)
+    return {path: np.unique(np.concatenate(rows)) for path, rows in sorted(found.items())}
+
+
+def _runs(item: Item, steps: tuple[str, ...]) -> list[str]:
+    """Runs of letters of an excerpt or text, as the corpus writes them, spread over it."""
+    written = normalize(item.value.encode("utf-8", "replace").decode(), steps)
+    runs = re.findall(rf"[^\W_]{{{RUN},{LONGEST}}}", written)
+    places = np.linspace(0, len(runs) - 1, min(len(runs), PIECES)).astype(np.int64)
+    return list(dict.fromkeys(runs[at] for at in places.tolist()))
 
 
 # by name ------------------------------------------------------------------------------------------
@@ -97,19 +177,33 @@ class _Names:
         self.sites = {
             key.partition("/")[0].partition("?")[0].partition(":")[0] for key in self.urls
         }
+        self.known: dict[str | None, tuple[str, int]] = {}  # host → its one form, the item above it
+
+    def __bool__(self) -> bool:
+        return bool(self.urls or self.hosts or self.titles)
 
     def look(self, table: pa.Table, found: Found) -> None:
         """table: columns id, url, host, and title where there is one."""
-        ids, urls = table["id"].to_pylist(), table["url"].to_pylist()
-        hosts = table["host"].to_pylist()
-        site = {host: _host(f"http://{host}/") if host else "" for host in set(hosts)}
-        above = {host: self._above(name) for host, name in site.items()}
-        for name, url, host in zip(ids, urls, hosts, strict=True):
+        site, above = dict[str | None, str](), dict[str | None, int]()
+        for host in pc.unique(table["host"]).to_pylist():
+            if host not in self.known:
+                name = _host(f"http://{host}/") if host else ""
+                self.known[host] = name, self._above(name)
+            site[host], above[host] = self.known[host]
+        # Only rows of the hosts that are asked about, and those of which no host is left.
+        meant = [host for host in site if above[host] or site[host] in self.sites]
+        rows = pc.or_kleene(
+            pc.is_in(table["host"], pa.array(meant, pa.string())),
+            pc.starts_with(table["url"], HASHED),
+        )
+        few = table.select(["id", "url", "host"]).filter(rows).to_pydict()
+        for name, url, host in zip(few["id"], few["url"], few["host"], strict=True):
             if above[host]:
                 found.add(above[host], name, "host")
             if asked := self._address(url or "", site[host]):
                 found.add(asked, name, "address")
         if self.titles and "title" in table.column_names:
+            ids = table["id"].to_pylist()
             for name, title in zip(ids, normalise(table["title"]).to_pylist(), strict=True):
                 if title and (number := self.titles.get(title)):
                     found.add(number, name, "title")

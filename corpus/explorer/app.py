@@ -30,7 +30,7 @@ from corpus.answers.explore import EXAMPLES, VIEWS
 from corpus.errors import RunError, UsageError
 from corpus.explorer import sandbox, shown, source, thresholds
 from corpus.explorer.guard import FRAME_POLICY, Guard
-from corpus.explorer.store import EXPORTED, FORMATS, SHOWN, Filter, Store
+from corpus.explorer.store import EXPORTED, FORMATS, PLACE, SHOWN, Filter, Store
 from corpus.folder.folder import open_folder
 from corpus.folder.layout import Layout
 from corpus.folder.schema import REMOVED_FORMAT
@@ -76,7 +76,8 @@ class Explorer:
     def document(self, request: Request) -> Facts:
         page = self._page(request.path_params["name"])
         row = self.store.document(page)
-        told = [a for a in explain(self.layout, page["id"]) if a["id"] == page["id"]]
+        told = explain(self.layout, page["id"], self.store.lookup)
+        told = [answer for answer in told if answer["id"] == page["id"]]
         facts: Facts = {
             "page": _public(page),
             "sentences": told[0]["sentences"] if told else [],
@@ -217,7 +218,7 @@ class Explorer:
 
 def _public(page: Facts) -> Facts:
     """A row of pages without where it lies on this machine."""
-    return {key: value for key, value in page.items() if key not in ("file", "row")}
+    return {key: value for key, value in page.items() if key not in PLACE}
 
 
 # HTML and JSON ------------------------------------------------------------------------------------

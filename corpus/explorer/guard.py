@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import threading
+import time
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +15,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST = 16_000  # bytes of an address
-AT_ONCE = 16  # requests that are answered; the others are asked to come again
+AT_ONCE = 16  # requests that are answered; the others wait
+PATIENCE, NEXT = 5.0, 0.01  # seconds that one waits before it is told to come again; between looks
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 COOKIE = "inaho_token"
 HEADERS = {
@@ -64,7 +67,7 @@ class Guard:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await refusal(scope, receive, guarded)
-        elif not self._places.acquire(blocking=False):
+        elif not await self._place():
             busy = PlainTextResponse("busy: ask again", 503, {"retry-after": "1"})
             await busy(scope, receive, guarded)
         else:
@@ -72,6 +75,15 @@ class Guard:
                 await self.app(scope, receive, guarded)
             finally:
                 self._places.release()
+
+    async def _place(self) -> bool:
+        """Wait for one of the places; False when none was free in time."""
+        ends = time.monotonic() + PATIENCE
+        while not self._places.acquire(blocking=False):
+            if time.monotonic() > ends:
+                return False
+            await asyncio.sleep(NEXT)
+        return True
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> Any:
         """The answer to a request that is not let in; None for one that is."""

@@ -3,26 +3,34 @@
     documents ─┬─ ledger (what dropped it) ─┬─ duplicates ─▶ pages (in memory, without texts)
                └─ records that never became documents ┘
 
-Texts and signals stay in Parquet and are read for what is asked. All statements are ours, values
-are parameters; readers' own SQL runs elsewhere (`corpus.explorer.sandbox`).
+Texts and signals stay in Parquet and are read for what is asked; a string in texts is looked up in
+the index of substrings where the build has one of its harvested documents. All statements are ours,
+values are parameters; readers' own SQL runs elsewhere (`corpus.explorer.sandbox`).
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.answers.spreadsheet import write_csv
 from corpus.errors import UsageError
 from corpus.explorer.sandbox import limited
-from corpus.folder.layout import Layout, index_of
+from corpus.folder.commit import picked_rows
+from corpus.folder.layout import DOCUMENTS, Layout
 from corpus.folder.sql import quoted
+from corpus.index import Index
 from filters.signals import SIGNALS
 
 SECONDS = 10.0  # a search may take
@@ -30,6 +38,9 @@ SHOWN = 50  # pages of a list
 FACETS = ("outcome", "rule", "host", "source", "licence", "language")
 VALUES = 12  # of a facet
 EXPORTED = 100_000  # pages of an export
+PLACES = 1_000_000  # of a string; one that stands more often is looked for in the texts
+KEPT = 256  # answers that are kept
+PLACE = ("file", "row", "shard", "shard_row")  # where a page lies, never shown
 FORMATS = {  # format → media type
     "parquet": "application/vnd.apache.parquet",
     "csv": "text/csv; charset=utf-8",
@@ -39,6 +50,12 @@ COLUMNS = (
     "id, url, host, title, source, licence, language, n_chars, date, captured, outcome, stage, "
     "rule, value, threshold, detail, kept_id, cluster, cluster_size"
 )
+
+PLACED = "union_by_name=true, filename=true, file_row_number=true"
+LEDGER = (
+    "stage, rule, action, id, url, source_file, source_offset, value, threshold, kept_id, detail"
+)
+WITH_TEXT = pa.schema([("file", pa.int64()), ("row", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -99,21 +116,24 @@ class Store:
         if not files:
             raise UsageError(f"{layout} holds no documents: run `corpus harvest` first")
         self._documents = f"read_parquet({quoted(files)}, union_by_name=true)"
+        self._files = [*files, *layout.shards()]
         self._base = duckdb.connect(":memory:", config={"threads": 2, "memory_limit": "2GB"})
+        numbers = {"path": list(map(str, self._files)), "number": range(len(self._files))}
+        self._base.register("numbers", pa.table(numbers))
+        self._base.execute("create table files as from numbers")
+        self._base.execute(f"create table ledger as from {_table(layout.ledgers(), LEDGER)}")
         self._base.execute(self._pages_sql())
-        self._files = {str(path): index_of(path) for path in files}
+        self._lock = threading.Lock()
+        self._answers = functools.lru_cache(KEPT)(self._search)
+        self._index_of = functools.lru_cache(1)(self._opened)
 
     def _pages_sql(self) -> str:
         """The table of pages, from whichever of the tables the build has."""
         layout = self.layout
-        ledger = _table(layout.ledgers(), "stage, rule, action, id, url, source_file, "
-                        "source_offset, value, threshold, kept_id, detail")  # fmt: skip
         duplicates = _table(layout.duplicates_files(), "id, cluster, cluster_size")
-        shards = _table(layout.shards(), "id")
+        shards = _table(layout.shards(), "id, filename, file_row_number")
         # Files with the same name in another place would be other files: names are paths here.
-        documents = self._documents.replace(
-            "union_by_name=true", "union_by_name=true, filename=true, file_row_number=true"
-        )
+        documents = self._documents.replace("union_by_name=true", PLACED)
         return f"""
             create table pages as
             with fate as (
@@ -121,25 +141,29 @@ class Store:
                        any_value(action) as action, any_value(url) as url,
                        any_value(value) as value, any_value(threshold) as threshold,
                        any_value(kept_id) as kept_id, any_value(detail) as detail
-                from {ledger} where action in ('drop', 'skip') group by id
+                from ledger where action in ('drop', 'skip') group by id
             )
             select d.id, d.url, d.host, d.title, d.source, d.licence, d.language, d.n_chars,
-                   d.date, d.captured, d.filename as file, d.file_row_number as row,
+                   d.date, d.captured, n.number as file, d.file_row_number as row,
+                   coalesce(s.shard, -1) as shard, coalesce(s.shard_row, -1) as shard_row,
                    case when f.id is not null then 'dropped' when s.id is not null then 'kept'
                         else 'undecided' end as outcome,
                    coalesce(f.stage, '') as stage, coalesce(f.rule, '') as rule, f.value,
                    f.threshold, coalesce(f.detail, '') as detail,
                    coalesce(f.kept_id, '') as kept_id, coalesce(u.cluster, '') as cluster,
                    coalesce(u.cluster_size, 1) as cluster_size
-            from {documents} d left join fate f using (id)
-            left join (select distinct id from {shards}) s using (id)
+            from {documents} d join files n on n.path = d.filename left join fate f using (id)
+            left join (select id, any_value(n.number) as shard,
+                       any_value(file_row_number) as shard_row
+                       from {shards} join files n on n.path = filename group by id) s using (id)
             left join (select id, any_value(cluster) as cluster,
                        any_value(cluster_size) as cluster_size
                        from {duplicates} group by id) u using (id)
             union all
             select id, url, regexp_extract(lower(url), '^[a-z]+://([^/:?#]+)', 1), '', '', '', '',
-                   0, '', '', '', -1, case action when 'skip' then 'skipped' else 'dropped' end,
-                   stage, rule, value, threshold, detail, coalesce(kept_id, ''), '', 1
+                   0, '', '', -1, -1, -1, -1,
+                   case action when 'skip' then 'skipped' else 'dropped' end, stage,
+                   rule, value, threshold, detail, coalesce(kept_id, ''), '', 1
             from fate where id not in (select id from {self._documents})
         """
 
@@ -147,38 +171,46 @@ class Store:
 
     def search(self, wanted: Filter) -> dict[str, Any]:
         """{total, characters, pages: rows with a snippet, facets: column → [value, pages]}."""
-        with self._hits(wanted) as db:
+        return self._answers(wanted, self._changed())
+
+    def _changed(self) -> tuple[int, ...]:
+        """When texts or their index were written: what was found before is not shown after."""
+        folders = (self.layout.documents_folder, self.layout.index_folder(DOCUMENTS))
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in folders)
+
+    def _search(self, wanted: Filter, changed: tuple[int, ...]) -> dict[str, Any]:
+        with _Hits(self._base.cursor()) as db:
+            hits, values = self._hits(db, wanted)
             total, characters = db.execute(
-                "select count(*), coalesce(sum(n_chars), 0)::bigint from hits"
+                f"select count(*), coalesce(sum(n_chars), 0)::bigint from {hits}", values
             ).fetchone() or (0, 0)
             pages = _rows(
                 db,
-                f"select {COLUMNS} from hits order by n_chars desc, id limit {SHOWN} "
+                f"select {COLUMNS}, file, row from {hits} order by n_chars desc, id limit {SHOWN} "
                 f"offset {wanted.offset}",
+                values,
             )
             facets = {
                 column: db.execute(
-                    f"select {column}, count(*) from hits where {column} <> '' group by 1 "
-                    f"order by 2 desc, 1 limit {VALUES}"
+                    f"select {column}, count(*) from {hits} where {column} <> '' group by 1 "
+                    f"order by 2 desc, 1 limit {VALUES}",
+                    values,
                 ).fetchall()
                 for column in FACETS
             }
-            snippets = self._snippets(db, wanted.q, [page["id"] for page in pages])
         for page in pages:
-            page["snippet"] = snippets.get(page["id"], "")
+            page["snippet"] = _snippet(self._text(page.pop("file"), page.pop("row")), wanted.q)
         return {"total": total, "characters": characters, "pages": pages, "facets": facets}
 
-    def _snippets(self, db: duckdb.DuckDBPyConnection, q: str, ids: list[str]) -> dict[str, str]:
-        """id → what stands around the string in the text, or its beginning."""
-        start = "greatest(1, instr(text, $q) - 40)" if q else "1"
-        sql = f"select id, substr(text, {start}, 160) from {self._documents} where id in $ids"
-        return dict(db.execute(sql, {"ids": ids} | ({"q": q} if q else {})).fetchall())
+    def _text(self, file: int, row: int) -> str:
+        index = self._index() if row >= 0 else None
+        if index is not None:
+            return index.text(self._files[file], row)
+        found = self._row(file, row, ["text"])
+        return found["text"] if found else ""
 
-    def _hits(self, wanted: Filter) -> _Hits:
-        return _Hits(self._base, *self._statement(wanted))
-
-    def _statement(self, wanted: Filter) -> tuple[str, dict[str, Any]]:
-        """The statement that makes the table `hits`, and its values."""
+    def _hits(self, db: duckdb.DuckDBPyConnection, wanted: Filter) -> tuple[str, dict[str, Any]]:
+        """A subquery of the pages that are meant, and its values; for at most SECONDS."""
         where, values = ["true"], dict[str, Any]()
         for name in ("outcome", "rule", "stage", "source", "licence", "language", "cluster"):
             if value := getattr(wanted, name):
@@ -190,29 +222,62 @@ class Store:
         if wanted.host:
             where.append("(host = $host or ends_with(host, '.' || $host))")
             values["host"] = wanted.host.lower()
-        # What stands in Parquet: the text, a signal.
-        of_text = []
         if wanted.q:
-            of_text.append("(contains(text, $q) or contains(title, $q))")
+            where.append("((file, row) in (from with_text) or contains(title, $q))")
             values["q"] = wanted.q
-        if wanted.signal:
-            name = wanted.signal  # one of SIGNALS
-            for sign, limit in ((">=", wanted.least), ("<=", wanted.most)):
-                if limit:
-                    of_text.append(f"quality.{name} {sign} {_number(limit)!r}")
-        if of_text:
-            found = f"select id from {self._documents} where {' and '.join(of_text)}"
-            where.append(f"id in ({found})")
-        sql = f"create temp table hits as select * from pages where {' and '.join(where)}"
-        return sql, values
+            self._with_text(db, wanted.q)
+        if wanted.signal:  # one of SIGNALS
+            limits = [
+                f"quality.{wanted.signal} {sign} {_number(limit)!r}"
+                for sign, limit in ((">=", wanted.least), ("<=", wanted.most))
+                if limit
+            ]
+            if limits:
+                found = f"select id from {self._documents} where {' and '.join(limits)}"
+                db.execute(f"create temp table with_signal as {found}")
+                where.append("id in (from with_signal)")
+        meant = f"(select * from pages where {' and '.join(where)})"
+        if wanted.q or wanted.url or wanted.signal:  # costly: once, not for each of the answers
+            db.execute(f"create temp table hits as from {meant}", values)
+            return "hits", {}
+        return meant, values
+
+    def _with_text(self, db: duckdb.DuckDBPyConnection, q: str) -> None:
+        """Make the table `with_text` (file, row): by the index, else by reading all texts."""
+        index = self._index()
+        if index is None or index.count(q) > PLACES:
+            documents = self._documents.replace("union_by_name=true", PLACED)
+            db.execute(
+                f"create temp table with_text as select number as file, file_row_number as row "
+                f"from {documents} join files on path = filename where contains(text, $q)",
+                {"q": q},
+            )
+            return
+        numbers = {path: number for number, path in enumerate(self._files)}
+        parts = [
+            pa.table({"file": np.full(len(rows), numbers[path], np.int64), "row": rows})
+            for path, rows in index.rows(q).items()
+        ]
+        db.register("with_text", pa.concat_tables([WITH_TEXT.empty_table(), *parts]))
+
+    def _index(self) -> Index | None:
+        with self._lock:  # of many readers one opens it
+            return self._index_of(self._changed())
+
+    def _opened(self, changed: tuple[int, ...]) -> Index | None:
+        try:
+            return Index(self.layout, documents=True)
+        except UsageError:  # there is none, or it is of other files
+            return None
 
     def export(self, wanted: Filter, kind: str, with_text: bool) -> bytes:
         """The pages of a filter as a file of FORMATS, at most EXPORTED."""
-        with self._hits(wanted) as db:
+        with _Hits(self._base.cursor()) as db:
+            hits, values = self._hits(db, wanted)
             text = f"left join (select id, text from {self._documents}) using (id)"
-            sql = f"select {COLUMNS}{', text' if with_text else ''} from hits "
+            sql = f"select {COLUMNS}{', text' if with_text else ''} from {hits} "
             sql += f"{text if with_text else ''} order by id limit {EXPORTED}"
-            table: pa.Table = db.sql(sql).to_arrow_table()
+            table: pa.Table = db.execute(sql, values).to_arrow_table()
         if kind == "parquet":
             sink = pa.BufferOutputStream()
             pq.write_table(table, sink, compression="zstd")
@@ -229,30 +294,45 @@ class Store:
     def page(self, name: str) -> dict[str, Any] | None:
         """The row of `pages` of an id."""
         db = self._base.cursor()
-        rows = _rows(db, f"select {COLUMNS}, file, row from pages where id = $id limit 1",
+        rows = _rows(db, f"select {COLUMNS}, {', '.join(PLACE)} from pages where id = $id limit 1",
                      {"id": name})  # fmt: skip
         return rows[0] if rows else None
 
     def document(self, page: dict[str, Any]) -> dict[str, Any] | None:
         """The whole document behind a row of `pages`; None for a record that became none."""
-        if page["row"] < 0:
+        return self._row(page["file"], page["row"])
+
+    def _row(self, file: int, row: int, columns: list[str] | None = None) -> dict[str, Any] | None:
+        """A row of a file of documents or shards; None where there is none (row -1)."""
+        if row < 0:
             return None
-        with pq.ParquetFile(page["file"]) as file:
-            row = int(page["row"])
-            for group in range(file.num_row_groups):
-                size = file.metadata.row_group(group).num_rows
-                if row < size:
-                    found: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
-                    return found
-                row -= size
+        path = self._files[file]
+        with pq.ParquetFile(path, metadata=_footer(path, path.stat().st_mtime_ns)) as opened:
+            for table, _, _ in picked_rows(opened, np.array([row]), columns):
+                found: dict[str, Any] = table.to_pylist()[0]
+                return found
         return None
+
+    def lookup(
+        self, name: str, files: Iterable[Path], columns: list[str] | None
+    ) -> list[dict[str, Any]]:
+        """What `explain` asks for of an id, by where its page lies."""
+        files = list(files)
+        if files == self.layout.ledgers():
+            db = self._base.cursor()
+            return _rows(db, "select * from ledger where id = $id", {"id": name})
+        page = self.page(name)
+        if page is None or not files:
+            return []
+        own = ("shard", "shard_row") if files[0] in self.layout.shards() else ("file", "row")
+        row = self._row(page[own[0]], page[own[1]], columns)
+        return [row] if row else []
 
     def altered(self, name: str) -> list[dict[str, Any]]:
         """The ledger's rows on what was changed in a document that stays."""
-        ledger = _table(self.layout.ledgers(), "id, stage, rule, action, value, detail")
         return _rows(
             self._base.cursor(),
-            f"select stage, rule, action, value, detail from {ledger} "
+            "select stage, rule, action, value, detail from ledger "
             "where id = $id and action in ('alter', 'mark')",
             {"id": name},
         )
@@ -287,32 +367,41 @@ class Store:
 
 
 class _Hits:
-    """A cursor with the table `hits` of a filter, for at most SECONDS."""
+    """A cursor that works for at most SECONDS."""
 
-    def __init__(self, base: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any]) -> None:
-        self._db = base.cursor()
-        self._limit = limited(self._db, SECONDS)
-        self._sql, self._values = sql, values
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        self._db, self._limit = db, limited(db, SECONDS)
 
     def __enter__(self) -> duckdb.DuckDBPyConnection:
         self._limit.__enter__()
-        try:
-            self._db.execute(self._sql, self._values)
-        except duckdb.InterruptException as error:
-            self.__exit__(None, None, None)
-            raise UsageError(f"the search took longer than {SECONDS:g} seconds") from error
         return self._db
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._limit.__exit__(None, None, None)
         self._db.close()
+        if isinstance(error, duckdb.InterruptException):
+            raise UsageError(f"the search took longer than {SECONDS:g} seconds") from error
+
+
+@functools.lru_cache(KEPT)
+def _footer(path: Path, changed: int) -> pq.FileMetaData:
+    """A file's footer: reading it costs more than a row."""
+    return pq.read_metadata(path)
+
+
+def _snippet(text: str, q: str) -> str:
+    """What stands around a string in a text, or its beginning."""
+    at = text.find(q) if q else 0
+    return text[max(0, at - 40) :][:160]
 
 
 def _table(files: list[Any], columns: str) -> str:
     """A subquery over Parquet files; where there are none, one without rows."""
     if files:
-        return f"(select {columns} from read_parquet({quoted(files)}, union_by_name=true))"
-    numbers = ("value", "threshold", "similarity", "cluster_size", "source_offset")
+        placed = PLACED if "filename" in columns else "union_by_name=true"
+        return f"(select {columns} from read_parquet({quoted(files)}, {placed}))"
+    numbers = ("value", "threshold", "similarity", "cluster_size", "source_offset",
+               "file_row_number")  # fmt: skip
     empty = ", ".join(
         f"null::{'double' if name in numbers else 'varchar'} as {name}"
         for name in columns.replace(" ", "").split(",")

@@ -136,6 +136,14 @@ class Part:
         with self._open(included_fields=[0]) as reader:
             return np.append(reader.read_all()["start"].to_numpy(), self.units)
 
+    @functools.cached_property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each text its piece and its row in the file of that piece: int64[rows] each."""
+        fields = [ROWS.get_field_index(name) for name in ("piece", "row")]
+        with self._open(included_fields=fields) as reader:
+            table = reader.read_all()
+        return tuple(table[name].to_numpy().astype(np.int64) for name in ("piece", "row"))
+
     def ids(self) -> set[str]:
         """The documents it holds."""
         with self._open(included_fields=[ROWS.get_field_index("id")]) as reader:

@@ -101,12 +101,34 @@ class Index:
         found = self._bounds(text)
         if sum(end - first for _, first, end in found) > COUNTED:
             return None
-        total = 0
-        for part, first, end in found:
-            places = np.empty(end - first, np.int64)
-            suffixes.gather(part.positions, part.width, first, end, places)
-            total += len(np.unique(np.searchsorted(part.starts, places, side="right")))
-        return total
+        return sum(len(_documents_of(*bounds)) for bounds in found)
+
+    def rows(self, text: str) -> dict[Path, np.ndarray]:
+        """The file → rows (int64[n], ascending, each once) of the documents that hold a text."""
+        held: dict[str, list[np.ndarray]] = {}
+        for part, first, end in self._bounds(text):
+            numbers = _documents_of(part, first, end)
+            pieces, rows = (column[numbers] for column in part.places)
+            for piece in np.unique(pieces).tolist():
+                held.setdefault(part.pieces[piece].sha256, []).append(rows[pieces == piece])
+        return {
+            self.layout.root / self.files[digest]: np.unique(np.concatenate(rows))
+            for digest, rows in held.items()
+        }
+
+    def text(self, path: Path, row: int) -> str:
+        """The text of a row of a file; "" where it has none."""
+        name = path.relative_to(self.layout.root).as_posix()
+        for part in self.parts:
+            for number, piece in enumerate(part.pieces):
+                if self.files[piece.sha256] == name and piece.first <= row < piece.end:
+                    pieces, rows = part.places
+                    first, end = np.searchsorted(pieces, [number, number + 1])
+                    at = int(first + np.searchsorted(rows[first:end], row))
+                    if at == end or rows[at] != row:
+                        return ""
+                    return suffixes.text_of(part.text[part.starts[at] : part.starts[at + 1] - 1])
+        return ""
 
     def find(self, text: str, limit: int = 10, context: int = CONTEXT) -> list[Hit]:
         """The first `limit` places of a text, in the order of the files."""
@@ -182,6 +204,13 @@ class Index:
 
 
 _NAMES = {SHARDS: "shards", DOCUMENTS: "documents"}
+
+
+def _documents_of(part: Part, first: int, end: int) -> np.ndarray:
+    """The documents (int64[n], numbers in the part) of the suffixes first to end."""
+    places = np.empty(end - first, np.int64)
+    suffixes.gather(part.positions, part.width, first, end, places)
+    return np.unique(np.searchsorted(part.starts, places, side="right")) - 1
 
 
 def _first_places(part: Part, units: np.ndarray, first: int, end: int, limit: int) -> np.ndarray:

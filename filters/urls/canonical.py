@@ -16,6 +16,8 @@ TRACKING = re.compile(
 SESSION = re.compile(r";jsessionid=[^/?#]*|(?<=&)(?:phpsessid|jsessionid|sid)=[0-9a-f]{16,}", re.I)
 DEFAULT_FILES = re.compile(r"/(?:index\.(?:html?|php|cgi|aspx?|jsp)|default\.aspx?)$", re.I)
 PORTS = {"http": 80, "https": 443}
+# An address in which only `www.`, a name of a default file and slashes at the end can go.
+PLAIN = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)((?:/[A-Za-z0-9._~/-]*)?)")
 UNRESERVED = "-._~!$&'()*+,;=:@/"
 
 
@@ -26,6 +28,8 @@ def canonical_url(url: str) -> str:
     parameters, `index.html` and a trailing slash go; host in lower case and IDNA, query parameters
     sorted, percent-encoding in one form.
     """
+    if plain := PLAIN.fullmatch(url):
+        return plain[1].removeprefix("www.") + DEFAULT_FILES.sub("", plain[2]).rstrip("/")
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port

@@ -25,7 +25,6 @@ from trainer.data.loader import Documents, Loader
 from trainer.data.prepare import load_manifest
 from trainer.run import evaluate
 from trainer.run.processes import place
-from trainer.run.report import plotter
 from trainer.run.train import Feed, train
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
@@ -159,3 +158,15 @@ def _plot(rows: list[dict[str, Any]], path: Path) -> None:
     axis.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def plotter() -> Any:
+    """matplotlib.pyplot without a display; None where it is not installed."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError:
+        return None
+    return pyplot

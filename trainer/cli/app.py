@@ -43,6 +43,7 @@ VERBS = (
     (plan.plan, True),
     (trace.replay, False),
     (trace.trace, False),
+    (trace.report, False),
 )
 for verb, takes_settings in VERBS:
     name = verb.__name__.rstrip("_")

@@ -1,4 +1,4 @@
-"""`trainer trace` and `replay`: which documents a step read, and the proof of it."""
+"""`trainer trace`, `replay` and `report`: what a step read, the proof; the curves."""
 
 from __future__ import annotations
 
@@ -65,3 +65,21 @@ def replay(
     show(rows, json_)
     if any(r["agrees"] is False for r in rows):
         raise TrainError("the data differs from what the run's metrics.jsonl recorded")
+
+
+def report(
+    run: RunDir,
+    explorer: Annotated[
+        str, typer.Option(help="Address of `corpus explore`: links from steps to documents.")
+    ] = "",
+) -> None:
+    """Write RUN/report.html: curves by source, spikes, throughput, phases; any time in a run."""
+    from trainer.analysis.trace import of_step
+    from trainer.run.folder import load_run
+    from trainer.run.report import write_report
+
+    load_run(run)
+    path = write_report(run, explorer, lambda step: of_step(run, step))
+    if path is None:
+        raise TrainError(f"{run} has no figures yet: its metrics.jsonl is empty")
+    print(path)

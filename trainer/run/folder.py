@@ -3,7 +3,7 @@
     RUN/config.toml  env.json  data-card.json  run.json   what was asked, where, on what
     RUN/metrics.jsonl  skipped.json                       what happened, step by step
     RUN/tokenizer/   RUN/ckpt/step-N/   RUN/latest        see checkpoint.py
-    RUN/curves.png   RUN/report.html                      at the end, see report.py
+    RUN/report.html                                       at the end, see report.py
 
 No torch is needed to look inside.
 """

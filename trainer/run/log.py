@@ -101,7 +101,7 @@ class Log:
             print(sentence, flush=True)
 
     def finish(self) -> None:
-        """Curves and report; a missing matplotlib only costs the picture."""
+        """The report, with the curves."""
         if self.main:
             from trainer.run.report import write_report
 

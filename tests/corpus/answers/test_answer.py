@@ -206,3 +206,33 @@ def test_a_million_addresses_are_answered(run_corpus, clean: Path, tmp_path: Pat
 
 def test_rows_of_a_table_stay_rows_in_html() -> None:
     assert "|" not in page._as_html("a | b") and "\n" not in page._as_html("a\nb")
+
+
+def test_with_an_index_texts_are_found_as_by_reading_all(
+    run_corpus, clean: Path, tmp_path: Path
+) -> None:
+    """The oracle: the same request without an index; and a stale index is not asked."""
+    build = Path(shutil.copytree(clean, tmp_path / "corpus"))
+    long = [row["text"] for row in rows(build / "documents", "text") if len(row["text"]) > 300]
+    excerpts = [text[len(text) // 3 :][:80] for text in long[::3]]
+    excerpts += ["どこにもない文章を、ここにこうして書いておくことにする。"]
+    lists = {"excerpts": excerpts, "texts": [long[0], long[1][: len(long[1]) // 2]]}
+    before = asked(run_corpus, [build], tmp_path, **lists)
+    run_corpus("index", build, "--documents", "-q")
+    after = asked(run_corpus, [build], tmp_path, **lists)
+    assert before["builds"][0].pop("texts_by") == "scan"
+    assert after["builds"][0].pop("texts_by") == "index"
+    assert before["items"] == after["items"] and before["outcomes"]["present"] > 5
+    assert before["outcomes"]["not_seen"] == 1
+    # Width and line ends do not count; a number is looked for in every text.
+    line = next(text for text in long if "。" in text[50:200])[40:200]
+    other = line.replace("、", "，\n").replace("。", " ｡ ")
+    facts = asked(run_corpus, [build], tmp_path, excerpts=[line, other])
+    assert facts["builds"][0]["texts_by"] == "index"
+    found = [[row["id"] for row in item["builds"][0]["listed"]] for item in facts["items"]]
+    assert found[0] and found[-1] == found[0]
+    facts = asked(run_corpus, [build], tmp_path, excerpts=[line], isbn=["979-10-91414-21-0"])
+    assert facts["builds"][0]["texts_by"] == "scan"
+    (build / next(iter((build / "index" / "documents").glob("*.json")))).unlink()
+    facts = asked(run_corpus, [build], tmp_path, excerpts=[line])
+    assert facts["builds"][0]["texts_by"] == "scan" and facts["outcomes"] == {"present": 1}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from corpus.dedup import addresses, keep
 from corpus.dedup.signatures.exact import url_keys
+from filters.urls import canonical
 from filters.urls.canonical import canonical_url
 
 
@@ -137,3 +141,13 @@ def test_standings_block_by_block_are_those_of_all_at_once(monkeypatch: pytest.M
         keep._standings(members), addresses.standings(label, urls, named), strict=True
     ):
         assert ours.tolist() == whole.tolist() and len(set(ours.tolist())) > 1
+
+
+def test_the_short_way_of_plain_addresses_agrees_with_the_long_one(monkeypatch) -> None:
+    draw = random.Random(1)
+    bits = ["www.", "a", ".", "-", "/", "index.html", "Default.aspx", "~", "B", "//", ":80", "%41"]
+    urls = ["https://" + "".join(draw.choices(bits, k=draw.randrange(1, 8))) for _ in range(20_000)]
+    plain = [url for url in urls if canonical.PLAIN.fullmatch(url)]
+    short = [canonical.canonical_url(url) for url in plain]
+    monkeypatch.setattr(canonical, "PLAIN", re.compile("(?!)"))
+    assert len(plain) > 1_000 and short == [canonical.canonical_url(url) for url in plain]

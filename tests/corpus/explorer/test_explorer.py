@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,6 +64,24 @@ def test_who_else_has_this_sentence(client, judged: Path) -> None:
     assert found["total"] == sum(words in text for text in texts) > 1
     assert all(words[:6] in page["snippet"] for page in found["pages"])
     assert sum(count for _, count in found["facets"]["outcome"]) == found["total"]
+
+
+def test_with_an_index_a_search_finds_the_same(
+    client, judged: Path, run_corpus, tmp_path: Path
+) -> None:
+    """And of what is removed nothing is found or shown, in an explorer that is open."""
+    build = Path(shutil.copytree(judged, tmp_path / "corpus"))
+    run_corpus("index", build, "--documents", "-q", "-j", 1)
+    own = client_of(build)
+    for asked in ({"q": "アドレス"}, {"q": "サーバ", "outcome": "kept"}, {"q": "どこにもない"}, {}):
+        found = own.get("/search.json", params=asked).json()
+        assert found == client.get("/search.json", params=asked).json()
+    page = own.get("/search.json", params={"q": "アドレス"}).json()["pages"][0]
+    told = own.get(f"/document/{page['id']}.json").json()
+    assert told == client.get(f"/document/{page['id']}.json").json() and told["sentences"]
+    run_corpus("remove", build, "--id", page["id"], "-q")
+    after = own.get("/search.json", params={"q": page["snippet"][40:60]}).json()
+    assert page["id"] not in [row["id"] for row in after["pages"]]
 
 
 def test_filters_narrow_and_facets_add_up(client) -> None:

@@ -72,6 +72,12 @@ def test_random_and_absent_strings_stand_where_a_scan_finds_them(indexed: Path, 
         places = scan(rows, asked)
         assert index.count(asked) == len(places), asked
         assert index.documents(asked) in (len({place[:2] for place in places}), None)
+        held = {
+            (path.relative_to(indexed).as_posix(), row)
+            for path, own in index.rows(asked).items()
+            for row in own.tolist()
+        }
+        assert held == {place[:2] for place in places}
         hits = index.find(asked, 3, 10)
         assert [(hit.file, hit.row, hit.position) for hit in hits] == places[:3]
         for hit in hits:
@@ -81,6 +87,9 @@ def test_random_and_absent_strings_stand_where_a_scan_finds_them(indexed: Path, 
             }
             around = entry["text"][max(0, hit.position - 10) : hit.position + len(asked) + 10]
             assert hit.before + hit.match + hit.after == around
+    for (file, row), entry in rows.items():
+        assert index.text(indexed / file, row) == entry["text"]
+    assert index.text(indexed / file, row + 1) == ""
 
 
 def test_frequent_strings_come_in_order_too(indexed: Path, monkeypatch) -> None:
