@@ -2,7 +2,8 @@
 
     file ─▶ cues (time, lines) ─▶ lines that roll up once ─▶ turns of speakers ─▶ paragraphs
 
-A cue that goes on (➡, no end of a sentence) is joined to the next. Notes of sound （拍手）, music
+A cue that goes on (➡, no end of a sentence) is joined to the next; in programmes written without 。
+cues stay lines, and lines of one cue are parted by a blank. Notes of sound （拍手）, music
 ♪～ and the brackets of off-screen voices ≪ ＜ (( go; （名前） before words is who speaks. Captions
 are lent under contract: the licence class is `contract` unless `input.licence` says another.
 """
@@ -45,6 +46,8 @@ _WORD = r"[^（）()\s　]"
 _SPEAKER = re.compile(rf"^[（(]({_WORD}{{1,16}}(?:[\s　・]{_WORD}{{1,12}})?)[）)](?=.)")
 _BRACKETS = re.compile(r"[≪≫《》〈〉＜＞<>]|[（(]{2}|[）)]{2}|⸨|⸩|｟|｠")
 _GOES_ON = re.compile(r"[\s　]*[➡→⇒]+[\s　]*$")
+_OPEN = re.compile(r"(?:[➡→⇒、，,（(「『―─～〜はがをにへ])[\s　]*$")  # a line that goes on
+FEW = 0.2  # of the cues have a 。: in such a programme the end of a cue is that of a sentence
 _END = re.compile(r"[。．！？!?…‥」』）)♪]$")
 _KANA = re.compile(r"^[ぁ-ゖァ-ヺー・\s　]+$")
 _LATIN = re.compile(r"[A-Za-z0-9]$")
@@ -244,17 +247,20 @@ def _arib_ruby(
 
 def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
     """(speaker or "", words) of each paragraph."""
-    speaker, words = "", ""
+    cues = list(cues)
+    bare = sum("。" in "".join(cue.lines) for cue in cues) < FEW * len(cues)
+    speaker, words, goes_on = "", "", False
     shown: list[str] = []  # lines of the cue before: those that roll up are shown again
     ended = 0.0
     for cue in cues:
         lines = _new_lines(cue.lines, shown)
         shown = cue.lines
         for k, line in enumerate(lines):
+            open_end = bool(_OPEN.search(line))
             who, line = _clean(line)
             who = who or (cue.speaker if k == 0 and cue.speaker != speaker else "")
             pause = cue.begin - ended if k == 0 else 0.0
-            done = bool(_END.search(words))
+            done = bool(_END.search(words)) or (bare and k == 0 and not goes_on)
             if words and (
                 (who and who != speaker)
                 or pause > LONG_PAUSE
@@ -265,11 +271,21 @@ def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
                 speaker = who or ("" if pause > LONG_PAUSE else speaker)
             speaker = who or speaker
             if line:
-                gap = " " if _LATIN.search(words) and re.match("[A-Za-z]", line) else ""
-                words += gap + line
+                parted = bare and not goes_on
+                words += _gap(words, line, ("\n" if k == 0 else " ") if parted else "") + line
+                goes_on = open_end
         ended = max(ended, cue.end, cue.begin)
     if words:
         yield speaker, words
+
+
+def _gap(words: str, line: str, between: str) -> str:
+    """What stands between words and the next line."""
+    return (
+        ""
+        if not words
+        else (between or " " * bool(_LATIN.search(words) and re.match("[A-Za-z]", line)))
+    )
 
 
 def _new_lines(lines: list[str], shown: list[str]) -> list[str]:

@@ -11,9 +11,10 @@ is in `metadata`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,12 @@ from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import XmlError, parse, tag
 from corpus.text.builder import Builder
-from corpus.text.lines import TABLE, Line, Page, at_margin, paragraphs, running_heads
+from corpus.text.lines import TABLE, Line, Page, at_margin, by_rows, once, paragraphs, running_heads
 from corpus.text.orthography import orthography
 
 LOW = 0.7  # confidence below which a line counts as unsure
 _GONE = frozenset(("柱", "ノンブル", "ルビ", "広告文字", "広告", "図版"))
+_PLACES = frozenset((TABLE, "柱", "ノンブル"))  # blocks that tell what the lines in them are
 _HEADINGS = frozenset(("タイトル本文", "見出し"))
 _CAPTIONS = frozenset(("キャプション",))
 
@@ -120,21 +122,27 @@ def _page(page: etree._Element) -> Page:
             lines.append((order, len(lines), line))
 
     walk(page, 0, False, 0)
-    tables = [
-        tuple(_float(e, key) for key in ("X", "Y", "WIDTH", "HEIGHT"))
+    places = [
+        (e.get("TYPE", ""), [_float(e, key) for key in ("X", "Y", "WIDTH", "HEIGHT")])
         for e in page.iter("BLOCK")
-        if e.get("TYPE") == TABLE
+        if e.get("TYPE") in _PLACES and not e.get("STRING")
     ]
+    found = [_placed(line, places) for _, _, line in sorted(lines, key=lambda entry: entry[:2])]
     ordered = [
-        line._replace(kind=TABLE) if any(_inside(line, *table) for table in tables) else line
-        for _, _, line in sorted(lines, key=lambda entry: entry[:2])
+        line
+        for (kind, _), run in itertools.groupby(once(found), lambda x: (x.kind, x.block))
+        for line in (by_rows(list(run)) if kind == TABLE else run)
     ]
     return Page(_float(page, "WIDTH"), _float(page, "HEIGHT"), ordered)
 
 
-def _inside(line: Line, x: float, y: float, width: float, height: float) -> bool:
-    across, down = line.x + line.width / 2 - x, line.y + line.height / 2 - y
-    return 0 < across < width and 0 < down < height and line.kind not in _GONE
+def _placed(line: Line, places: Sequence[tuple[str, list[float]]]) -> Line:
+    """The line as what the block around it is; lines of a table are of one block."""
+    for k, (kind, (x, y, width, height)) in enumerate(places):
+        across, down = line.x + line.width / 2 - x, line.y + line.height / 2 - y
+        if 0 < across < width and 0 < down < height and line.kind not in _GONE:
+            return line._replace(kind=kind, block=-1 - k if kind == TABLE else line.block)
+    return line
 
 
 def _float(element: etree._Element, key: str, default: float = 0.0) -> float:
@@ -160,7 +168,7 @@ def _of_json(answer: dict[str, Any]) -> list[Page]:
             words = str(entry.get("text") or "")
             lines.append(Line(kind, min(xs), min(ys), width, height, words, sure, 0, vertical))
         width, height = (float(info.get(key) or 0) for key in ("img_width", "img_height"))
-        pages.append(Page(width, height, lines))
+        pages.append(Page(width, height, once(lines)))
     return pages
 
 

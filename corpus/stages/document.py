@@ -19,7 +19,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
-from corpus.text import language, works
+from corpus.text import aozora_page, language, works
 from corpus.text.blocks import NONE, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
@@ -81,10 +81,14 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     # Markup to main text and metadata; what page and headers say of rights is recorded.
     if item.html is not None:
         tree = parse(text)
-        page = extract(tree, item.url, settings.harvest.ruby, settings.normalize.steps)
-        text, blocks = page.text, page.blocks
-        row.update(title=page.title, date=page.date, author=page.author, site=page.site)
-        row.update(unread_formulas=page.unread_formulas, listing=page.listing)
+        if aozora_page.is_page(text):
+            work = aozora_page.notation(text)
+            text, blocks, row["format"] = _text_of(work, item, row, settings)
+        else:
+            page = extract(tree, item.url, settings.harvest.ruby, settings.normalize.steps)
+            text, blocks = page.text, page.blocks
+            row.update(title=page.title, date=page.date, author=page.author, site=page.site)
+            row.update(unread_formulas=page.unread_formulas, listing=page.listing)
         row["canonical_url"] = stated_address(tree.links, tree.meta, item.url)
         seen = tree.visible
         claims = page_rights.read(item.headers, tree.meta, tree.links, tree.jsonld, seen)

@@ -46,10 +46,13 @@ _READING_ALONE = re.compile(
 )
 _BASE_MARKED = re.compile(rf"｜([^｜《》\n]{{1,80}}){_READING}")
 _ACCENTED = re.compile(r"〔([^〔〕\n]{1,2000})〕")
-_PAIR = re.compile(r"ae&|AE&|oe&|OE&|s&|[!?]@|[A-Za-z][`'^~:&,/_]")
+_PAIR = re.compile(
+    "ae&|AE&|oe&|OE&|s&|[!?]@|[AEIOUaeiou][`^:_]|(?:[AEIOYaeioy]|(?<![Qq])[Uu])'|y:|[ANOano]~"
+    "|[Aa]&|[Cc],|[Oo]/"
+)  # the pairs of アクセント分解, and no others: n' and s, are words and punctuation, and so is qu'
 _LIGATURES = {
     "ae&": "æ", "AE&": "Æ", "oe&": "œ", "OE&": "Œ", "s&": "ß", "!@": "¡", "?@": "¿",
-    "o/": "ø", "O/": "Ø", "d/": "đ", "D/": "Đ", "l/": "ł", "L/": "Ł", "h/": "ħ", "i/": "ɨ",
+    "o/": "ø", "O/": "Ø",
 }  # fmt: skip
 _COMBINING = dict(zip("`'^~:&,_", "\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u0304", strict=True))
 _DOTTED = re.compile(
@@ -61,7 +64,7 @@ _DOT = re.compile(
 _POWER = re.compile(r"([^\s［］]{1,12})［＃「\1」は(上|下)付き小文字］")
 _HEADING = re.compile(r"［＃「([^［］]*)」は(同行|窓)?([大中小])見出し］")
 _HEADING_RUN = re.compile(
-    r"［＃(?:ここから)?(窓)?([大中小])見出し］\n?(.{1,200}?)\n?［＃(?:ここで)?\1\2見出し終わり］",
+    r"［＃(?:ここから)?(窓|)([大中小])見出し］\n?(.{1,200}?)\n?［＃(?:ここで)?\1\2見出し終わり］",
     re.DOTALL,
 )
 _FIGURE = re.compile(
@@ -214,8 +217,7 @@ def _accented(found: re.Match[str]) -> str:
 def _letter(pair: str) -> str:
     if pair in _LIGATURES:
         return _LIGATURES[pair]
-    whole = unicodedata.normalize("NFC", pair[0] + _COMBINING.get(pair[1], pair[1]))
-    return whole if len(whole) == 1 else pair
+    return unicodedata.normalize("NFC", pair[0] + _COMBINING[pair[1]])
 
 
 def _dotted(found: re.Match[str]) -> str:

@@ -49,6 +49,7 @@ SPEECHES = 3  # so many at least
 BROKEN = 3  # lines: so many show that lines are broken by hand
 SLACK = 3  # characters: full lines differ by so much
 _STOPS = "。」）)〕』\u3000 ─―-"
+_PARTICLE = re.compile("[をがにへの]|は(?!い)")
 _STARTS = " 　〔（(○◯〇◎◆●◇△▲☆―─━-－・1234567890１２３４５６７８９０"
 
 
@@ -156,9 +157,25 @@ def write_front(builder: Builder, front: str) -> None:
             builder.heading(2, heading[1])
 
 
+def _mended(lines: list[str]) -> list[str]:
+    """A line that begins with a particle goes on what the line before does not end."""
+    out: list[str] = []
+    for line in lines:
+        if (
+            _PARTICLE.match(line)
+            and out
+            and len(out[-1]) > FULL_LINE / 2
+            and out[-1][-1] not in _STOPS
+        ):
+            out[-1] += line
+        else:
+            out.append(line)
+    return out
+
+
 def write(builder: Builder, speech: str) -> None:
     """The blocks of a speech, or of a header."""
-    lines = speech.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = _mended(speech.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     held: list[str] = []  # indented lines that stay together
 
     def close() -> None:

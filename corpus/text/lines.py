@@ -12,13 +12,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 EDGE = 0.12  # of the page: where running heads and page numbers stand
 REPEATED = 3  # pages
 INDENT, SHORT = 0.6, 1.5  # of a character: a line that begins later, or ends earlier
 APART = 3.0  # of a line's thickness: lines further apart are not beside each other
 LONG = 8  # characters: shorter lines in other columns are cells, not sentences that go on
-TABLE = "表組"  # its cells are lines of one paragraph: their columns are not known
+TABLE = "表組"  # its rows are lines of one paragraph: their columns are not known
+COVERED = 0.8  # of a line, inside another that has half of its characters: it was read twice
+MANY = 5000  # lines of a page, cells of a table: more are not compared one by one
 _END = re.compile(r"[。．！？!?」』）)]$")
+_COMMA = re.compile(r"[、，,]$")  # no paragraph ends so
 _DIGITS = re.compile(r"[0-9０-９一二三四五六七八九十〇百]+")
 _LATIN, _LATIN_END = re.compile("[A-Za-z]"), re.compile(r"[A-Za-z0-9,.]$")
 _HYPHENATED = re.compile("[a-z]{2}[-‐]$")
@@ -91,6 +96,54 @@ def at_margin(line: Line, page: Page, heads: set[str]) -> bool:
     return _at_edge(line, page) and (_key(line) in heads or bool(_NUMBER.fullmatch(line.text)))
 
 
+def once(lines: Sequence[Line]) -> list[Line]:
+    """The lines without those that stand inside another, larger or surer one, and say its words."""
+    if len(lines) > MANY:
+        return list(lines)
+    boxes = np.array([(x.x, x.y, x.x + x.width, x.y + x.height) for x in lines]).reshape(-1, 4)
+    area = np.array([x.width * x.height for x in lines])
+    out = []
+    for k, line in enumerate(lines):
+        low, high = np.maximum(boxes[k, :2], boxes[:, :2]), np.minimum(boxes[k, 2:], boxes[:, 2:])
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        over = np.flatnonzero((shared > COVERED * area[k]) & (area >= area[k])).tolist()
+        if not any(_says(lines[i], line) and _rank(lines, i) > _rank(lines, k) for i in over):
+            out.append(line)
+    return out
+
+
+def _says(one: Line, other: Line) -> bool:
+    words = set(other.text.strip())
+    return 2 * len(words & set(one.text)) >= len(words) > 0
+
+
+def _rank(lines: Sequence[Line], k: int) -> tuple[float, float, int]:
+    return lines[k].width * lines[k].height, lines[k].confidence, -k
+
+
+def by_rows(cells: Sequence[Line]) -> list[Line]:
+    """The cells of a table by rows, each from left to right; labels set vertically are rows."""
+    if len(cells) > MANY:
+        return list(cells)
+    rows: list[list[Line]] = []
+    for cell in sorted(cells, key=lambda cell: cell.x):
+        near = [row for row in rows if row[-1].x < cell.x and _level(row[-1], cell)]
+        if near:
+            min(near, key=lambda row: abs(_middle(row[-1]) - _middle(cell))).append(cell)
+        else:
+            rows.append([cell])
+    return [cell for row in sorted(rows, key=lambda row: _middle(row[0])) for cell in row]
+
+
+def _middle(line: Line) -> float:
+    return line.y if line.vertical else line.y + line.height / 2
+
+
+def _level(one: Line, other: Line) -> bool:
+    apart = abs(_middle(one) - _middle(other))
+    return not (one.vertical or other.vertical) and 2 * apart < min(one.height, other.height)
+
+
 def paragraphs(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     """(kind, text) of each paragraph, of lines in reading order."""
     kind, words = "", ""
@@ -98,7 +151,7 @@ def paragraphs(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
         last = lines[k - 1] if k else None
         below = lines[k + 1] if k + 1 < len(lines) else None
         if last is not None and line.kind == last.kind == TABLE:
-            words += "\n" + line.text.strip()
+            words += (" " if line.x > last.x and _level(last, line) else "\n") + line.text.strip()
             continue
         if last is None or line.kind != last.kind or begins(last, line, below, words):
             if words:
@@ -135,7 +188,8 @@ def begins(last: Line, line: Line, below: Line | None, words: str) -> bool:
     # Below a full line that goes on, an indented one is the second of an item with a hanging label.
     if inward and (ended or short or not _inward(line, last)):
         return True
-    return (ended or short) and (short or _inward(line, last))
+    goes_on = _COMMA.search(words) and not line.text.strip().startswith(("「", "『"))
+    return (ended or (short and not goes_on)) and (short or _inward(line, last))
 
 
 def _inward(line: Line, other: Line) -> bool:

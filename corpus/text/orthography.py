@@ -38,19 +38,26 @@ _MODERN = str.maketrans(_OLD, _NEW)
 _TELLING = frozenset(
     "國學會來體氣對發實寫讀賣變聲當畫圖廣澤續總關應戰點舊獨寶醫眞與佛惡經處數廳萬齋淺"
 )
+_TOLD = frozenset("".join(_TELLING).translate(_MODERN))
 _OLD_KANA = re.compile(
-    "[ゐゑヰヱ]|でせう|ませう|だらう|やうな|やうに|[いひ]ふ[。、と]|[かさたまら]う思|つてゐ|まつた|云ふ|思ふ|へば"
+    "[ゐゑヰヱヲ]|でせう|ませう|だらう|やう[なにやだで]|[いひ]ふ[。、とべ]|[かさたまら]う思|つてゐ|まつた|云ふ|思ふ|へば"
+    "|[かがたなはまらわ](?:ひて|ふ[。、])|をかし|あはれ|ちがひ|にほひ"
 )
-_NEW_KANA = re.compile("でしょう|ましょう|だろう|ような|ように|って|っと|った|思う|いう")
+_NEW_KANA = re.compile(
+    "でしょう|ましょう|だろう|ような|ように|って|っと|った|思う|いう|[きしちり]ょう"
+)
 
 
 def orthography(text: str) -> str:
-    """新字新仮名, 新字旧仮名, 旧字旧仮名 or 旧字新仮名, as measured on the text."""
+    """新字新仮名, 新字旧仮名, 旧字旧仮名 or 旧字新仮名, as measured on the text; "" where no
+    character, or no kana, tells."""
     text = text[:SAMPLE]
     old = sum(map(text.count, _TELLING))
+    old_kana, new_kana = (len(kana.findall(text)) for kana in (_OLD_KANA, _NEW_KANA))
+    if not (old or not _TOLD.isdisjoint(text)) or not (old_kana or new_kana):
+        return ""
     kanji = "旧字" if old > len(text) / 500 else "新字"
-    kana = len(_OLD_KANA.findall(text)) > len(_NEW_KANA.findall(text))
-    return kanji + ("旧仮名" if kana else "新仮名")
+    return kanji + ("旧仮名" if old_kana > new_kana else "新仮名")
 
 
 def modern(text: str) -> str:

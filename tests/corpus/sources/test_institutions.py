@@ -21,6 +21,7 @@ from corpus.sources import articles, books, captions, law, minutes, ndl, wikiped
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
+from corpus.stages.document import document
 from corpus.text import aozora, wikitext
 from corpus.text.blocks import KINDS
 from corpus.text.builder import Builder
@@ -122,6 +123,7 @@ def test_a_sitting_of_the_diet_is_a_document(sources: Path) -> None:
     assert {"heading", "paragraph", "caption", "rule"} == kinds(first)
     assert "\n\n○議長（尾辻秀久君）　これより会議を開きます。" in (first.text or "")
     assert second.date == "1947-11-14"
+    assert "\n\n労働委員長において、左の通り小委員を選定した。\n\n" in (second.text or "")
 
 
 def test_answers_of_speeches_nulls_and_volumes_of_contents(tmp_path: Path) -> None:
@@ -193,17 +195,86 @@ def test_a_work_with_header_ruby_and_colophon(sources: Path) -> None:
     assert len(re.findall(r"（[ぁ-ん]+）", ruby)) > len(re.findall(r"（[ぁ-ん]+）", work.text))
 
 
+def test_only_the_pairs_of_the_table_are_accents() -> None:
+    for written, read in {
+        "〔Crevez chiens, si vous n'e^tes pas contents〕": (  # the legend of work 56656
+            "Crevez chiens, si vous n'êtes pas contents"
+        ),
+        "〔l'ami n'est, s'il c'est d'or, qu'il e'te'〕": "l'ami n'est, s'il c'est d'or, qu'il été",
+        "〔Parlez moi franc,ais〕": "Parlez moi français",
+        "〔Ma:dchen, scho:n; A&ngstro:m; man~ana; coe&ur; Gru:s&e〕": (
+            "Mädchen, schön; Ångström; mañana; cœur; Grüße"
+        ),
+        "〔and/or n't s, d'un〕": "〔and/or n't s, d'un〕",
+    }.items():
+        assert aozora.inline(written, "drop") == read
+
+
 def test_headings_characters_and_old_orthography() -> None:
     words = (
         "題\n著者\n\n［＃２字下げ］第一篇［＃「第一篇」は大見出し］\n\n"
-        "　蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
+        "　国の蝶※［＃「木＋吶のつくり」、第3水準1-85-54］が"
         "※［＃「火＋華」、U+7187、1-2］いてゐるでせう。※［＃「判らぬ字」、ページ数-行数］\n\n底本：「全集」\n"
         "青空文庫作成ファイル：\n"
     )
     work = aozora.read(words, STEPS)
-    assert work.text == "# 題\n\n## 第一篇\n\n蝶枘が\u7187いてゐるでせう。〓"
+    assert work.text == "# 題\n\n## 第一篇\n\n国の蝶枘が\u7187いてゐるでせう。〓"
     assert work.orthography == "新字旧仮名"
     assert work.metadata["unread_characters"] == "1"
+
+
+def test_headings_set_as_runs() -> None:
+    for size, mark in {"大": "## ", "中": "### ", "小": "#### "}.items():
+        body = f"［＃{size}見出し］第一篇［＃{size}見出し終わり］\n　朝。"
+        builder = Builder(())
+        aozora.write(builder, aozora.inline(body, "drop"))
+        assert builder.done()[0] == f"{mark}第一篇\n\n朝。"
+
+
+XHTML = """<html><head><title>米川訳 罪と罰</title></head><body><div class="metadata">
+<h1 class="title">罪と罰</h1>
+<h2 class="author">ドストエフスキー</h2>
+<h2 class="translator">米川正夫訳</h2></div>
+<div id="contents" style="display:none"></div><div class="main_text"><br />
+<div class="jisage_2" style="margin-left: 2em"><h3 class="o-midashi"><a class="midashi_anchor" \
+id="midashi100">第一篇</a></h3></div>
+<br />
+　<ruby><rb>臆病</rb><rp>（</rp><rt>おくびょう</rt><rp>）</rp></ruby>な鞘へ\
+<img src="../gaiji/1-85/1-85-54.png" \
+alt="※(「木＋吶のつくり」、第3水準1-85-54)" class="gaiji" />を学んだようだった。<br />
+<span class="notes">［＃改ページ］</span><br />
+n'<img src="../../../gaiji/1-09/1-09-64.png" alt="※(サーカムフレックスアクセント付きE小文字)" \
+class="gaiji" />tes &amp;\
+（<span class="warichu">割り注</span>）、自<sub class="kaeriten">二</sub>国<br />
+</div>
+<div class="bibliographical_information"><hr /><br />
+底本：「罪と罰　上」角川文庫、角川書店<br />
+入力：高柳典子<br />
+2021年10月27日作成<br />
+青空文庫作成ファイル：<br />
+</div><div class="notation_notes"><hr />●表記について</div></body></html>
+"""
+
+
+def test_the_xhtml_form_reads_as_the_text_form() -> None:
+    def row(words: str, ruby: str = "drop") -> dict[str, object]:
+        own = Settings(harvest=HarvestSettings(gate=False, min_language_score=0, ruby=ruby))
+        made = document(Item("56656.html", 0, 0, html=words.encode("cp932")), own)
+        assert isinstance(made, dict), made
+        return made
+
+    read = row(XHTML)
+    assert read["text"] == (
+        "# 罪と罰\n\n## 第一篇\n\n臆病な鞘へ枘を学んだようだった。\n\nn'êtes &（割り注）、自国"
+    )
+    assert (read["title"], read["author"], read["licence"]) == ("罪と罰", "ドストエフスキー", "PDM")
+    assert (read["source"], read["orthography"]) == ("aozora", "新字新仮名")
+    facts = json.loads(str(read["metadata"]))
+    assert facts["contributors"] == "米川正夫訳"
+    assert facts["made"] == "2021-10-27"
+    assert "臆病（おくびょう）な" in str(row(XHTML, ruby="inline")["text"])
+    # without its colophon it is a page like any other
+    assert row(XHTML.replace("底本：", ""))["source"] == "files"
 
 
 # captions -----------------------------------------------------------------------------------------
@@ -235,6 +306,30 @@ def test_srt_in_shift_jis(tmp_path: Path) -> None:
     assert item.text == "今日は雨です。"
 
 
+def test_cues_without_full_stops_stay_lines(tmp_path: Path) -> None:
+    shown = [
+        "待ってくれ",
+        "もう行くよ\n早くしろ",
+        "そんなことを➡",
+        "言われても",
+        "彼は",
+        "来ない",
+        "嘘だ！",
+    ]
+    file = tmp_path / "film.srt"
+    file.write_text(
+        "\n".join(
+            f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{words}\n"
+            for n, words in enumerate(shown, 1)
+        ),
+        "utf-8",
+    )
+    (item,) = items(captions, file)
+    assert (item.text or "").split("\n") == [
+        "待ってくれ", "もう行くよ 早くしろ", "そんなことを言われても", "彼は来ない", "嘘だ！",
+    ]  # fmt: skip
+
+
 # OCR of the National Diet Library -----------------------------------------------------------------
 
 
@@ -248,6 +343,54 @@ def test_lines_of_ocr_become_paragraphs_and_the_page_goes(sources: Path) -> None
     )
     assert float(page.metadata["ocr_confidence"]) > 0.9
     assert (verse.text or "").startswith("春はあけぼの")
+
+
+def test_a_short_line_that_ends_in_a_comma_goes_on(tmp_path: Path) -> None:
+    lines = [(47, 435, "つれづれなるままに、"), (40, 555, "日くらし、硯におかひて、心にうつりゆく"),
+             (40, 555, "よしなし事を、そこはかとなく書きつくれば")]  # fmt: skip
+    inside = "".join(
+        f'<LINE TYPE="本文" X="{x}" Y="{100 + 60 * k}" WIDTH="{end - x}" HEIGHT="40" '
+        f'STRING="{words}"/>'
+        for k, (x, end, words) in enumerate(lines)
+    )
+    file = tmp_path / "page.xml"
+    file.write_text(
+        f'<OCRDATASET><PAGE WIDTH="600" HEIGHT="800"><TEXTBLOCK>{inside}</TEXTBLOCK></PAGE>'
+        "</OCRDATASET>",
+        "utf-8",
+    )
+    (item,) = items(ndl, file)
+    assert item.text == "".join(words for _, _, words in lines)
+
+
+def test_doubled_lines_go_page_numbers_in_their_block_too_and_tables_read_by_rows(
+    tmp_path: Path,
+) -> None:
+    def box(kind: str, x: int, y: int, width: int, height: int, words: str, sure: float) -> str:
+        place = f'X="{x}" Y="{y}" WIDTH="{width}" HEIGHT="{height}" CONF="{sure}"'
+        said = f' STRING="{words}"' if words else ""
+        return f'<{"LINE" if words else "BLOCK"} TYPE="{kind}" {place}{said}/>'
+
+    rows = [("内科", "885", "1,124"), ("外科", "108", "103"), ("計", "993", "1,227")]
+    cells = "".join(  # by columns, each in an order of its own, as NDLOCR gives them
+        box("本文", 100 + 90 * column, 400 + 24 * row + 4 * column, 60, 23, rows[row][column], 0.8)
+        for column in range(3)
+        for row in ((1, 2, 0), (0, 2, 1), (2, 0, 1))[column]
+    )
+    inside = (
+        box("本文", 40, 100, 500, 20, "（以下、議論が続く……）", 0.899)
+        + box("本文", 40, 100, 500, 20, "（以下、議論が続く……）", 0.276)
+        + box("本文", 60, 103, 60, 14, "議{", 0.3)  # a piece of it
+        + f'<BLOCK TYPE="表組" X="90" Y="390" WIDTH="400" HEIGHT="120">{cells}</BLOCK>'
+        + box("本文", 300, 820, 50, 14, "(30)", 0.9)
+        + box("ノンブル", 300, 820, 53, 14, "", 0.7)
+    )
+    file = tmp_path / "page.xml"
+    page = f'<PAGE WIDTH="600" HEIGHT="1000"><TEXTBLOCK>{inside}</TEXTBLOCK></PAGE>'
+    file.write_text(f"<OCRDATASET>{page}</OCRDATASET>", "utf-8")
+    (item,) = items(ndl, file)
+    table = "\n".join(map(" ".join, rows))
+    assert item.text == f"（以下、議論が続く……）\n\n{table}"
 
 
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:

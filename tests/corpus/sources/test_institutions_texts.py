@@ -206,6 +206,21 @@ def test_old_characters_become_new_ones_and_kana_stay() -> None:
     assert modern("籠・龍・辯護士・體") == "籠・竜・弁護士・体"
 
 
+def test_what_no_character_or_kana_tells_is_not_said() -> None:
+    told = {
+        "ABC": "",
+        "山と川": "",
+        "国の学校。": "",  # no kana that tells
+        "そうだったように思う。": "",  # no character that tells
+        "第一條 大日本帝國ハ萬世一系ノ天皇之ヲ統治ス": "旧字旧仮名",
+        "国の学校だったように思う。": "新字新仮名",
+        "春はあけぼの。やうやう白くなりゆく、紫だちたる雲の細くたなびきたる。飛びちがひたる": "",
+        "つれづれなるままに、日くらし、硯に向かひて、心に移りゆくよしなし事": "",
+    }
+    for words, expected in told.items():
+        assert orthography(words) == expected, words
+
+
 @given(st.text())
 def test_modern_keeps_the_length_and_is_done_once(words: str) -> None:
     assert len(modern(words)) == len(words)
@@ -259,7 +274,7 @@ def test_lines_of_ndlocr_lite_in_json(tmp_path: Path) -> None:
         [
             line(f"第{n}章　物語", 100, 20, 15, 3), line(str(n + 10), 200, 970, 15, 4),
             line("　その日は朝から雨が降つてゐて、", 400, 150, 700, 0),
-            line("外に出るのもおつくうであつた", 360, 150, 700, 1),
+            line("学校に出るのもおつくうであつた", 360, 150, 700, 1),
         ]
         for n in (1, 2, 3)
     ]  # fmt: skip
@@ -268,7 +283,7 @@ def test_lines_of_ndlocr_lite_in_json(tmp_path: Path) -> None:
     file.write_text(json.dumps({"contents": pages, "imginfo": info}), "utf-8")
     assert kind_of(str(file)) == "ndl"
     (item,) = items(ndl, file)
-    whole = "その日は朝から雨が降つてゐて、外に出るのもおつくうであつた"
+    whole = "その日は朝から雨が降つてゐて、学校に出るのもおつくうであつた"
     assert (item.text or "").split("\n\n") == [whole] * 3
     assert (item.metadata["pages"], item.metadata["ocr_confidence"]) == ("3", "0.900")
     assert item.orthography == "新字旧仮名"
