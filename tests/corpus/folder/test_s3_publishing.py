@@ -19,6 +19,7 @@ def outward(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name.startswith(OUTWARD)}
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_while_publishing_loses_nothing(
     s3: Proxy, s3_out: str, tmp_path: Path
 ) -> None:

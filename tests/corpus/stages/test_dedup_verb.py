@@ -69,6 +69,7 @@ def test_every_kind_on_two_workers_gives_the_same_bytes(run_corpus, whole: Path,
     assert funnel["trim"]["altered"]["cut"] > 0 and funnel["decontaminate"]["dropped"]
 
 
+@pytest.mark.slow
 def test_a_build_killed_in_its_later_stages_goes_on_to_the_same_bytes(
     whole: Path, tmp_path: Path
 ) -> None:

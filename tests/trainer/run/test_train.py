@@ -48,6 +48,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(config: Config, tmp_path: P
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+@pytest.mark.slow
 def test_resume_on_2_1_4_2_processes_gives_the_same_curve(config: Config, tmp_path: Path) -> None:
     """Also on four, which six rows do not divide among."""
     config = with_(config, train={"schedule": "constant", "micro_rows": 1})
