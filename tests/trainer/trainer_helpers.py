@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+import torch.distributed as dist
 
 from trainer.cli.app import main
 from trainer.config.settings import Config, ModelConfig
@@ -158,3 +161,20 @@ def tokens(rows: int = 2, length: int = 24, seed: int = 0) -> torch.Tensor:
 def numbered(*lengths: int) -> torch.Tensor:
     """One row of documents of these lengths: int64[1, T], the number of each token's document."""
     return torch.cat([torch.full((n,), i) for i, n in enumerate(lengths)])[None]
+
+
+@contextmanager
+def eight_ranks() -> Iterator[None]:
+    """This process as the first of eight that never answer, in place of a group left behind.
+
+    A run that ends with an exception leaves its group (trainer.run.processes.stop), and another
+    test may have been such a run in this process.
+    """
+    fake = pytest.importorskip("torch.testing._internal.distributed.fake_pg")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    dist.init_process_group("fake", rank=0, world_size=8, store=fake.FakeStore())
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()

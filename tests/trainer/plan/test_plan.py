@@ -14,7 +14,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from trainer_helpers import with_
+from trainer_helpers import eight_ranks, with_
 
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
@@ -172,13 +172,11 @@ def test_the_estimate_is_at_most_a_quarter_above_what_a_tracker_counts(
     It follows one pass without the optimiser's step: fused AdamW allocates nothing.
     """
     tracker = pytest.importorskip("torch.distributed._tools.fsdp2_mem_tracker").FSDPMemTracker
-    fake = pytest.importorskip("torch.testing._internal.distributed.fake_pg")
     like_a_gpu(monkeypatch)
     monkeypatch.setattr(parallel, "initialise", lambda *_: None)
     config = with_(load(preset), parallel={"compile": False, "dtype": "bfloat16", **settings})
     config = with_(config, train={"micro_rows": 1, "batch_rows": 8, "loss_chunk": 1024})
-    dist.init_process_group("fake", rank=0, world_size=8, store=fake.FakeStore())
-    try:
+    with eight_ranks():
         mesh = dist.init_device_mesh("cpu", (8,), mesh_dim_names=("shard",))
         with FakeTensorMode(allow_non_fake_inputs=True):
             world = processes.World(0, 8, torch.device("cpu"), mesh)
@@ -191,8 +189,6 @@ def test_the_estimate_is_at_most_a_quarter_above_what_a_tracker_counts(
                 nll = model(tokens, tokens, None, None, config.train.loss_chunk)
                 nll.sum().backward()
         counted = watch.get_tracker_snapshot("peak")[torch.device("cpu")]
-    finally:
-        dist.destroy_process_group()
     total = next(v for k, v in counted.items() if str(k).endswith("Total")) / 1e9
     assert total <= memory(config, 8)["total"] <= 1.25 * total
 

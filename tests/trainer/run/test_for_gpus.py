@@ -16,9 +16,8 @@ import torch
 import torch.distributed as dist
 from torch.distributed.fsdp._fully_shard import _fsdp_collectives
 from torch.nn.attention import SDPBackend
-from torch.testing._internal.distributed import fake_pg as fake
 from torch.utils._python_dispatch import TorchDispatchMode
-from trainer_helpers import losses, model, small, tokens, with_
+from trainer_helpers import eight_ranks, losses, model, small, tokens, with_
 
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError, ParallelConfig
@@ -46,8 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, passes: int, **settings: Any) -> Co
     spy(_fsdp_collectives.DefaultReduceScatter, "__call__", "scatter")
     spy(dist, "all_reduce", "all_reduce")
     config = with_(Config(), model={"vocab_size": 96, "hidden_size": 64}, parallel=settings)
-    dist.init_process_group("fake", rank=0, world_size=8, store=fake.FakeStore())
-    try:
+    with eight_ranks():
         mesh = dist.init_device_mesh("cpu", (2, 4), mesh_dim_names=("replicate", "shard"))
         world = processes.World(0, 8, torch.device("cpu"), mesh)
         net = parallel.build(config, world)
@@ -57,9 +55,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, passes: int, **settings: Any) -> Co
             last = turn == passes - 1
             parallel.sync_gradients(net, last, config.parallel.reduce_every_pass)
             net(ids, ids).sum().backward()
-    finally:
-        dist.destroy_process_group()
-        monkeypatch.undo()
+    monkeypatch.undo()
     return calls
 
 
