@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import random
@@ -16,20 +15,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from build_folders import tree
 
 from corpus.folder.commit import sealed
 
 INPUTS = ["tests/data/sample.warc.gz", "tests/data/documents.jsonl.gz", "tests/data/html"]
 SMALL_UNITS = ["--set", "input.unit_mib=1"]
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 of every file of a build, without its lock."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 def truth(data: Path, file: str) -> list[dict]:

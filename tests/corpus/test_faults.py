@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import random
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from build_folders import tree
 
 from corpus.answers.integrity import verify
 from corpus.folder import commit
@@ -28,14 +28,6 @@ from corpus.folder.layout import Layout
 
 INPUTS = ["tests/data/documents.csv", "tests/data/documents.parquet"]
 BUILD = ["build", *INPUTS, "--profile", "none", "-j", 1, "-q", "--out"]
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 def published(folder: Path) -> dict[str, str]:

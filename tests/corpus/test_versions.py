@@ -8,15 +8,11 @@ import json
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows
 
 FLAGS = ("--profile", "none", "-q")
 DOCUMENTS = "tests/data/documents.jsonl.gz"
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 def shards(folder: Path) -> dict[str, str]:

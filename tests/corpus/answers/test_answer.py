@@ -7,8 +7,8 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows
 
 from corpus.enquiry import page, request
 from corpus.enquiry.search import PIECE, pieces
@@ -23,10 +23,6 @@ def clean(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("answer") / "corpus"
     run_corpus("build", *INPUTS, "--out", out, *FLAGS)
     return out
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 def written(path: Path, **lists: list[str]) -> Path:

@@ -11,19 +11,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from build_folders import tree
 
 from corpus.folder import swap
 from corpus.folder.layout import Layout
 
 OUTWARD = ("corpus/", "README", "croissant", "report", "funnel", "manifest")
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 def outward(folder: Path) -> dict[str, str]:

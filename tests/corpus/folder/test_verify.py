@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from build_folders import tree
 
 from corpus.answers.integrity import damaged_pages, verify
 from corpus.folder.layout import Layout
@@ -20,14 +20,6 @@ FLAGS = ["--profile", "none", "-j", 1, "-q"]
 @pytest.fixture
 def build(small_built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_built, tmp_path / "corpus"))
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 def flip(path: Path, *places: float) -> None:

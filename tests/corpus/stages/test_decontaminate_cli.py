@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows
 
 SAMPLE = "tests/data/documents.jsonl.gz"
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 def items(shared_data: Path) -> tuple[str, str]:

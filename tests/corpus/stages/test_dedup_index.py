@@ -6,18 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows
 
 from corpus.folder.removals import hashed_url
 
 SAMPLE = "tests/data/sample.warc.gz"
 FLAGS = ("--profile", "none", "-q", "--set", "harvest.site_boilerplate=false",
          "--set", "dedup.keep=first", "--set", "dedup.verify=estimate")  # fmt: skip
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -6,14 +6,10 @@ import gzip
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows
 
 DOCUMENTS = "tests/data/documents.jsonl.gz"
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 def texts(repo: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from build_folders import tree
 
 INPUTS = ["tests/data/sample.warc.gz", "tests/data/documents.jsonl.gz"]
 EVERY_KIND = [
@@ -23,14 +23,6 @@ EVERY_KIND = [
     "--set", "decontaminate.sets=tests/data/documents.csv", "--set", "input.unit_mib=1",
     "--profile", "none", "-q",
 ]  # fmt: skip
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 def test_the_report_shows_sizes_texts_and_hosts(run_corpus, built: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import random
 import shutil
 import subprocess
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from build_folders import rows, tree
 
 from corpus import register
 from corpus.dedup.named import of_text
@@ -21,18 +20,6 @@ from corpus.register import Request
 
 INPUT = "tests/data/documents.jsonl.gz"
 FLAGS = ("--profile", "none", "-q")
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,24 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from build_folders import rows, tree
 
 from corpus.folder import commit
 from corpus.folder.removals import hashed_url
 
 SAMPLE = "tests/data/sample.warc.gz"
 FLAGS = ("--profile", "none", "--set", "input.unit_mib=1", "--set", "publish.shard_mib=1", "-q")
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
-
-
-def rows(folder: Path, *columns: str) -> list[dict]:
-    return pq.read_table(folder, columns=list(columns) or None).to_pylist()
 
 
 @pytest.fixture(scope="module")
