@@ -31,12 +31,6 @@ def remove(
     folder: Annotated[
         str, typer.Argument(metavar="DIR", help="A build folder, or the folder of an index.")
     ],
-    url: Annotated[list[str] | None, typer.Option(help="A page, in every capture.")] = None,
-    host: Annotated[list[str] | None, typer.Option(help="A host and all below it.")] = None,
-    id_: Annotated[list[str] | None, typer.Option("--id", help="One document.")] = None,
-    list_: Annotated[
-        Path | None, typer.Option("--list", help="A removals.json, or lines of URLs.")
-    ] = None,
     tokens: Annotated[
         list[Path] | None,
         typer.Option(help="Token shards made from it (`trainer prepare`): they lose it as well."),
@@ -61,10 +55,7 @@ def remove(
     from corpus.dedup.index import is_index
     from corpus.register import append, removals_of
 
-    named = {"url": url or [], "host": host or [], "id": id_ or []} | request.named()
-    requests = takedown.requests(
-        named, list_, request.reason, request.who, request.asked, request.likeness
-    )
+    requests = request.requests()
     wanted = [each.removal for each in requests]
     place = opened(folder)
     if not wanted and not register and not takedown.obeys(place.layout):

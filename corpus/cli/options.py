@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from corpus.engine.units import Engine
     from corpus.folder.folder import Folder
     from corpus.folder.layout import Layout
+    from corpus.register import Request
 
 FOLDER = "The build folder, or its address: s3://…"
 BuildName = Annotated[str, typer.Argument(metavar="DIR", help=FOLDER)]
@@ -138,8 +139,14 @@ class Running:
 
 @dataclass(frozen=True)
 class TakedownRequest:
-    """What is to go by address pattern or text, why, and who asked."""
+    """What is to go, why, and who asked."""
 
+    url: Annotated[list[str] | None, typer.Option(help="A page, in every capture.")] = None
+    host: Annotated[list[str] | None, typer.Option(help="A host and all below it.")] = None
+    id_: Annotated[list[str] | None, typer.Option("--id", help="One document.")] = None
+    list_: Annotated[
+        Path | None, typer.Option("--list", help="A removals.json, or lines of URLs.")
+    ] = None
     pattern: Annotated[
         list[str] | None, typer.Option(help="Addresses: HOST/PATH or *.HOST/PATH, with *.")
     ] = None
@@ -159,8 +166,21 @@ class TakedownRequest:
         Path | None, typer.Option(help="Sign the entry with this Ed25519 key (PEM).")
     ] = None
 
-    def named(self) -> dict[str, list[str]]:
-        return {"pattern": self.pattern or [], "text": self.text or [], "near": self.near or []}
+    def requests(self) -> list[Request]:
+        """An entry of a register for each thing named."""
+        from corpus import takedown
+
+        named = {
+            "url": self.url or [],
+            "host": self.host or [],
+            "id": self.id_ or [],
+            "pattern": self.pattern or [],
+            "text": self.text or [],
+            "near": self.near or [],
+        }
+        return takedown.requests(
+            named, self.list_, self.reason, self.who, self.asked, self.likeness
+        )
 
 
 def opened(name: str | None, work: str | None = None) -> Folder:

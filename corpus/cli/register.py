@@ -23,24 +23,14 @@ RegisterFile = Annotated[Path, typer.Argument(metavar="FILE", help="The register
 @grouped
 def add(
     register: RegisterFile,
-    url: Annotated[list[str] | None, typer.Option(help="A page, in every capture.")] = None,
-    host: Annotated[list[str] | None, typer.Option(help="A host and all below it.")] = None,
-    id_: Annotated[list[str] | None, typer.Option("--id", help="One document.")] = None,
-    list_: Annotated[
-        Path | None, typer.Option("--list", help="A removals.json, or lines of URLs.")
-    ] = None,
     as_json: Json = False,
     *,
     request: TakedownRequest,
 ) -> None:
     """Enter takedowns; builds that name the register obey them from their next run on."""
-    from corpus import takedown
     from corpus.register import append, head_of, read
 
-    named = {"url": url or [], "host": host or [], "id": id_ or []} | request.named()
-    requests = takedown.requests(
-        named, list_, request.reason, request.who, request.asked, request.likeness
-    )
+    requests = request.requests()
     if not requests:
         raise UsageError("nothing to enter: --url, --host, --id, --pattern, --text, --near, --list")
     added = append(register, requests, request.key)
