@@ -45,12 +45,13 @@ Find = Callable[[str, Iterable[Path], list[str] | None], list[dict[str, Any]]]
 
 def find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
     """Rows of Parquet files whose url or id is `name`."""
-    names = pa.array([name, hashed_url(name)])
+    return rows_where(files, columns, ["url", "id"], partial(named, name))
 
-    def wanted(table: pa.Table) -> Any:
-        return pc.or_(pc.is_in(table["url"], names), pc.equal(table["id"], name))
 
-    return rows_where(files, columns, ["url", "id"], wanted)
+def named(name: str, table: pa.Table) -> Any:
+    """Whether id or url of each row is `name`; what was taken out has a hash for its url."""
+    urls = pa.array([name, hashed_url(name)])
+    return pc.or_(pc.is_in(table["url"], urls), pc.equal(table["id"], name))
 
 
 def explain(layout: Layout, name: str, find: Find = find) -> list[dict[str, Any]]:

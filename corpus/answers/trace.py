@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.answers import runs
-from corpus.answers.explain import explain
+from corpus.answers.explain import explain, named
 from corpus.errors import RunError, UsageError, counted, one_line
 from corpus.folder.layout import Layout, index_of
-from corpus.folder.removals import hashed_url
+from corpus.folder.lookup import rows_of, rows_where
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
 from corpus.sources.inputs import open_input
@@ -54,8 +55,9 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
             f"{name} is no document of this build: name a URL, an id, SHARD:ROW or FILE:OFFSET; "
             "`corpus explain` also looks among the records that are none"
         )
+    there = places(layout, (row["id"] for row in answers))
     for row in answers:
-        row |= _shard(layout, row["id"])
+        row |= there[row["id"]]
         explained = [answer for answer in explain(layout, row["id"]) if answer["id"] == row["id"]]
         row["outcome"] = explained[0]["outcome"]
         row["sentences"] = explained[0]["sentences"]
@@ -107,45 +109,45 @@ def places(layout: Layout, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """id → {documents, shard, row} of the documents of a build among these."""
     wanted = pa.array(sorted(set(ids)), pa.string())
     found: dict[str, dict[str, Any]] = {}
-    for path in layout.documents_files():
-        column = pq.read_table(path, columns=["id"])["id"]
-        for name in column.filter(pc.is_in(column, wanted)).to_pylist():
-            file = str(path.relative_to(layout.root))
-            found[name] = {"documents": file, "shard": None, "row": None}
-    for path in layout.shards():
-        column = pq.read_table(path, columns=["id"])["id"]
-        for row in pc.indices_nonzero(pc.is_in(column, wanted)).to_pylist():
-            place = {"shard": str(path.relative_to(layout.root)), "row": row}
-            found.setdefault(column[row].as_py(), {"documents": None}).update(place)
+    for row in rows_of(layout.documents_files(), ["id"], wanted, numbered="at"):
+        file = str(row["at"][0].relative_to(layout.root))
+        found[row["id"]] = {"documents": file, "shard": None, "row": None}
+    for row in rows_of(layout.shards(), ["id"], wanted, numbered="at"):
+        path, number = row["at"]
+        place = {"shard": str(path.relative_to(layout.root)), "row": number}
+        found.setdefault(row["id"], {"documents": None}).update(place)
     return found
 
 
 def _rows(layout: Layout, name: str) -> list[dict[str, Any]]:
     """The documents that a name means."""
     left, _, number = name.rpartition(":")
-    wanted = (pc.field("id") == name) | pc.field("url").isin([name, hashed_url(name)])
+    looked_at, wanted = ["id", "url"], partial(named, name)
     if number.isdigit() and left.endswith(".parquet"):
         path = layout.shard(Path(left).name)
         if path.is_file():
-            rows = pq.read_metadata(path).num_rows
-            if int(number) >= rows:
+            count = pq.read_metadata(path).num_rows
+            if int(number) >= count:
                 raise UsageError(
-                    f"{layout.shown(path)} has {counted(rows, 'row')}: there is no row {number}"
+                    f"{layout.shown(path)} has {counted(count, 'row')}: there is no row {number}"
                 )
             ids = pq.read_table(path, columns=["id"])["id"]
-            wanted = pc.field("id") == ids[int(number)].as_py()
+            wanted = partial(named, ids[int(number)].as_py())
         elif Path(left).is_file():  # of token shards
-            wanted = pc.field("id") == _token_id(Path(left), int(number))
+            wanted = partial(named, _token_id(Path(left), int(number)))
     elif number.isdigit() and left:
-        at = pc.field("source_offset") == int(number)
-        wanted |= at & (
-            (pc.field("source_file") == left) | pc.ends_with(pc.field("source_file"), f"/{left}")
-        )
-    return [
-        {**row, "documents": str(path.relative_to(layout.root))}
-        for path in layout.documents_files()
-        for row in pq.read_table(path, columns=PLACE, filters=wanted).to_pylist()
-    ]
+        looked_at = [*looked_at, "source_file", "source_offset"]
+        wanted = partial(_named_or_at, name, left, int(number))
+    rows = rows_where(layout.documents_files(), PLACE, looked_at, wanted, numbered="documents")
+    return [{**row, "documents": str(row["documents"][0].relative_to(layout.root))} for row in rows]
+
+
+def _named_or_at(name: str, file: str, offset: int, table: pa.Table) -> Any:
+    """Whether each row is named so, or stands there in a file of this name."""
+    files = table["source_file"]
+    of_file = pc.or_(pc.equal(files, file), pc.ends_with(files, f"/{file}"))
+    at = pc.and_(of_file, pc.equal(table["source_offset"], offset))
+    return pc.or_(named(name, table), at)
 
 
 def _token_id(path: Path, row: int) -> str:
@@ -158,16 +160,6 @@ def _token_id(path: Path, row: int) -> str:
         raise UsageError(f"{path} has {counted(len(ids), 'row')}: there is no row {row}")
     name: str = ids[row].as_py()
     return name
-
-
-def _shard(layout: Layout, name: str) -> dict[str, Any]:
-    """The published shard and row of a document id."""
-    for path in layout.shards():
-        ids = pq.read_table(path, columns=["id"])["id"]
-        row = pc.index(ids, name).as_py()
-        if row >= 0:
-            return {"shard": str(path.relative_to(layout.root)), "row": row}
-    return {"shard": None, "row": None}
 
 
 def _record(row: dict[str, Any]) -> dict[str, Any]:
