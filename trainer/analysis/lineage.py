@@ -12,17 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from trainer.analysis.trace import open_run, steps_of
+from trainer.analysis.trace import steps_of, whole_run, with_ids
 from trainer.config.settings import ConfigError
 from trainer.data.loader import Documents
 from trainer.data.prepare import SPLITS
 from trainer.data.steps import total_steps
-from trainer.run.folder import metrics, skipped
+from trainer.run.folder import metrics
 
 STEP = re.compile(r"step-(\d{8})")
 # Lines of the card (trainer/export/card.py) that say which checkpoint a model is.
@@ -51,31 +46,26 @@ def of_documents(folder: str | Path, ids: Iterable[str]) -> dict[str, Any]:
     those up to `reached`; a document of the held-out split has none, and one that was not among
     the tokens is not listed. Raises ConfigError when the token shards changed.
     """
-    config, loader = open_run(folder)
-    run, wanted = Path(folder), pa.array(sorted(set(ids)), pa.string())
+    config, loader, end, left_out = whole_run(folder)
+    run = Path(folder)
     reached = max((row["step"] for row in metrics(run)), default=0)
-    left_out, end = skipped(folder), loader.timeline.row(total_steps(config))
-    loader.extend(end)
-    rows = []
+    wanted, rows = set(ids), []
     for split in SPLITS:
         documents = loader.documents if split == "train" else Documents(config.data.tokens, split)
-        for shard, file in enumerate(documents.files):
-            column = pq.read_table(file, columns=["id"]).column(0).cast(pa.string())
-            for row in np.flatnonzero(pc.is_in(column, wanted).to_numpy()).tolist():
-                number = int(documents.shard_start[shard]) + row
-                steps: list[dict[str, Any]] = []
-                if split == "train":
-                    steps = steps_of(loader, number, end, left_out)
-                rows.append(
-                    {
-                        "id": column[row].as_py(),
-                        "shard": f"{split}/{file.name}",
-                        "row": row,
-                        "n_tokens": int(documents.lengths[number]),
-                        "split": split,
-                        "steps": sorted({s["step"] for s in steps if s["step"] <= reached}),
-                    }
-                )
+        for name, number, file, row in with_ids(documents, wanted):
+            steps: list[dict[str, Any]] = []
+            if split == "train":
+                steps = steps_of(loader, number, end, left_out)
+            rows.append(
+                {
+                    "id": name,
+                    "shard": f"{split}/{file.name}",
+                    "row": row,
+                    "n_tokens": int(documents.lengths[number]),
+                    "split": split,
+                    "steps": sorted({s["step"] for s in steps if s["step"] <= reached}),
+                }
+            )
     return {
         "run": str(folder),
         "tokens": str(config.data.tokens),

@@ -7,7 +7,7 @@ metrics.jsonl.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +104,7 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
 
     A step that was skipped after a spike trained on nothing and is not among them.
     """
-    left_out = skipped(folder)
-    config, loader = open_run(folder)
-    end = loader.timeline.row(total_steps(config))
-    loader.extend(end)
+    _, loader, end, left_out = whole_run(folder)
     result: list[dict[str, Any]] = []
     for document in find(loader.documents, value, column):
         result += steps_of(loader, document, end, left_out)
@@ -116,20 +113,29 @@ def of_document(folder: str | Path, value: str, column: str = "url") -> list[dic
 
 def of_documents(folder: str | Path, ids: list[str]) -> dict[str, list[int]]:
     """id -> the steps of the whole run that train on it, for every id among its documents."""
-    left_out = skipped(folder)
+    _, loader, end, left_out = whole_run(folder)
+    found: dict[str, list[int]] = {}
+    for name, document, *_ in with_ids(loader.documents, ids):
+        steps = {r["step"] for r in steps_of(loader, document, end, left_out)}
+        found[name] = sorted(steps.union(found.get(name, [])))
+    return found
+
+
+def whole_run(folder: str | Path) -> tuple[Config, Loader, int, set[int]]:
+    """(settings, loader with the order of all rows, their number, steps left out from 0)."""
     config, loader = open_run(folder)
     end = loader.timeline.row(total_steps(config))
     loader.extend(end)
-    wanted = pa.array(sorted(set(ids)), pa.large_string())
-    found: dict[str, list[int]] = {}
-    for shard, file in enumerate(loader.documents.files):
-        column = pq.read_table(file, columns=["id"])["id"]
+    return config, loader, end, skipped(folder)
+
+
+def with_ids(documents: Documents, ids: Iterable[str]) -> Iterator[tuple[str, int, Path, int]]:
+    """(id, number of the document, its file, its row there) of the documents with these ids."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    for shard, file in enumerate(documents.files):
+        column = pq.read_table(file, columns=["id"])["id"].cast(pa.string())
         for row in np.flatnonzero(pc.is_in(column, wanted).to_numpy()).tolist():
-            document = row + int(loader.documents.shard_start[shard])
-            steps = {r["step"] for r in steps_of(loader, document, end, left_out)}
-            name = str(column[row].as_py())
-            found[name] = sorted(steps.union(found.get(name, [])))
-    return found
+            yield str(column[row].as_py()), int(documents.shard_start[shard]) + row, file, row
 
 
 def steps_of(loader: Loader, document: int, end: int, left_out: set[int]) -> list[dict[str, Any]]:
