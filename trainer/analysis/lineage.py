@@ -51,7 +51,9 @@ def of_documents(folder: str | Path, ids: Iterable[str]) -> dict[str, Any]:
     reached = max((row["step"] for row in metrics(run)), default=0)
     wanted, rows = set(ids), []
     for split in SPLITS:
-        documents = loader.documents if split == "train" else Documents(config.data.tokens, split)
+        documents = loader.documents
+        if split != "train":
+            documents = Documents(documents.folders, split)
         for name, number, file, row in with_ids(documents, wanted):
             steps: list[dict[str, Any]] = []
             if split == "train":
@@ -68,7 +70,7 @@ def of_documents(folder: str | Path, ids: Iterable[str]) -> dict[str, Any]:
             )
     return {
         "run": str(folder),
-        "tokens": str(config.data.tokens),
+        "tokens": ", ".join(loader.documents.folders),
         "fingerprint": loader.documents.manifest["fingerprint"],
         "steps": total_steps(config),
         "reached": reached,
