@@ -228,7 +228,7 @@ def test_the_report_of_clusters_does_without_signatures(
     assert without["sizes"] == whole["sizes"] and whole["documents"] == without["documents"]
 
 
-def test_start_up_needs_no_kernels(spawn_corpus) -> None:
+def test_start_up_needs_no_kernels(spawn_corpus, tmp_path: Path) -> None:
     """`--help` and `stats` answer at once: they import neither numba nor pyarrow."""
     code = (
         "import sys; from corpus.cli import app; from corpus.stages import books, table; "
@@ -236,5 +236,6 @@ def test_start_up_needs_no_kernels(spawn_corpus) -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
-    assert "no such file" in spawn_corpus("build", "nowhere", "--out", "o", check=False).stderr
+    refused = spawn_corpus("build", "nowhere", "--out", tmp_path / "o", check=False)
+    assert "no such file" in refused.stderr
     assert spawn_corpus("--version").returncode == 0
