@@ -21,7 +21,8 @@ import numpy as np
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data import files
-from trainer.data.loader import Documents, Loader
+from trainer.data.documents import Documents
+from trainer.data.loader import Loader
 from trainer.data.prepare import load_manifest
 from trainer.run import evaluate
 from trainer.run.processes import place

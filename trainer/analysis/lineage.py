@@ -14,7 +14,7 @@ from typing import Any
 
 from trainer.analysis.trace import steps_of, whole_run, with_ids
 from trainer.config.settings import ConfigError
-from trainer.data.loader import Documents
+from trainer.data.documents import Documents
 from trainer.data.prepare import SPLITS
 from trainer.data.steps import total_steps
 from trainer.run.folder import metrics

@@ -111,10 +111,9 @@ def forward(
     with resting(model):
         step = config.eval.micro_rows * world.size
         for start in range(0, count, step):
-            batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
-            begin = world.rank * config.eval.micro_rows
+            rows = np.arange(start, min(start + step, count), dtype=np.int64)
             # Every process takes part in every collective, with rows that count for nothing.
-            mine = batch.share(begin, begin + config.eval.micro_rows)
+            mine = loader.rows(rows, world.rank, world.size).share(0, config.eval.micro_rows)
             tokens, targets, sources, mask = to_device(mine, config, world.device)
             yield mine, model(tokens, targets, mask), sources
 

@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch.nn import functional as F
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import IGNORE, Batch
+from trainer.data.loader import IGNORE, Batch, own
 from trainer.data.parquet import in_sample
 from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
@@ -47,10 +47,11 @@ class PairLoader(ChatLoader):
         super().__init__(packed, config, fingerprint)
         self.reference: np.ndarray | None = None  # float32[rows, T], nats under the base
 
-    def rows(self, rows: np.ndarray) -> Batch:
-        sides = np.maximum(self.packed.document[rows][:, 1:], 0).astype(np.int64)
-        reference = None if self.reference is None else self.reference[rows]
-        return replace(super().rows(rows), sources=sides, reference=reference)
+    def rows(self, rows: np.ndarray, rank: int = 0, size: int = 1) -> Batch:
+        mine = own(rows, rank, size)
+        sides = np.maximum(self.packed.document[mine][:, 1:], 0).astype(np.int64)
+        reference = None if self.reference is None else self.reference[mine]
+        return replace(super().rows(rows, rank, size), sources=sides, reference=reference)
 
 
 def dpo(

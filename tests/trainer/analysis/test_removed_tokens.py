@@ -16,7 +16,7 @@ from trainer.analysis import trace
 from trainer.analysis.remove import BEFORE, remove
 from trainer.config.settings import Config
 from trainer.data import files
-from trainer.data.loader import Documents
+from trainer.data.documents import Documents
 from trainer.data.prepare import SPLITS, load_manifest, prepare
 from trainer.export import megatron
 from trainer.run.train import train

@@ -17,8 +17,9 @@ from trainer_helpers import with_
 
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
-from trainer.data.loader import IGNORE, Loader, prefetch
-from trainer.data.order import Order, copies, permute
+from trainer.data.blocks import copies
+from trainer.data.loader import IGNORE, Loader, prefetch, proof
+from trainer.data.order import Order, permute
 from trainer.data.prepare import prepare
 from trainer.data.steps import batch_rows, first_row, step_of_row
 from trainer.data.tokenizer import Tokenizer
@@ -125,19 +126,35 @@ def test_no_window_holds_a_block_twice() -> None:
         assert len(inside) == len(set(inside))
 
 
-@pytest.mark.parametrize("world", [1, 2, 4, 8])
+@pytest.mark.parametrize("world", [1, 2, 3, 4, 8])
 def test_every_world_size_reads_the_same_global_batches(config: Config, world: int) -> None:
     train_config = replace(config.train, batch_rows=8)
     config = replace(config, train=train_config)
     whole = Loader(config)
     ranks = [Loader(config) for _ in range(world)]
-    share = 8 // world
     for step in (0, 5, 3):
         batch = whole.batch(step)
-        parts = [r.batch(step).rows(i * share, (i + 1) * share) for i, r in enumerate(ranks)]
-        assert np.array_equal(np.concatenate([p.tokens for p in parts]), batch.tokens)
-        assert {p.digest for p in parts} == {batch.digest}
-        assert {p.loss_tokens for p in parts} == {batch.loss_tokens}
+        parts = [r.batch(step, i, world) for i, r in enumerate(ranks)]
+        assert max(len(p.tokens) for p in parts) == -(-8 // world)
+        for name in ("tokens", "targets", "documents", "sources"):
+            got = np.concatenate([getattr(p, name) for p in parts])
+            assert sorted(got.tolist()) == sorted(getattr(batch, name).tolist())
+        assert proof(np.sum([p.digest for p in parts], axis=0)) == proof(batch.digest)
+        assert {p.loss_tokens for p in parts} == {int((batch.targets != IGNORE).sum())}
+
+
+def test_a_process_reads_the_blocks_of_its_own_rows_alone(config: Config) -> None:
+    """16 of 64 rows of 8 blocks: those that lie together, whichever rows of the blocks they are."""
+    config = with_(config, data={"block_tokens": 2048}, train={"batch_rows": 64})
+    whole, part = Loader(config), Loader(config)
+    blocks = {k[1] for step in range(2) for k in _read(whole, step)}
+    mine = {k[1] for step in range(2) for k in _read(part, step, 1, 4)}
+    assert mine < blocks and len(mine) <= len(blocks) // 2
+
+
+def _read(loader: Loader, step: int, *place: int) -> list[tuple[int, int]]:
+    loader.batch(step, *place)
+    return list(loader._cache)
 
 
 def test_a_loader_that_starts_at_any_step_gives_the_same_batches(config: Config) -> None:
@@ -272,7 +289,9 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
             expected.update(tokens[1:].tolist())
     assert Counter(batch.targets[batch.targets != IGNORE].tolist()) == expected
     plain = Loader(with_(config, data={"tokens": str(out), "document_weights": False}))
-    assert sorted(plain.order.groups[0].whole.documents.tolist()) == list(range(len(times)))
+    blocks = plain.order.groups[0].whole
+    members = [d for c in range(len(blocks.tokens)) for d in blocks.members(c).tolist()]
+    assert members == list(range(len(times)))
     run = replace(config, data=replace(config.data, tokens=str(out)))
     run = replace(run, train=replace(run.train, steps=8), eval=replace(run.eval, every=0))
     train(run)
