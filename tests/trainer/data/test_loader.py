@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from trainer_helpers import with_
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
 from trainer.data.blocks import copies
+from trainer.data.documents import Documents, write_index
 from trainer.data.loader import IGNORE, Loader, prefetch, proof
 from trainer.data.order import Order, permute
 from trainer.data.prepare import prepare
@@ -300,3 +302,24 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
         seen = {s for s, ids in enumerate(per_step, 1) if name in ids}
         assert {r["step"] for r in trace.of_document(run.out, name, "id")} == seen
     assert trace.of_document(run.out, "doc-000", "id") == []
+
+
+def test_processes_map_lengths_sources_and_weights_from_the_run_folder(
+    config: Config, tmp_path: Path
+) -> None:
+    """What the main process wrote gives the batches of arrays in memory; of other shards, none."""
+    train(with_(config, train={"steps": 2}))
+    index = Path(config.out) / "index"
+    mapped, plain = Loader(config, index=index), Loader(config)
+    for name in ("lengths", "source"):
+        array = getattr(mapped.documents, name)
+        assert isinstance(array, np.memmap) and not array.flags.writeable
+        assert np.array_equal(array, getattr(plain.documents, name))
+    assert not isinstance(plain.documents.lengths, np.memmap)
+    assert mapped.documents.names == plain.documents.names
+    assert mapped.batch(3).digest == plain.batch(3).digest
+    said = json.loads((index / "index.json").read_text())
+    (index / "index.json").write_text(json.dumps({**said, "fingerprint": "of others"}))
+    assert not isinstance(Documents(config.data.tokens, index=index).lengths, np.memmap)
+    write_index([config.data.tokens], index)
+    assert isinstance(Documents(config.data.tokens, index=index).lengths, np.memmap)
