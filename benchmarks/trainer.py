@@ -32,7 +32,7 @@ from torch.nn import functional as F
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file's name hides the package
 from trainer.config.load import load  # noqa: E402
 from trainer.config.settings import Config, DataConfig, ModelConfig  # noqa: E402
-from trainer.model import flops, peaks  # noqa: E402
+from trainer.plan import flops, peaks  # noqa: E402
 from trainer.run import optim, parallel, processes  # noqa: E402
 
 CPU_SHAPE = ModelConfig(
@@ -255,7 +255,7 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     import numpy as np
 
     from trainer.data.documents import Documents
-    from trainer.data.tokenizer import Tokenizer
+    from trainer.tokens.tokenizer import Tokenizer
 
     rows = [_loading(folder, size) for size in (1, 8, 64)]
     tokenizer = Tokenizer.load(Path(folder) / "tokenizer")

@@ -124,7 +124,8 @@ def test_an_interrupted_run_goes_on_with_the_same_data(
 def test_an_asynchronous_save_is_not_touched_by_the_steps_after_it(tmp_path: Path) -> None:
     """The state is copied off the GPU before `save` returns."""
     from trainer.config.settings import CheckpointConfig
-    from trainer.run.checkpoint import Checkpointer, read
+    from trainer.folder.load import read
+    from trainer.run.checkpoint import Checkpointer
 
     config = Config(model=small())
     world = processes.start(config.parallel)

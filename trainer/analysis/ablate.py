@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from trainer import files
 from trainer.config.settings import Config, ConfigError
-from trainer.data import files
 from trainer.data.documents import Documents
 from trainer.data.loader import Loader
-from trainer.data.prepare import load_manifest
 from trainer.run import evaluate
 from trainer.run.processes import place
 from trainer.run.train import Feed, train
+from trainer.tokens.prepare import load_manifest
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
 T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens import parquet
+from trainer.tokens.tokenizer import Tokenizer
 
 
 def report(source: str, tokenizers: list[str], max_documents: int = 2000) -> list[dict[str, Any]]:

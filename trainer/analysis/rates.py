@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet
-from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
 from trainer.tasks.ask import Alone, Processes
+from trainer.tokens import parquet
+from trainer.tokens.tokenizer import Tokenizer
 
 
 @torch.inference_mode()

@@ -20,10 +20,10 @@ from trainer.analysis.remove import BEFORE
 from trainer.config.settings import Config, ConfigError
 from trainer.data.documents import Documents
 from trainer.data.loader import IGNORE, Loader, Section, chain, proof
-from trainer.data.parquet import LINEAGE
 from trainer.data.steps import Timeline, total_steps
-from trainer.run.folder import load_run, skipped
-from trainer.run.folder import metrics as metrics
+from trainer.folder.run import load_run, skipped
+from trainer.folder.run import metrics as metrics
+from trainer.tokens.parquet import LINEAGE
 
 
 def open_run(folder: str | Path) -> tuple[Config, Loader]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from trainer.config.settings import ConfigError, TrainError
 from trainer.data.blocks import Ints
-from trainer.data.prepare import load_manifest
+from trainer.tokens.prepare import load_manifest
 
 Arrays = dict[str, NDArray[Any]]  # lengths uint32, source uint16, weights float32
 

@@ -25,7 +25,7 @@ from trainer.data.blocks import Ints
 from trainer.data.documents import Documents
 from trainer.data.order import Order
 from trainer.data.steps import Part, Timeline
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 
 IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
 

@@ -26,10 +26,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trainer import files
 from trainer.config.settings import ConfigError
-from trainer.data import files
-from trainer.data.parquet import LINEAGE, Unit, in_sample
-from trainer.data.prepare import (
+from trainer.tokens.parquet import LINEAGE, Unit, in_sample
+from trainer.tokens.prepare import (
     FORMAT,
     SPLITS,
     Job,
@@ -38,7 +38,7 @@ from trainer.data.prepare import (
     write_manifest,
     write_split,
 )  # fmt: skip
-from trainer.data.tokenizer import Tokenizer, copy
+from trainer.tokens.tokenizer import Tokenizer, copy
 
 MAGIC = b"MMIDIDX\x00\x00"
 CODES: dict[int, np.dtype[Any]] = {

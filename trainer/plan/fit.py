@@ -14,7 +14,7 @@ from typing import Any
 
 from trainer.config.settings import Config
 from trainer.data.steps import micro_rows
-from trainer.model import flops
+from trainer.plan import flops
 from trainer.plan.memory import memory
 
 USABLE = 0.92  # share of a GPU's memory that the allocator, NCCL and kernels leave to the run

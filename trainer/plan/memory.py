@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainer.config.settings import Config
 from trainer.data.steps import micro_rows
-from trainer.model import flops
+from trainer.plan import flops
 
 
 def memory(config: Config, gpus: int) -> dict[str, float]:

@@ -11,8 +11,7 @@ from typing import Any
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.steps import Timeline, micro_rows, total_steps
-from trainer.model import flops
-from trainer.plan import saves
+from trainer.plan import flops, saves
 from trainer.plan.fit import USABLE, applied, fit, nodes_that_fit, said
 from trainer.plan.machines import Machine
 from trainer.plan.memory import memory

@@ -20,11 +20,11 @@ from torch.distributed.fsdp import FSDPModule
 from trainer.config.settings import Config, Phase
 from trainer.data.loader import IGNORE, Batch, Batches, Loader
 from trainer.data.steps import Timeline
-from trainer.data.tokenizer import Sizes
 from trainer.model.attention import document_mask
 from trainer.model.transformer import CausalLM
 from trainer.run.parallel import compute_dtype
 from trainer.run.processes import World
+from trainer.tokens.tokenizer import Sizes
 
 
 class Meter:

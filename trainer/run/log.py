@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from trainer import files
 from trainer.config.settings import Config, ConfigError
-from trainer.data import files
 from trainer.run.processes import World
 
 
@@ -99,13 +99,6 @@ class Log:
             self._bar.console.print(sentence)
         else:
             print(sentence, flush=True)
-
-    def finish(self) -> None:
-        """The report, with the curves."""
-        if self.main:
-            from trainer.run.report import write_report
-
-            write_report(self.folder)
 
     def _forget_after(self, step: int) -> None:
         """Drop rows after the checkpoint a run goes on from: they will be made again."""

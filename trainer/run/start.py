@@ -16,16 +16,15 @@ from typing import Any
 
 import torch
 
-from trainer.config.load import from_dict
+from trainer import files
+from trainer.config.load import as_toml, from_dict
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.config.write import as_toml
-from trainer.data import files
-from trainer.data.parquet import input_files, text_bytes
-from trainer.data.prepare import prepare
 from trainer.data.steps import Timeline, batches, first_row
-from trainer.data.tokenizer import copy
 from trainer.plan.fit import applied, fit, said
 from trainer.run.processes import World, on_main
+from trainer.tokens.parquet import input_files, text_bytes
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import copy
 
 MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
 

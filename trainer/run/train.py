@@ -28,9 +28,8 @@ from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data.documents import write_index
 from trainer.data.loader import Batch, Batches, Digest, Loader, chain, prefetch, proof
 from trainer.data.steps import Timeline, micro_rows, total_steps
-from trainer.data.tokenizer import Tokenizer
-from trainer.model import flops, peaks
 from trainer.model.transformer import CausalLM
+from trainer.plan import flops, peaks
 from trainer.run import evaluate, optim, parallel, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.log import Log
@@ -48,6 +47,7 @@ from trainer.run.start import (
 )
 from trainer.tasks.ask import ask
 from trainer.tasks.published import read as read_tasks
+from trainer.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -210,9 +210,7 @@ class Run:
                     log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
                     break
                 waiting_since = time.perf_counter()
-            # An asynchronous save may still be under way; the report needs every row.
-            self.checkpoints.close()
-            log.finish()
+            self.checkpoints.close()  # an asynchronous save may still be under way
         result = {"first": first, "last": last, "step": done, "chain": self.chain}
         return result | {"done": done >= self.steps}
 

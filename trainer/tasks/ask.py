@@ -19,11 +19,11 @@ from typing import Any, Protocol
 
 import torch
 
-from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import Cache, CausalLM
 from trainer.tasks import scores
 from trainer.tasks.prompts import TASKS, Item, generation, plain
 from trainer.tasks.published import Suite
+from trainer.tokens.tokenizer import Tokenizer
 
 HOW = ("likelihood", "generation")
 Row = list[int]

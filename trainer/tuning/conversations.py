@@ -20,7 +20,7 @@ from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Batch, digest, own
 from trainer.data.order import permute
 from trainer.data.steps import batch_rows, first_row
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.formats import Conversation
 from trainer.tuning.templates import BEGIN, END, render
 

@@ -21,15 +21,15 @@ from torch.nn import functional as F
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Batch, own
-from trainer.data.parquet import in_sample
-from trainer.data.tokenizer import Tokenizer
+from trainer.folder.load import load_model
+from trainer.folder.run import load_run
 from trainer.model.transformer import CausalLM
 from trainer.run import evaluate
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import load_run
 from trainer.run.parallel import compute_dtype
 from trainer.run.processes import World, start
 from trainer.run.train import Feed, train
+from trainer.tokens.parquet import in_sample
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.conversations import ChatLoader, Packed, examples, fill
 from trainer.tuning.formats import Pair, pairs
 from trainer.tuning.sft import shortened, tuning

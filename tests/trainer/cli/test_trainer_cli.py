@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from trainer_helpers import REPO, run_trainer
 
-from trainer.config.load import from_dict, load
+from trainer.config.load import as_toml, from_dict, load
 from trainer.config.settings import ConfigError
-from trainer.config.write import as_toml
 
 
 def test_python_m_trainer_is_the_command() -> None:

@@ -22,10 +22,10 @@ from trainer.data.blocks import copies
 from trainer.data.documents import Documents, write_index
 from trainer.data.loader import IGNORE, Loader, prefetch, proof
 from trainer.data.order import Order, permute
-from trainer.data.prepare import prepare
 from trainer.data.steps import batch_rows, first_row, step_of_row
-from trainer.data.tokenizer import Tokenizer
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
 
 
 def loader(config: Config, **data: Any) -> Loader:

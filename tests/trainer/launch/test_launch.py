@@ -24,8 +24,8 @@ from pathlib import Path
 import pytest
 from trainer_helpers import chains, losses
 
+from trainer.config.load import as_toml
 from trainer.config.settings import Config
-from trainer.config.write import as_toml
 from trainer.run.train import train
 
 REPO = Path(__file__).resolve().parents[3]
@@ -405,7 +405,7 @@ def test_ray_goes_on_after_a_killed_worker_and_on_fewer_workers(
 ) -> None:
     pytest.importorskip("ray.train", reason="Ray Train is not installed: NOT tested")
     config, file, out, run = ray_run(config, tmp_path)
-    job, killed = ray_train("--workers", "2", "--config", "c.toml", out=out), False
+    job, killed = ray_train("--workers", "2", "--config", file.name, out=out), False
     deadline = time.monotonic() + 240
     while job.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -415,7 +415,7 @@ def test_ray_goes_on_after_a_killed_worker_and_on_fewer_workers(
             killed = True
     assert killed and job.wait(10) == 0, out.read_text()[-3000:]
     assert "going on from step" in out.read_text()
-    more = ["--workers", "1", "--config", "c.toml", "--train.steps=44"]
+    more = ["--workers", "1", "--config", file.name, "--train.steps=44"]
     assert ray_train(*more, out=out).wait(240) == 0, out.read_text()[-3000:]
     assert "going on from step 40 of 44" in out.read_text()
     alone = replace(config, out=str(tmp_path / "alone"))

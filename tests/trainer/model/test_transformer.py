@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from trainer_helpers import model, numbered, small, tokens
 
 from trainer.config.load import PRESETS, load
-from trainer.model import flops
 from trainer.model.attention import attend, document_mask
 from trainer.model.transformer import Cache, CausalLM, token_loss
+from trainer.plan import flops
 from trainer.run import parallel
 
 FAMILIES = ["llama", "gpt3", "palm"]

@@ -15,8 +15,8 @@ from trainer_helpers import launch, losses, model, small, tokens
 
 from trainer.config.settings import Config, ConfigError, TrainConfig
 from trainer.data.steps import total_steps
+from trainer.folder.load import load_model
 from trainer.run import optim
-from trainer.run.checkpoint import load_model
 from trainer.run.schedule import lr_scale
 from trainer.run.train import Run, train
 

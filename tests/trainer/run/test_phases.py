@@ -23,11 +23,11 @@ from trainer.config.settings import Config, ConfigError, DataConfig, Phase
 from trainer.data import blocks
 from trainer.data.loader import IGNORE, Loader
 from trainer.data.order import Order
-from trainer.data.prepare import prepare
 from trainer.data.steps import Timeline, total_steps
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.schedule import lr_at
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
 
 
 def orders(lengths: list[int], source: list[int], read: Any = None, **data: Any) -> Order:

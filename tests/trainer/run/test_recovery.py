@@ -18,12 +18,12 @@ from trainer_helpers import chains, losses, with_
 
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data.loader import Batch
-from trainer.data.prepare import prepare
+from trainer.folder.load import newest
+from trainer.folder.run import skipped
 from trainer.model.transformer import CausalLM
 from trainer.run import evaluate
-from trainer.run.checkpoint import newest
-from trainer.run.folder import skipped
 from trainer.run.train import Run, train
+from trainer.tokens.prepare import prepare
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["trainer.run.train"])

@@ -17,8 +17,8 @@ from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, TrainConfig
 from trainer.data.loader import IGNORE, Batch, Loader
 from trainer.data.steps import micro_rows
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import skipped
+from trainer.folder.load import load_model
+from trainer.folder.run import skipped
 from trainer.run.train import train
 
 

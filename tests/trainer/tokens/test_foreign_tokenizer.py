@@ -14,12 +14,12 @@ from trainer_helpers import TRICKY, run_trainer, texts, write_corpus
 from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_hf import fast_tokenizer
-from trainer.data.tokenizer_train import train
 from trainer.export import pieces
 from trainer.export.vocabulary import rows
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
+from trainer.tokens.tokenizer_hf import fast_tokenizer
+from trainer.tokens.tokenizer_train import train
 from trainer.tuning.conversations import encode
 from trainer.tuning.formats import Conversation
 

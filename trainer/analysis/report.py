@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from trainer import files
+from trainer.analysis.curves import chart
 from trainer.config.settings import Config, ConfigError
-from trainer.data import files
 from trainer.data.steps import Timeline, total_steps
-from trainer.run.curves import chart
-from trainer.run.folder import load_run, metrics, skipped
+from trainer.folder.run import load_run, metrics, skipped
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c1e21;--dim:#575d66;--paper:#fff;--line:#d9dde3;

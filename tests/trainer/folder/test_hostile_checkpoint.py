@@ -14,10 +14,11 @@ from torch import nn
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from trainer.config.settings import CheckpointConfig, ParallelConfig, TrainError
-from trainer.run import checkpoint, processes
-from trainer.run.checkpoint import Checkpointer, newest
-from trainer.run.dcp_reader import METADATA, SafeReader
-from trainer.run.manifest import check, seal
+from trainer.folder.dcp_reader import METADATA, SafeReader
+from trainer.folder.load import newest, read
+from trainer.folder.manifest import check, seal
+from trainer.run import processes
+from trainer.run.checkpoint import Checkpointer
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def load(folder: Path, metadata: bytes) -> None:
     (folder / "MANIFEST.json").unlink()
     (folder / ".metadata").write_bytes(metadata)
     seal(folder)  # an attacker's manifest is right
-    checkpoint.read(newest(folder.parent.parent), {"model.weight": torch.zeros(4, 4)})
+    read(newest(folder.parent.parent), {"model.weight": torch.zeros(4, 4)})
 
 
 @pytest.mark.parametrize(

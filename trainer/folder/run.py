@@ -16,7 +16,7 @@ from typing import Any
 
 from trainer.config.load import from_dict
 from trainer.config.settings import Config, ConfigError
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 
 
 def load_run(folder: str | Path) -> tuple[Config, Tokenizer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trainer.data import files
+from trainer import files
 
 
 def seal(folder: Path, digests: dict[str, str] | None = None) -> None:

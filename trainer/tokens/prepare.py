@@ -29,9 +29,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trainer import files
 from trainer.config.settings import ConfigError, TrainError
-from trainer.data import files, parquet
-from trainer.data.tokenizer import Tokenizer, copy
+from trainer.tokens import parquet
+from trainer.tokens.tokenizer import Tokenizer, copy
 
 SPLITS = ("train", "held")
 ROW_GROUP_TOKENS = 1 << 20  # a row group is what the loader reads at a time

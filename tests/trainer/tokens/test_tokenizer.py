@@ -11,9 +11,9 @@ from trainer_helpers import TRICKY, texts
 from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer import CHAT, SPECIALS, Tokenizer
-from trainer.data.tokenizer_hf import fast_tokenizer
-from trainer.data.tokenizer_train import save, train
+from trainer.tokens.tokenizer import CHAT, SPECIALS, Tokenizer
+from trainer.tokens.tokenizer_hf import fast_tokenizer
+from trainer.tokens.tokenizer_train import save, train
 
 STRINGS = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from(list("\u2581 \n<0x4>"))

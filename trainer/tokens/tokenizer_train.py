@@ -17,9 +17,9 @@ import pyarrow as pa
 import sentencepiece
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet, tokenizer_hf
-from trainer.data.tokenizer import SYMBOLS, Tokenizer
-from trainer.data.tokenizer_hf import CHAT, SPACE
+from trainer.tokens import parquet, tokenizer_hf
+from trainer.tokens.tokenizer import SYMBOLS, Tokenizer
+from trainer.tokens.tokenizer_hf import CHAT, SPACE
 
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 

@@ -11,19 +11,21 @@ from xml.etree import ElementTree
 import pytest
 from trainer_helpers import run_trainer
 
+from trainer.analysis.curves import chart
+from trainer.analysis.report import write_report
 from trainer.analysis.trace import of_step
+from trainer.config.load import as_toml
 from trainer.config.settings import Config, ConfigError
-from trainer.run.curves import chart
-from trainer.run.folder import metrics
-from trainer.run.report import write_report
-from trainer.run.train import train
+from trainer.folder.run import metrics
 
 
 def test_a_run_ends_with_its_report_and_the_command_makes_it_again(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(replace(config, train=replace(config.train, steps=6)))
-    run = Path(config.out)
+    run, file = Path(config.out), Path(config.out).with_suffix(".toml")
+    file.write_text(as_toml(replace(config, train=replace(config.train, steps=6))))
+    assert run_trainer(monkeypatch, "train", "--config", file) == 0
+    capsys.readouterr()
     first = (run / "report.html").read_text("utf-8")
     assert run_trainer(monkeypatch, "report", run) == 0
     assert capsys.readouterr().out.strip().endswith(f"{run / 'report.html'}")

@@ -16,11 +16,11 @@ import pytest
 from trainer_helpers import texts, with_
 
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.data import parquet
 from trainer.data.loader import Loader
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_train import save, train
+from trainer.tokens import parquet
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
+from trainer.tokens.tokenizer_train import save, train
 
 
 def digests(folder: Path) -> dict[str, str]:

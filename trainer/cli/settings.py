@@ -1,14 +1,14 @@
-"""Settings as text, made from the fields of settings.py: TOML to start from, Markdown to read."""
+"""`trainer config`: settings with their meanings, as TOML to start from or Markdown to read."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import Field, asdict, fields
+from dataclasses import Field, fields
 from typing import Any
 
+from trainer.config.load import toml_value
 from trainer.config.settings import INT_MOST, Config, Phase, limits
 
 INTRODUCTION = """# Settings of the trainer
@@ -27,20 +27,6 @@ KINDS = {
     "dict": "table",
     "list": "list",
 }
-
-
-def as_toml(config: Config) -> str:
-    """The resolved settings as TOML, readable by `load`."""
-    lines: list[str] = []
-    for name, value in asdict(config).items():
-        tables = [(f"[{name}]", value)] if isinstance(value, dict) else []
-        tables = [(f"[[{name}]]", phase) for phase in value] if name == "phases" else tables
-        if tables or name == "phases":
-            for head, table in tables:
-                lines += ["", head, *(f"{k} = {toml_value(v)}" for k, v in table.items())]
-        else:
-            lines.append(f"{name} = {toml_value(value)}")
-    return "\n".join(lines) + "\n"
 
 
 def as_commented_toml(config: Config) -> str:
@@ -88,19 +74,6 @@ def allowed(described: Field[Any]) -> str:
     if most in (INT_MOST, math.inf):
         return f"{'at least' if included else 'above'} {low:g}"
     return f"{low:g} to {most:.12g}" if included else f"above {low:g}, at most {most:g}"
-
-
-def toml_value(value: Any) -> str:
-    """A setting in TOML syntax."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return "[" + ", ".join(toml_value(v) for v in value) + "]"
-    return repr(value)
 
 
 def _sections(config: Config) -> Iterator[tuple[str, str, Any]]:

@@ -28,7 +28,7 @@ import sentencepiece
 from tokenizers import Tokenizer as Fast
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer_hf import CHAT, SPACE, SPECIALS
+from trainer.tokens.tokenizer_hf import CHAT, SPACE, SPECIALS
 
 LONGEST_RUN = 24  # spaces; llm-jp's tokenizers have the same 24 symbols
 SYMBOLS = ("\n", "\t", *(SPACE * n for n in range(2, LONGEST_RUN + 1)))
