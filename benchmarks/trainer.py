@@ -254,7 +254,7 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
     """What a process works for its rows, and characters/s of tokenising beside SentencePiece."""
     import numpy as np
 
-    from trainer.data.documents import Documents
+    from trainer.tokens.documents import Documents
     from trainer.tokens.tokenizer import Tokenizer
 
     rows = [_loading(folder, size) for size in (1, 8, 64)]

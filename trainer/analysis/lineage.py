@@ -14,9 +14,9 @@ from typing import Any
 
 from trainer.analysis.trace import steps_of, whole_run, with_ids
 from trainer.config.settings import ConfigError
-from trainer.data.documents import Documents
 from trainer.data.steps import total_steps
 from trainer.folder.run import metrics
+from trainer.tokens.documents import Documents
 from trainer.tokens.prepare import SPLITS
 
 STEP = re.compile(r"step-(\d{8})")

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from trainer.analysis.remove import BEFORE
 from trainer.config.settings import Config, ConfigError
-from trainer.data.documents import Documents
-from trainer.data.loader import IGNORE, Loader, Section, chain, proof
+from trainer.data.loader import Loader, Section, chain, proof
 from trainer.data.steps import Timeline, total_steps
 from trainer.folder.run import load_run, skipped
 from trainer.folder.run import metrics as metrics
+from trainer.tokens.documents import Documents
 from trainer.tokens.parquet import LINEAGE
 
 
@@ -76,7 +76,7 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
     if step - 1 in skipped(folder):
         return []
     phase = loader.timeline.at(step - 1)
-    numbers = np.arange(phase.batch_rows(step - 1), dtype=np.int64) + phase.row(step - 1)
+    numbers = np.arange(phase.batch_rows, dtype=np.int64) + phase.row(step - 1)
     section = loader.section(int(numbers[0]))
     blocks, inner = section.rows(numbers)
     seq_len = section.order.seq_len
@@ -194,11 +194,6 @@ def lineage(documents: Documents, numbers: np.ndarray) -> list[dict[str, Any]]:
             tables[shard] = pq.read_table(file, columns=LINEAGE.names).to_pylist()
         result.append(tables[shard][row])
     return result
-
-
-def loss_tokens(loader: Loader, step: int) -> int:
-    """How many targets a step trains on (for checks)."""
-    return int((loader.batch(step - 1).targets != IGNORE).sum())
 
 
 def _check_step(config: Config, step: int) -> None:

@@ -18,7 +18,10 @@ from trainer.config.settings import Config, ConfigError
 
 PRESETS = Path(__file__).parents[1] / "configs"
 # What there was once, and what does its work.
-RETIRED = {"train.spike_rewind": "train.spike skips the step of a spike"}
+RETIRED = {
+    "train.spike_rewind": "train.spike skips the step of a spike",
+    "train.ramp": "write [[phases]] with batch_rows of their own",
+}
 
 
 def preset_names() -> list[str]:
@@ -103,7 +106,7 @@ def _build(kind: type, table: dict[str, Any], where: str, prefix: str) -> Any:
         if f"{prefix}{key}" in RETIRED:
             if value:
                 raise ConfigError(f"{where}: {prefix}{key} is gone: {RETIRED[prefix + key]}")
-            continue  # 0 in the files of earlier runs
+            continue  # 0 or [] in the files of earlier runs
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {prefix}{near[0]}?" if near else f"; known: {', '.join(known)}"

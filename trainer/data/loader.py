@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.blocks import Ints
-from trainer.data.documents import Documents
 from trainer.data.order import Order
 from trainer.data.steps import Part, Timeline
+from trainer.tokens.documents import Documents
 from trainer.tokens.tokenizer import Tokenizer
 
 IGNORE = -100  # a target that carries no loss (torch's default ignore_index)
@@ -172,7 +172,7 @@ class Loader:
     def batch(self, step: int, rank: int = 0, size: int = 1) -> Batch:
         """The rows that process `rank` of `size` has of a step (0-based)."""
         part = self.timeline.at(step)
-        rows = np.arange(part.batch_rows(step), dtype=np.int64) + part.row(step)
+        rows = np.arange(part.batch_rows, dtype=np.int64) + part.row(step)
         return self.rows(rows, rank, size)
 
     def rows(self, rows: Ints, rank: int = 0, size: int = 1) -> Batch:

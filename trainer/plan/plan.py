@@ -79,7 +79,7 @@ def plan(
 
 
 def run_tokens(config: Config) -> int:
-    """Training tokens of a run, whole batches and the ramp included."""
+    """Training tokens of a run, in whole batches."""
     return Timeline(config).tokens(total_steps(config))
 
 

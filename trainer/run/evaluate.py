@@ -78,7 +78,7 @@ class Meter:
 def held_out_loader(config: Config) -> Loader | None:
     """The held-out split in an order that no run changes; None when nothing was held out."""
     data = replace(config.data, weights={}, max_epochs=1.0)  # all rows: each once
-    train = replace(config.train, seed=0, ramp=[], batch_rows=config.eval.micro_rows)
+    train = replace(config.train, seed=0, batch_rows=config.eval.micro_rows)
     train = replace(train, steps=0, tokens=0)
     whole = replace(config, data=data, train=train, phases=_as_one(config))
     loader = Loader(whole, "held", empty_ok=True)

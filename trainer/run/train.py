@@ -25,7 +25,6 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.data.documents import write_index
 from trainer.data.loader import Batch, Batches, Digest, Loader, chain, prefetch, proof
 from trainer.data.steps import Timeline, micro_rows, total_steps
 from trainer.model.transformer import CausalLM
@@ -45,8 +44,8 @@ from trainer.run.start import (
     refuse_other_data,
     tokenised,
 )
-from trainer.tasks.ask import ask
-from trainer.tasks.published import read as read_tasks
+from trainer.tasks.ask import measure
+from trainer.tokens.documents import write_index
 from trainer.tokens.tokenizer import Tokenizer
 
 
@@ -90,7 +89,7 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
         feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
     tokenizer = Tokenizer.load(feed.tokenizer)
     if config.eval.tasks:
-        feed = replace(feed, measures={**feed.measures, "tasks": task_measure(config, tokenizer)})
+        feed = replace(feed, measures={**feed.measures, "tasks": measure(config.eval, tokenizer)})
     config = fitted(with_vocab(config, tokenizer.vocab_size), world)
     run = Run(config, world, tokenizer, feed)
     # Ray runs its workers in a thread, where Python takes no signal handlers.
@@ -101,22 +100,6 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     for number, handler in zip(watched, before, strict=True):
         signal.signal(number, handler)  # ours holds the run, and with it the process group
     return result
-
-
-def task_measure(
-    config: Config, tokenizer: Tokenizer
-) -> Callable[[CausalLM, World], dict[str, Any]]:
-    """The tasks of eval.tasks as a measure of the loop: one number for each of them."""
-    suites = read_tasks(config.eval.tasks)
-
-    def measure(model: CausalLM, world: World) -> dict[str, Any]:
-        rows = ask(
-            model, tokenizer, suites, limit=config.eval.task_questions,
-            rows=config.eval.micro_rows, processes=world,
-        )  # fmt: skip
-        return {f"{r['task']}, {r['how']}": round(r["score"], 4) for r in rows}
-
-    return measure
 
 
 def with_vocab(config: Config, vocab_size: int) -> Config:
@@ -225,7 +208,7 @@ class Run:
         self.model.config = config.model  # only its rotary angles may differ
         if step in self.spikes.skipped:
             return torch.zeros(())
-        total, losses = part.batch_rows(step), []
+        total, losses = part.batch_rows, []
         rows, share = micro_rows(config.train, total, size), -(-total // size)
         # Each turn takes `rows` rows on every process; gradients add up until the last turn.
         for start in range(0, share, rows):
@@ -315,9 +298,9 @@ class Run:
                 f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
                 f"{result['bpc']:.3f} bits per character"
             )
-        for key, measure in self.feed.measures.items():
+        for key, ask in self.feed.measures.items():
             with evaluate.resting(self.model):
-                result = {**result, key: measure(self.model, self.world)}
+                result = {**result, key: ask(self.model, self.world)}
             log.write(step, {key: result[key]})
             log.say(f"{key}, {name}: {json.dumps(result[key], ensure_ascii=False)}")
         log.paused += time.perf_counter() - begin

@@ -19,7 +19,6 @@ import numpy as np
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE, Batch, digest, own
 from trainer.data.order import permute
-from trainer.data.steps import batch_rows, first_row
 from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.formats import Conversation
 from trainer.tuning.templates import BEGIN, END, render
@@ -60,8 +59,9 @@ class ChatLoader:
         return len(self.packed.tokens)
 
     def batch(self, step: int, rank: int = 0, size: int = 1) -> Batch:
-        rows = np.arange(batch_rows(self.train, step), dtype=np.int64)
-        return self.rows(self._shuffled(rows + first_row(self.train, step)), rank, size)
+        batch = self.train.batch_rows
+        rows = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
+        return self.rows(self._shuffled(rows), rank, size)
 
     def rows(self, rows: np.ndarray, rank: int = 0, size: int = 1) -> Batch:
         count, mine = int(self.packed.learn[rows, 1:].sum()), own(rows, rank, size)

@@ -76,7 +76,6 @@ def tuning(base: Config, run: str, out: str, overrides: list[str], share: float 
         tokens=0,
         batch_rows=16,
         micro_rows=4,
-        ramp=[],
         optimizer="adamw",
         lr=base.train.lr / share,
         schedule="cosine",

@@ -16,9 +16,9 @@ from trainer import files
 from trainer.analysis import trace
 from trainer.analysis.remove import BEFORE, remove
 from trainer.config.settings import Config
-from trainer.data.documents import Documents
 from trainer.export import megatron
 from trainer.run.train import train
+from trainer.tokens.documents import Documents
 from trainer.tokens.prepare import SPLITS, load_manifest, prepare
 
 

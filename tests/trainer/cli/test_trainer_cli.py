@@ -111,7 +111,7 @@ def test_a_mistake_is_one_line_and_status_two(
 
 def test_settings_survive_toml_and_dictionaries() -> None:
     for name in ("demo", "tiny-cpu", "13b"):
-        config = load(name, ['data.weights={a = 0.5, "b c" = 2}', "train.ramp=[[1, 2], [3, 4]]"])
+        config = load(name, ['data.weights={a = 0.5, "b c" = 2}'])
         assert from_dict(asdict(config)) == config
 
 

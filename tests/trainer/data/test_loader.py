@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from trainer_helpers import with_
 
 from trainer.analysis import trace
-from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
+from trainer.config.settings import Config, ConfigError, DataConfig
 from trainer.data.blocks import copies
-from trainer.data.documents import Documents, write_index
 from trainer.data.loader import IGNORE, Loader, prefetch, proof
 from trainer.data.order import Order, permute
-from trainer.data.steps import batch_rows, first_row, step_of_row
 from trainer.run.train import train
+from trainer.tokens.documents import Documents, write_index
 from trainer.tokens.prepare import prepare
 from trainer.tokens.tokenizer import Tokenizer
 
@@ -194,17 +193,6 @@ def test_documents_of_a_row_are_numbered_apart_and_sources_follow_them(config: C
     change = np.diff(batch.sources, axis=1) != 0
     starts = batch.targets[:, 1:] == IGNORE
     assert change.any() and not (change & ~starts).any()
-
-
-def test_batch_ramp_has_a_closed_form() -> None:
-    train_config = TrainConfig(batch_rows=16, ramp=[[3, 4], [5, 8]])
-    total = 0
-    for step in range(12):
-        assert first_row(train_config, step) == total
-        rows = batch_rows(train_config, step)
-        for row in range(total, total + rows):
-            assert step_of_row(train_config, row) == step
-        total += rows
 
 
 def test_an_error_in_the_loader_reaches_the_caller(config: Config, tmp_path: Path) -> None:

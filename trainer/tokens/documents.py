@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trainer.config.settings import ConfigError, TrainError
-from trainer.data.blocks import Ints
 from trainer.tokens.prepare import load_manifest
 
+Ints = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]  # lengths uint32, source uint16, weights float32
 
 
