@@ -27,7 +27,9 @@ class Table:
 
     lengths: integer[documents], tokens of each; source: integer[documents], index into `groups`,
     which has the group of each source or -1. ranges: (first, end, group) of documents in order,
-    group -1: by source. weights: float[documents] or None; key: of the draw of ⌊w⌋ or ⌈w⌉.
+    group -1: by source. weights: float[documents] or None; key: of the draw of ⌊w⌋ or ⌈w⌉. read:
+    integer[documents], how often each was read before; with done, int64[groups], how often all of a
+    group was, the table is what is left of the reading that is under way.
     """
 
     lengths: NDArray[np.integer]
@@ -36,6 +38,8 @@ class Table:
     ranges: Sequence[tuple[int, int, int]]
     weights: NDArray[np.floating] | None = None
     key: int = 0
+    read: NDArray[np.integer] | None = None
+    done: Ints | None = None
     chunks: list[tuple[int, int, int]] = field(init=False)  # the ranges, cut to CHUNK
     before: list[float] = field(init=False)  # fractions of weights summed before each chunk
 
@@ -56,39 +60,19 @@ class Table:
         low, high, group = self.chunks[index]
         documents = np.arange(low, high, dtype=np.int64)
         groups = np.full(high - low, group) if group >= 0 else self.groups[self.source[low:high]]
-        if self.weights is None:
-            return documents, groups, np.ones(high - low, np.int64)
-        return documents, groups, copies(self.weights[low:high], self.key, self.before[index])
-
-
-@dataclass(frozen=True)
-class Left:
-    """What is left of the reading of a table that is under way: done[group] readings are whole."""
-
-    table: Table
-    done: Ints
-    read: NDArray[np.integer]  # [documents], how often each was read
-
-    @property
-    def lengths(self) -> NDArray[np.integer]:
-        return self.table.lengths
-
-    @property
-    def chunks(self) -> list[tuple[int, int, int]]:
-        return self.table.chunks
-
-    def chunk(self, index: int) -> tuple[Ints, NDArray[np.integer], Ints]:
-        """As `Table.chunk`, with what is missing of reading done + 1."""
-        documents, groups, times = self.table.chunk(index)
-        missing = times * (self.done[groups] + 1) - self.read[documents]
-        return documents, groups, np.maximum(missing, 0)
+        times = np.ones(high - low, np.int64)
+        if self.weights is not None:
+            times = copies(self.weights[low:high], self.key, self.before[index])
+        if self.read is not None and self.done is not None:
+            times = np.maximum(times * (self.done[groups] + 1) - self.read[low:high], 0)
+        return documents, groups, times
 
 
 @dataclass(frozen=True)
 class Blocks:
     """The blocks of one group. Block c begins with copy `level[c]` of document `first[c]`."""
 
-    table: Table | Left
+    table: Table
     group: int
     most: NDArray[np.uint16]  # [chunks], the most copies of a document of the group there
     level: Ints
@@ -139,7 +123,7 @@ class Blocks:
                 level, chunk = level + 1, 0
 
 
-def cut(table: Table | Left, groups: int, size: int) -> list[Blocks | None]:
+def cut(table: Table, groups: int, size: int) -> list[Blocks | None]:
     """The blocks of about `size` tokens of each group; None: it has no document."""
     makers = [_Maker(size, len(table.chunks)) for _ in range(groups)]
     level, most = 0, 1
@@ -188,7 +172,7 @@ class _Maker:
         self.count += len(documents)
         self.last = last
 
-    def blocks(self, table: Table | Left, group: int) -> Blocks | None:
+    def blocks(self, table: Table, group: int) -> Blocks | None:
         if not self.rows:
             return None
         level, first, chunk, begins, starts = np.concatenate(self.rows, axis=1)
@@ -197,13 +181,14 @@ class _Maker:
         return Blocks(table, group, self.most, level, first, chunk, begins, tokens)
 
 
-def readings_done(table: Table, groups: int, read: NDArray[np.integer]) -> Ints:
+def readings_done(table: Table, groups: int) -> Ints:
     """How often every document of each group was read, int64[groups]."""
+    assert table.read is not None
     done = np.full(groups, np.iinfo(np.int64).max)
     for chunk in range(len(table.chunks)):
         documents, kind, times = table.chunk(chunk)
         there = (times > 0) & (kind >= 0)
-        np.minimum.at(done, kind[there], read[documents[there]] // times[there])
+        np.minimum.at(done, kind[there], table.read[documents[there]] // times[there])
     return done
 
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.settings import ConfigError, DataConfig
-from trainer.data.blocks import Blocks, Ints, Left, Table, cut, readings_done
+from trainer.data.blocks import Blocks, Ints, Table, cut, readings_done
 
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -93,8 +93,8 @@ class Order:
         numbers = {name: i for i, name in enumerate(shares)}
         kinds = np.array([numbers.get(n, -1) if data.weights else 0 for n in names or [""]])
         ranges = [(a, b, numbers.get(n, -1)) for a, b, n in among or [(0, len(lengths), "")]]
-        table = Table(lengths, source, kinds, ranges, weights, self._key(4))
-        self.groups = _groups(table, shares, data.block_tokens, read)
+        table = Table(lengths, source, kinds, ranges, weights, self._key(4), read)
+        self.groups = _groups(table, shares, data.block_tokens)
         self.blocks: list[Block] = []
         self.starts: list[int] = [0]  # first global row of each block, and the end
         self._shares = np.array([g.share for g in self.groups])
@@ -292,15 +292,13 @@ def _shares(data: DataConfig, names: list[str], folders: list[str]) -> dict[str,
     return {name: data.weights[name] / total for name in sorted(data.weights)}
 
 
-def _groups(
-    table: Table, shares: dict[str, float], size: int, read: NDArray[np.integer] | None
-) -> list[Group]:
+def _groups(table: Table, shares: dict[str, float], size: int) -> list[Group]:
     parts = cut(table, len(shares), size)
     left: list[Blocks | None] = [None] * len(shares)
-    if read is not None:
+    if table.read is not None:
         # The reading that is under way: what is missing of it comes before all else.
-        done = readings_done(table, len(shares), read)
-        left = cut(Left(table, done, read), len(shares), size)
+        done = readings_done(table, len(shares))
+        left = cut(replace(table, done=done), len(shares), size)
     groups = []
     for number, (name, share) in enumerate(shares.items()):
         whole, rest, times = parts[number], left[number], 0
@@ -309,7 +307,7 @@ def _groups(
             raise ConfigError(f"{what} no training documents (or all with weight 0)")
         if not share:
             continue
-        if read is not None:
+        if table.read is not None:
             times = int(done[number])
         if rest is not None and rest.begins[-1] < whole.begins[-1]:
             times += 1

@@ -36,7 +36,7 @@ from trainer.tokens.prepare import (
     claim,
     load_manifest,
     write_manifest,
-    write_split,
+    write_splits,
 )  # fmt: skip
 from trainer.tokens.tokenizer import Tokenizer, copy
 
@@ -167,10 +167,7 @@ def prepare(
             job = Job(len(rows), unit, str(folder), str(tokenizer_dir), held_out, key)
             table = _table(part, path, first, tokenizer)
             held = in_sample(table.column("id").to_pylist(), held_out, "held-out")
-            shards = [
-                write_split(job, split, [table.filter(pa.array(mask))])
-                for split, mask in zip(SPLITS, (~held, held), strict=True)
-            ]
+            shards = write_splits(job, [table], [held])
             rows.append({"documents": len(part), "shards": shards})
             first += len(part)
     return write_manifest(folder, key, settings, tokenizer, rows)

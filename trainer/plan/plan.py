@@ -178,7 +178,7 @@ def row(name: str, result: dict[str, Any]) -> dict[str, str]:
         "GPUs": f"{result['gpus']:,}",
         "time": f"{hours / 24:,.1f} days" if hours >= 48 else f"{number(hours)} h",
         "jobs": f"{result['jobs']:,}",
-        "GPU-hours": number(result["gpu_hours"]),
+        "GPU h": number(result["gpu_hours"]),
         "points": points,
         "yen": yen,
         "kWh": number(result["kwh"]),

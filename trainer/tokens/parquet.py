@@ -112,6 +112,20 @@ def read(unit: Unit, rows: int = 2048) -> Iterator[pa.RecordBatch]:
         raise TrainError(f"{unit.file}: row {row}: cannot read: {_line(error)}") from error
 
 
+def texts(source: str | Path) -> Iterator[tuple[str, str]]:
+    """(source, text) of every document of an INPUT that has text. ConfigError when none has."""
+    empty = True
+    for unit in units(input_files(source)):
+        for batch in read(unit):
+            columns = (batch.column(name).to_pylist() for name in ("source", "text"))
+            for name, text in zip(*columns, strict=True):
+                if text:
+                    empty = False
+                    yield name or "", text
+    if empty:
+        raise ConfigError(f"no text in {source}")
+
+
 def fingerprint(files: list[Path]) -> str:
     """Hash of names and contents: a text that was redacted in place never keeps its old tokens."""
     digest = hashlib.sha256()

@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from trainer import files
 from trainer.config.settings import ConfigError, TrainError
@@ -99,14 +100,13 @@ def tokenise(batch: pa.RecordBatch, tokenizer: Tokenizer) -> pa.Table:
     batch = batch.filter(pc.greater(pc.binary_length(text), 0))
     text = batch.column("text")
     kind = pa.uint16() if tokenizer.vocab_size <= 1 << 16 else pa.uint32()
-    ids = tokenizer.encode_batch(text.to_pylist())
-    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
-    np.cumsum([len(i) + 2 for i in ids], out=offsets[1:])
+    ids, ends = tokenizer.encode_flat(text.to_pylist())
+    offsets = np.concatenate([[0], ends + 2 * np.arange(1, len(ends) + 1)])
     flat = np.empty(offsets[-1], dtype=kind.to_pandas_dtype())
-    for i, doc in enumerate(ids):
-        flat[offsets[i]] = tokenizer.bos
-        flat[offsets[i] + 1 : offsets[i + 1] - 1] = doc
-        flat[offsets[i + 1] - 1] = tokenizer.eos
+    inside = np.ones(len(flat), dtype=bool)
+    inside[offsets[:-1]] = inside[offsets[1:] - 1] = False
+    flat[offsets[:-1]], flat[offsets[1:] - 1] = tokenizer.bos, tokenizer.eos
+    flat[inside] = ids
     tokens = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat, kind))
     columns = {"tokens": tokens, **{n: batch.column(n) for n in parquet.LINEAGE.names}}
     columns["n_tokens"] = pa.array(np.diff(offsets), pa.int64())
@@ -145,25 +145,37 @@ def _work(job: Job) -> dict[str, Any]:
         if row["key"] == job.key and all(_intact(job.out, s) for s in row["shards"]):
             return row
     tokenizer = Tokenizer.load(job.tokenizer)
-    tables: dict[str, list[pa.Table]] = {s: [] for s in SPLITS}
+    tables: list[pa.Table] = []
+    held: list[NDArray[np.bool_]] = []
     documents = 0
     for batch in parquet.read(job.unit):
         documents += batch.num_rows
-        table = tokenise(batch, tokenizer)
-        held = parquet.in_sample(table.column("id").to_pylist(), job.held_out, "held-out")
-        tables["train"].append(table.filter(pa.array(~held)))
-        tables["held"].append(table.filter(pa.array(held)))
-    shards = [write_split(job, split, tables[split]) for split in SPLITS]
+        tables.append(tokenise(batch, tokenizer))
+        ids = tables[-1].column("id").to_pylist()
+        held.append(parquet.in_sample(ids, job.held_out, "held-out"))
+    shards = write_splits(job, tables, held)
     row = {"key": job.key, "unit": asdict(job.unit), "documents": documents, "shards": shards}
     files.write(done, json.dumps(row).encode())
     return row
 
 
-def write_split(job: Job, split: str, tables: list[pa.Table]) -> dict[str, Any]:
-    """Write the shard of a unit whole or not at all; its entry in the manifest."""
-    name = f"{split}/tokens-{job.index:05d}.parquet"
-    table = _by_source(pa.concat_tables(tables)) if tables else None
-    return write_shard(Path(job.out) / name, name, table)
+def write_splits(job: Job, tables: list[pa.Table], held: list[NDArray[np.bool_]]) -> list[Any]:
+    """Write the shards of a unit whole or not at all; their entries in the manifest.
+
+    held: which rows are held out. Rows of a source stand together, otherwise in input order: a
+    block of one reads few row groups.
+    """
+    shards = []
+    for split in SPLITS:
+        name = f"{split}/tokens-{job.index:05d}.parquet"
+        part = None
+        if tables:
+            table, mask = pa.concat_tables(tables).combine_chunks(), np.concatenate(held)
+            source = table.column("source").cast(pa.string()).fill_null("").combine_chunks()
+            order = np.argsort(pc.rank(source, tiebreaker="dense").to_numpy(), kind="stable")
+            part = table.take(order[mask[order] == (split == "held")])
+        shards.append(write_shard(Path(job.out) / name, name, part))
+    return shards
 
 
 def write_shard(path: Path, name: str, table: pa.Table | None) -> dict[str, Any]:
@@ -190,13 +202,6 @@ def write_shard(path: Path, name: str, table: pa.Table | None) -> dict[str, Any]
         raise TrainError(f"{path}: cannot write: {error.strerror or error}") from error
     sums = {c: int(pc.sum(table.column(f"n_{c}")).as_py()) for c in ("tokens", "bytes", "chars")}
     return {"name": name, "rows": table.num_rows, **sums, "size": size, "sha256": digest}
-
-
-def _by_source(table: pa.Table) -> pa.Table:
-    """Rows of a source together, otherwise in input order: a block of one reads few row groups."""
-    source = table.column("source").cast(pa.string()).fill_null("").combine_chunks()
-    codes = pc.rank(source, tiebreaker="dense").to_numpy()
-    return table.take(np.argsort(codes, kind="stable"))
 
 
 def _intact(out: str, shard: dict[str, Any]) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import sentencepiece
+from numpy.typing import NDArray
 from tokenizers import Tokenizer as Fast
 
 from trainer.config.settings import ConfigError
@@ -122,15 +123,35 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """Ids of each text. One call into SentencePiece for all, each segment once."""
+        """Ids of each text."""
+        ids, ends = self.encode_flat(texts)
+        return [part.tolist() for part in np.split(ids, ends[:-1])]
+
+    def encode_flat(self, texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids of all texts one after another, and where each text ends in them.
+
+        One call into SentencePiece for all, each segment once.
+        """
         if not self.ours:
-            return self._sp.encode(texts, num_threads=1)
-        parts = [_CUT.split(text) for text in texts]
+            encoded = self._encode(texts)
+            return _flat(encoded), np.cumsum([len(e) for e in encoded], dtype=np.int64)
+        parts = [_segments(text) for text in texts]
         # A quarter of the segments are empty, a quarter of the others stand there before.
+        marks = list(self._marks)
         segments = list(dict.fromkeys(chain.from_iterable(p[::2] for p in parts)))
-        encoded = self._sp.encode(segments, num_threads=1)
-        ids: dict[str, list[int]] = {**dict(zip(segments, encoded, strict=True)), **self._marks}
-        return [list(chain.from_iterable(map(ids.__getitem__, p))) for p in parts]
+        encoded = [*self._sp.encode(segments, num_threads=1), *self._marks.values()]
+        number = dict(zip([*segments, *marks], range(len(encoded)), strict=True))
+        order = np.fromiter(map(number.__getitem__, chain.from_iterable(parts)), np.int64)
+        lengths = np.array([len(e) for e in encoded], dtype=np.int64)
+        starts, taken = np.cumsum(lengths) - lengths, lengths[order]
+        ends = np.cumsum(taken)
+        places = np.repeat(starts[order] - (ends - taken), taken) + np.arange(taken.sum())
+        last = np.cumsum([len(p) for p in parts], dtype=np.int64) - 1
+        return _flat(encoded)[places], ends[last]
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        encoded: list[list[int]] = self._sp.encode(texts, num_threads=1)
+        return encoded
 
     def encode_symbols(self, text: str) -> list[int]:
         """Ids of `text` in which the names of control symbols are those symbols."""
@@ -239,7 +260,7 @@ class FastTokenizer(Tokenizer):
         self._fallback = bool(described["model"].get("byte_fallback"))
         self._bytes = []
 
-    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+    def _encode(self, texts: list[str]) -> list[list[int]]:
         return [e.ids for e in self._fast.encode_batch(texts, add_special_tokens=False)]
 
     def encode_symbols(self, text: str) -> list[int]:
@@ -272,6 +293,20 @@ class FastTokenizer(Tokenizer):
 
     def _mark_id(self, name: str) -> int:
         return -1
+
+
+def _segments(text: str) -> list[str]:
+    """`text` cut at our symbols, which have the odd places."""
+    if "\t" in text or SPACE in text or "  " in text:
+        return _CUT.split(text)
+    lines = text.split("\n")  # three in four texts have no other: a tenth of the time
+    parts = ["\n"] * (2 * len(lines) - 1)
+    parts[::2] = lines
+    return parts
+
+
+def _flat(lists: list[list[int]]) -> NDArray[np.int64]:
+    return np.fromiter(chain.from_iterable(lists), np.int64, sum(map(len, lists)))
 
 
 def copy(folder: str | Path, out: Path) -> None:
