@@ -252,11 +252,13 @@ def publish_unit(
 def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of order.GROUP_BYTES or a little more, but for the last."""
     held: list[pa.RecordBatch] = []
+    size = 0
     for batch in batches:
         held.append(batch)
-        if sum(part.nbytes for part in held) >= order.GROUP_BYTES:
+        size += batch.nbytes
+        if size >= order.GROUP_BYTES:
             yield pa.concat_batches(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pa.concat_batches(held)
 
