@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import config, register
 from corpus.answers import runs as trained
 from corpus.enquiry.request import Item, Request
 from corpus.enquiry.search import Found, Hit, search
-from corpus.errors import RunError
 from corpus.folder import removals
 from corpus.folder.commit import sha256
 from corpus.folder.layout import Layout
@@ -54,6 +52,9 @@ def answer(request: Request, layouts: list[Layout], runs: list[Path]) -> dict[st
     """{request, builds, runs, items, outcomes, sha256}: see the module; `sha256` is of all else."""
     found = [_of_build(layout, request) for layout in layouts]
     seen = [_of_run(run, found) for run in runs]
+    for build in found:  # of a host they are many
+        for item in build["items"].values():
+            del item["ids"]
     items = []
     for item in request.items:
         rows = [build["items"][item.number] for build in found]
@@ -87,7 +88,8 @@ def _by_rank(pair: tuple[str, int]) -> int:
 
 
 def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
-    """{about, items: number → {build, outcome, documents, by, listed, site}, ids}."""
+    """{about, items: number → {build, outcome, ids, documents, by, listed, site}, copies: id → the
+    kept copy that is published}."""
     settings, _ = config.of_folder(layout)
     steps = tuple(settings.normalize.steps)
     found = search(layout, request.items, steps, _signed(layout, settings))
@@ -102,7 +104,8 @@ def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
         if item.kind == "url" and site:
             said = filter(None, map(site.lookup, _addresses(item)))
             items[item.number]["site"] = _site(next(said, None))
-    return {"about": about, "items": items, "ids": fates.keys()}
+    copies = {n: f["kept_id"] for n, f in fates.items() if f["fate"] == "present_as_copy"}
+    return {"about": about, "items": items, "copies": copies}
 
 
 def _addresses(item: Item) -> list[str]:
@@ -128,8 +131,8 @@ def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
         for unit in units
         for file, identity in zip(unit.files, unit.identities, strict=False)
     }
-    captured = [_captured(path) for path in layout.documents_files()]
-    days = sorted({day[:10] for pair in captured for day in pair if day})
+    archives = _archives(layout, files)
+    days = sorted(day for row in archives for day in row["captured"])
     return {
         "name": layout.root.name,
         "manifest": sha256(layout.manifest) if layout.manifest.exists() else "",
@@ -137,18 +140,35 @@ def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
         "documents": harvest["out"],
         "published": funnel.get("publish", {}).get("out", 0),
         "only_counted": sum(harvest["skipped"].values()),
+        "counted": harvest["skipped"],
         "captured": [days[0], days[-1]] if days else [],
-        "archives": [{"file": file, "identity": identity} for file, identity in files.items()],
+        "archives": archives,
         "registers": {Path(n).name: head for n, head in register.heads(settings).items()},
         "removals": len(removals.load(layout)),
     }
 
 
-def _captured(path: Path) -> tuple[str, str]:
-    days = pq.read_table(path, columns=["captured"])["captured"]
-    days = days.filter(pc.not_equal(days, ""))
-    extremes = pc.min_max(days)
-    return extremes["min"].as_py() or "", extremes["max"].as_py() or ""
+def _archives(layout: Layout, files: dict[str, str]) -> list[dict[str, Any]]:
+    """[{file, identity, documents, captured: first and last day}] of the inputs, in their order."""
+    documents: Counter[str] = Counter()
+    days: dict[str, set[str]] = {}
+    for path in layout.documents_files():
+        columns = ["source_file", "captured"]
+        table = pq.read_table(path, columns=columns, read_dictionary=columns)
+        counts = table.group_by(columns).aggregate([([], "count_all")]).to_pylist()
+        for row in counts:
+            documents[row["source_file"]] += row["count_all"]
+            if row["captured"]:
+                days.setdefault(row["source_file"], set()).add(row["captured"][:10])
+    return [
+        {
+            "file": file,
+            "identity": identity,
+            "documents": documents[file],
+            "captured": sorted({min(days[file]), max(days[file])}) if file in days else [],
+        }
+        for file, identity in files.items()
+    ]
 
 
 def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -159,6 +179,7 @@ def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict
     by = Counter(row["fate"] for row in rows)
     return {
         "outcome": rows[0]["fate"] if rows else "not_seen",
+        "ids": [row["id"] for row in rows],
         "documents": len(rows),
         "by": dict(sorted(by.items(), key=_by_rank)),
         "listed": rows[: OF_HOST if item.kind == "host" else LISTED],
@@ -290,20 +311,33 @@ def _site(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def _of_run(run: Path, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a run trained on of all documents that were found: adds `runs` to those listed."""
-    ids = sorted({name for build in found for name in build["ids"]})
-    facts = trained.of_documents(run, ids)
-    if not isinstance(facts, dict) or "documents" not in facts:
-        raise RunError(f"{run} cannot be asked what it trained on")
-    steps: dict[str, list[int]] = {}
-    for row in facts["documents"]:
-        steps.setdefault(row["id"], []).extend(row.get("steps") or [])
+    """What a run is; what it did with the documents that were found goes into `runs` of the items
+    and of the documents that are listed."""
+    ids = {name for build in found for item in build["items"].values() for name in item["ids"]}
+    ids.update(kept for build in found for kept in build["copies"].values())
+    facts = trained.of_documents(run, sorted(ids))
+    seen = trained.seen(facts)
     for build in found:
+        copies = build["copies"]
         for item in build["items"].values():
             for row in item["listed"]:
-                own = sorted(set(steps.get(row["id"], [])))
-                after = [step for step in facts["checkpoints"] if own and step >= own[0]]
-                seen = {"run": run.name, "tokenised": row["id"] in steps, "steps": own}
-                row.setdefault("runs", []).append(seen | {"checkpoints": after})
+                copy = _seen(seen, copies[row["id"]]) if row["id"] in copies else None
+                about = {"run": run.name, "reached": facts["reached"], "copy": copy}
+                row.setdefault("runs", []).append(about | _seen(seen, row["id"]))
+            used = [_seen(seen, n)["steps"] or _seen(seen, copies.get(n, ""))["steps"]
+                    for n in item["ids"]]  # fmt: skip
+            steps = [step for own in used for step in own]
+            item.setdefault("runs", []).append(
+                {
+                    "run": run.name,
+                    "trained": sum(map(bool, used)),
+                    "first": min(steps, default=0),
+                    "last": max(steps, default=0),
+                }
+            )
     keys = ("reached", "steps", "fingerprint", "checkpoints")
-    return {"name": run.name, **{key: facts[key] for key in keys if key in facts}}
+    return {"name": run.name} | {key: facts[key] for key in keys}
+
+
+def _seen(seen: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    return seen.get(name, trained.UNSEEN)

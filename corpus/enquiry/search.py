@@ -47,6 +47,9 @@ RUN, RUNS, LONGEST = 6, 3, 16  # letters of a run that the index is asked for, a
 RARE = 20  # places of a run at most, but of the rarest
 READ = 50_000  # documents that are read one by one; where more may hold a passage, all are read
 INDEX, SCAN = "index", "scan"
+# Where the letters that a reader sees may be others than those that are stored: numbers of items,
+# languages of fences and names of TeX's environments are signs (corpus.text.views).
+SIGNED = r"(?m)```|~~~|\\begin|^[ \t]*[0-9]+[.)]"
 
 
 @dataclass
@@ -102,37 +105,66 @@ def _in_texts(layout: Layout, items: list[Item], steps: tuple[str, ...], found: 
     if not items:
         return
     texts = _Texts(items)
-    rows = _indexed(layout, items, steps)
-    found.texts_by = SCAN if rows is None else INDEX
-    for batch in _scanned(layout) if rows is None else _picked(rows):
-        ids = batch["id"].to_pylist()
-        for view in (views.plain_of(batch), batch["text"]):
-            texts.look(ids, view, found)
-
-
-def _scanned(layout: Layout) -> Iterator[pa.RecordBatch | pa.Table]:
-    for path in layout.documents_files():
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(ROWS, columns=["id", *views.COLUMNS])
-
-
-def _picked(rows: dict[Path, np.ndarray]) -> Iterator[pa.RecordBatch | pa.Table]:
+    index = _index(layout, items)
+    rows = _candidates(index, items, steps) if index is not None else None
+    if index is None or rows is None:
+        found.texts_by = SCAN
+        for path in layout.documents_files():
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(ROWS, columns=["id", *views.COLUMNS]):
+                    _look_as_stored(texts, batch, found)
+                    _look_as_seen(texts, batch, found)
+        return
+    found.texts_by = INDEX
     for path, own in rows.items():
         with pq.ParquetFile(path) as file:
-            for table, _, _ in picked_rows(file, own, ["id", *views.COLUMNS]):
-                yield from table.combine_chunks().to_batches(ROWS)
+            for low in range(0, len(own), ROWS):
+                _look_by_index(texts, index, file, path, own[low : low + ROWS], found)
 
 
-def _indexed(
-    layout: Layout, items: list[Item], steps: tuple[str, ...]
-) -> dict[Path, np.ndarray] | None:
-    """The rows of documents files in which the items may stand; None where all must be read."""
+def _look_as_stored(texts: _Texts, batch: pa.RecordBatch | pa.Table, found: Found) -> None:
+    texts.look(batch["id"].to_pylist(), batch["text"], found)
+
+
+def _look_as_seen(texts: _Texts, batch: pa.RecordBatch | pa.Table, found: Found) -> None:
+    """The plain view, of those whose letters are not those of the stored text."""
+    other = batch.filter(pc.match_substring_regex(batch["text"], SIGNED))
+    if len(other):
+        texts.look(other["id"].to_pylist(), views.plain_of(other), found)
+
+
+def _look_by_index(
+    texts: _Texts, index: Index, file: pq.ParquetFile, path: Path, rows: np.ndarray, found: Found
+) -> None:
+    """Rows (int64[n], ascending) of a documents file by the texts that its index has; only what is
+    found, and what looks otherwise to a reader, is read from the file itself."""
+    stored = pa.array(index.texts(path, rows), pa.large_string())
+    hits = list(texts.matches(stored))
+    held = np.unique([row for row, *_ in hits]).astype(np.int64)
+    names: dict[int, str] = {}
+    for table, low, high in picked_rows(file, rows[held], ["id"]):
+        names |= zip(held[low:high].tolist(), table["id"].to_pylist(), strict=True)
+    for row, item, how, share in hits:
+        found.add(item, names[row], how, share)
+    signed = pc.match_substring_regex(stored, SIGNED).to_numpy(zero_copy_only=False)
+    for table, *_ in picked_rows(file, rows[signed], ["id", *views.COLUMNS]):
+        _look_as_seen(texts, table.combine_chunks().to_batches()[0], found)
+
+
+def _index(layout: Layout, items: list[Item]) -> Index | None:
+    """The index of harvested texts, if there is one of these files, and it can find the items."""
     if any(item.kind not in ("excerpt", "text") for item in items):
         return None
     try:
-        index = Index(layout, documents=True)
+        return Index(layout, documents=True)
     except UsageError:  # there is none, or it is of other files
         return None
+
+
+def _candidates(
+    index: Index, items: list[Item], steps: tuple[str, ...]
+) -> dict[Path, np.ndarray] | None:
+    """The rows of documents files in which the items may stand; None where all must be read."""
     found: dict[Path, list[np.ndarray]] = defaultdict(list)
     left = READ
     for item in items:
@@ -250,8 +282,13 @@ class _Texts:
         return self.automaton is not None
 
     def look(self, ids: list[str], texts: pa.Array, found: Found) -> None:
+        for row, item, how, share in self.matches(texts):
+            found.add(item, ids[row], how, share)
+
+    def matches(self, texts: pa.Array) -> Iterator[tuple[int, int, str, float]]:
+        """(row, item, how, share) of what each text holds."""
         assert self.automaton is not None
-        for name, text in zip(ids, normalise(texts).to_pylist(), strict=True):
+        for row, text in enumerate(normalise(texts).to_pylist()):
             seen = {
                 hit[0] for hit in self.automaton.find_matches_as_indexes(text, overlapping=True)
             }
@@ -261,13 +298,13 @@ class _Texts:
                     if how == "part":
                         parts[number] = parts.get(number, 0) + 1
                     else:
-                        found.add(number, name, how)
+                        yield row, number, how, 1.0
             for number, count in parts.items():
                 share = count / self.pieces[number]
                 if share == 1 and self.whole[number] in text:
-                    found.add(number, name, "text", 1.0)
+                    yield row, number, "text", 1.0
                 elif share >= PART:
-                    found.add(number, name, "part", min(share, 0.999))
+                    yield row, number, "part", min(share, 0.999)
 
 
 def pieces(text: str) -> list[str]:
