@@ -1,4 +1,4 @@
-"""`corpus remove`: takedowns from a build folder or from an index of crawls.
+"""`corpus remove` of a build folder, and of token shards that were made from it.
 
 A build keeps its register (corpus.folder.removals) and is then brought up to date: the content of
 what it names leaves every file (corpus.stages.remove); dedup clusters without it, so the next copy
@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,63 +22,19 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.build import Build
-from corpus.dedup import index as indexes
 from corpus.dedup.local import cluster
-from corpus.dedup.named import find, of_text
-from corpus.errors import RunError, UsageError, counted, one_line
+from corpus.dedup.named import find
+from corpus.errors import RunError
 from corpus.folder import removals
-from corpus.folder.folder import Folder, open_folder
+from corpus.folder.folder import Folder
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.removals import Removal
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.index.build import indexed_sides, update
-from corpus.register import Request, obeyed
+from corpus.register import obeyed
 from corpus.settings import Settings
 from corpus.stages.table import STAGES
-
-SHOWN = 20  # rows that the text for a terminal lists
-
-
-def requests(
-    named: dict[str, list[str]], file: Path | None, reason: str,
-    who: str = "", asked: str = "", least: float = 0.8,
-) -> list[Request]:  # fmt: skip
-    """What flags and a list file name; UsageError for what can name nothing.
-
-    named: kind → names; of `text` and `near` the files with the texts. least: likeness of `near`.
-    """
-    found = []
-    for kind, values in named.items():
-        for value in values:
-            if kind in removals.BY_CONTENT:
-                removal = of_text(kind, _text_of(Path(value)), reason, least)
-                value = Path(value).name
-            else:
-                removal = Removal.of(kind, value, reason)
-            found.append(Request(removal, value, who, asked))
-    if file is not None:
-        found += [Request(removal, value, who, asked) for removal, value in _listed(file, reason)]
-    return found
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the text {file}: {one_line(error)}") from error
-
-
-def _listed(file: Path, reason: str) -> list[tuple[Removal, str]]:
-    """What a list names: a removals.json, or lines of URLs."""
-    try:
-        lines = file.read_text("utf-8")
-        if lines.lstrip().startswith(("[", "{")):
-            entries = removals.listed(json.loads(lines))
-            return [(Removal.read(entry), entry.get("value", "")) for entry in entries]
-        urls = [line.strip() for line in lines.splitlines() if line.strip()]
-        return [(Removal.of("url", u, reason), u) for u in urls if not u.startswith("#")]
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the removal list {file}: {error}") from error
+from corpus.takedown.named import refuse_unknown_ids
 
 
 def from_build(
@@ -105,7 +60,7 @@ def from_build(
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
     indexed = indexed_sides(layout)
-    _refuse_unknown_ids(folder, new, documents)
+    refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
     copies = _copies(layout, documents, table)
     done = [stage.name for stage in STAGES if layout.receipts(stage.name)]
@@ -163,17 +118,6 @@ def _is_published(layout: Layout) -> bool:
     gone = removals.taken_rows(layout)["id"].combine_chunks()
     wanted = pc.field("id").isin(gone)
     return any(len(pq.read_table(p, columns=["id"], filters=wanted)) for p in layout.shards())
-
-
-def _refuse_unknown_ids(folder: Folder, new: list[Removal], documents: list[Path]) -> None:
-    """An id that the build does not have is a slip; a URL or host may come later."""
-    wanted = {entry.sha256 for entry in new if entry.kind == "id"}
-    number = len(wanted)
-    for path in documents if wanted else ():
-        ids = pq.read_table(path, columns=["id"])["id"].to_pylist()
-        wanted -= {removals.hashed("id", name) for name in ids}
-    if wanted:
-        raise UsageError(f"{folder} holds no document of {len(wanted)} of the {number} ids given")
 
 
 def _copies(layout: Layout, documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
@@ -264,42 +208,6 @@ def _with_urls(documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
     return named
 
 
-def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, Any]:
-    """Take documents of an index down, and put them on its list, which every build compared with
-    it obeys; the same facts as `from_build`."""
-    path, settings = folder.path, indexes.settings_of(folder.path)
-    index = indexes.open_index(path, settings)
-    files = index.files("signatures-*.parquet")
-    table, which = find(files, new)
-    _refuse_unknown_ids(folder, new, files)
-    # What each of them was to the index: kept, or a copy of something kept.
-    members = indexes.membership(index)
-    copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())
-    ids = list(dict.fromkeys(table["id"].to_pylist()))
-    by = dict(zip(table["id"].to_pylist(), (new[i].kind for i in which.tolist()), strict=True))
-    urls = dict(zip(table["id"].to_pylist(), table["url"].to_pylist(), strict=True))
-    removed = []
-    for name in ids:
-        was = "a copy of a kept one" if name in copies else "kept"
-        removed.append({"id": name, "url": urls[name], "by": by[name], "was": was})
-    # The list first: a build that starts meanwhile obeys it, whatever the index still holds.
-    promoted: list[str] = []
-    number = len(removals.load(folder.layout))
-    if dry_run:
-        promoted = _promoted(indexes.preview_takedown(index, ids, settings))
-    else:
-        with folder.lock():
-            number = len(removals.add(folder, new))
-            promoted = _promoted(indexes.take_down(path, ids, settings))
-    return {
-        "folder": str(folder),
-        "dry_run": dry_run,
-        "removed": removed,
-        "promoted": [{"id": name, "url": None} for name in promoted],
-        "list": number,
-    }
-
-
 def from_tokens(layout: Layout, tokens: Path) -> dict[str, Any]:
     """Take everything that is out of a build out of token shards made from it, too.
 
@@ -313,66 +221,3 @@ def from_tokens(layout: Layout, tokens: Path) -> dict[str, Any]:
         raise RunError(done.stderr.strip().removeprefix("error: ") or f"{tokens}: cannot be read")
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts
-
-
-def _promoted(table: pa.Table) -> list[str]:
-    """Ids of the copies that are kept instead, from rows of REMOVED."""
-    return list(dict.fromkeys(filter(None, table["promoted_id"].to_pylist())))
-
-
-def merge_indexes(path: Path, others: Iterable[Path]) -> dict[str, int]:
-    """Append the crawls, takedowns and removal lists of other indexes; the counts summed."""
-    total: dict[str, int] = {}
-    settings = indexes.settings_of(path)
-    for other in others:
-        if other.resolve() == path.resolve():
-            raise UsageError(f"cannot merge {path} into itself")
-        with tempfile.TemporaryDirectory() as scratch:
-            counts = cluster.merge(path, other, Path(scratch), settings)
-        total = {key: total.get(key, 0) + value for key, value in counts.items()}
-        gone = indexes.removed_ids(indexes.open_index(other, settings))
-        indexes.take_down(path, gone, settings)
-        if others_list := removals.load(Layout(other)):
-            removals.add(open_folder(path), others_list)
-    return total
-
-
-def as_text(facts: dict[str, Any]) -> str:
-    """The facts of a removal for a terminal."""
-    if "removed" not in facts:
-        return _tokens_text(facts)
-    verb = "would be removed" if facts["dry_run"] else "removed"
-    lines = [f"{counted(len(facts['removed']), 'document')} {verb} from {facts['folder']}"]
-    lines += [
-        f"  {row['id']}  {row['url'] or ''}  by {row['by']}, was {row['was']}"
-        for row in facts["removed"][:SHOWN]
-    ]
-    verb = "would be kept instead" if facts["dry_run"] else "kept instead"
-    lines.append(f"{counted(len(facts['promoted']), 'copy', 'copies')} {verb}")
-    lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
-    if copies := facts.get("copies"):
-        stay = "copy under another name stays: remove it as well?"
-        if len(copies) > 1:
-            stay = "copies under other names stay: remove them as well?"
-        lines.append(f"{len(copies):,} {stay}")
-        lines += [
-            f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
-            for row in copies[:SHOWN]
-        ]
-    if "out" in facts:
-        verb = "is" if facts["out"] == 1 else "are"
-        out = f"{counted(facts['out'], 'document')} {verb} out of {facts['folder']}"
-        lines.append(f"{out} altogether.")
-    if parts := sum(index["sorted"] for index in facts.get("index", ())):
-        lines.append(f"The index was sorted again without them: {counted(parts, 'part')}.")
-    if not facts["removed"] and facts.get("named", True):
-        later = "." if facts["dry_run"] else "; it will stay out when it comes."
-        lines.append(f"Nothing there has that name{later}")
-    return "\n".join(lines) + "\n" + _tokens_text(facts)
-
-
-def _tokens_text(facts: dict[str, Any]) -> str:
-    return "".join(
-        f"{counted(row['removed'], 'document')} removed from the token shards {row['tokens']}\n"
-        for row in facts.get("tokens", ())
-    )
