@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +23,20 @@ import pyarrow.parquet as pq
 
 from corpus import config, register
 from corpus.answers import runs as trained
+from corpus.enquiry.fates import LISTED, fates_of
+from corpus.enquiry.found import Found, Hit
+from corpus.enquiry.phrases import OUTCOMES
 from corpus.enquiry.request import Item, Request
-from corpus.enquiry.search import Found, Hit, search
+from corpus.enquiry.search import search
 from corpus.folder import removals
 from corpus.folder.commit import sha256
 from corpus.folder.layout import Layout
-from corpus.folder.lookup import rows_of
-from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
-from corpus.sources.plan import as_planned
 from corpus.stages import books
 from corpus.web.rights.sites import Site, Verdict
 
-# Outcomes of an item and fates of a document, the weightiest first.
-ORDER = (
-    "present", "present_as_copy", "taken_out", "undecided", "reserved", "dropped", "not_seen",
-    "unanswerable",
-)  # fmt: skip
-RESERVED = ("noai", "tdm_reservation", "robots_txt", "robots_usage", "robots_directive", "reserved")
+ORDER = tuple(OUTCOMES)  # of an item and fates of a document, the weightiest first
 OF_HOST = 5  # documents of a host that are told one by one
-LISTED = 20  # documents of an item that are told one by one, the rest are counted
-PLACE = [
-    "id", "url", "title", "source", "captured", "n_chars", "format", "source_file",
-    "source_offset", "rights", "licence",
-]  # fmt: skip
 
 
 def answer(request: Request, layouts: list[Layout], runs: list[Path]) -> dict[str, Any]:
@@ -94,8 +85,8 @@ def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
     steps = tuple(settings.normalize.steps)
     found = search(layout, request.items, steps, _signed(layout, settings))
     ids = pa.array(sorted({name for hits in found.hits.values() for name in hits}), pa.string())
-    fates = _fates(layout, settings, ids)
-    about = _about(layout, settings) | {"texts_by": found.texts_by}
+    fates = fates_of(layout, settings, ids, found.places)
+    about = _about(layout, settings, found.inputs) | {"texts_by": found.texts_by}
     sites = [row for path in layout.sites_files() for row in pq.read_table(path).to_pylist()]
     site = Site.load(sites, settings.rights.agents) if sites else None
     items = {}
@@ -121,17 +112,11 @@ def _signed(layout: Layout, settings: Settings) -> Any:
     return settings.dedup if signed else None
 
 
-def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
+def _about(layout: Layout, settings: Settings, inputs: Counter[tuple[str, str]]) -> dict[str, Any]:
     """What the build read, of which days, and by which digests it is known."""
     funnel = books.funnel(layout)
     harvest = funnel["harvest"]
-    units = as_planned(layout)
-    files = {
-        file: identity
-        for unit in units
-        for file, identity in zip(unit.files, unit.identities, strict=False)
-    }
-    archives = _archives(layout, files)
+    archives = _archives(layout, inputs)
     days = sorted(day for row in archives for day in row["captured"])
     return {
         "name": layout.root.name,
@@ -148,18 +133,24 @@ def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _archives(layout: Layout, files: dict[str, str]) -> list[dict[str, Any]]:
-    """[{file, identity, documents, captured: first and last day}] of the inputs, in their order."""
+def _archives(layout: Layout, inputs: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """[{file, identity, documents, captured: first and last day}] of the inputs, in their order.
+
+    inputs: (file, day) → documents.
+    """
     documents: Counter[str] = Counter()
     days: dict[str, set[str]] = {}
-    for path in layout.documents_files():
-        columns = ["source_file", "captured"]
-        table = pq.read_table(path, columns=columns, read_dictionary=columns)
-        counts = table.group_by(columns).aggregate([([], "count_all")]).to_pylist()
-        for row in counts:
-            documents[row["source_file"]] += row["count_all"]
-            if row["captured"]:
-                days.setdefault(row["source_file"], set()).add(row["captured"][:10])
+    for (file, day), count in inputs.items():
+        documents[file] += count
+        if day:
+            days.setdefault(file, set()).add(day)
+    # As corpus.sources.plan.as_planned, which loads a reader for every kind of file.
+    units = json.loads(layout.plan.read_bytes())["units"]
+    files = {
+        file: identity
+        for unit in units
+        for file, identity in zip_longest(unit["files"], unit["identities"], fillvalue="")
+    }
     return [
         {
             "file": file,
@@ -189,110 +180,6 @@ def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict
 
 def _told(fate: dict[str, Any], hit: Hit) -> dict[str, Any]:
     return {**fate, "how": hit.how, "share": round(hit.share, 3)}
-
-
-# fates --------------------------------------------------------------------------------------------
-
-
-def _fates(layout: Layout, settings: Settings, ids: pa.Array) -> dict[str, dict[str, Any]]:
-    """id → {id, url, fate, …}: what became of each document or record."""
-    documents = {row["id"]: row for row in rows_of(layout.documents_files(), PLACE, ids)}
-    shards: dict[str, dict[str, Any]] = {}
-    published_as = ["id", "cluster_size", "rights"]
-    for values in rows_of(layout.shards(), published_as, ids, numbered="place"):
-        path, number = values.pop("place")
-        shards[values["id"]] = values | {"shard": path.name, "row": number}
-    ledger = rows_of(layout.ledgers(), None, ids)
-    dropped = {row["id"]: row for row in ledger if row["action"] in ("drop", "skip")}
-    taken = {row["id"]: row for row in removals.taken_rows(layout).to_pylist()}
-    entries = _entries(settings)
-    copies = _copies(layout, ids)
-    published = _published(layout, {row["kept_id"] for row in dropped.values() if row["kept_id"]})
-    fates = {}
-    for name in ids.to_pylist():
-        row = documents.get(name) or dropped.get(name)
-        if row is None:
-            continue
-        fate = {"id": name, "url": row["url"] or "", "record": _record(row)}
-        if name in documents and row["format"] != REMOVED_FORMAT:
-            keys = ("title", "source", "captured", "n_chars", "licence")
-            fate |= {key: row[key] for key in keys}
-            fate["rights"] = _rights(shards.get(name, row)["rights"])
-        if name in taken or row.get("format") == REMOVED_FORMAT:
-            fate |= {"fate": "taken_out", **_taken(taken.get(name), entries)}
-        elif name in shards:
-            place = {key: shards[name][key] for key in ("shard", "row", "cluster_size")}
-            fate |= {"fate": "present", **place, "copies": copies.get(name, [])}
-        elif name in dropped:
-            fate |= _dropped(dropped[name], published)
-        else:
-            fate["fate"] = "undecided"
-        fates[name] = fate
-    return fates
-
-
-def _record(row: dict[str, Any]) -> str:
-    return f"{row['source_file']}:{row['source_offset']}"
-
-
-def _dropped(row: dict[str, Any], published: dict[str, str]) -> dict[str, Any]:
-    """Stage, rule and value; of a duplicate whether the kept copy is published."""
-    why = {key: row[key] for key in ("stage", "rule", "value", "threshold", "detail", "kept_id")}
-    kept = row["kept_id"]
-    fate = "reserved" if row["rule"] in RESERVED else "dropped"
-    fate = "present_as_copy" if kept in published else fate
-    return {"fate": fate, **why, "kept_url": published.get(kept, "")}
-
-
-def _published(layout: Layout, ids: set[str]) -> dict[str, str]:
-    """id → address of those that stand in the shards."""
-    named = pa.array(sorted(ids), pa.string())
-    return {r["id"]: r["url"] or "" for r in rows_of(layout.shards(), ["id", "url"], named)}
-
-
-def _copies(layout: Layout, ids: pa.Array) -> dict[str, list[dict[str, Any]]]:
-    """Kept id → the duplicates that were removed in its favour, LISTED of each."""
-    columns = ["id", "kept_id", "kind", "similarity"]
-    rows = rows_of(layout.duplicates_files(), columns, ids, by="kept_id")
-    rows = [row for row in rows if row["kind"] != "kept"]
-    named = pa.array([row["id"] for row in rows], pa.string())
-    places = rows_of(layout.documents_files(), ["id", "url"], named)
-    urls = {row["id"]: row["url"] or "" for row in places}
-    out: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: (-row["similarity"], row["id"])):
-        own = out.setdefault(row["kept_id"], [])
-        if len(own) < LISTED:
-            similarity = round(row["similarity"], 3)
-            own.append({"id": row["id"], "url": urls.get(row["id"], ""), "kind": row["kind"],
-                        "similarity": similarity})  # fmt: skip
-    return out
-
-
-def _entries(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
-    """(register, entry) of all registers that the build obeys."""
-    return [
-        (Path(name).name, entry)
-        for name in settings.remove.registers
-        for entry in register.read(Path(name))
-    ]
-
-
-def _taken(row: dict[str, Any] | None, entries: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """By which kind of entry, and the register's entries that name its address or id."""
-    if row is None:
-        return {"by": "earlier", "reason": "", "entries": []}
-    hashes = {row["url"].removeprefix(removals.HASHED), removals.hashed("id", row["id"])}
-    named = [
-        {"register": name, "number": entry["number"], "time": entry["time"]}
-        for name, entry in entries
-        if entry["sha256"] in hashes
-    ]
-    return {"by": row["kind"], "reason": row["reason"], "entries": named}
-
-
-def _rights(claims: dict[str, Any] | None) -> dict[str, Any]:
-    """What page, headers and robots.txt said, where they said anything."""
-    return {name: value for name, value in (claims or {}).items() if value}
 
 
 def _site(verdict: Verdict | None) -> dict[str, Any] | None:

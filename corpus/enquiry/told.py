@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus.enquiry import phrases
 from corpus.enquiry.phrases import Pair
+from corpus.folder.removals import HASHED
 from corpus.words import names
 from corpus.words.language import JAPANESE
 from corpus.words.messages import said
@@ -67,6 +68,8 @@ class Told:
         """One document: how it was found, what became of it, what it said of its use."""
         say, show = self.say, self.show
         place = show(row["url"] or row["record"])
+        if row["url"].startswith(HASHED):
+            place = say(("(URLのハッシュ値) {0}", "(hash of its address) {0}"), place)
         title = say(("「{0}」", " “{0}”"), show(row["title"])) if row.get("title") else ""
         yield 1, say(("{0}{1} (文書ID {2})", "{0}{1} (document {2})"), place, title, row["id"])
         yield 2, say(("見つけ方：{0}", "Found by: {0}"), self._how(row))
@@ -136,7 +139,8 @@ class Told:
 
     def _taken(self, row: dict[str, Any]) -> str:
         say, show = self.say, self.show
-        parts = [say(phrases.TAKEN_BY.get(row["by"], (row["by"], row["by"])))]
+        by = say(phrases.TAKEN_BY.get(row["by"], (row["by"], row["by"])))
+        parts = [say(("{0}による", "Named by {0}"), by)]
         if row["reason"]:
             parts.append(say(("理由 {0}", "reason: {0}"), show(row["reason"])))
         parts += [
@@ -237,11 +241,10 @@ class Told:
             return ""
         parts = []
         if agents := site["disallowed"]:
-            more = ("ほか (計{0})", " and others ({0} in all)")
-            named = ", ".join(agents[:AGENTS])
+            more = ("など計{0}種", " and others, {0} in all")
+            named = self.show(", ".join(agents[:AGENTS]))
             named += self.say(more, len(agents)) if len(agents) > AGENTS else ""
-            refused = ("robots.txtが{0}を拒む", "robots.txt refuses {0}")
-            parts.append(self.say(refused, self.show(named)))
+            parts.append(self.say(("robots.txtは {0} を拒む", "robots.txt refuses {0}"), named))
         if site["usage"]:
             words = ", ".join(f"{k}={'yes' if v else 'no'}" for k, v in site["usage"].items())
             parts.append(self.say(("利用条件 {0}", "usage {0}"), self.show(words)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from html.parser import HTMLParser
@@ -15,7 +16,7 @@ from build_folders import rows
 
 from corpus.dedup.signatures.normal import normalise
 from corpus.enquiry import request
-from corpus.enquiry.search import PIECE, SIGNED, pieces
+from corpus.enquiry.passages import PIECE, SIGNED, pieces
 from corpus.errors import UsageError
 from corpus.text import views
 
@@ -118,6 +119,9 @@ def test_the_same_request_has_the_same_answer_to_the_byte(
             said.append(out.read_bytes())
     assert said[:3] == said[3:]
     facts = json.loads(said[2])
+    rest = {name: value for name, value in facts.items() if name != "sha256"}
+    line = json.dumps(rest, ensure_ascii=False, sort_keys=True).encode()
+    assert hashlib.sha256(line).hexdigest() == facts["sha256"]
     assert facts["sha256"].encode() in said[0] and facts["request"]["sha256"].encode() in said[1]
     wrong = run_corpus("answer", clean, "--request", file, "--out", "a.pdf", check=False)
     assert wrong.returncode == 2
@@ -127,16 +131,23 @@ PLAIN = set("html head meta title style body section h1 h2 h3 p ul li table tr t
 
 
 class Tags(HTMLParser):
-    """The tags of a page."""
+    """The tags of a page, each of which ends where it must."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
+        self.open: list[str] = []
         self.feed(text)
+        assert not self.open
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         self.tags.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
         assert not any(name.startswith("on") or name in ("src", "href") for name, _ in attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
 
 
 def test_hostile_requests_are_harmless(run_corpus, clean: Path, tmp_path: Path) -> None:
