@@ -59,37 +59,21 @@ def from_build(
     table, which = find(documents, new)
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
-    indexed = indexed_sides(layout)
     refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
     copies = _copies(layout, documents, table)
-    done = [stage.name for stage in STAGES if layout.receipts(stage.name)]
-    clustered = "dedup" in done and settings.dedup.mode != "none"
-    # Cluster without it: copies that were dropped and are not any more are kept instead.
     before = _dropped(layout)
-    with tempfile.TemporaryDirectory() as scratch:
-        if dry_run:
-            after = layout
-            if clustered and len(table):
-                after = Layout(Path(scratch))
-                _cluster(layout, settings, table, after)
-            left = _dropped(after)
-            number = len(obeyed(layout, settings) if not register else new)
-        else:
+    if dry_run:
+        left = _dropped_without(layout, settings, table)
+        number = len(new if register else obeyed(layout, settings))
+        sorted_again: list[dict[str, Any]] = []
+    else:
+        if new and not register:
             with folder.lock():  # of two removals at once none loses its entries
-                if new and not register:
-                    removals.add(folder, new)
-            number = len(obeyed(layout, settings))
-            last = done[-1] if done else STAGES[0].name
-            # Up to remove at least: of a folder that was only harvested, the content goes as well.
-            last = max(last, "remove", key=[stage.name for stage in STAGES].index)
-            Build(folder, settings, inputs, engine).run(last, change=True)
-            # What is published may be of an earlier selection: it must not hold it either.
-            if last != STAGES[-1].name and _is_published(layout):
-                Build(folder, settings, inputs, engine).run(STAGES[-1].name, change=True)
-            left = _dropped(layout)
-            with folder.lock():  # what it lost is sorted again, without what goes
-                sorted_again = [update(folder, side, engine) for side in indexed]
+                removals.add(folder, new)
+        number = len(obeyed(layout, settings))
+        sorted_again = _brought_up_to_date(Build(folder, settings, inputs, engine))
+        left = _dropped(layout)
     # Promoted: what dedup dropped before and does not drop now, and that does not go itself.
     promoted = before.filter(pc.invert(pc.is_in(before["id"], left["id"])))
     promoted = promoted.filter(pc.invert(pc.is_in(promoted["id"], table["id"].combine_chunks())))
@@ -102,8 +86,39 @@ def from_build(
         "named": len(new),
         "list": number,
         "out": len(removals.taken_rows(layout)),
-        "index": [] if dry_run else sorted_again,
+        "index": sorted_again,
     }
+
+
+def _brought_up_to_date(build: Build) -> list[dict[str, Any]]:
+    """Run a build as far as it had got, so that it obeys what it obeys now; what was sorted again
+    of its index (corpus.index.build.update)."""
+    folder, layout = build.folder, build.folder.layout
+    indexed = indexed_sides(layout)
+    done = [stage.name for stage in STAGES if layout.receipts(stage.name)]
+    last = done[-1] if done else STAGES[0].name
+    # Up to remove at least: of a folder that was only harvested, the content goes as well.
+    last = max(last, "remove", key=[stage.name for stage in STAGES].index)
+    build.run(last, change=True)
+    # What is published may be of an earlier selection: it must not hold it either.
+    if last != STAGES[-1].name and _is_published(layout):
+        build.run(STAGES[-1].name, change=True)
+    with folder.lock():
+        return [update(folder, side, build.engine) for side in indexed]
+
+
+def _dropped_without(layout: Layout, settings: Settings, table: pa.Table) -> pa.Table:
+    """What dedup will drop when these documents are gone (for --dry-run): as `_dropped`.
+
+    Copies that were dropped and will not be any more are kept instead.
+    """
+    clustered = layout.receipts("dedup") and settings.dedup.mode != "none"
+    if not clustered or not len(table):
+        return _dropped(layout)
+    with tempfile.TemporaryDirectory() as scratch:
+        after = Layout(Path(scratch))
+        _cluster(layout, settings, table, after)
+        return _dropped(after)
 
 
 def obeys(layout: Layout) -> bool:
