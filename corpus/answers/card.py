@@ -13,52 +13,24 @@ from html import escape
 from typing import Any
 
 from corpus.answers.facts import UNKNOWN, by_source
+from corpus.answers.vocabulary import (
+    BLOCKS,
+    CODE,
+    LENGTHS,
+    ORGANISATIONS,
+    REMOVED,
+    SCRIPTS,
+    SEVERITY,
+    TITLES,
+    TOPICS,
+    refused,
+)
 from corpus.folder.layout import CARD, CARD_JA, LEDGER, PARQUET, SHARDS
 from corpus.folder.schema import SHARD, TRUNCATED
 from corpus.words import names
 from corpus.words.language import ENGLISH, JAPANESE
 from corpus.words.messages import said
 from filters.placeholders import PLACEHOLDERS
-
-TITLES = {  # list → (English, Japanese)
-    "source": ("Sources", "出典"),
-    "host": ("Hosts", "ホスト"),
-    "licence": ("Licences", "ライセンス"),
-    "language": ("Languages", "言語"),
-    "charset": ("Charsets of the pages", "元の文字コード"),
-    "charset_from": ("How the charset was found", "文字コードの判定根拠"),
-}
-ORGANISATIONS = {  # clean.organisations → what the card says of it
-    "mask": ("treated as a person's", "個人と同様に扱う"),
-    "keep": ("left in the text and not counted", "本文に残し、計数しない"),
-}
-CODE = {  # clean.code
-    "owned": ("only what stands behind a name or an author's line", "氏名や著者行に伴うもののみ"),
-    "mask": ("as in prose", "本文と同様"),
-    "keep": ("left as it is", "対象外"),
-}
-BLOCKS = {
-    "paragraph": "段落", "heading": "見出し", "item": "箇条書き", "table": "表", "code": "コード",
-    "quote": "引用", "definition": "定義", "formula": "数式", "caption": "図表の説明",
-    "rule": "区切り線",
-}  # fmt: skip
-SCRIPTS = {
-    "hiragana": "ひらがな", "katakana": "カタカナ", "kanji": "漢字", "latin": "ラテン文字",
-    "digit": "数字", "symbol": "記号", "space": "空白",
-}  # fmt: skip
-LENGTHS = {
-    "min": "最小", "p10": "下位 10 %", "median": "中央値", "p90": "上位 10 %", "max": "最大",
-}  # fmt: skip
-TOPICS = {
-    "adult_words": ("adult words", "成人向けの語"),
-    "discrimination_words": ("discriminating words", "差別語"),
-    "violence_words": ("words of violence and threat", "暴力・脅迫の語"),
-    "ad_words": ("words of advertising", "広告の語"),
-}
-SEVERITY = {
-    "0": ("none", "なし"), "1": ("weak", "弱い"), "2": ("strong", "強い"),
-    "3": ("severe", "最も強い"),
-}  # fmt: skip
 
 FEW = 4  # input files that the command names
 
@@ -305,14 +277,7 @@ class _Card:
         rights = self.facts["rights"]
         if not rights:
             return []
-        early = self.funnel["harvest"]["dropped"]
-        late = self.funnel["select"].get("dropped", {})
-        gone = sum(self.funnel.get("remove", {}).get("dropped", {}).values())
-        refused = [
-            *((rule, early.get(rule, 0)) for rule in ("noai", "tdm_reservation")),
-            *((rule, late.get(rule, 0)) for rule in
-              ("robots_txt", "robots_usage", "robots_directive", "reserved")),
-        ]  # fmt: skip
+        gone = refused(self.funnel)
         carried = (
             (("a phrase that reserves rights", "無断転載禁止等の表示"), "reserved_phrase"),
             (("robots directives", "robots 指定"), "robots_directives"),
@@ -324,8 +289,8 @@ class _Card:
             self._t("Not in the corpus, because of", "収録しなかったもの（理由と文書数）"),
             "",
             *(f"- {escaped(names.meaning(rule, self.language))} (`{rule}`): {count:,}"
-              for rule, count in refused),
-            f"- {self._t('a request for removal', '削除依頼')}: {gone:,}",
+              for rule, count in gone.items() if rule != REMOVED),
+            f"- {self._t('a request for removal', '削除依頼')}: {gone[REMOVED]:,}",
             "",
             self._t("Documents of the corpus with", "収録文書のうち、次の表示をもつもの"),
             "",

@@ -6,6 +6,7 @@ a folder where a picture of each view is left, light, dark and as wide as a phon
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -15,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pyarrow.parquet as pq
+import pypdfium2 as pdfium
 import pytest
 
 from corpus.explorer.app import application
@@ -194,6 +197,28 @@ def test_the_report_speaks_both_languages_and_fits_a_phone(browser, judged: Path
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 391
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_report_is_printed_whole_and_light(browser, judged: Path) -> None:
+    """As a browser that shows it dark prints it on A4: what is folded away on screen is there."""
+    media = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    browser.get((judged / "report.html").as_uri())
+    asked = {"printBackground": True, "preferCSSPageSize": True}
+    data = browser.execute_cdp_cmd("Page.printToPDF", asked)["data"]
+    printed = pdfium.PdfDocument(base64.b64decode(data))
+    width, height = printed[0].get_size()
+    assert (round(width), round(height)) == (595, 842) and 5 < len(printed) < 20
+    text = "\n".join(page.get_textpage().get_text_bounded() for page in printed)
+    seen = browser.execute_script("return document.documentElement.innerText")
+    hidden = ("hangul_", "type image/gif")
+    assert all(word not in seen and word in text for word in hidden)
+    assert "open to read" not in text
+    for page in printed:
+        ink = np.asarray(page.render(scale=0.5).to_numpy())
+        margin = ink[:, :8], ink[:, -8:]
+        assert (ink > 200).mean() > 0.6 and all((edge > 250).all() for edge in margin)
+    printed.close()
 
 
 @pytest.mark.skipif("INAHO_SCREENSHOTS" not in os.environ, reason="no folder for screenshots")
