@@ -96,7 +96,7 @@ def against(one: dict[str, Any], other: dict[str, Any]) -> str:
     sections = [
         ("size", "Size", "規模", _two(sizes)),
         ("funnel", "Funnel", "処理の内訳", _two(stages)),
-        ("rules", "What was dropped", "除外の理由", _two(_both(*map(_reasons, pair)))),
+        ("rules", "What was dropped", "除外の理由", _two(_both([_reasons(each) for each in pair]))),
         *_contents(pair),
     ]
     lead = f"<p>A: {escape(one['name'])}<br>B: {escape(other['name'])}</p>"
@@ -108,7 +108,7 @@ def _contents(pair: tuple[dict[str, Any], dict[str, Any]]) -> list[Section]:
     sections = []
     for key, title in TITLES.items():
         counts = [{row[0]: row[1] for row in each["lists"].get(key, [])} for each in pair]
-        sections.append((key, *title, _two(_both(*counts, escape))))
+        sections.append((key, *title, _two(_both(counts, escape))))
     blocks = [{k: v[0] for k, v in each.get("blocks", {}).items()} for each in pair]
     signs = [{k: each["rights"].get(k, 0) for k in SIGNS} for each in pair]
     personal = [{k: v["documents"] for k, v in each.get("personal", {}).items()} for each in pair]
@@ -124,7 +124,7 @@ def _contents(pair: tuple[dict[str, Any], dict[str, Any]]) -> list[Section]:
         ("copies", "Copies of a document", "同じ文書の数", clusters, escape),
     ]  # fmt: skip
     sections += [
-        (key, english, japanese, _two(_both(*counts, said)))
+        (key, english, japanese, _two(_both(counts, said)))
         for key, english, japanese, counts, said in told
     ]
     return sections
@@ -139,8 +139,9 @@ def _reasons(facts: dict[str, Any]) -> dict[str, int]:
 
 
 def _both(
-    one: dict[str, int], other: dict[str, int], said: Callable[[str], str] = rule
+    counts: Sequence[dict[str, int]], said: Callable[[str], str] = rule
 ) -> list[tuple[str, int, int]]:
+    one, other = counts
     return [(said(k), one.get(k, 0), other.get(k, 0)) for k in dict.fromkeys((*one, *other))]
 
 

@@ -22,6 +22,7 @@ import pypdfium2 as pdfium
 import pytest
 
 from corpus.explorer.app import application
+from corpus.explorer.views import Explorer
 from corpus.folder.layout import Layout
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,9 @@ BIND = "httpd.apache.org/docs/2.4/ja/bind.html"
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of the explorer of a folder, in a thread."""
-    config = uvicorn.Config(application(Layout(folder)), port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(
+        application(Explorer(Layout(folder))), port=0, log_level="error", lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
