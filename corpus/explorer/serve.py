@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
-import threading
 import webbrowser
 
 import uvicorn
@@ -26,7 +25,7 @@ def serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
     of the printed address.
     """
     token = "" if host in LOOPBACK else secrets.token_urlsafe(24)
-    explorer = Explorer(layout)
+    explorer = Explorer(layout, in_advance=True)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
@@ -36,7 +35,6 @@ def serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
     address = f"http://{shown}:{listener.getsockname()[1]}/" + (f"?token={token}" if token else "")
     print(address, flush=True)
     print("Ctrl-C ends it.", file=sys.stderr)
-    threading.Thread(target=explorer.warm, daemon=True).start()
     if open_browser:
         webbrowser.open(address)
     settings = uvicorn.Config(

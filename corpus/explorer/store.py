@@ -22,7 +22,7 @@ from corpus.folder.commit import picked_rows
 from corpus.folder.layout import DOCUMENTS, Layout
 from corpus.index import Index
 
-FOOTERS = 256  # of files that are kept: reading one costs more than a row
+FOOTERS = 64  # of files that are kept, some MiB each: reading one costs as much as a row
 READ = 64  # documents that are kept: a page is asked for in several ways at once
 PLACE = ("file", "row")  # where a page lies, never shown
 COLUMNS = (
@@ -67,6 +67,11 @@ class Store:
             return Index(self.layout, documents=True)
         except UsageError:  # there is none, or it is of other files
             return None
+
+    def read_footers(self) -> None:
+        """Of as many files as are kept: the first reader of a file's documents does not wait."""
+        for path in self.files[:FOOTERS]:
+            _footer(path, path.stat().st_mtime_ns)
 
     # one page -------------------------------------------------------------------------------------
 

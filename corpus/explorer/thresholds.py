@@ -84,22 +84,31 @@ class Measured:
 
 
 class Thresholds:
-    """The thresholds of the shipped profiles over a store."""
+    """The thresholds of the shipped profiles over a build."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
         self._lock = threading.Lock()  # signals of one profile are read once, whoever asks
         self._held = functools.lru_cache(HELD)(self._measured)
 
     def measured(self, profile: str) -> Measured:
         """The signals of a profile, read once until documents are written anew."""
         with self._lock:
-            return self._held(profile, self.store.layout.documents_folder.stat().st_mtime_ns)
+            return self._held(profile, self.layout.documents_folder.stat().st_mtime_ns)
+
+    def warm(self, profile: str) -> None:
+        """Measure what the first reader who moves a threshold of the profile would wait for."""
+        if profile in choices():
+            measured = self.measured(profile)
+            for signal in measured.signals:
+                measured.spread(signal)
 
     def _measured(self, profile: str, changed: int) -> Measured:
-        return Measured(self.store.layout, load(profile))
+        return Measured(self.layout, load(profile))
 
-    def moved(self, profile: str, rule: str, side: str, value: float | None) -> dict[str, Any]:
+    def moved(
+        self, store: Store, profile: str, rule: str, side: str, value: float | None
+    ) -> dict[str, Any]:
         """What the profile keeps with another bound of a rule, against its own.
 
         side: low or high; value: the bound, None for the profile's own. Returns {profile, rule,
@@ -135,28 +144,10 @@ class Thresholds:
             "documents": len(before),
             "kept": int(np.count_nonzero(after)),
             "kept_before": int(np.count_nonzero(before)),
-            "enters": self._samples(measured, old.signal, after & ~before, bound),
-            "leaves": self._samples(measured, old.signal, before & ~after, bound),
+            "enters": _samples(store, measured, old.signal, after & ~before, bound),
+            "leaves": _samples(store, measured, old.signal, before & ~after, bound),
             "histogram": spread.histogram,
         }
-
-    def _samples(
-        self, measured: Measured, signal: str, chosen: np.ndarray, bound: float
-    ) -> list[dict[str, Any]]:
-        """The documents nearest to the bound; of equals the first."""
-        at = np.flatnonzero(chosen)
-        values = measured.signals[signal][at].astype(np.float64)
-        away = np.abs(values - bound)
-        if len(at) > SAMPLES:  # sorting a million costs more than finding the nearest
-            near = np.flatnonzero(away <= np.partition(away, SAMPLES - 1)[SAMPLES - 1])
-            at, values, away = at[near], values[near], away[near]
-        order = np.argsort(away, kind="stable")[:SAMPLES]
-        places = zip(measured.files[at[order]], measured.rows[at[order]], strict=True)
-        pages = self.store.placed(list(places))
-        return [
-            page | {"value": value}
-            for page, value in zip(pages, values[order].tolist(), strict=True)
-        ]
 
 
 @functools.cache
@@ -180,3 +171,21 @@ def _slider(spread: Spread, own: float) -> list[float]:
     """Where a slider makes sense: 98 % of the values, and the profile's own bound."""
     low, high = min(spread.range[0], own), max(spread.range[1], own)
     return [low, high if high > low else low + 1]
+
+
+def _samples(
+    store: Store, measured: Measured, signal: str, chosen: np.ndarray, bound: float
+) -> list[dict[str, Any]]:
+    """The documents nearest to the bound; of equals the first."""
+    at = np.flatnonzero(chosen)
+    values = measured.signals[signal][at].astype(np.float64)
+    away = np.abs(values - bound)
+    if len(at) > SAMPLES:  # sorting a million costs more than finding the nearest
+        near = np.flatnonzero(away <= np.partition(away, SAMPLES - 1)[SAMPLES - 1])
+        at, values, away = at[near], values[near], away[near]
+    order = np.argsort(away, kind="stable")[:SAMPLES]
+    places = zip(measured.files[at[order]], measured.rows[at[order]], strict=True)
+    pages = store.placed(list(places))
+    return [
+        page | {"value": value} for page, value in zip(pages, values[order].tolist(), strict=True)
+    ]

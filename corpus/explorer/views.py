@@ -11,8 +11,11 @@ Everything is read; nothing is written. `corpus.explorer.app` shows the facts as
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +25,7 @@ from starlette.responses import HTMLResponse, Response
 from corpus import config, takedown
 from corpus.answers.explain import explain
 from corpus.answers.explore import EXAMPLES, VIEWS
-from corpus.errors import UsageError
+from corpus.errors import RunError, UsageError
 from corpus.explorer import sandbox, shown, source
 from corpus.explorer.filter import SHOWN, Filter
 from corpus.explorer.guard import FRAME_POLICY
@@ -46,24 +49,27 @@ class NotFound(Exception):
 class Explorer:
     """The pages over one build folder."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout, self.store = layout, Store(layout)
-        self.searches, self.bounds = Search(self.store), Thresholds(self.store)
+    def __init__(self, layout: Layout, in_advance: bool = False) -> None:
+        """in_advance: find what first readers would wait for, beside the work of starting."""
+        self.layout, self.bounds = layout, Thresholds(layout)
         self.settings = config.of_folder(layout)[0]
         self.profile = self.settings.select.by_source()[0]
+        if in_advance:
+            _beside(functools.partial(self.bounds.warm, self.profile))
+        self.store = Store(layout)
+        self.searches = Search(self.store)
         # As the tables: of the time when it starts.
         self.books = funnel(layout)
         self.took = {name: asdict(each) for name, each in times.read(layout).items()}
+        if in_advance:
+            _beside(self._warm)
 
-    def warm(self) -> None:
-        """Read what the first reader of a view would wait for."""
+    def _warm(self) -> None:
         self.store.index()
-        self.searches.search(Filter())
-        self.store.counts, self.store.clusters  # noqa: B018
-        if self.profile in choices():
-            measured = self.bounds.measured(self.profile)
-            for signal in measured.signals:
-                measured.spread(signal)
+        for outcome in ("", *self.store.counts):  # the lists that the first page leads to
+            self.searches.search(Filter(outcome=outcome))
+        self.store.read_footers()
+        self.store.clusters  # noqa: B018
 
     # pages: parameters → facts --------------------------------------------------------------------
 
@@ -152,7 +158,9 @@ class Explorer:
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{given} is no number")
         profile = asked.get("profile", self.profile)
-        facts = self.bounds.moved(profile, asked.get("rule", ""), asked.get("side", ""), value)
+        facts = self.bounds.moved(
+            self.store, profile, asked.get("rule", ""), asked.get("side", ""), value
+        )
         return facts | {"profiles": choices()}
 
     def takedown(self, request: Request) -> Facts:
@@ -218,6 +226,16 @@ class Explorer:
             {"name": rule.name, "bounds": rule.bounds(), "value": stored.get(rule.signal)}
             for rule in profile.rules
         ]
+
+
+def _beside(work: Callable[[], None]) -> None:
+    """Do it in a thread; what goes wrong there, goes wrong again where a reader is told."""
+
+    def quietly() -> None:
+        with contextlib.suppress(UsageError, RunError, OSError):
+            work()
+
+    threading.Thread(target=quietly, daemon=True).start()
 
 
 _profile = functools.lru_cache(64)(load)  # read from its file, it costs more than the page
