@@ -40,6 +40,7 @@ COOKIE = "inaho_lang"
 def application(explorer: Explorer, token: str = "") -> Guard:
     """The ASGI application over a build folder that was opened."""
     pages = _templates()
+    pages.globals["stored"] = explorer.store.signals
     routes = []
     for path, name in (
         ("/", "home"), ("/search", "search"), ("/document/{name}", "document"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from corpus.errors import UsageError
-from filters.signals import SIGNALS
 
 SHOWN = 50  # pages of a list
 
@@ -34,8 +33,6 @@ class Filter:
         """From the parameters of an address; UsageError for a value that cannot be one."""
         known = {f.name: values.get(f.name, "").strip()[:500] for f in fields(Filter)}
         found = Filter(**known)
-        if found.signal and found.signal not in SIGNALS:
-            raise UsageError(f"unknown signal {found.signal!r}: see the list of signals")
         for limit in (found.least, found.most):
             if limit:
                 number(limit)

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.answers.spreadsheet import write_csv
+from corpus.errors import UsageError
 from corpus.explorer.filter import SHOWN, Filter, number
+from corpus.explorer.measured import measured
 from corpus.explorer.store import COLUMNS, Store
 from corpus.explorer.tables import PLACED, Limited, rows
 from corpus.folder.sql import quoted
@@ -33,6 +35,7 @@ FORMATS = {  # format → media type
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
 }
+AT = "select p.rowid from pages p semi join {} t on p.file = t.file and p.row = t.row"
 WITH_TEXT = pa.schema([("file", pa.int64()), ("row", pa.int64())])
 Changed = tuple[int, ...]  # of Store.changed
 
@@ -81,14 +84,11 @@ class Search:
             values["host"] = wanted.host.lower()
         if wanted.q:
             self._with_text(db, wanted.q)
-            where.append(
-                "rowid in (select p.rowid from pages p semi join with_text t "
-                "on p.file = t.file and p.row = t.row "
-                "union select rowid from pages where contains(title, $q))"
-            )
+            titled = "select rowid from pages where contains(title, $q)"
+            where.append(f"rowid in ({AT.format('with_text')} union {titled})")
             values["q"] = wanted.q
         if wanted.signal and self._with_signal(db, wanted):
-            where.append("id in (from with_signal)")
+            where.append(f"rowid in ({AT.format('with_signal')})")
         meant = f"(from pages where {' and '.join(where)})"
         if wanted.q or wanted.url or wanted.signal:  # costly: once, not for each of the answers
             db.execute(f"create temp table hits as from {meant}", values)
@@ -113,16 +113,19 @@ class Search:
         db.register("with_text", pa.concat_tables([WITH_TEXT.empty_table(), *parts]))
 
     def _with_signal(self, db: duckdb.DuckDBPyConnection, wanted: Filter) -> bool:
-        """Make the table `with_signal` of ids; false where no limit is asked for."""
-        limits = [
-            f"quality.{wanted.signal} {sign} {number(limit)!r}"
-            for sign, limit in ((">=", wanted.least), ("<=", wanted.most))
-            if limit
-        ]
-        if limits:
-            found = f"select id from {self._documents} where {' and '.join(limits)}"
-            db.execute(f"create temp table with_signal as {found}")
-        return bool(limits)
+        """Make the table `with_signal` (file, row); false where no limit is asked for."""
+        least, most = wanted.least, wanted.most
+        if wanted.signal not in self.store.signals:
+            raise UsageError(f"unknown signal {wanted.signal!r}: see the list of signals")
+        if not (least or most):
+            return False
+        documents = measured(self.store.layout)
+        values = documents.values([wanted.signal])[wanted.signal]
+        low, high = (number(least or "-inf"), number(most or "inf"))
+        at = np.flatnonzero((values >= low) & (values <= high))
+        places = {"file": documents.files[at], "row": documents.rows[at]}
+        db.register("with_signal", pa.table(places))
+        return True
 
     def export(self, wanted: Filter, kind: str, with_text: bool) -> bytes:
         """The pages of a filter as a file of FORMATS, at most EXPORTED."""

@@ -21,6 +21,7 @@ from corpus.explorer.tables import database, rows, table
 from corpus.folder.commit import picked_rows
 from corpus.folder.layout import DOCUMENTS, Layout
 from corpus.index import Index
+from filters.signals import SIGNALS
 
 FOOTERS = 64  # of files that are kept, some MiB each: reading one costs as much as a row
 READ = 64  # documents that are kept: a page is asked for in several ways at once
@@ -40,6 +41,8 @@ class Store:
         if not self.files:
             raise UsageError(f"{layout} holds no documents: run `corpus harvest` first")
         self.db = database(layout, self.files)
+        quality = pq.read_schema(self.files[0]).field("quality").type
+        self.signals = [name for name in SIGNALS if quality.get_field_index(name) >= 0]
         self._shards, self._ledgers = set(layout.shards()), set(layout.ledgers())
         self._lock = threading.Lock()
         self._index_of = functools.lru_cache(1)(self._opened)

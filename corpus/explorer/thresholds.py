@@ -1,6 +1,6 @@
 """What another threshold of a rule would keep: from stored signals, in a moment.
 
-The signals that a profile reads are read once, and every rule is asked once. Moving a threshold
+The signals of a profile are read once, and every rule is asked once. Moving a threshold
 then asks one rule again: a document stays where no other rule fails and this one does not.
 """
 
@@ -14,22 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from corpus import config
-from corpus.answers.compare import documents_of
 from corpus.errors import UsageError
+from corpus.explorer.measured import measured
 from corpus.explorer.store import Store
-from corpus.folder import removals
 from corpus.folder.layout import Layout
-from corpus.folder.signals import signals_of
 from filters.profile import Profile, ProfileError, Rule, load, names
-from filters.signals import as_numbers
 
 SAMPLES = 8  # documents shown on each side
 BINS = 40
-HELD = 2  # profiles whose signals are kept
+HELD = 2  # profiles whose rules are kept
 
 
 @dataclass(frozen=True)
@@ -40,30 +34,13 @@ class Spread:
     histogram: tuple[list[float], list[int]]
 
 
-class Measured:
-    """Of n documents the signals of a profile, and which of its rules each fails.
-
-    files, rows: int64[n], where each lies; signals: name → number[n]; failed: uint8[n], how many
-    rules fail.
-    """
+class Asked:
+    """What the rules of a profile say of n documents. failed: uint8[n], how many of them fail."""
 
     def __init__(self, layout: Layout, profile: Profile) -> None:
-        lists = config.of_folder(layout)[0].select.word_lists
-        wanted = list(dict.fromkeys(rule.signal for rule in profile.rules))
-        parts: dict[str, list[pa.Array]] = {name: [] for name in wanted}
-        files: list[np.ndarray] = []
-        rows: list[np.ndarray] = []
-        for number, index in enumerate(documents_of(layout)):
-            there = removals.left(layout, index)
-            for name, column in signals_of(layout, index, wanted, lists, there).items():
-                parts[name].append(column)
-            if there is None:
-                there = np.arange(pq.read_metadata(layout.documents(index)).num_rows)
-            files.append(np.full(len(there), number))
-            rows.append(there)
-        self.files, self.rows = np.concatenate(files), np.concatenate(rows)
-        self.signals = {name: as_numbers(pa.concat_arrays(each)) for name, each in parts.items()}
-        self.failed = np.zeros(len(self.rows), np.uint8)
+        self.documents = measured(layout)
+        self.signals = self.documents.values(rule.signal for rule in profile.rules)
+        self.failed = np.zeros(len(self.documents.rows), np.uint8)
         for rule in profile.rules:
             self.failed += self.fails(rule)
         self.spread = functools.cache(self._spread)
@@ -89,22 +66,22 @@ class Thresholds:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._lock = threading.Lock()  # signals of one profile are read once, whoever asks
-        self._held = functools.lru_cache(HELD)(self._measured)
+        self._held = functools.lru_cache(HELD)(self._asked)
 
-    def measured(self, profile: str) -> Measured:
-        """The signals of a profile, read once until documents are written anew."""
+    def asked(self, profile: str) -> Asked:
+        """The rules of a profile, asked once until documents are written anew."""
         with self._lock:
             return self._held(profile, self.layout.documents_folder.stat().st_mtime_ns)
 
     def warm(self, profile: str) -> None:
         """Measure what the first reader who moves a threshold of the profile would wait for."""
         if profile in choices():
-            measured = self.measured(profile)
-            for signal in measured.signals:
-                measured.spread(signal)
+            asked = self.asked(profile)
+            for signal in asked.signals:
+                asked.spread(signal)
 
-    def _measured(self, profile: str, changed: int) -> Measured:
-        return Measured(self.layout, load(profile))
+    def _asked(self, profile: str, changed: int) -> Asked:
+        return Asked(self.layout, load(profile))
 
     def moved(
         self, store: Store, profile: str, rule: str, side: str, value: float | None
@@ -128,10 +105,10 @@ class Thresholds:
         new = (
             dataclasses.replace(old, low=bound) if is_low else dataclasses.replace(old, high=bound)
         )
-        measured = self.measured(profile)
-        before = measured.failed == 0
-        after = (measured.failed - measured.fails(old) == 0) & ~measured.fails(new)
-        spread = measured.spread(old.signal)
+        asked = self.asked(profile)
+        before = asked.failed == 0
+        after = (asked.failed - asked.fails(old) == 0) & ~asked.fails(new)
+        spread = asked.spread(old.signal)
         return {
             "profile": profile,
             "rule": old.name,
@@ -144,8 +121,8 @@ class Thresholds:
             "documents": len(before),
             "kept": int(np.count_nonzero(after)),
             "kept_before": int(np.count_nonzero(before)),
-            "enters": _samples(store, measured, old.signal, after & ~before, bound),
-            "leaves": _samples(store, measured, old.signal, before & ~after, bound),
+            "enters": _samples(store, asked, old.signal, after & ~before, bound),
+            "leaves": _samples(store, asked, old.signal, before & ~after, bound),
             "histogram": spread.histogram,
         }
 
@@ -174,17 +151,17 @@ def _slider(spread: Spread, own: float) -> list[float]:
 
 
 def _samples(
-    store: Store, measured: Measured, signal: str, chosen: np.ndarray, bound: float
+    store: Store, asked: Asked, signal: str, chosen: np.ndarray, bound: float
 ) -> list[dict[str, Any]]:
     """The documents nearest to the bound; of equals the first."""
     at = np.flatnonzero(chosen)
-    values = measured.signals[signal][at].astype(np.float64)
+    values = asked.signals[signal][at].astype(np.float64)
     away = np.abs(values - bound)
     if len(at) > SAMPLES:  # sorting a million costs more than finding the nearest
         near = np.flatnonzero(away <= np.partition(away, SAMPLES - 1)[SAMPLES - 1])
         at, values, away = at[near], values[near], away[near]
     order = np.argsort(away, kind="stable")[:SAMPLES]
-    places = zip(measured.files[at[order]], measured.rows[at[order]], strict=True)
+    places = zip(asked.documents.files[at[order]], asked.documents.rows[at[order]], strict=True)
     pages = store.placed(list(places))
     return [
         page | {"value": value} for page, value in zip(pages, values[order].tolist(), strict=True)
