@@ -17,8 +17,9 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, croissant, recipe
+from corpus.answers import croissant, recipe
 from corpus.answers import facts as stated
+from corpus.answers.card.page import markdown
 from corpus.answers.report.measures import measures
 from corpus.answers.report.page import html
 from corpus.engine.units import Engine
@@ -219,8 +220,8 @@ class Build:
         facts = stated.facts(layout, self.settings, funnel, where)
         written = {
             layout.funnel: json_bytes(funnel),
-            layout.card: card.markdown(facts, "en").encode(),
-            layout.card_ja: card.markdown(facts, "ja").encode(),
+            layout.card: markdown(facts, "en").encode(),
+            layout.card_ja: markdown(facts, "ja").encode(),
             layout.croissant: json_bytes(croissant.metadata(where, facts)),
             layout.report: html(facts, measures(layout, facts, where)).encode(),
             layout.reproducibility: json_bytes(recipe.recipe(layout, self.settings, self.inputs)),

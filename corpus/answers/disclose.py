@@ -24,7 +24,7 @@ import duckdb
 
 from corpus import config
 from corpus.answers import facts as stated
-from corpus.answers.card import escaped
+from corpus.answers.markdown import escaped
 from corpus.errors import UsageError, counted, one_line
 from corpus.folder import removals
 from corpus.folder.commit import sha256

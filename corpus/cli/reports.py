@@ -65,7 +65,7 @@ def explain(
 @app.command()
 def card(folder: BuildName, as_json: Json = False) -> None:
     """Print the data card of a finished build (README.md; with --lang ja README.ja.md)."""
-    from corpus.answers.card import markdown
+    from corpus.answers.card.page import markdown
     from corpus.config import require_build
     from corpus.stages.books import funnel
 

@@ -10,7 +10,7 @@ import html
 from collections.abc import Callable
 from typing import Any
 
-from corpus.answers.card import UNSEEN, escaped
+from corpus.answers.markdown import UNSEEN, escaped
 
 AGENTS = 4  # crawlers that are named
 SHORT = 120  # characters of an item that are shown
