@@ -90,9 +90,10 @@ class _Watched:
         return self.engine.distributed
 
     def map(
-        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+        self, function: Callable[[Any], Any], units: Sequence[Any], label: str, here: bool = False
     ) -> Generator[tuple[Any, Any]]:
-        with contextlib.closing(self.engine.map(_Timed(function), units, label)) as results:
+        timed = self.engine.map(_Timed(function), units, label, here)
+        with contextlib.closing(timed) as results:
             for unit, (result, seconds, cpu, process) in results:
                 self.units += 1
                 self.inline += cpu if process == os.getpid() else 0.0
