@@ -86,6 +86,7 @@ def views(server: Server, chance: random.Random, rounds: int) -> dict[str, list[
         "search, outcome": ["/search?outcome=kept"] * rounds,
         "search, address": drawn("/search?url=", [page["url"][-12:] for page in pages]),
         "search, 12 characters": drawn("/search?q=", [text[20:32] for text in texts]),
+        "search, signal": drawn("/search?signal=n_sentences&least=", list(map(str, range(40, 90)))),
         "document": drawn("/document/", ids),
         "document, dropped": drawn("/document/", [page["id"] for page in dropped] or ids),
         "clusters": ["/clusters"] * rounds,
