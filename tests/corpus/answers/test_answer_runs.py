@@ -20,10 +20,10 @@ from trainer.analysis import trace
 from trainer.config.load import load
 from trainer.config.settings import Config
 from trainer.data.loader import Loader
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer_train import save
-from trainer.data.tokenizer_train import train as train_tokenizer
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer_train import save
+from trainer.tokens.tokenizer_train import train as train_tokenizer
 
 GRAM = 8  # tokens by which a document is known again
 LAST, EVERY, KEPT = 12, 4, 2
