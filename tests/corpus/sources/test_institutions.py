@@ -22,11 +22,12 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
 from corpus.stages.document import document
-from corpus.text import aozora, wikitext
+from corpus.text import aozora
 from corpus.text.blocks import KINDS
 from corpus.text.builder import Builder
 from corpus.text.normalize import normalize
 from corpus.text.views import plain_text
+from corpus.text.wikitext import article as wikitext
 
 STEPS = Settings().normalize.steps
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from corpus.sources import articles
 from corpus.sources.item import Item
-from corpus.text import wikitext
+from corpus.text.wikitext import article as wikitext
 from tests.corpus.sources.test_institutions import ARTICLE_XML, STEPS, items
 
 
