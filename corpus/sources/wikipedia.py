@@ -116,8 +116,9 @@ def _streams(raw: IO[bytes], start: int, end: int) -> Iterator[tuple[int, Iterat
         def chunks(first: bytes = held, unpack: Any = unpack, rest: Any = rest) -> Iterator[bytes]:
             data = first
             while not unpack.eof:
-                yield unpack.decompress(data)
-                if not unpack.eof:
+                yield unpack.decompress(data, CHUNK)  # a little of bzip2 may hold any amount
+                data = b""
+                if unpack.needs_input and not unpack.eof:
                     data = raw.read(CHUNK)
                     if not data:
                         return  # a cut file: what was read stays

@@ -39,6 +39,8 @@ def parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
+        if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None
         raise XmlError(" ".join(str(error).split())[:200]) from None
     if root is None:
         raise XmlError("no element")
