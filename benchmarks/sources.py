@@ -34,7 +34,7 @@ sys.path[0] = str(REPO)  # not this folder: its filters.py is not the package fi
 
 from corpus.settings import Settings  # noqa: E402
 from corpus.sources.item import Unit  # noqa: E402
-from corpus.sources.kinds import SOURCES  # noqa: E402
+from corpus.sources.kinds import SOURCES, items_of  # noqa: E402
 from corpus.sources.xml import parse, text  # noqa: E402
 from corpus.text import works  # noqa: E402
 from corpus.text.blocks import Blocks  # noqa: E402
@@ -151,7 +151,7 @@ def read(case: Case, file: Path) -> list[tuple[str, Blocks]]:
         found = works.recognised(words, settings.normalize.steps, "drop")
         assert found is not None
         return [(found[1].text, found[1].blocks)]
-    items = list(SOURCES[case.source].read(Unit(0, case.source, (str(file),)), settings))
+    items = list(items_of(Unit(0, case.source, (str(file),)), settings))
     assert not any(item.problem for item in items), [item.detail for item in items]
     return [(item.text, item.blocks) for item in items if item.text and item.blocks]
 

@@ -69,6 +69,8 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     evidence = gate.evidence(body) if body is not None else None
     if evidence is not None and settings.harvest.gate and not gate.is_candidate(evidence):
         return Reject("not Japanese (gate)", skip=True)
+    if item.blocks is not None:  # its source has read it, within bounds
+        return _read(item, evidence, settings)
     with limits.Bounds():
         return _read(item, evidence, settings)
 

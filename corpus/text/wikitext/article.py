@@ -56,7 +56,7 @@ _DROPPED_TAGS = frozenset((
 _SOURCE = ("syntaxhighlight", "source")
 _CONTAINERS = frozenset(("div", "p", "center", "section", "ul", "ol", "onlyinclude"))
 _QUOTES = re.compile("'{2,5}")  # bold and italic
-_BLANKS = re.compile(r"[ \t]*\n[ \t]*")
+_FEEDS = re.compile(r"(?<![ \t])[ \t]*\n[ \t]*")
 _LATIN_END = re.compile(r"[A-Za-z0-9,.]$")
 _MAGIC = re.compile(r"__[A-Z目次編集節]{3,30}__")
 _DISAMBIGUATION = re.compile(
@@ -146,14 +146,16 @@ class _Writer:
                 self._text(node)
             elif isinstance(node, Heading):
                 self._heading(node, depth)
-            elif isinstance(node, Tag) and self._block_tag(node, depth):
-                continue
-            elif isinstance(node, Template) and self._block_template(node, depth):
-                continue
-            elif isinstance(node, Link) and self._file(node, depth):
-                continue
-            else:
+            elif not self._block(node, depth):
                 self.line += self._of(node, depth)
+
+    def _block(self, node: Node, depth: int) -> bool:
+        """Writes a node that is a block; False for one inside a line."""
+        if isinstance(node, Tag):
+            return self._block_tag(node, depth)
+        if isinstance(node, Template):
+            return self._block_template(node, depth)
+        return isinstance(node, Link) and self._file(node, depth)
 
     def _text(self, words: str) -> None:
         """Prose: a blank line or a new list ends the block, another line feed joins."""
@@ -317,7 +319,7 @@ class _Writer:
         if keep_lines:
             return parts
         return [
-            _BLANKS.sub(" ", part) if isinstance(part, str) and "\n" in part else part
+            _FEEDS.sub(" ", part) if isinstance(part, str) and "\n" in part else part
             for part in parts
         ]
 

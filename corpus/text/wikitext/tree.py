@@ -150,9 +150,7 @@ def words_of(nodes: Nodes) -> str:
 
 def source_of(nodes: Nodes) -> str:
     """The same with entities as they are written: the lines of code, which mean what they say."""
-    return "".join(
-        [n.written if isinstance(n, Entity) else n for n in nodes if isinstance(n, str)]
-    )
+    return "".join([n.written if isinstance(n, Entity) else n for n in nodes if isinstance(n, str)])
 
 
 def split(nodes: Nodes, sign: str) -> list[Nodes]:

@@ -1,6 +1,6 @@
 """A whole file of every format, and damage to it, to its bytes or to its structure.
 
-    python -m benchmarks.damaged        what 2,000 damaged files of each format cost
+    python -m benchmarks.damage        what 2,000 damaged files of each format cost
 
 A strict reader ends at the first wrong byte of XML or JSON. So every second damaged file of these
 is well formed, and its elements or values are not those that the reader expects.
@@ -79,7 +79,7 @@ def samples(folder: Path) -> dict[str, bytes]:
         "html.html": min(html, key=lambda path: path.name).read_bytes(),
         "text.md": f"# 題\n\n{PROSE}\n\n- 項\n  1. 番\n\n| 甲 | 乙 |\n| --- | --- |\n".encode(),
         "jsonl.jsonl": "".join(json.dumps(row) + "\n" for row in rows).encode(),
-        "csv.csv": "".join(["text,url\n", *('"{text}",{url}\n'.format(**r) for r in rows)]).encode(),
+        "csv.csv": "".join(["text,url\n", *(f"{r['text']},{r['url']}\n" for r in rows)]).encode(),
         "parquet.parquet": _parquet(rows),
         "arrow.arrow": _arrow(rows),
     }  # fmt: skip

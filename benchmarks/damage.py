@@ -1,6 +1,6 @@
 """Damaged files of every format: what becomes of them, and what the slowest costs.
 
-    python -m benchmarks.damaged [--times 2000] [--only law,pdf]
+    python -m benchmarks.damage [--times 2000] [--only law,pdf]
 
 Each is read as a build reads it (items of its source, document), in this process; an exception ends
 the run. PDF is read by its own process. Figures: files of which some document came out, files
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="kinds, by comma")
     options = parser.parse_args()
     wanted = options.only.split(",") if options.only else []
-    print("| format | files | read | with a problem | rules | s in all | slowest, s |\n|" + "---|" * 7)
+    print(
+        "| format | files | read | with a problem | rules | s in all | slowest, s |\n|" + "---|" * 7
+    )
     with tempfile.TemporaryDirectory() as folder:
         for name, data in samples(DATA).items():
             if not wanted or name.partition(".")[0] in wanted:
