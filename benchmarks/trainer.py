@@ -32,7 +32,7 @@ from torch.nn import functional as F
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file's name hides the package
 from trainer.config.load import load  # noqa: E402
 from trainer.config.settings import Config, DataConfig, ModelConfig  # noqa: E402
-from trainer.model import flops, peaks  # noqa: E402
+from trainer.plan import flops, peaks  # noqa: E402
 from trainer.run import optim, parallel, processes  # noqa: E402
 
 CPU_SHAPE = ModelConfig(
@@ -55,7 +55,11 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto", help="auto, float32 or bfloat16, for all loops")
     parser.add_argument("--document", action="store_true", help="also with document attention")
     parser.add_argument("--tokens", default="", help="token shards: loader and tokenising speed")
+    parser.add_argument("--documents", type=int, default=0, help="order of so many documents")
     arguments = parser.parse_args()
+    if arguments.documents:
+        _print(order_of(arguments.documents))
+        return
     if arguments.tokens:
         _print(data_speed(arguments.tokens))
         return
@@ -247,26 +251,18 @@ class PlainLlama(nn.Module):
 
 
 def data_speed(folder: str) -> list[dict[str, Any]]:
-    """Tokens/s of one loader process, and characters/s of tokenising beside bare SentencePiece."""
+    """What a process works for its rows, and characters/s of tokenising beside SentencePiece."""
     import numpy as np
 
-    from trainer.data.loader import Documents, Loader, prefetch
-    from trainer.data.tokenizer import Tokenizer
+    from trainer.tokens.documents import Documents
+    from trainer.tokens.tokenizer import Tokenizer
 
-    config = load("tiny-cpu")
-    data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)
-    train = replace(config.train, batch_rows=64)
-    loader = Loader(replace(config, data=data, train=train))
-    steps, begin = 200, time.perf_counter()
-    for _ in prefetch(loader, 0, steps):
-        pass
-    loading = steps * 64 * 2048 / (time.perf_counter() - begin)
+    rows = [_loading(folder, size) for size in (1, 8, 64)]
     tokenizer = Tokenizer.load(Path(folder) / "tokenizer")
     documents = Documents(folder)
     some = np.arange(min(len(documents), 3000), dtype=np.int64)
     texts = [tokenizer.decode(ids.tolist()) for ids in documents.tokens(some)]
     chars = sum(map(len, texts))
-    rows = [{"what": "loader, one process", "per second": f"{loading:,.0f} tokens"}]
     import sentencepiece
 
     bare = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
@@ -281,6 +277,81 @@ def data_speed(folder: str) -> list[dict[str, Any]]:
             best = min(best, time.process_time() - begin)
         rows.append({"what": name, "per second": f"{chars / best:,.0f} characters"})
     return rows
+
+
+def order_of(count: int) -> list[dict[str, Any]]:
+    """Time and own memory of a process that puts `count` mapped documents in order."""
+    import tempfile
+
+    import numpy as np
+
+    from trainer.data.order import Order
+
+    with tempfile.TemporaryDirectory() as name:
+        arrays = {}
+        for key, kind in {"lengths": np.uint32, "source": np.uint16, "weights": np.float32}.items():
+            path = Path(name) / f"{key}.npy"
+            array = np.lib.format.open_memmap(path, "w+", kind, (count,))
+            rng = np.random.default_rng(1)
+            for low in range(0, count, 1 << 22):
+                part = array[low : low + (1 << 22)]
+                drawn = {
+                    "lengths": rng.integers(100, 1900, len(part)),
+                    "source": (low >> 22) % 5,
+                    "weights": rng.choice([1.0, 1.5, 2.0], len(part), p=[0.8, 0.1, 0.1]),
+                }
+                part[:] = drawn[key]
+            array.flush()
+            del array, part
+            arrays[key] = np.load(path, mmap_mode="r")
+        rows = []
+        for what, weights in {"": None, ", with weights": arrays["weights"]}.items():
+            begin, before = time.process_time(), _own_memory()
+            names, data = [f"s{i}" for i in range(5)], DataConfig()
+            order = Order(arrays["lengths"], arrays["source"], names, data, 1, weights)
+            made = time.process_time() - begin
+            order.extend(1)
+            block = time.process_time()
+            for one in order.blocks:
+                order.documents_of(one)
+            took = 1e3 * (time.process_time() - block) / len(order.blocks)
+            said = (
+                f"{made:.1f} s, {_own_memory() - before:.2f} GB of its own, {took:.1f} ms a block"
+            )
+            rows.append({"what": f"order of {count:,} documents{what}", "per second": said})
+        return rows
+
+
+def _own_memory() -> float:
+    """GB that this process shares with no file."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(x.split()[1]) for x in lines if x.startswith("RssAnon")) / 1e6
+
+
+def _loading(folder: str, size: int) -> dict[str, Any]:
+    """CPU time of one process of `size` for its rows of every batch of an epoch, order, counts,
+    reading and digest included: the slowest of four processes bounds the run."""
+    from trainer.data.loader import Loader
+
+    config = load("150m")
+    data = replace(config.data, tokens=folder, seq_len=2048, block_tokens=1 << 22)
+    config = replace(config, data=data, train=replace(config.train, batch_rows=512))
+    loader = Loader(config)
+    steps = loader.epoch_rows() // 512
+    loader.extend(steps * 512)
+    times = []
+    for rank in sorted({0, size // 3, 2 * size // 3, size - 1}):
+        loader = Loader(config)
+        begin = time.process_time()
+        for step in range(steps):
+            loader.batch(step, rank, size)
+        times.append(time.process_time() - begin)
+    tokens = steps * 512 * 2048
+    return {
+        "what": f"loader, slowest process of {size}",
+        "per second": f"{tokens / max(times):,.0f} tokens of the batch, "
+        f"{1e9 * max(times) / tokens:.2f} ns each",
+    }
 
 
 def _plain_step(

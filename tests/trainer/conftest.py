@@ -10,9 +10,9 @@ from trainer_helpers import texts, write_corpus
 
 from trainer.config.load import load
 from trainer.config.settings import Config
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_train import save, train
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
+from trainer.tokens.tokenizer_train import save, train
 
 
 @pytest.fixture(scope="session")

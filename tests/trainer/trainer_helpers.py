@@ -19,8 +19,8 @@ import torch
 import torch.distributed as dist
 
 from trainer.cli.app import main
+from trainer.config.load import as_toml
 from trainer.config.settings import Config, ModelConfig
-from trainer.config.write import as_toml
 from trainer.model.transformer import CausalLM
 from trainer.run import parallel
 

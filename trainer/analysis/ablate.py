@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from trainer import files
 from trainer.config.settings import Config, ConfigError
-from trainer.data import files
-from trainer.data.loader import Documents, Loader
-from trainer.data.prepare import load_manifest
+from trainer.data.loader import Loader
 from trainer.run import evaluate
 from trainer.run.processes import place
 from trainer.run.train import Feed, train
+from trainer.tokens.documents import Documents
+from trainer.tokens.prepare import load_manifest
 
 # 97.5 % points of Student's t for 1, 2, … degrees of freedom
 T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -36,7 +37,7 @@ def ablate(
 ) -> list[dict[str, Any]]:
     """Train corpora × seeds (runs that are done are not repeated); rows for each corpus.
 
-    Writes OUT/ablation.json and, with matplotlib, OUT/ablation.png. Raises ConfigError when the
+    Writes OUT/ablation.json. Raises ConfigError when the
     corpora have different tokenizers or there is no held-out text.
     """
     held = held or corpora[0]
@@ -62,8 +63,6 @@ def ablate(
     rows = [_row(c, m, scores, corpora[0]) for c, m in zip(corpora, manifests, strict=True)]
     text = json.dumps({"rows": rows, "scores": scores}, indent=1, ensure_ascii=False)
     _write(Path(out) / "ablation.json", text + "\n")
-    if place("RANK") == 0:
-        _plot(rows, Path(out) / "ablation.png")
     return rows
 
 
@@ -143,30 +142,3 @@ def _row(
         "± 95 % of it": round(interval(difference), 4) if corpus != first else 0.0,
         "differs": "-" if corpus == first else ("yes" if apart else "not shown"),
     }
-
-
-def _plot(rows: list[dict[str, Any]], path: Path) -> None:
-    pyplot = plotter()
-    if pyplot is None:
-        return
-    figure, axis = pyplot.subplots(figsize=(7, 1 + 0.5 * len(rows)), constrained_layout=True)
-    names = [Path(r["corpus"]).name for r in rows]
-    errors = [r["± 95 %"] if math.isfinite(r["± 95 %"]) else 0 for r in rows]
-    axis.errorbar([r["bits/byte"] for r in rows], names, xerr=errors, fmt="o", capsize=4)
-    axis.invert_yaxis()
-    axis.set_xlabel("held-out bits per byte (less is better), 95 % over seeds")
-    axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-
-
-def plotter() -> Any:
-    """matplotlib.pyplot without a display; None where it is not installed."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError:
-        return None
-    return pyplot

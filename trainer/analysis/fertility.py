@@ -8,11 +8,11 @@ SentencePiece; nothing is downloaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
-from trainer.config.settings import ConfigError
-from trainer.data import parquet
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens import parquet
+from trainer.tokens.tokenizer import Tokenizer
 
 
 def report(source: str, tokenizers: list[str], max_documents: int = 2000) -> list[dict[str, Any]]:
@@ -59,18 +59,8 @@ def _row(
 
 def _sample(source: str, max_documents: int) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
-    left = max_documents
-    for unit in parquet.units(parquet.input_files(source)):
-        for batch in parquet.read(unit):
-            pairs = zip(
-                batch.column("source").to_pylist(), batch.column("text").to_pylist(), strict=True
-            )
-            for name, text in pairs:
-                if text and left > 0:
-                    texts.setdefault(name or "", []).append(text)
-                    left -= 1
-    if not texts:
-        raise ConfigError(f"no text in {source}")
+    for name, text in islice(parquet.texts(source), max_documents):
+        texts.setdefault(name, []).append(text)
     return dict(sorted(texts.items()))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from trainer.analysis.trace import steps_of, whole_run, with_ids
 from trainer.config.settings import ConfigError
-from trainer.data.loader import Documents
-from trainer.data.prepare import SPLITS
 from trainer.data.steps import total_steps
-from trainer.run.folder import metrics
+from trainer.folder.run import metrics
+from trainer.tokens.documents import Documents
+from trainer.tokens.prepare import SPLITS
 
 STEP = re.compile(r"step-(\d{8})")
 # Lines of the card (trainer/export/card.py) that say which checkpoint a model is.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
 
-from trainer.config.settings import ConfigError
-from trainer.data import parquet
-from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import CausalLM
 from trainer.tasks.ask import Alone, Processes
+from trainer.tokens import parquet
+from trainer.tokens.tokenizer import Tokenizer
 
 
 @torch.inference_mode()
@@ -33,22 +33,14 @@ def text_rates(
     window = model.config.max_position_embeddings
     sums: dict[str, list[float]] = {}
     count = 0
-    for unit in parquet.units(parquet.input_files(source)):
-        for batch in parquet.read(unit):
-            texts, sources = batch.column("text").to_pylist(), batch.column("source").to_pylist()
-            for text, name in zip(texts, sources, strict=True):
-                if not text or (max_documents and count >= max_documents):
-                    continue
-                count += 1
-                if count % processes.size != processes.rank:
-                    continue
-                row = [tokenizer.bos, *tokenizer.encode(text), tokenizer.eos]
-                nats = sum(_window_nats(model, row, window))
-                total = sums.setdefault(name or "", [0.0, 0.0, 0.0])
-                for i, value in enumerate((nats, len(text.encode()), len(text))):
-                    total[i] += value
-    if not count:
-        raise ConfigError(f"no text in {source}")
+    for count, (name, text) in enumerate(islice(parquet.texts(source), max_documents or None), 1):
+        if count % processes.size != processes.rank:
+            continue
+        row = [tokenizer.bos, *tokenizer.encode(text), tokenizer.eos]
+        nats = sum(_window_nats(model, row, window))
+        total = sums.setdefault(name, [0.0, 0.0, 0.0])
+        for i, value in enumerate((nats, len(text.encode()), len(text))):
+            total[i] += value
     mine, sums = processes.gather(sums), {}
     for name, parts in (item for one in mine for item in one.items()):
         total = sums.setdefault(name, [0.0, 0.0, 0.0])

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trainer.data import files
-from trainer.data.prepare import SPLITS, fingerprint, load_manifest, write_shard
+from trainer import files
 from trainer.export import megatron
+from trainer.tokens.prepare import SPLITS, fingerprint, load_manifest, write_shard
 
 BEFORE = "before_removal"  # key of the manifest: fingerprints that the shards had
 

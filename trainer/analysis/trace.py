@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 
 from trainer.analysis.remove import BEFORE
 from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import IGNORE, Documents, Loader, Section, chain
-from trainer.data.parquet import LINEAGE
+from trainer.data.loader import Loader, Section, chain, proof
 from trainer.data.steps import Timeline, total_steps
-from trainer.run.folder import load_run, skipped
-from trainer.run.folder import metrics as metrics
+from trainer.folder.run import load_run, skipped
+from trainer.folder.run import metrics as metrics
+from trainer.tokens.documents import Documents
+from trainer.tokens.parquet import LINEAGE
 
 
 def open_run(folder: str | Path) -> tuple[Config, Loader]:
@@ -56,7 +57,7 @@ def replay(folder: str | Path, first: int, last: int) -> Iterator[dict[str, Any]
     _check_step(config, last)
     rolling = "" if first == 1 else logged.get(first - 1)
     for step in range(first, last + 1):
-        digest = loader.batch(step - 1).digest
+        digest = proof(loader.batch(step - 1).digest)
         rolling = chain(rolling, digest) if rolling is not None else logged.get(step)
         row = {"step": step, "digest": digest, "chain": rolling}
         row["agrees"] = rolling == logged[step] if step in logged and rolling else None
@@ -75,7 +76,7 @@ def of_step(folder: str | Path, step: int) -> list[dict[str, Any]]:
     if step - 1 in skipped(folder):
         return []
     phase = loader.timeline.at(step - 1)
-    numbers = np.arange(phase.batch_rows(step - 1), dtype=np.int64) + phase.row(step - 1)
+    numbers = np.arange(phase.batch_rows, dtype=np.int64) + phase.row(step - 1)
     section = loader.section(int(numbers[0]))
     blocks, inner = section.rows(numbers)
     seq_len = section.order.seq_len
@@ -156,15 +157,14 @@ def _rows_with(section: Section, document: int) -> Iterator[tuple[int, int]]:
     chunks: set[tuple[int, bool, int]] = set()  # of the blocks that hold it, one for each copy
     for g, group in enumerate(order.groups):
         for epoch in (0, 1):
-            at = np.flatnonzero(group.blocks(epoch).documents == document)
-            inside = np.searchsorted(group.blocks(epoch).cuts, at, side="right") - 1
-            chunks |= {(g, epoch > 0, chunk) for chunk in inside.tolist()}
+            holding = group.blocks(epoch).holding(document)
+            chunks |= {(g, epoch > 0, chunk) for chunk in holding}
     for index, block in enumerate(order.blocks):
         if (block.group, block.epoch > 0, block.chunk) not in chunks:
             continue
         members = order.documents_of(block)
         for before in np.flatnonzero(members == document).tolist():
-            first = int(order.lengths[members[:before]].sum())
+            first = int(order.starts_of(members[:before])[-1])
             last = first + int(order.lengths[document]) - 2  # last target's input
             inner = np.arange(first // order.seq_len, last // order.seq_len + 1, dtype=np.int64)
             rows = order.row_of(index, inner) - section.start + section.part.first_row
@@ -194,11 +194,6 @@ def lineage(documents: Documents, numbers: np.ndarray) -> list[dict[str, Any]]:
             tables[shard] = pq.read_table(file, columns=LINEAGE.names).to_pylist()
         result.append(tables[shard][row])
     return result
-
-
-def loss_tokens(loader: Loader, step: int) -> int:
-    """How many targets a step trains on (for checks)."""
-    return int((loader.batch(step - 1).targets != IGNORE).sum())
 
 
 def _check_step(config: Config, step: int) -> None:

@@ -36,7 +36,7 @@ def evaluate(
     """
     from trainer.analysis.rates import text_rates
     from trainer.config.settings import ParallelConfig
-    from trainer.run.checkpoint import load_model
+    from trainer.folder.load import load_model
     from trainer.run.parallel import compute_dtype
     from trainer.run.processes import leave, start
     from trainer.tasks.ask import HOW, ask

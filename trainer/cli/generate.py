@@ -31,7 +31,7 @@ def generate(
     is one, and the conversation goes on to its end.
     """
     from trainer.export import generate as gen
-    from trainer.run.checkpoint import load_model
+    from trainer.folder.load import load_model
 
     if system and not chat:
         raise ConfigError("--system goes with --chat")

@@ -23,8 +23,8 @@ def tokenizer(
     max_mb: Annotated[int, typer.Option(help="Text to train on, a sample by hash of id.")] = 64,
 ) -> None:
     """Train a SentencePiece tokenizer with byte fallback; the same text gives the same bytes."""
-    from trainer.data import parquet
-    from trainer.data import tokenizer_train as tok
+    from trainer.tokens import parquet
+    from trainer.tokens import tokenizer_train as tok
 
     if model not in ("unigram", "bpe"):
         raise ConfigError(f"--model is {model!r}: choose unigram or bpe")
@@ -60,8 +60,8 @@ def prepare(
     from rich.console import Console
     from rich.progress import Progress
 
-    from trainer.data.prepare import prepare as run
     from trainer.export import megatron
+    from trainer.tokens.prepare import prepare as run
 
     if format_ not in ("parquet", "megatron"):
         raise ConfigError(f"--format is {format_!r}: choose parquet or megatron")

@@ -74,9 +74,9 @@ def report(
     ] = "",
 ) -> None:
     """Write RUN/report.html: curves by source, spikes, throughput, phases; any time in a run."""
+    from trainer.analysis.report import write_report
     from trainer.analysis.trace import of_step
-    from trainer.run.folder import load_run
-    from trainer.run.report import write_report
+    from trainer.folder.run import load_run
 
     load_run(run)
     path = write_report(run, explorer, lambda step: of_step(run, step))

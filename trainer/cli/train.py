@@ -22,10 +22,10 @@ def train(
 
     Any setting can be given as --section.key=value; `trainer config PRESET` prints them all.
     """
-    from trainer.run.processes import leave
     from trainer.run.train import train as run_training
 
-    result = run_training(load(config, ctx.args))
+    settings = load(config, ctx.args)
+    result = run_training(settings)
     first, last = result["first"], result["last"]
     if _main_process() and json_:
         print(json.dumps(result))
@@ -34,7 +34,7 @@ def train(
             f"held-out: {first['bpb']:.3f} bits per byte untrained, {last['bpb']:.3f} after "
             f"{result['step']:,} steps ({last['bpc']:.3f} bits per character)"
         )
-    leave()
+    _end(Path(settings.out))
 
 
 def sft(
@@ -46,7 +46,6 @@ def sft(
     held_out: Annotated[float, typer.Option(help="Share kept for evaluation.")] = 0.05,
 ) -> None:
     """Fine-tune on conversations, loss on the answers; --section.key=value as in train."""
-    from trainer.run.processes import leave
     from trainer.tuning.sft import sft as run_sft
 
     result = run_sft(run, data, out, epochs, held_out, ctx.args)
@@ -58,7 +57,7 @@ def sft(
         )
         if first and last:
             print(f"held-out loss of answers: {first['loss']:.3f} before, {last['loss']:.3f} after")
-    leave()
+    _end(out)
 
 
 def dpo(
@@ -73,7 +72,6 @@ def dpo(
     held_out: Annotated[float, typer.Option(help="Share kept for evaluation.")] = 0.05,
 ) -> None:
     """Tune on pairs of a better and a worse answer (DPO); --section.key=value as in train."""
-    from trainer.run.processes import leave
     from trainer.tuning.dpo import dpo as run_dpo
 
     result = run_dpo(run, data, out, beta, epochs, held_out, ctx.args)
@@ -87,7 +85,7 @@ def dpo(
                 f"held-out pairs: the chosen answer is preferred in {last['accuracy']:.0%}, "
                 f"by {last['margin']:.2f} nats, loss {last['loss']:.3f}"
             )
-    leave()
+    _end(out)
 
 
 def ablate(
@@ -118,7 +116,7 @@ def config(
     ] = False,
 ) -> None:
     """Print every setting with its meaning, as a TOML file to start from."""
-    from trainer.config.write import as_commented_toml, as_markdown
+    from trainer.cli.settings import as_commented_toml, as_markdown
 
     if markdown:
         print(as_markdown(), end="")
@@ -132,3 +130,13 @@ def _main_process() -> bool:
     from trainer.run.processes import place
 
     return place("RANK") == 0
+
+
+def _end(run: Path) -> None:
+    """The report of a run, and the end of its processes."""
+    from trainer.analysis.report import write_report
+    from trainer.run.processes import leave
+
+    if _main_process():
+        write_report(run)
+    leave()

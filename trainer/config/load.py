@@ -1,4 +1,4 @@
-"""Settings from TOML and the command line: `load("150m", ["--train.lr=1e-3"])`.
+"""Settings from TOML and the command line, and back: `load("150m", ["--train.lr=1e-3"])`.
 
 A run is described by one TOML file with a section per dataclass of settings.py. Unknown sections
 and keys are errors that name the nearest known one, so a typo never trains a different model in
@@ -8,8 +8,9 @@ silence. `trainer/configs/NAME.toml` are presets; `load` finds them by name.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,7 +18,10 @@ from trainer.config.settings import Config, ConfigError
 
 PRESETS = Path(__file__).parents[1] / "configs"
 # What there was once, and what does its work.
-RETIRED = {"train.spike_rewind": "train.spike skips the step of a spike"}
+RETIRED = {
+    "train.spike_rewind": "train.spike skips the step of a spike",
+    "train.ramp": "write [[phases]] with batch_rows of their own",
+}
 
 
 def preset_names() -> list[str]:
@@ -67,6 +71,33 @@ def from_dict(table: dict[str, Any], where: str = "config") -> Config:
     return result
 
 
+def as_toml(config: Config) -> str:
+    """The resolved settings as TOML, readable by `load`."""
+    lines: list[str] = []
+    for name, value in asdict(config).items():
+        tables = [(f"[{name}]", value)] if isinstance(value, dict) else []
+        tables = [(f"[[{name}]]", phase) for phase in value] if name == "phases" else tables
+        if tables or name == "phases":
+            for head, table in tables:
+                lines += ["", head, *(f"{k} = {toml_value(v)}" for k, v in table.items())]
+        else:
+            lines.append(f"{name} = {toml_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A setting in TOML syntax."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    return repr(value)
+
+
 def _build(kind: type, table: dict[str, Any], where: str, prefix: str) -> Any:
     hints = get_type_hints(kind)
     known = [f.name for f in fields(kind)]
@@ -75,7 +106,7 @@ def _build(kind: type, table: dict[str, Any], where: str, prefix: str) -> Any:
         if f"{prefix}{key}" in RETIRED:
             if value:
                 raise ConfigError(f"{where}: {prefix}{key} is gone: {RETIRED[prefix + key]}")
-            continue  # 0 in the files of earlier runs
+            continue  # 0 or [] in the files of earlier runs
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {prefix}{near[0]}?" if near else f"; known: {', '.join(known)}"

@@ -144,7 +144,6 @@ class TrainConfig:
     micro_rows: int = setting(
         8, "rows of one forward pass; batch / (processes * micro) accumulates", least=1
     )
-    ramp: list[list[int]] = setting([], "smaller batches first: [[until_step, rows], …]")
     optimizer: str = setting(
         "adamw", "muon: for matrices; the rest stays on AdamW", choices=("adamw", "muon")
     )
@@ -354,17 +353,8 @@ def contradiction(config: Config) -> str:
         number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if not number or not 0 <= share < math.inf:
             return f"{name}: {source!r} has {share!r}: give a share of at least 0"
-    wrong = _wrong_phases(config)
-    if wrong:
+    if wrong := _wrong_phases(config):
         return wrong
-    before = 0
-    for entry in config.train.ramp:
-        pair = isinstance(entry, list) and len(entry) == 2 and all(type(x) is int for x in entry)
-        if not pair or entry[0] <= before or entry[1] < 1:
-            return (
-                f"train.ramp has {entry!r}: write [[until_step, rows], …], steps rising, rows >= 1"
-            )
-        before = entry[0]
     if config.model.head_size % 2 and config.model.family != "gpt3":
         return f"the size of a head ({config.model.head_size}) must be even for rotary positions"
     return ""
@@ -372,11 +362,8 @@ def contradiction(config: Config) -> str:
 
 def _wrong_phases(config: Config) -> str:
     train = config.train
-    if config.phases and (train.steps or train.tokens or train.ramp):
-        return (
-            "with phases train.steps, train.tokens and train.ramp stay unset: each phase has its "
-            "own tokens and batch_rows"
-        )
+    if config.phases and (train.steps or train.tokens):
+        return "with phases train.steps and train.tokens stay unset: each phase has its own tokens"
     for i, phase in enumerate(config.phases):
         if not all(isinstance(f, str) and f for f in phase.folders):
             return f"phases[{i}].folders has {phase.folders!r}: give names of folders"

@@ -1,1 +1,1 @@
-"""From Parquet text to batches: tokenizer, token shards, the order of data, the loader."""
+"""From token shards to batches: documents, blocks, the order of data, steps, the loader."""

@@ -1,8 +1,7 @@
 """The order of training data as a pure function of (seed, step): no index file, no state.
 
-1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens. One of
-   weight w stands in an epoch ⌊w⌋ or ⌈w⌉ times; all first copies come first, then all second
-   ones, so that copies of a document fall into different blocks where there are several.
+1. Documents, in shard order and by source, form *blocks* of about `block_tokens` tokens, see
+   blocks.py.
 2. The schedule appends blocks: next comes the source furthest below its share of tokens.
 3. Inside a block the documents are shuffled and concatenated, then cut into rows of T + 1 tokens
    that overlap by one: every token is a target exactly once, nothing is cropped, and only the
@@ -17,24 +16,16 @@ own, told which documents the phases before it have read: it reads the others fi
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.settings import ConfigError, DataConfig
+from trainer.data.blocks import Blocks, Ints, Table, cut, readings_done
 
-Ints = NDArray[np.int64]
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Documents cut into blocks."""
-
-    documents: Ints  # their indices, in shard order, copies after originals
-    cuts: Ints  # block c holds documents[cuts[c]:cuts[c + 1]]
-    tokens: Ints  # tokens of each block
 
 
 @dataclass(frozen=True)
@@ -78,30 +69,32 @@ class Block:
 class Order:
     """Where every row of a run comes from.
 
-    lengths: int64[documents], tokens of each document; source: int32[documents], index into
+    lengths: integer[documents], tokens of each document; source: integer[documents], index into
     `names`. With no data.weights all documents form one group in their natural proportion.
-    weights: float64[documents], how often an epoch has each; None: once. among: the documents
-    that belong to it, None: all. read: int64[documents], how often each was read before.
+    weights: float[documents], how often an epoch has each; None: once. among: (first, end, name) of
+    the ranges of documents that belong to it, None: all; those of a name in data.weights are its
+    group. read: integer[documents], how often each was read before.
     """
 
     def __init__(
         self,
-        lengths: Ints,
-        source: NDArray[np.int32],
+        lengths: NDArray[np.integer],
+        source: NDArray[np.integer],
         names: list[str],
         data: DataConfig,
         seed: int,
-        weights: NDArray[np.float64] | None = None,
-        among: Ints | None = None,
-        read: Ints | None = None,
+        weights: NDArray[np.floating] | None = None,
+        among: Sequence[tuple[int, int, str]] | None = None,
+        read: NDArray[np.integer] | None = None,
     ) -> None:
         self.seq_len, self.seed, self.lengths = data.seq_len, seed, lengths
         self.window_blocks, self.max_epochs = data.window_blocks, data.max_epochs
-        among = np.arange(len(lengths), dtype=np.int64) if among is None else among
-        times = np.ones(len(lengths), np.int64)
-        if weights is not None:
-            times[among] = copies(weights[among], self._key(4))
-        self.groups = _groups(lengths, source, names, data, among, times, read)
+        shares = _shares(data, names, [name for *_, name in among or ()])
+        numbers = {name: i for i, name in enumerate(shares)}
+        kinds = np.array([numbers.get(n, -1) if data.weights else 0 for n in names or [""]])
+        ranges = [(a, b, numbers.get(n, -1)) for a, b, n in among or [(0, len(lengths), "")]]
+        table = Table(lengths, source, kinds, ranges, weights, self._key(4), read)
+        self.groups = _groups(table, shares, data.block_tokens)
         self.blocks: list[Block] = []
         self.starts: list[int] = [0]  # first global row of each block, and the end
         self._shares = np.array([g.share for g in self.groups])
@@ -145,26 +138,29 @@ class Order:
     def documents_of(self, block: Block) -> Ints:
         """Documents of a block in the order they are concatenated, int64[n]."""
         group = self.groups[block.group]
-        cut = group.blocks(block.epoch)
-        members = cut.documents[cut.cuts[block.chunk] : cut.cuts[block.chunk + 1]]
+        members = group.blocks(block.epoch).members(block.chunk)
         key = self._key(2, block.group, block.chunk, block.epoch)
         return members[permute(np.arange(len(members), dtype=np.int64), len(members), key)]
 
-    def readings(self, rows: int) -> Ints:
+    def starts_of(self, members: Ints) -> Ints:
+        """First token of each of `members` one after another, and the end: int64[n + 1]."""
+        return np.concatenate([[0], np.cumsum(self.lengths[members], dtype=np.int64)])
+
+    def readings(self, rows: int) -> NDArray[np.uint32]:
         """How often the first `rows` rows train on each document, in part or whole."""
         self.extend(rows)
         starts = [self.starts[w] for w in self._windows]
         last = bisect_right(starts, rows) - 1 if rows < self.starts[-1] else len(starts)
-        count = np.zeros(len(self.lengths), dtype=np.int64)
+        count = np.zeros(len(self.lengths), dtype=np.uint32)
         # All of every window before the one that row `rows` lies in.
         whole = [b for b in self.blocks if b.window < last]
         chunks: dict[tuple[int, bool], list[int]] = {}
         for b in whole:
             chunks.setdefault((b.group, b.epoch > 0), []).append(b.chunk)
         for (g, later), mine in chunks.items():
-            cut = self.groups[g].blocks(int(later))
-            times = np.bincount(mine, minlength=len(cut.tokens))
-            np.add.at(count, cut.documents, np.repeat(times, np.diff(cut.cuts)))
+            blocks = self.groups[g].blocks(int(later))
+            times = np.bincount(mine, minlength=len(blocks.tokens)).astype(np.uint32)
+            blocks.add_readings(times, count)
         # Of that one only some rows of each block.
         if last < len(starts):
             block, inner = self.block_of(np.arange(starts[last], rows, dtype=np.int64))
@@ -175,8 +171,8 @@ class Order:
 
     def _touched(self, members: Ints, rows: Ints) -> NDArray[np.bool_]:
         """Which documents of a block its `rows` train on: not those of which only a begin mark."""
-        ends = np.cumsum(self.lengths[members])
-        starts = ends - self.lengths[members]
+        starts = self.starts_of(members)
+        starts, ends = starts[:-1], starts[1:]
         first = rows * self.seq_len + 1
         stop = np.minimum(first + self.seq_len, ends[-1])
         low = np.searchsorted(starts, first, side="right") - 1
@@ -280,73 +276,44 @@ def _mix(x: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
     return z if np.ndim(x) else z[0]
 
 
-def copies(weights: NDArray[np.float64], key: int) -> Ints:
-    """How often each document stands in an epoch: ⌊w⌋ or ⌈w⌉, int64[documents].
-
-    Systematic sampling with a keyed start: the first n documents together have their summed weight
-    of copies to within one, for every n. Raises ConfigError for a weight below 0 or above 1000.
-    """
-    if not ((weights >= 0) & (weights <= 1000)).all():  # also refuses NaN
-        raise ConfigError("a document's weight is not from 0 to 1000: correct the corpus")
-    whole = np.floor(weights)
-    start = key / 2**64
-    ends = np.floor(np.cumsum(weights - whole) + start).astype(np.int64)
-    return whole.astype(np.int64) + np.diff(ends, prepend=0)
-
-
-def _groups(
-    lengths: Ints,
-    source: NDArray[np.int32],
-    names: list[str],
-    data: DataConfig,
-    among: Ints,
-    times: Ints,
-    read: Ints | None,
-) -> list[Group]:
+def _shares(data: DataConfig, names: list[str], folders: list[str]) -> dict[str, float]:
+    """Group -> its share of the mix, in the order of the groups."""
     if not data.weights:
-        members = {"*": among}
-    else:
-        unknown = sorted(set(data.weights) - set(names))
-        if unknown:
-            raise ConfigError(
-                f"data.weights names {unknown[0]!r}, but the sources are {', '.join(names)}"
-            )
-        order = among[np.argsort(source[among], kind="stable")]
-        ends = np.searchsorted(source[order], np.arange(len(names) + 1))
-        at = {n: i for i, n in enumerate(names)}
-        members = {n: order[ends[at[n]] : ends[at[n] + 1]] for n in sorted(data.weights)}
+        return {"*": 1.0}
+    unknown = sorted(set(data.weights) - set(names) - set(folders))
+    if unknown:
+        raise ConfigError(
+            f"data.weights names {unknown[0]!r}, but the sources are {', '.join(names)}"
+        )
     total = sum(data.weights.values()) or 1.0
-    groups = []
-    for name, documents in members.items():
-        share = data.weights.get(name, 1.0) / total
-        if share < 0:
+    for name in sorted(data.weights):
+        if data.weights[name] < 0:
             raise ConfigError(f"data.weights.{name} is negative")
-        whole = _blocks(documents, times[documents], lengths, data.block_tokens)
+    return {name: data.weights[name] / total for name in sorted(data.weights)}
+
+
+def _groups(table: Table, shares: dict[str, float], size: int) -> list[Group]:
+    parts = cut(table, len(shares), size)
+    left: list[Blocks | None] = [None] * len(shares)
+    if table.read is not None:
+        # The reading that is under way: what is missing of it comes before all else.
+        done = readings_done(table, len(shares))
+        left = cut(replace(table, done=done), len(shares), size)
+    groups = []
+    for number, (name, share) in enumerate(shares.items()):
+        whole, rest, times = parts[number], left[number], 0
         if whole is None:
-            what = f"source {name!r} has" if data.weights else "the token shards have"
+            what = "the token shards have" if name == "*" else f"source {name!r} has"
             raise ConfigError(f"{what} no training documents (or all with weight 0)")
         if not share:
             continue
-        rest, done = None, 0
-        if read is not None:
-            # The reading that is under way: what is missing of it comes before all else.
-            done = int((read[whole.documents] // times[whole.documents]).min())
-            missing = np.maximum(times * (done + 1) - read, 0)[documents]
-            if missing.sum() < len(whole.documents):
-                rest, done = _blocks(documents, missing, lengths, data.block_tokens), done + 1
-        groups.append(Group(name, share, whole, rest, done))
+        if table.read is not None:
+            times = int(done[number])
+        if rest is not None and rest.begins[-1] < whole.begins[-1]:
+            times += 1
+        else:
+            rest = None
+        groups.append(Group(name, share, whole, rest, times))
     if not groups:
         raise ConfigError("data.weights are all 0")
     return groups
-
-
-def _blocks(documents: Ints, times: Ints, lengths: Ints, size: int) -> Blocks | None:
-    """Documents, each so many times, in blocks of about `size` tokens; None: there are none."""
-    documents = np.concatenate([documents[times > c] for c in range(int(times.max(initial=1)))])
-    if not len(documents):
-        return None
-    ends = np.cumsum(lengths[documents])
-    starts = ends - lengths[documents]
-    new = np.flatnonzero(np.diff(starts // size)) + 1
-    cuts = np.concatenate([[0], new, [len(documents)]]).astype(np.int64)
-    return Blocks(documents, cuts, np.add.reduceat(lengths[documents], cuts[:-1]))

@@ -9,49 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from typing import Any
 
 from trainer.config.settings import Config, ConfigError, Phase, TrainConfig
 
 OPEN = 2**62  # steps of a run that nobody has said the length of
-
-
-def batch_rows(train: TrainConfig, step: int) -> int:
-    """Rows of the global batch of a step (0-based), following train.ramp."""
-    for until, rows in train.ramp:
-        if step < until:
-            return rows
-    return train.batch_rows
-
-
-def first_row(train: TrainConfig, step: int) -> int:
-    """The first global row of a step: the sum of all earlier batches."""
-    total = before = 0
-    for until, rows in train.ramp:
-        here = max(0, min(step, until) - before)
-        total += here * rows
-        before = max(before, until)
-    return total + max(0, step - before) * train.batch_rows
-
-
-def batches(train: TrainConfig, steps: int) -> list[tuple[int, int]]:
-    """(rows of a batch, how many steps have it) of the first `steps` steps, in order."""
-    result, before = [], 0
-    for until, rows in [*train.ramp, [steps, train.batch_rows]]:
-        if min(until, steps) > before:
-            result.append((rows, min(until, steps) - before))
-            before = min(until, steps)
-    return result
-
-
-def step_of_row(train: TrainConfig, row: int) -> int:
-    """The step (0-based) whose batch holds a global row."""
-    low, high = 0, 1
-    while first_row(train, high) <= row:
-        high *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if first_row(train, middle) <= row else (low, middle)
-    return low
 
 
 def total_steps(config: Config) -> int:
@@ -80,24 +42,24 @@ class Part:
     first_token: int  # tokens of the run before it
 
     @property
-    def order(self) -> tuple[object, ...]:
+    def order(self) -> dict[str, Any]:
         """By what its rows are cut and ordered; a phase with the same goes on where one ended."""
-        data = self.config.data
         names = ("seq_len", "weights", "document_weights", "block_tokens", "window_blocks")
-        return (self.folders, *(getattr(data, name) for name in names))
+        return {"folders": self.folders} | {n: getattr(self.config.data, n) for n in names}
 
     @property
     def tokens(self) -> int:
         """What it trains on, in whole batches."""
-        return first_row(self.config.train, self.steps) * self.config.data.seq_len
+        return self.steps * self.batch_rows * self.config.data.seq_len
 
     def row(self, step: int) -> int:
         """The first row of a step of the run, counted over the run."""
-        return self.first_row + first_row(self.config.train, step - self.first_step)
+        return self.first_row + (step - self.first_step) * self.batch_rows
 
-    def batch_rows(self, step: int) -> int:
-        """Rows of the global batch of a step of the run."""
-        return batch_rows(self.config.train, step - self.first_step)
+    @property
+    def batch_rows(self) -> int:
+        """Rows of the global batch."""
+        return self.config.train.batch_rows
 
 
 class Timeline:
@@ -110,14 +72,13 @@ class Timeline:
         phases: list[Phase | None] = [*config.phases] or [None]
         for phase in phases:
             own = _of_phase(config, phase)
-            tokens, length = own.train.tokens, own.data.seq_len
-            rows = -(-tokens // length)
-            steps = own.train.steps or (step_of_row(own.train, rows - 1) + 1 if tokens else OPEN)
+            tokens, batch = own.train.tokens, own.train.batch_rows * own.data.seq_len
+            steps = own.train.steps or -(-tokens // batch) or OPEN
             folders = tuple(phase.folders) if phase and phase.folders else (config.data.tokens,)
             self.parts.append(Part(own, phase, folders, steps, self.steps, row, token))
             self.steps += steps
-            taken = 0 if steps == OPEN else first_row(own.train, steps)
-            row, token = row + taken, token + taken * length
+            taken = 0 if steps == OPEN else steps
+            row, token = row + taken * own.train.batch_rows, token + taken * batch
 
     @property
     def folders(self) -> list[str]:
@@ -141,7 +102,7 @@ class Timeline:
     def step_of_row(self, row: int) -> int:
         """The step whose batch holds a row of the run."""
         part = self.part_of_row(row)
-        return part.first_step + step_of_row(part.config.train, row - part.first_row)
+        return part.first_step + (row - part.first_row) // part.batch_rows
 
     def part_of_row(self, row: int) -> Part:
         """The phase that a row of the run belongs to."""

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from trainer.config.settings import Config
-from trainer.model import flops
-from trainer.run.folder import metrics
+from trainer.folder.run import metrics
+from trainer.plan import flops
 
 TRACE = """
 `trainer trace RUN --step N` names the documents, URLs and archive offsets behind any step.

@@ -22,13 +22,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from trainer.config.load import from_dict
+from trainer import files
+from trainer.config.load import as_toml, from_dict
 from trainer.config.settings import Config, ConfigError, ModelConfig
-from trainer.config.write import as_toml
-from trainer.data import files
-from trainer.data.tokenizer import Tokenizer, copy
+from trainer.folder.manifest import seal
 from trainer.model.transformer import CausalLM
-from trainer.run.manifest import seal
+from trainer.tokens.tokenizer import Tokenizer, copy
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 # Our names of the numbers that are taken over as they are.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer import Tokenizer
 from trainer.model.transformer import Cache, CausalLM
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.conversations import prompt
 
 

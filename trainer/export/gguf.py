@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from trainer.config.settings import ConfigError, ModelConfig
-from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_hf import CHAT_TEMPLATE, SPACE, parse
+from trainer.tokens.tokenizer import Tokenizer
+from trainer.tokens.tokenizer_hf import CHAT_TEMPLATE, SPACE, parse
 
 KINDS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 UNUSED_SCORE = -10000.0  # of the rows that pad the embedding; the converter's value

@@ -17,13 +17,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from trainer.config.settings import Config, ConfigError, ModelConfig, TrainError
-from trainer.data.tokenizer import Tokenizer
 from trainer.export import card, gguf
 from trainer.export.from_huggingface import settings
-from trainer.model import flops
+from trainer.folder.load import load_model
+from trainer.folder.run import load_run
 from trainer.model.transformer import CausalLM
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import load_run
+from trainer.plan import flops
+from trainer.tokens.tokenizer import Tokenizer
 
 SHARD_BYTES = 5 << 30
 TOKENIZER_CONFIG = "tokenizer_config.json"

@@ -26,19 +26,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trainer import files
 from trainer.config.settings import ConfigError
-from trainer.data import files
-from trainer.data.parquet import LINEAGE, Unit, in_sample
-from trainer.data.prepare import (
+from trainer.tokens.parquet import LINEAGE, Unit, in_sample
+from trainer.tokens.prepare import (
     FORMAT,
     SPLITS,
     Job,
     claim,
     load_manifest,
     write_manifest,
-    write_split,
+    write_splits,
 )  # fmt: skip
-from trainer.data.tokenizer import Tokenizer, copy
+from trainer.tokens.tokenizer import Tokenizer, copy
 
 MAGIC = b"MMIDIDX\x00\x00"
 CODES: dict[int, np.dtype[Any]] = {
@@ -167,10 +167,7 @@ def prepare(
             job = Job(len(rows), unit, str(folder), str(tokenizer_dir), held_out, key)
             table = _table(part, path, first, tokenizer)
             held = in_sample(table.column("id").to_pylist(), held_out, "held-out")
-            shards = [
-                write_split(job, split, [table.filter(pa.array(mask))])
-                for split, mask in zip(SPLITS, (~held, held), strict=True)
-            ]
+            shards = write_splits(job, [table], [held])
             rows.append({"documents": len(part), "shards": shards})
             first += len(part)
     return write_manifest(folder, key, settings, tokenizer, rows)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.data import tokenizer_hf
-from trainer.data.tokenizer import Tokenizer
-from trainer.data.tokenizer_hf import SPACE
-from trainer.data.tokenizer_train import CJK, save
+from trainer.tokens import tokenizer_hf
+from trainer.tokens.tokenizer import Tokenizer
+from trainer.tokens.tokenizer_hf import SPACE
+from trainer.tokens.tokenizer_train import CJK, save
 
 LONGEST = (8, 16)  # characters of a piece with and without a CJK character, as in tokenizer_train
 STALE = ("tokenizer.model", "tokenizer.json", "vocab.json", "merges.txt", "training.json")

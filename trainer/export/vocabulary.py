@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet, tokenizer_train
 from trainer.export import pieces as pieces_of
 from trainer.export.from_huggingface import describe
 from trainer.export.huggingface import save_weights
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
+from trainer.tokens import parquet, tokenizer_train
 
 INITS = ("mean", "weighted", "normal")
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from trainer.analysis.report import write_report
 from trainer.config.load import from_dict, load
 from trainer.config.settings import Config, ConfigError
 
@@ -99,6 +100,7 @@ def fit(config: Config, count: tuple[int, int], gpus: bool, restarts: int) -> No
     except Exception as error:  # Ray wraps whatever a worker raised
         cause = str(error).strip().splitlines() or [type(error).__name__]
         sys.exit(f"ray_train: the run failed: {cause[-1]}")
+    write_report(Path(config.out))
 
 
 def connect(count: int, gpus: bool) -> None:

@@ -1,1 +1,1 @@
-"""The network, attention, and the arithmetic of its size and cost."""
+"""The network and its attention."""

@@ -1,15 +1,13 @@
 """Causal attention behind one function, with or without a wall between documents.
 
-Backends for `attention = "document"`: `varlen` (flash kernels, CUDA), `flex` (block-sparse
-Triton kernel, CUDA) and `masked` (SDPA with a boolean mask, everywhere; the only one of the three
-with a backward pass on CPU). Plain causal attention is SDPA, which on Hopper is asked to prefer
-cuDNN. A test holds them equal.
+Backends for `attention = "document"`: `varlen` (flash kernels, CUDA) and `masked` (SDPA with a
+boolean mask, everywhere). Plain causal attention is SDPA, which on Hopper is asked to prefer cuDNN.
+A test holds them equal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from inspect import signature
 from typing import Any
@@ -50,7 +48,7 @@ class Varlen:
     longest: int
 
 
-Mask = Tensor | Varlen | Any | None  # Any: flex's BlockMask
+Mask = Tensor | Varlen | None
 
 
 def document_mask(
@@ -58,24 +56,17 @@ def document_mask(
 ) -> Mask:
     """The mask of `documents` (int[rows, T], equal numbers: same document) for a backend.
 
-    backend: auto | masked | flex | varlen (float16 and bfloat16 only). device: where the mask is
+    backend: auto | masked | varlen (float16 and bfloat16 only). device: where the mask is
     wanted; from documents on the CPU a GPU's mask is made without waiting for it. Made once a
     batch, outside the compiled blocks.
     """
     device = device or documents.device
     if backend == "auto":
         backend = "varlen" if device.type == "cuda" else "masked"
-    rows, length = documents.shape
+    length = documents.shape[1]
     if backend == "varlen":
         return Varlen(_to(_offsets(documents), device), length)
     documents = _to(documents, device)
-    if backend == "flex":
-        from torch.nn.attention.flex_attention import create_block_mask
-
-        def same(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-            return (q >= k) & (documents[b, q] == documents[b, k])
-
-        return create_block_mask(same, rows, None, length, length, device=str(device))
     same_document = documents[:, None, :, None] == documents[:, None, None, :]
     return same_document & causal_mask(length, length, device)
 
@@ -113,13 +104,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask = None) -> Tensor:
             with sdpa_kernel(PREFERRED, set_priority=True):
                 return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=grouped)
-    if isinstance(mask, Tensor):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
     if isinstance(mask, Varlen):
         return _varlen(q, k, v, mask)
-    result = _flex(q.is_cuda)(q, k, v, block_mask=mask, enable_gqa=grouped)
-    assert isinstance(result, Tensor)
-    return result
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)
 
 
 def _varlen(q: Tensor, k: Tensor, v: Tensor, mask: Varlen) -> Tensor:
@@ -135,10 +122,3 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, mask: Varlen) -> Tensor:
     out = varlen_attn(q, k, v, bounds, bounds, longest, longest, window_size=(-1, 0), **grouped)
     assert isinstance(out, Tensor)
     return out.view(rows, length, heads, size).transpose(1, 2)
-
-
-@lru_cache(maxsize=2)
-def _flex(compiled: bool) -> Any:
-    from torch.nn.attention.flex_attention import flex_attention
-
-    return torch.compile(flex_attention, dynamic=False) if compiled else flex_attention

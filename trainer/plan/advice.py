@@ -12,7 +12,7 @@ from typing import Any
 
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
-from trainer.model import flops
+from trainer.plan import flops
 from trainer.plan.plan import count, number, run_tokens
 
 TOKENS_PER_PARAMETER = 20.0

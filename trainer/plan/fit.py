@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from trainer.config.settings import Config
-from trainer.data.steps import micro_rows
-from trainer.model import flops
-from trainer.plan.memory import memory
+from trainer.plan import flops
+from trainer.plan.memory import memory, passes_of, recomputed
 
 USABLE = 0.92  # share of a GPU's memory that the allocator, NCCL and kernels leave to the run
 MODES = ("none", "every-4", "every-3", "every-2", "full")  # in the order of what they recompute
@@ -58,20 +57,6 @@ def cost(config: Config, gpus: int) -> float:
     passes = passes_of(config, gpus)[1]
     again = ONE_MORE_REDUCTION * (passes - 1) if config.parallel.reduce_every_pass else 0.0
     return head + forward * recomputed(config) + again + HALF_THE_ROWS * passes.bit_length()
-
-
-def recomputed(config: Config) -> float:
-    """The share of blocks whose forward pass is made again."""
-    mode = config.parallel.activation_checkpointing
-    if mode in ("none", "full"):
-        return float(mode == "full")
-    return 1 / int(mode.removeprefix("every-"))
-
-
-def passes_of(config: Config, gpus: int) -> tuple[int, int]:
-    """(rows of a forward pass, passes of a step) on each GPU."""
-    rows = micro_rows(config.train, config.train.batch_rows, gpus)
-    return rows, -(-config.train.batch_rows // (gpus * rows))
 
 
 def nodes_that_fit(config: Config, per_node: int, memory_gb: float, most: int) -> int:

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet
-from trainer.data.prepare import load_manifest
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens import parquet
+from trainer.tokens.prepare import load_manifest
+from trainer.tokens.tokenizer import Tokenizer
 
 CHARS_PER_TOKEN = 1.6  # Japanese, our unigram of 16,000 entries ("ours16k", column "all")
 CHARS_FROM = "row ours16k, column all, of the tokenizers in docs/benchmarks.md: Japanese text"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainer.config.settings import Config
 from trainer.data.steps import micro_rows
-from trainer.model import flops
+from trainer.plan import flops
 
 
 def memory(config: Config, gpus: int) -> dict[str, float]:
@@ -23,23 +23,17 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
     model, length = config.model, config.data.seq_len
     counts = flops.parameters(model)
     shards = max(1, gpus // config.parallel.replicate)
-    rows = micro_rows(config.train, config.train.batch_rows, gpus)
-    passes = -(-config.train.batch_rows // (gpus * rows))
+    rows, passes = passes_of(config, gpus)
     sums = not config.parallel.reduce_every_pass
     state = 0.0 if config.parallel.cpu_offload else optimiser_bytes(config) / shards
     whole = 4 * counts["total"] * (1 - 1 / shards) if passes > 1 and sums else 0.0
     block = counts["layers"] / model.num_hidden_layers
     root = counts["head"] or counts["embedding"]
     gathered = 4 * block + 4 * root if shards > 1 else 2 * counts["total"] + 2 * root
-    token = layer_bytes(config)
-    mode = config.parallel.activation_checkpointing
-    if mode == "operator":
-        token = layer_bytes(config, products=True)
-    recomputed = {"none": 0.0, "operator": 0.0, "full": 1.0}.get(mode)
-    if recomputed is None:
-        recomputed = 1 / int(mode.removeprefix("every-"))
-    kept = recomputed * 2 * model.hidden_size + (1 - recomputed) * token
-    again = token if recomputed else 0  # the layer that is being recomputed
+    token = layer_bytes(config, config.parallel.activation_checkpointing == "operator")
+    share = recomputed(config)
+    kept = share * 2 * model.hidden_size + (1 - share) * token
+    again = token if share else 0  # the layer that is being recomputed
     chunk = min(config.train.loss_chunk or rows * length, rows * length)
     logits = (16 if config.train.z_loss else 12) * chunk * model.vocab_size
     parts = {
@@ -50,6 +44,20 @@ def memory(config: Config, gpus: int) -> dict[str, float]:
         "transient": max(logits, 8 * block, 4 * root),
     }
     return {k: v / 1e9 for k, v in parts.items()} | {"total": sum(parts.values()) / 1e9}
+
+
+def recomputed(config: Config) -> float:
+    """The share of blocks whose forward pass is made again whole."""
+    mode = config.parallel.activation_checkpointing
+    if mode in ("none", "operator", "full"):
+        return float(mode == "full")
+    return 1 / int(mode.removeprefix("every-"))
+
+
+def passes_of(config: Config, gpus: int) -> tuple[int, int]:
+    """(rows of a forward pass, passes of a step) on each GPU."""
+    rows = micro_rows(config.train, config.train.batch_rows, gpus)
+    return rows, -(-config.train.batch_rows // (gpus * rows))
 
 
 def layer_bytes(config: Config, products: bool = False) -> int:

@@ -11,8 +11,7 @@ from typing import Any
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.steps import Timeline, micro_rows, total_steps
-from trainer.model import flops
-from trainer.plan import saves
+from trainer.plan import flops, saves
 from trainer.plan.fit import USABLE, applied, fit, nodes_that_fit, said
 from trainer.plan.machines import Machine
 from trainer.plan.memory import memory
@@ -80,7 +79,7 @@ def plan(
 
 
 def run_tokens(config: Config) -> int:
-    """Training tokens of a run, whole batches and the ramp included."""
+    """Training tokens of a run, in whole batches."""
     return Timeline(config).tokens(total_steps(config))
 
 
@@ -179,7 +178,7 @@ def row(name: str, result: dict[str, Any]) -> dict[str, str]:
         "GPUs": f"{result['gpus']:,}",
         "time": f"{hours / 24:,.1f} days" if hours >= 48 else f"{number(hours)} h",
         "jobs": f"{result['jobs']:,}",
-        "GPU-hours": number(result["gpu_hours"]),
+        "GPU h": number(result["gpu_hours"]),
         "points": points,
         "yen": yen,
         "kWh": number(result["kwh"]),

@@ -1,1 +1,1 @@
-"""Training: processes, sharding, optimiser, schedule, loop, checkpoints, evaluation, log."""
+"""Training: processes, sharding, optimiser, schedule, loop, saves, evaluation, log."""

@@ -9,24 +9,20 @@ A save goes to `step-N.tmp`; every process syncs and hashes its own file, the ma
 manifest and renames the folder, all in the thread that writes: the loop waits for the copy off the
 device alone. Loading walks from the newest back and says why it skips one; the processes share
 the files to be hashed. Weights that are not finite are never saved. Only tensors are stored, and
-they are read without the power of pickle (dcp_reader.py).
+they are read without the power of pickle (folder/load.py).
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
-from safetensors import safe_open
 from torch import Tensor, nn, optim
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import Metadata
@@ -36,16 +32,11 @@ from torch.distributed.checkpoint.storage import WriteResult
 from torch.distributed.tensor import DTensor
 from torch.futures import Future
 
-from trainer.config.settings import CheckpointConfig, Config, TrainError
-from trainer.data import files
-from trainer.data.steps import Timeline
-from trainer.data.tokenizer import Tokenizer
-from trainer.model.transformer import CausalLM
-from trainer.run.dcp_reader import SafeReader, TensorsOnly
-from trainer.run.folder import load_run
-from trainer.run.manifest import check, seal, verify
+from trainer import files
+from trainer.config.settings import CheckpointConfig, TrainError
+from trainer.folder.load import read, reason
+from trainer.folder.manifest import check, seal, verify
 from trainer.run.optim import state_tensors
-from trainer.run.parallel import local_rows
 from trainer.run.processes import World
 
 
@@ -158,7 +149,7 @@ class Checkpointer:
             write()
         except (Exception, CheckpointException) as error:  # the latter is a BaseException
             free = shutil.disk_usage(self.folder).free
-            problem = f"{_reason(error)} ({free / 2**20:,.1f} MiB free there)"
+            problem = f"{reason(error)} ({free / 2**20:,.1f} MiB free there)"
         if self.world.any(bool(problem)):
             tmp = self.folder / f"step-{step:08d}.tmp"
             if self.world.main:
@@ -237,82 +228,3 @@ class _Writer(dcp.FileSystemWriter):
         super().finish(metadata, results)
         hashed = (r for rank in results for r in rank if hasattr(r, "sha256"))
         self.complete({r.storage_data.relative_path: r.sha256 for r in hashed})
-
-
-def newest(run: Path, step: int | None = None) -> Path:
-    """Folder of the newest whole checkpoint of a run (or of `step`). Raises TrainError."""
-    folders = sorted((run / "ckpt").glob("step-*"), reverse=True)
-    if step is not None:
-        folders = [f for f in folders if f.name == f"step-{step:08d}"]
-    for folder in folders:
-        if folder.suffix != ".tmp" and not check(folder) and not verify(folder):
-            return folder
-    raise TrainError(f"no whole checkpoint in {run}/ckpt{f' for step {step}' if step else ''}")
-
-
-def read(folder: Path, tensors: dict[str, Tensor]) -> None:
-    """Fill `tensors` from a checkpoint; works in one process without a process group."""
-    if shards := sorted(folder.glob("*.safetensors")):
-        _read_safetensors(shards, tensors)
-        return
-    reader = SafeReader(str(folder))
-    alone = not dist.is_initialized()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.distributed is disabled")
-            dcp.load(tensors, storage_reader=reader, planner=TensorsOnly(), no_dist=alone)
-    except CheckpointException as error:
-        raise TrainError(f"{folder}: cannot load: {_reason(error)}") from error
-
-
-def _read_safetensors(shards: list[Path], tensors: dict[str, Tensor]) -> None:
-    """Imported weights: of each tensor only the rows of this process. Optimisers stay new."""
-    with ExitStack() as stack:
-        where: dict[str, Any] = {}
-        for file in shards:
-            handle = stack.enter_context(safe_open(file, "pt"))
-            where |= dict.fromkeys(handle.keys(), handle)
-        for key, tensor in tensors.items():
-            name = key.removeprefix("model.")
-            if key == name:  # optim.…
-                continue
-            if name not in where:
-                raise TrainError(f"{shards[0].parent} has no {name}: take its run's [model]")
-            stored, (local, first) = where[name].get_slice(name), local_rows(tensor)
-            if list(stored.get_shape()) != list(tensor.shape):
-                raise TrainError(
-                    f"{name} is {stored.get_shape()} in {shards[0].parent} and "
-                    f"{list(tensor.shape)} here: take its run's [model]"
-                )
-            if len(local):
-                local.copy_(stored[first : first + len(local)])
-
-
-def load_model(
-    folder: str | Path, step: int | None = None, device: str | torch.device = "cpu"
-) -> tuple[CausalLM, Config, Tokenizer, int]:
-    """The model of a run in one process, float32, evaluation mode; and the step it comes from.
-
-    step None: the newest whole checkpoint.
-    """
-    config, tokenizer = load_run(folder)
-    saved = newest(Path(folder), step)
-    with torch.device("meta"):
-        model = CausalLM(config.model)
-    model.to_empty(device=device)
-    state = {f"model.{n}": t for n, t in model.state_dict().items()}
-    read(saved, state)
-    done = int(saved.name.removeprefix("step-"))
-    config = replace(config, model=Timeline(config).at(max(0, done - 1)).config.model)
-    model.config = config.model  # rotary angles of the phase it comes from
-    return model.eval(), config, tokenizer, done
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause in one line; DCP wraps each process's error in its own."""
-    failures = getattr(error, "failures", None)
-    if failures:
-        error = next(iter(failures.values()))[0]
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

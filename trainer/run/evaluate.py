@@ -20,11 +20,11 @@ from torch.distributed.fsdp import FSDPModule
 from trainer.config.settings import Config, Phase
 from trainer.data.loader import IGNORE, Batch, Batches, Loader
 from trainer.data.steps import Timeline
-from trainer.data.tokenizer import Sizes
 from trainer.model.attention import document_mask
 from trainer.model.transformer import CausalLM
 from trainer.run.parallel import compute_dtype
 from trainer.run.processes import World
+from trainer.tokens.tokenizer import Sizes
 
 
 class Meter:
@@ -78,7 +78,7 @@ class Meter:
 def held_out_loader(config: Config) -> Loader | None:
     """The held-out split in an order that no run changes; None when nothing was held out."""
     data = replace(config.data, weights={}, max_epochs=1.0)  # all rows: each once
-    train = replace(config.train, seed=0, ramp=[], batch_rows=config.eval.micro_rows)
+    train = replace(config.train, seed=0, batch_rows=config.eval.micro_rows)
     train = replace(train, steps=0, tokens=0)
     whole = replace(config, data=data, train=train, phases=_as_one(config))
     loader = Loader(whole, "held", empty_ok=True)
@@ -111,10 +111,9 @@ def forward(
     with resting(model):
         step = config.eval.micro_rows * world.size
         for start in range(0, count, step):
-            batch = loader.rows(np.arange(start, min(start + step, count), dtype=np.int64))
-            begin = world.rank * config.eval.micro_rows
+            rows = np.arange(start, min(start + step, count), dtype=np.int64)
             # Every process takes part in every collective, with rows that count for nothing.
-            mine = batch.share(begin, begin + config.eval.micro_rows)
+            mine = loader.rows(rows, world.rank, world.size).share(0, config.eval.micro_rows)
             tokens, targets, sources, mask = to_device(mine, config, world.device)
             yield mine, model(tokens, targets, mask), sources
 

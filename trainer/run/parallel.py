@@ -21,10 +21,9 @@ from torch.distributed.fsdp import (
     OffloadPolicy,
     fully_shard,
 )
-from torch.distributed.tensor import DTensor
-from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
 from trainer.config.settings import Config, ConfigError, ModelConfig, ParallelConfig
+from trainer.folder.load import local_rows
 from trainer.model.transformer import Block, CausalLM
 from trainer.run.processes import World
 
@@ -125,16 +124,6 @@ def _fill_normal(parameter: Tensor, std: float, seed: int, name: str) -> None:
         drawn = torch.randn(high - low, *parameter.shape[1:], generator=generator) * std
         start, stop = max(low, first), min(high, stop_row)
         local[start - first : stop - first].copy_(drawn[start - low : stop - low])
-
-
-def local_rows(parameter: Tensor) -> tuple[Tensor, int]:
-    """The part of a parameter on this process and its first global row."""
-    if not isinstance(parameter, DTensor):
-        return parameter.data, 0
-    _, offset = compute_local_shape_and_global_offset(
-        parameter.shape, parameter.device_mesh, parameter.placements
-    )
-    return parameter.to_local(), offset[0] if offset else 0
 
 
 def _recompute(model: CausalLM, mode: str) -> None:

@@ -22,7 +22,7 @@ def lr_at(timeline: Timeline, step: int) -> float:
     if start < 0:
         start = lr_at(timeline, part.first_step - 1) if part.first_step else 1.0
     end = phase.lr_end if phase.lr_end >= 0 else start
-    rows = part.row(step) + part.batch_rows(step) - part.first_row
+    rows = part.row(step) + part.batch_rows - part.first_row
     at = rows / (part.row(part.first_step + part.steps) - part.first_row)
     return start + (end - start) * _progress(phase.lr_shape, at)
 

@@ -10,9 +10,9 @@ import json
 import math
 from pathlib import Path
 
+from trainer import files
 from trainer.config.settings import TrainConfig
-from trainer.data import files
-from trainer.run.folder import skipped
+from trainer.folder.run import skipped
 
 RECENT = 50  # norms whose mean is the usual one
 ENOUGH = 10  # with fewer only a norm that is not finite is a spike

@@ -16,16 +16,15 @@ from typing import Any
 
 import torch
 
-from trainer.config.load import from_dict
-from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.config.write import as_toml
-from trainer.data import files
-from trainer.data.parquet import input_files, text_bytes
-from trainer.data.prepare import prepare
-from trainer.data.steps import Timeline, batches, first_row
-from trainer.data.tokenizer import copy
+from trainer import files
+from trainer.config.load import as_toml, from_dict
+from trainer.config.settings import Config, ConfigError, TrainError, values
+from trainer.data.steps import Timeline
 from trainer.plan.fit import applied, fit, said
 from trainer.run.processes import World, on_main
+from trainer.tokens.parquet import input_files, text_bytes
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import copy
 
 MOST_TEXT = 8 << 30  # bytes that one process may tokenise while others wait: minutes
 
@@ -100,22 +99,17 @@ def describe(
     latest = folder / "latest"
     saved = int(latest.read_text().removeprefix("step-")) if latest.exists() else 0
     prints = fingerprints(manifest, config)
-    identity = _identity(config, prints)
-    described = folder / "run.json"
-    if described.exists():
-        before = json.loads(described.read_text(encoding="utf-8"))
-        different = _different(before, config, prints, saved)
-        if different:
-            raise ConfigError(
-                f"{folder} holds a run with another {', '.join(different)}: choose another out"
-            )
     if saved > steps:
         raise ConfigError(
             f"{folder} stands at step {saved:,}, beyond the {steps:,} asked for: "
             "raise train.steps or choose another out"
         )
+    described = folder / "run.json"
+    if described.exists():
+        before = json.loads(described.read_text(encoding="utf-8"))
+        _refuse_or_say(folder, before, config, prints, saved)
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"identity": identity, "config": asdict(config)}, indent=1)
+    text = json.dumps({"folders": prints, "config": asdict(config)}, indent=1)
     files.write(described, text.encode())
     files.write(folder / "config.toml", as_toml(config).encode())
     env = {"python": platform.python_version(), "torch": torch.__version__}
@@ -141,31 +135,34 @@ def fingerprints(manifest: dict[str, Any], config: Config) -> dict[str, str]:
     return {folder: m["fingerprint"] for folder, m in folders.items()}
 
 
-def _identity(config: Config, prints: dict[str, str]) -> dict[str, Any]:
-    """By what a run is known; with phases the past decides as well, see `history`."""
-    settings = asdict(config)
-    keys = ("seed", "batch_rows", "ramp", "optimizer")
-    identity = {"model": settings["model"], "folders": prints}
-    identity |= {k: settings["train"][k] for k in keys}
-    if not config.phases:
-        # What the fingerprint counts already.
-        places = {"tokens": "", "corpus": "", "tokenizer": "", "held_out": 0.0}
-        identity |= {"data": next(iter(prints.values())), "order": {**settings["data"], **places}}
-    return identity
+def _refuse_or_say(
+    folder: Path, there: dict[str, Any], config: Config, prints: dict[str, str], saved: int
+) -> None:
+    """Raise ConfigError when a folder holds another run; say what is set otherwise now.
+
+    Of the text and its order what the run has read decides: nothing, until something is saved.
+    """
+    before = from_dict(there["config"], "run.json")
+    old, new = _identity(before), _identity(config)
+    different = [k for k in new if old[k] != new[k]]
+    read = history(before, there.get("folders", {}), saved)
+    if past := difference(read, history(config, prints, saved)):
+        different.append(past)
+    if different:
+        raise ConfigError(
+            f"{folder} holds a run with another {', '.join(different)}: choose another out"
+        )
+    known = {name: value for name, _, value in values(before)}
+    for name, _, value in values(config):
+        if name not in known or known[name] != value:
+            was = f"{known[name]!r} before" if name in known else "new"
+            print(f"{name} is {value!r} from step {saved + 1:,} on ({was})", flush=True)
 
 
-def _different(
-    before: dict[str, Any], config: Config, prints: dict[str, str], saved: int
-) -> list[str]:
-    """By what settings differ from those a folder was described with; empty if they go on."""
-    old, new = before["identity"], _identity(config, prints)
-    if not config.phases and not before["config"].get("phases"):
-        return [k for k in new if k != "folders" and old.get(k) != new[k]]
-    there = from_dict(before["config"], "run.json")
-    known = old.get("folders") or {there.data.tokens: old["data"]}
-    different = [k for k in ("model", "seed", "optimizer") if old[k] != new[k]]
-    past = difference(history(there, known, saved), history(config, prints, saved))
-    return different + ([past] if past else [])
+def _identity(config: Config) -> dict[str, Any]:
+    """By what a run is known beside the text that it reads."""
+    train = config.train
+    return {"model": config.model, "seed": train.seed, "optimizer": train.optimizer}
 
 
 def history(config: Config, prints: dict[str, str], step: int) -> list[dict[str, Any]]:
@@ -174,21 +171,21 @@ def history(config: Config, prints: dict[str, str], step: int) -> list[dict[str,
     Phases that go on with the order of the one before are one with it.
     """
     result: list[dict[str, Any]] = []
-    before: tuple[object, ...] | None = None
+    before: dict[str, Any] = {}
     for part in Timeline(config).parts:
         steps = min(step - part.first_step, part.steps)
         if steps <= 0:
             break
         if part.order != before:
-            read = {"data": [prints[f] for f in part.folders], **order(part.config)}
+            read = {**part.order, "data": [prints.get(f, "") for f in part.folders]}
+            read.pop("folders")  # a folder may have moved
             result.append({**read, "rows": 0, "batches": []})
         before, last = part.order, result[-1]
-        last["rows"] += first_row(part.config.train, steps)
-        for rows, count in batches(part.config.train, steps):
-            if last["batches"] and last["batches"][-1][0] == rows:
-                last["batches"][-1][1] += count
-            else:
-                last["batches"].append([rows, count])
+        last["rows"] += steps * part.batch_rows
+        if last["batches"] and last["batches"][-1][0] == part.batch_rows:
+            last["batches"][-1][1] += steps
+        else:
+            last["batches"].append([part.batch_rows, steps])
     return result
 
 
@@ -210,20 +207,11 @@ def refuse_other_data(
     What comes after may differ: a first phase that is the past, and others with what is new.
     """
     here = history(config, fingerprints(manifest, config), step)
-    there = state.get("history")
-    if there is None:  # a checkpoint from before there were phases
-        there = [{"data": [state["data"]], **state.get("order", {}), "rows": state["row"]}]
-    different = difference(there, here)
+    different = difference(state["history"], here)
     if state["seed"] != config.train.seed or different:
         raise ConfigError(
             f"checkpoint.load_step goes on with the data of {config.checkpoint.load}, but the "
-            f"{different or 'seed'} differs: take over its train.seed, batch_rows, ramp and [data] "
+            f"{different or 'seed'} differs: take over its train.seed, batch_rows and [data] "
             "(as the first of [[phases]], if what follows shall be another), or leave load_step 0 "
             "to start from its weights alone"
         )
-
-
-def order(config: Config) -> dict[str, Any]:
-    """The settings of [data] by which rows are cut and ordered: with others it is another row."""
-    keys = ("seq_len", "weights", "document_weights", "block_tokens", "window_blocks")
-    return {key: getattr(config.data, key) for key in keys}

@@ -25,11 +25,10 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.data.loader import Batch, Batches, Loader, chain, prefetch
+from trainer.data.loader import Batch, Batches, Digest, Loader, chain, prefetch, proof
 from trainer.data.steps import Timeline, micro_rows, total_steps
-from trainer.data.tokenizer import Tokenizer
-from trainer.model import flops, peaks
 from trainer.model.transformer import CausalLM
+from trainer.plan import flops, peaks
 from trainer.run import evaluate, optim, parallel, processes
 from trainer.run.checkpoint import Checkpointer
 from trainer.run.log import Log
@@ -45,8 +44,9 @@ from trainer.run.start import (
     refuse_other_data,
     tokenised,
 )
-from trainer.tasks.ask import ask
-from trainer.tasks.published import read as read_tasks
+from trainer.tasks.ask import measure
+from trainer.tokens.documents import write_index
+from trainer.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,14 @@ def train(config: Config, feed: Feed | None = None) -> dict[str, Any]:
 def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     if feed is None:
         config = tokenised(config, world)
-        loader = Loader(config)
+        index = Path(config.out) / "index"
+        on_main(world, lambda: write_index(Timeline(config).folders, index))
+        loader = Loader(config, index=index)
         tokenizer_dir = Path(loader.documents.folders[0]) / "tokenizer"
         feed = Feed(loader, evaluate.held_out_loader(config), tokenizer_dir)
     tokenizer = Tokenizer.load(feed.tokenizer)
     if config.eval.tasks:
-        feed = replace(feed, measures={**feed.measures, "tasks": task_measure(config, tokenizer)})
+        feed = replace(feed, measures={**feed.measures, "tasks": measure(config.eval, tokenizer)})
     config = fitted(with_vocab(config, tokenizer.vocab_size), world)
     run = Run(config, world, tokenizer, feed)
     # Ray runs its workers in a thread, where Python takes no signal handlers.
@@ -98,22 +100,6 @@ def _train(config: Config, world: World, feed: Feed | None) -> dict[str, Any]:
     for number, handler in zip(watched, before, strict=True):
         signal.signal(number, handler)  # ours holds the run, and with it the process group
     return result
-
-
-def task_measure(
-    config: Config, tokenizer: Tokenizer
-) -> Callable[[CausalLM, World], dict[str, Any]]:
-    """The tasks of eval.tasks as a measure of the loop: one number for each of them."""
-    suites = read_tasks(config.eval.tasks)
-
-    def measure(model: CausalLM, world: World) -> dict[str, Any]:
-        rows = ask(
-            model, tokenizer, suites, limit=config.eval.task_questions,
-            rows=config.eval.micro_rows, processes=world,
-        )  # fmt: skip
-        return {f"{r['task']}, {r['how']}": round(r["score"], 4) for r in rows}
-
-    return measure
 
 
 def with_vocab(config: Config, vocab_size: int) -> Config:
@@ -151,6 +137,8 @@ class Run:
         self.meter = evaluate.Meter(names, self.token_sizes, world.device)
         self.spikes = Spikes(config.train, self.folder, world.main)
         self.signalled = False
+        self.chain = ""  # the rolling hash, without
+        self.digests: list[Digest] = []  # of this process's rows, since it was computed
 
     def loop(self) -> dict[str, Any]:
         """Every step from where the run stands to its end; what `train` returns."""
@@ -173,7 +161,8 @@ class Run:
             if done >= self.steps and self.evaluates:
                 last = self._evaluate(log, done)  # the checkpoint was saved before that
             waiting_since = logged_at = time.perf_counter()
-            for step, batch in prefetch(self.loader, done, self.steps):
+            mine = self.world.rank, self.world.size
+            for step, batch in prefetch(self.loader, done, self.steps, *mine):
                 # 1. The loader works one batch ahead in a thread: what is waited here is its lag.
                 log.waited += time.perf_counter() - waiting_since
                 # 2. Forward, backward, optimiser.
@@ -183,7 +172,7 @@ class Run:
                 # 4. The rolling hash proves which batches were read, in which order (`replay`).
                 done = step + 1
                 log.tokens += batch.loss_tokens
-                self.chain = chain(self.chain, batch.digest)
+                self.digests.append(batch.digest)
                 # 5. The only waits for the device are here: figures are read every log.every steps.
                 if done % config.log.every == 0 or done == self.steps:
                     logged_at = self._log(log, done, norm, logged_at)
@@ -204,32 +193,29 @@ class Run:
                     log.say(f"stopped by a signal; step {saved} is saved: start again to go on")
                     break
                 waiting_since = time.perf_counter()
-            # An asynchronous save may still be under way; the report needs every row.
-            self.checkpoints.close()
-            log.finish()
+            self.checkpoints.close()  # an asynchronous save may still be under way
         result = {"first": first, "last": last, "step": done, "chain": self.chain}
         return result | {"done": done >= self.steps}
 
     def step(self, step: int, batch: Batch) -> torch.Tensor:
         """One optimiser step on a global batch; returns the gradient norm (0 if passed over).
 
-        batch: all rows of the step, the same on every process; each takes its own micro-batches.
-        The norm is a float32 scalar on the device, before clipping.
+        batch: this process's rows of the step. The norm is a float32 scalar on the device, before
+        clipping.
         """
         part, size = self.timeline.at(step), self.world.size
         config = part.config  # of the phase
         self.model.config = config.model  # only its rotary angles may differ
         if step in self.spikes.skipped:
             return torch.zeros(())
-        total, losses = len(batch.tokens), []
-        rows = micro_rows(config.train, total, size)
+        total, losses = part.batch_rows, []
+        rows, share = micro_rows(config.train, total, size), -(-total // size)
         # Each turn takes `rows` rows on every process; gradients add up until the last turn.
-        for start in range(0, total, rows * size):
+        for start in range(0, share, rows):
             # Only the last backward pass reduces: the sum of all is sent once.
-            is_last = start + rows * size >= total
+            is_last = start + rows >= share
             parallel.sync_gradients(self.model, is_last, config.parallel.reduce_every_pass)
-            begin = start + self.world.rank * rows
-            micro = batch.share(begin, begin + rows)
+            micro = batch.share(start, start + rows)
             tokens, targets, sources, mask = evaluate.to_device(micro, config, self.world.device)
             chunk, z = config.train.loss_chunk, config.train.z_loss
             nll = self.model(tokens, targets, mask, None, chunk, z)
@@ -280,7 +266,17 @@ class Run:
         refuse_other_data(loaded, self.config, step, self.manifest)
         return loaded
 
+    def _prove(self) -> None:
+        """Bring the rolling hash up to date: what all processes read since, step by step."""
+        if not self.digests:
+            return
+        sums = self.world.sum(*(part for digest in self.digests for part in digest))
+        for i in range(0, len(sums), 4):
+            self.chain = chain(self.chain, proof(sums[i : i + 4]))
+        self.digests.clear()
+
     def _save(self, step: int, first: Any, last: Any) -> None:
+        self._prove()
         state = {"step": step, "chain": self.chain, "first": first, "last": last}
         state["norms"] = self.spikes.norms
         state["meter"], state["sources"] = self.meter.sums(self.world), self.meter.names
@@ -302,9 +298,9 @@ class Run:
                 f"held-out, {name}: {result['bpb']:.3f} bits per byte, "
                 f"{result['bpc']:.3f} bits per character"
             )
-        for key, measure in self.feed.measures.items():
+        for key, ask in self.feed.measures.items():
             with evaluate.resting(self.model):
-                result = {**result, key: measure(self.model, self.world)}
+                result = {**result, key: ask(self.model, self.world)}
             log.write(step, {key: result[key]})
             log.say(f"{key}, {name}: {json.dumps(result[key], ensure_ascii=False)}")
         log.paused += time.perf_counter() - begin
@@ -312,6 +308,7 @@ class Run:
 
     def _log(self, log: Log, step: int, norm: torch.Tensor, since: float) -> float:
         """Write the row of the steps since the last one, at the time `since`; returns the time."""
+        self._prove()
         result = self.meter.read(self.world)
         self.meter.reset()
         if not result["tokens"]:  # every batch since the last row was skipped

@@ -19,11 +19,12 @@ from typing import Any, Protocol
 
 import torch
 
-from trainer.data.tokenizer import Tokenizer
+from trainer.config.settings import EvalConfig
 from trainer.model.transformer import Cache, CausalLM
 from trainer.tasks import scores
 from trainer.tasks.prompts import TASKS, Item, generation, plain
-from trainer.tasks.published import Suite
+from trainer.tasks.published import Suite, read
+from trainer.tokens.tokenizer import Tokenizer
 
 HOW = ("likelihood", "generation")
 Row = list[int]
@@ -84,6 +85,20 @@ def ask(
             head = {"task": task.name, "how": way, "shots": len(examples)}
             result.append({**head, "questions": len(questions), **row, "notes": notes})
     return result
+
+
+def measure(
+    config: EvalConfig, tokenizer: Tokenizer
+) -> Callable[[CausalLM, Processes], dict[str, Any]]:
+    """The tasks of eval.tasks as a measure of the training loop: one number for each of them."""
+    suites = read(config.tasks)
+
+    def score(model: CausalLM, world: Processes) -> dict[str, Any]:
+        limit, rows = config.task_questions, config.micro_rows
+        found = ask(model, tokenizer, suites, limit=limit, rows=rows, processes=world)
+        return {f"{r['task']}, {r['how']}": round(r["score"], 4) for r in found}
+
+    return score
 
 
 def _generated(

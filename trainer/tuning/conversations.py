@@ -8,7 +8,6 @@ longest first) under document attention; one longer than a row is left out and c
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_left, insort
 from dataclasses import dataclass
@@ -18,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import IGNORE, Batch
+from trainer.data.loader import IGNORE, Batch, digest, own
 from trainer.data.order import permute
-from trainer.data.steps import batch_rows, first_row
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.formats import Conversation
 from trainer.tuning.templates import BEGIN, END, render
 
@@ -60,18 +58,18 @@ class ChatLoader:
     def epoch_rows(self) -> int:
         return len(self.packed.tokens)
 
-    def batch(self, step: int) -> Batch:
-        rows = np.arange(batch_rows(self.train, step), dtype=np.int64)
-        return self.rows(self._shuffled(rows + first_row(self.train, step)))
+    def batch(self, step: int, rank: int = 0, size: int = 1) -> Batch:
+        batch = self.train.batch_rows
+        rows = np.arange(step * batch, (step + 1) * batch, dtype=np.int64)
+        return self.rows(self._shuffled(rows), rank, size)
 
-    def rows(self, rows: np.ndarray) -> Batch:
-        tokens, learn = self.packed.tokens[rows], self.packed.learn[rows]
+    def rows(self, rows: np.ndarray, rank: int = 0, size: int = 1) -> Batch:
+        count, mine = int(self.packed.learn[rows, 1:].sum()), own(rows, rank, size)
+        tokens, learn = self.packed.tokens[mine], self.packed.learn[mine]
         targets = np.where(learn[:, 1:], tokens[:, 1:], IGNORE)
-        digest = hashlib.blake2b(tokens.astype("<u4").tobytes(), digest_size=16).hexdigest()
-        documents = self.packed.document[rows][:, :-1]
+        documents = self.packed.document[mine][:, :-1]
         sources = np.zeros_like(targets)
-        count = int((targets != IGNORE).sum())
-        return Batch(tokens[:, :-1], targets, documents, sources, count, digest)
+        return Batch(tokens[:, :-1], targets, documents, sources, count, digest(mine, tokens))
 
     def _shuffled(self, rows: np.ndarray) -> np.ndarray:
         n = len(self.packed.tokens)

@@ -20,16 +20,16 @@ import torch.distributed as dist
 from torch.nn import functional as F
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data.loader import IGNORE, Batch
-from trainer.data.parquet import in_sample
-from trainer.data.tokenizer import Tokenizer
+from trainer.data.loader import IGNORE, Batch, own
+from trainer.folder.load import load_model
+from trainer.folder.run import load_run
 from trainer.model.transformer import CausalLM
 from trainer.run import evaluate
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import load_run
 from trainer.run.parallel import compute_dtype
 from trainer.run.processes import World, start
 from trainer.run.train import Feed, train
+from trainer.tokens.parquet import in_sample
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.conversations import ChatLoader, Packed, examples, fill
 from trainer.tuning.formats import Pair, pairs
 from trainer.tuning.sft import shortened, tuning
@@ -47,10 +47,11 @@ class PairLoader(ChatLoader):
         super().__init__(packed, config, fingerprint)
         self.reference: np.ndarray | None = None  # float32[rows, T], nats under the base
 
-    def rows(self, rows: np.ndarray) -> Batch:
-        sides = np.maximum(self.packed.document[rows][:, 1:], 0).astype(np.int64)
-        reference = None if self.reference is None else self.reference[rows]
-        return replace(super().rows(rows), sources=sides, reference=reference)
+    def rows(self, rows: np.ndarray, rank: int = 0, size: int = 1) -> Batch:
+        mine = own(rows, rank, size)
+        sides = np.maximum(self.packed.document[mine][:, 1:], 0).astype(np.int64)
+        reference = None if self.reference is None else self.reference[mine]
+        return replace(super().rows(rows, rank, size), sources=sides, reference=reference)
 
 
 def dpo(

@@ -13,9 +13,9 @@ from typing import Any
 
 from trainer.config.load import from_dict, override
 from trainer.config.settings import Config, ConfigError
-from trainer.data.parquet import in_sample
-from trainer.run.folder import load_run
+from trainer.folder.run import load_run
 from trainer.run.train import Feed, train
+from trainer.tokens.parquet import in_sample
 from trainer.tuning.conversations import ChatLoader, pack
 from trainer.tuning.formats import conversations as read
 
@@ -76,7 +76,6 @@ def tuning(base: Config, run: str, out: str, overrides: list[str], share: float 
         tokens=0,
         batch_rows=16,
         micro_rows=4,
-        ramp=[],
         optimizer="adamw",
         lr=base.train.lr / share,
         schedule="cosine",

@@ -16,7 +16,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.formats import Conversation
 
 BEGIN, END = "\ufdd0", "\ufdd1"  # code points that are no characters, around what is generated

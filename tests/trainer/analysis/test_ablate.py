@@ -15,13 +15,13 @@ import pytest
 import torch
 from trainer_helpers import with_
 
+from trainer import files
 from trainer.analysis.ablate import ablate, interval
 from trainer.config.settings import Config, ConfigError
-from trainer.data import files
 from trainer.data.loader import Batch
-from trainer.data.prepare import prepare
 from trainer.run import evaluate
 from trainer.run.train import Run
+from trainer.tokens.prepare import prepare
 
 
 def test_the_interval_is_students() -> None:

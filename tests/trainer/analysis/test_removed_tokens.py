@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from trainer_helpers import run_trainer, with_
 
+from trainer import files
 from trainer.analysis import trace
 from trainer.analysis.remove import BEFORE, remove
 from trainer.config.settings import Config
-from trainer.data import files
-from trainer.data.loader import Documents
-from trainer.data.prepare import SPLITS, load_manifest, prepare
 from trainer.export import megatron
 from trainer.run.train import train
+from trainer.tokens.documents import Documents
+from trainer.tokens.prepare import SPLITS, load_manifest, prepare
 
 
 def ids(folder: Path) -> list[str]:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from trainer_helpers import REPO, run_trainer
 
-from trainer.config.load import from_dict, load
+from trainer.cli.printing import columns
+from trainer.config.load import as_toml, from_dict, load
 from trainer.config.settings import ConfigError
-from trainer.config.write import as_toml
+from trainer.plan import plan as planner
+from trainer.plan.machines import machines as read_machines
 
 
 def test_python_m_trainer_is_the_command() -> None:
@@ -112,7 +114,7 @@ def test_a_mistake_is_one_line_and_status_two(
 
 def test_settings_survive_toml_and_dictionaries() -> None:
     for name in ("demo", "tiny-cpu", "13b"):
-        config = load(name, ['data.weights={a = 0.5, "b c" = 2}', "train.ramp=[[1, 2], [3, 4]]"])
+        config = load(name, ['data.weights={a = 0.5, "b c" = 2}'])
         assert from_dict(asdict(config)) == config
 
 
@@ -159,3 +161,17 @@ def test_the_reference_of_settings_is_what_the_command_prints(
 def test_a_bad_setting_is_explained(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load("demo", [override])
+
+
+def test_tables_fit_80_columns_and_lose_nothing() -> None:
+    narrow = [{"名前": "稲穂", "tokens": 12345}, {"名前": "a", "tokens": 7}]
+    assert columns(narrow).splitlines() == ["名前  tokens", "稲穂   12345", "a          7"]
+    url = "https://example.jp/" + "a-b/" * 30
+    wide = [{"row": i, "url": url, **{f"column {c}": c * 1111 for c in range(9)}} for i in range(2)]
+    text = columns(wide)
+    assert all(len(line) <= 80 for line in text.splitlines() if url not in line)
+    assert text.count(url) == 2 and text.count("column 8 8888") == 2
+    machines = [planner.row(n, planner.plan(load("gpt3-175b"), m, 32, 0.4))
+                for n, m in read_machines().items()]  # fmt: skip
+    assert all(len(line) <= 80 for line in columns(machines).splitlines())
+    assert columns([]) == ""

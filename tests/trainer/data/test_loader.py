@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 from trainer_helpers import with_
 
 from trainer.analysis import trace
-from trainer.config.settings import Config, ConfigError, DataConfig, TrainConfig
-from trainer.data.loader import IGNORE, Loader, prefetch
-from trainer.data.order import Order, copies, permute
-from trainer.data.prepare import prepare
-from trainer.data.steps import batch_rows, first_row, step_of_row
-from trainer.data.tokenizer import Tokenizer
+from trainer.config.settings import Config, ConfigError, DataConfig
+from trainer.data.blocks import copies
+from trainer.data.loader import IGNORE, Loader, prefetch, proof
+from trainer.data.order import Order, permute
 from trainer.run.train import train
+from trainer.tokens.documents import Documents, write_index
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
 
 
 def loader(config: Config, **data: Any) -> Loader:
@@ -125,19 +127,35 @@ def test_no_window_holds_a_block_twice() -> None:
         assert len(inside) == len(set(inside))
 
 
-@pytest.mark.parametrize("world", [1, 2, 4, 8])
+@pytest.mark.parametrize("world", [1, 2, 3, 4, 8])
 def test_every_world_size_reads_the_same_global_batches(config: Config, world: int) -> None:
     train_config = replace(config.train, batch_rows=8)
     config = replace(config, train=train_config)
     whole = Loader(config)
     ranks = [Loader(config) for _ in range(world)]
-    share = 8 // world
     for step in (0, 5, 3):
         batch = whole.batch(step)
-        parts = [r.batch(step).rows(i * share, (i + 1) * share) for i, r in enumerate(ranks)]
-        assert np.array_equal(np.concatenate([p.tokens for p in parts]), batch.tokens)
-        assert {p.digest for p in parts} == {batch.digest}
-        assert {p.loss_tokens for p in parts} == {batch.loss_tokens}
+        parts = [r.batch(step, i, world) for i, r in enumerate(ranks)]
+        assert max(len(p.tokens) for p in parts) == -(-8 // world)
+        for name in ("tokens", "targets", "documents", "sources"):
+            got = np.concatenate([getattr(p, name) for p in parts])
+            assert sorted(got.tolist()) == sorted(getattr(batch, name).tolist())
+        assert proof(np.sum([p.digest for p in parts], axis=0)) == proof(batch.digest)
+        assert {p.loss_tokens for p in parts} == {int((batch.targets != IGNORE).sum())}
+
+
+def test_a_process_reads_the_blocks_of_its_own_rows_alone(config: Config) -> None:
+    """16 of 64 rows of 8 blocks: those that lie together, whichever rows of the blocks they are."""
+    config = with_(config, data={"block_tokens": 2048}, train={"batch_rows": 64})
+    whole, part = Loader(config), Loader(config)
+    blocks = {k[1] for step in range(2) for k in _read(whole, step)}
+    mine = {k[1] for step in range(2) for k in _read(part, step, 1, 4)}
+    assert mine < blocks and len(mine) <= len(blocks) // 2
+
+
+def _read(loader: Loader, step: int, *place: int) -> list[tuple[int, int]]:
+    loader.batch(step, *place)
+    return list(loader._cache)
 
 
 def test_a_loader_that_starts_at_any_step_gives_the_same_batches(config: Config) -> None:
@@ -175,17 +193,6 @@ def test_documents_of_a_row_are_numbered_apart_and_sources_follow_them(config: C
     change = np.diff(batch.sources, axis=1) != 0
     starts = batch.targets[:, 1:] == IGNORE
     assert change.any() and not (change & ~starts).any()
-
-
-def test_batch_ramp_has_a_closed_form() -> None:
-    train_config = TrainConfig(batch_rows=16, ramp=[[3, 4], [5, 8]])
-    total = 0
-    for step in range(12):
-        assert first_row(train_config, step) == total
-        rows = batch_rows(train_config, step)
-        for row in range(total, total + rows):
-            assert step_of_row(train_config, row) == step
-        total += rows
 
 
 def test_an_error_in_the_loader_reaches_the_caller(config: Config, tmp_path: Path) -> None:
@@ -272,7 +279,9 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
             expected.update(tokens[1:].tolist())
     assert Counter(batch.targets[batch.targets != IGNORE].tolist()) == expected
     plain = Loader(with_(config, data={"tokens": str(out), "document_weights": False}))
-    assert sorted(plain.order.groups[0].whole.documents.tolist()) == list(range(len(times)))
+    blocks = plain.order.groups[0].whole
+    members = [d for c in range(len(blocks.tokens)) for d in blocks.members(c).tolist()]
+    assert members == list(range(len(times)))
     run = replace(config, data=replace(config.data, tokens=str(out)))
     run = replace(run, train=replace(run.train, steps=8), eval=replace(run.eval, every=0))
     train(run)
@@ -281,3 +290,24 @@ def test_the_weight_of_the_corpus_says_how_often_an_epoch_has_a_document(
         seen = {s for s, ids in enumerate(per_step, 1) if name in ids}
         assert {r["step"] for r in trace.of_document(run.out, name, "id")} == seen
     assert trace.of_document(run.out, "doc-000", "id") == []
+
+
+def test_processes_map_lengths_sources_and_weights_from_the_run_folder(
+    config: Config, tmp_path: Path
+) -> None:
+    """What the main process wrote gives the batches of arrays in memory; of other shards, none."""
+    train(with_(config, train={"steps": 2}))
+    index = Path(config.out) / "index"
+    mapped, plain = Loader(config, index=index), Loader(config)
+    for name in ("lengths", "source"):
+        array = getattr(mapped.documents, name)
+        assert isinstance(array, np.memmap) and not array.flags.writeable
+        assert np.array_equal(array, getattr(plain.documents, name))
+    assert not isinstance(plain.documents.lengths, np.memmap)
+    assert mapped.documents.names == plain.documents.names
+    assert mapped.batch(3).digest == plain.batch(3).digest
+    said = json.loads((index / "index.json").read_text())
+    (index / "index.json").write_text(json.dumps({**said, "fingerprint": "of others"}))
+    assert not isinstance(Documents(config.data.tokens, index=index).lengths, np.memmap)
+    write_index([config.data.tokens], index)
+    assert isinstance(Documents(config.data.tokens, index=index).lengths, np.memmap)

@@ -15,9 +15,9 @@ from trainer_helpers import texts, with_
 from trainer.config.settings import Config, ConfigError, DataConfig
 from trainer.data.loader import IGNORE, Loader
 from trainer.data.order import Order
-from trainer.data.prepare import prepare
 from trainer.run import evaluate
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
 
 
 def plan(lengths: np.ndarray, source: np.ndarray, **data: object) -> Order:

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from trainer.cli import app
 from trainer.config.settings import Config, ConfigError, TrainError
-from trainer.data.tokenizer_hf import write as write_tokenizer
-from trainer.data.tokenizer_train import train as train_tokenizer
 from trainer.export import huggingface as export_module
 from trainer.export.generate import Sampling, text
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import check, export
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.train import train
+from trainer.tokens.tokenizer_hf import write as write_tokenizer
+from trainer.tokens.tokenizer_train import train as train_tokenizer
 from trainer.tuning.sft import sft
 
 

@@ -24,14 +24,14 @@ from trainer_helpers import TRICKY, small, texts
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from trainer.config.settings import Config, ConfigError
-from trainer.data import tokenizer_train as tok
-from trainer.data.prepare import prepare
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.gguf import vocabulary
 from trainer.export.huggingface import export
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.train import train
+from trainer.tokens import tokenizer_train as tok
+from trainer.tokens.prepare import prepare
 from trainer.tuning.conversations import prompt as chat_ids
 
 gguf = pytest.importorskip("gguf", reason="GGUF NOT TESTED: no package gguf")

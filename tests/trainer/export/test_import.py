@@ -16,13 +16,13 @@ from transformers import AutoModelForCausalLM
 from trainer.config.load import load
 from trainer.config.settings import ConfigError, TrainError
 from trainer.data.loader import Loader
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer import Tokenizer
 from trainer.export.from_huggingface import import_model
 from trainer.export.huggingface import export
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.schedule import lr_scale
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from trainer_helpers import texts, with_
 
 from trainer.config.settings import Config
 from trainer.export.huggingface import export
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.train import train
 from trainer.tasks.ask import continuation, log_probabilities
 

@@ -12,8 +12,8 @@ import pytest
 from trainer_helpers import run_trainer
 
 from trainer.config.settings import ConfigError
-from trainer.data import parquet
 from trainer.export import megatron
+from trainer.tokens import parquet
 
 
 def documents(prefix: Path) -> list[list[int]]:

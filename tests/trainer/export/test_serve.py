@@ -24,7 +24,7 @@ from trainer.config.settings import Config
 from trainer.export.generate import Sampling, reply
 from trainer.export.generate import tokens as new_tokens
 from trainer.export.huggingface import export
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.train import train
 from trainer.tuning.conversations import prompt as chat_ids
 from trainer.tuning.sft import sft

@@ -24,8 +24,8 @@ from pathlib import Path
 import pytest
 from trainer_helpers import chains, losses
 
+from trainer.config.load import as_toml
 from trainer.config.settings import Config
-from trainer.config.write import as_toml
 from trainer.run.train import train
 
 REPO = Path(__file__).resolve().parents[3]
@@ -360,10 +360,12 @@ def test_slurm_requeues_a_job_until_the_run_is_done(config: Config, tmp_path: Pa
     assert (tmp_path / "asked").read_text() == "requeue 77\n"
 
 
-def ray_train(*args: str, out: Path | None = None) -> subprocess.Popen[bytes]:
+def ray_train(
+    *args: str, out: Path | None = None, address: str = "local"
+) -> subprocess.Popen[bytes]:
     """The command a user types, from another folder than the checkout."""
     command = [sys.executable, "-m", "trainer.launch.ray_train", *args]
-    env = {**os.environ, "PYTHONPATH": str(REPO), "RAY_ADDRESS": "local", "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONPATH": str(REPO), "RAY_ADDRESS": address, "OMP_NUM_THREADS": "1"}
     with (out or Path(os.devnull)).open("wb") as sink:
         return subprocess.Popen(
             command, env=env, cwd=out.parent if out else REPO, stdout=sink, stderr=sink
@@ -385,19 +387,25 @@ def test_ray_dry_run_and_its_errors(config: Config, tmp_path: Path) -> None:
         assert code == 2 and message in text and len(text.splitlines()) == 1
 
 
+def ray_run(config: Config, folder: Path) -> tuple[Config, Path, Path, Path]:
+    """(settings, their file, output, run folder) of a run of 40 steps that saves every five."""
+    # A low rate: at 3e-3 sums in another order alone move the loss by 4e-4 within 40 steps.
+    longer = replace(config.train, steps=40, schedule="constant", lr=1e-4)
+    config = replace(config, train=longer)
+    config = replace(config, checkpoint=replace(config.checkpoint, every=5, keep_last=2))
+    data = replace(config.data, tokens=os.path.relpath(config.data.tokens, folder))
+    file = folder / "c.toml"
+    file.write_text(as_toml(replace(config, out="run", data=data)))  # paths from where it starts
+    return config, file, folder / "out", folder / "run"
+
+
 @pytest.mark.slow  # two local Ray clusters: about 80 s on two cores
 def test_ray_goes_on_after_a_killed_worker_and_on_fewer_workers(
     config: Config, tmp_path: Path
 ) -> None:
     pytest.importorskip("ray.train", reason="Ray Train is not installed: NOT tested")
-    # A low rate: at 3e-3 sums in another order alone move the loss by 4e-4 within 40 steps.
-    longer = replace(config.train, steps=40, schedule="constant", lr=1e-4)
-    config = replace(config, train=longer)
-    config = replace(config, checkpoint=replace(config.checkpoint, every=5, keep_last=2))
-    data = replace(config.data, tokens=os.path.relpath(config.data.tokens, tmp_path))
-    file, out, run = tmp_path / "c.toml", tmp_path / "out", tmp_path / "run"
-    file.write_text(as_toml(replace(config, out="run", data=data)))  # paths from where it starts
-    job, killed = ray_train("--workers", "2", "--config", "c.toml", out=out), False
+    config, file, out, run = ray_run(config, tmp_path)
+    job, killed = ray_train("--workers", "2", "--config", file.name, out=out), False
     deadline = time.monotonic() + 240
     while job.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -407,7 +415,7 @@ def test_ray_goes_on_after_a_killed_worker_and_on_fewer_workers(
             killed = True
     assert killed and job.wait(10) == 0, out.read_text()[-3000:]
     assert "going on from step" in out.read_text()
-    more = ["--workers", "1", "--config", "c.toml", "--train.steps=44"]
+    more = ["--workers", "1", "--config", file.name, "--train.steps=44"]
     assert ray_train(*more, out=out).wait(240) == 0, out.read_text()[-3000:]
     assert "going on from step 40 of 44" in out.read_text()
     alone = replace(config, out=str(tmp_path / "alone"))
@@ -442,3 +450,36 @@ def test_workers_started_by_slurm_or_mpi_find_each_other(
         _, errors = worker.communicate(timeout=180)
         assert worker.returncode == 0, errors.decode()[-2000:]
     assert (Path(config.out) / "latest").read_text() == "step-00000002"
+
+
+@pytest.mark.slow  # a Ray cluster of four nodes: about 2 minutes on two cores
+def test_ray_goes_on_when_one_node_of_four_is_lost_for_good(config: Config, tmp_path: Path) -> None:
+    """--workers 2:4 begins with four, one on each node; with one node gone it ends with three."""
+    pytest.importorskip("ray.train", reason="Ray Train is not installed: NOT tested")
+    from ray.cluster_utils import Cluster
+
+    config, file, out, run = ray_run(config, tmp_path)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        lost = [cluster.add_node(num_cpus=1) for _ in range(3)][-1]
+        cluster.wait_for_nodes()
+        args = ("--workers", "2:4", "--config", file.name)
+        job = ray_train(*args, out=out, address=cluster.address)
+        deadline = time.monotonic() + 300
+        while job.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            if lost is not None and (run / "latest").is_file():
+                cluster.remove_node(lost, allow_graceful=False)
+                lost = None
+        assert lost is None and job.wait(10) == 0, out.read_text()[-3000:]
+    finally:
+        cluster.shutdown()
+    said = out.read_text(errors="replace")
+    assert "going on from step" in said
+    assert {int(n) for n in re.findall(r"world_size=(\d+)", said)} >= {3, 4}, said[-3000:]
+    alone = replace(config, out=str(tmp_path / "alone"))
+    train(alone)
+    assert chains(run) == chains(tmp_path / "alone")
+    ours, theirs = losses(run), losses(tmp_path / "alone")
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[s] - theirs[s]) for s in theirs) < 1e-5

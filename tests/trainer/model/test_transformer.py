@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from trainer_helpers import model, numbered, small, tokens
 
 from trainer.config.load import PRESETS, load
-from trainer.model import flops
 from trainer.model.attention import attend, document_mask
 from trainer.model.transformer import Cache, CausalLM, token_loss
+from trainer.plan import flops
 from trainer.run import parallel
 
 FAMILIES = ["llama", "gpt3", "palm"]
@@ -52,14 +52,13 @@ def test_a_document_in_a_packed_row_has_the_logits_it_has_alone() -> None:
     torch.testing.assert_close(packed[:, 9:], alone, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("backend", ["masked", "flex"])
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
-def test_attention_backends_equal_the_definition(backend: str, kv_heads: int) -> None:
+def test_attention_behind_walls_equals_the_definition(kv_heads: int) -> None:
     generator = torch.Generator().manual_seed(3)
     q = torch.randn(2, 4, 32, 16, generator=generator)
     k, v = (torch.randn(2, kv_heads, 32, 16, generator=generator) for _ in range(2))
     documents = torch.cat([numbered(10, 22), numbered(32)])
-    got = attend(q, k, v, document_mask(documents, backend))
+    got = attend(q, k, v, document_mask(documents))
     keys, values = (x.repeat_interleave(4 // kv_heads, 1) for x in (k, v))
     score = q @ keys.mT / 16**0.5
     seen = (documents[:, :, None] == documents[:, None]) & torch.ones(32, 32).tril().bool()

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from trainer.cli.app import app
 from trainer.config.load import load
 from trainer.config.settings import Config, ConfigError
-from trainer.data.prepare import load_manifest, prepare
 from trainer.plan.advice import advise, epochs, sentences, worth
 from trainer.plan.measure import measure
+from trainer.tokens.prepare import load_manifest, prepare
 
 
 def write_numbers(

@@ -24,9 +24,10 @@ from trainer_helpers import launch, with_
 
 from trainer.config.settings import CheckpointConfig, Config, ParallelConfig, TrainError
 from trainer.data.loader import Batch
-from trainer.run import checkpoint, processes
+from trainer.folder import load
+from trainer.folder.dcp_reader import SafeReader
+from trainer.run import processes
 from trainer.run.checkpoint import Checkpointer
-from trainer.run.dcp_reader import SafeReader
 from trainer.run.train import Run, train
 
 # Children are forked from a server that has imported torch already: 20 kills cost seconds.
@@ -75,7 +76,7 @@ def save_with_little_room(run: Path, limit: int, answer: Path) -> None:
 def held(run: Path) -> dict[str, torch.Tensor]:
     model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 300))
     state = {f"model.{n}": t for n, t in model.state_dict().items()}
-    checkpoint.read(checkpoint.newest(run), state)
+    load.read(load.newest(run), state)
     return state
 
 
@@ -95,7 +96,7 @@ def test_twenty_kills_during_save_never_lose_a_whole_checkpoint(tmp_path: Path) 
         child.kill()
         child.join()
         leftovers += bool(list((tmp_path / "ckpt").glob("*.tmp")))
-        found = int(checkpoint.newest(tmp_path).name.removeprefix("step-"))
+        found = int(load.newest(tmp_path).name.removeprefix("step-"))
         assert found >= last + 2
         values = held(tmp_path)
         assert all(bool((t == found).all()) for t in values.values())
@@ -110,7 +111,7 @@ def test_an_asynchronous_save_is_final_without_the_loop(tmp_path: Path) -> None:
     checkpoints.save(3, {"step": 3})
     fill(model, 4)  # the step after it
     checkpoints._pending[0].result()
-    assert checkpoint.newest(tmp_path).name == "step-00000003"
+    assert load.newest(tmp_path).name == "step-00000003"
     assert all(bool((t == 3).all()) for t in held(tmp_path).values())
     checkpoints.close()
 
@@ -224,7 +225,7 @@ def test_a_signal_saves_and_ends_well_and_the_run_goes_on(
     os.kill(child.pid, number)
     child.join(120)
     assert child.exitcode == 0
-    saved = checkpoint.newest(run)
+    saved = load.newest(run)
     step = json.loads((saved / "train.json").read_text())["step"]
     assert 0 < step < 3000
     steps = replace(long, train=replace(long.train, steps=step + 2))
@@ -248,7 +249,7 @@ def test_asynchronous_saves_hold_the_same_bits(
             done = launch(part, processes, tmp_path)
             assert done.returncode == 0, done.stderr[-2000:]
     for step in range(1, 13):
-        one, two = (tensors_of(checkpoint.newest(run, step)) for run in runs)
+        one, two = (tensors_of(load.newest(run, step)) for run in runs)
         assert one.keys() == two.keys()
         assert all(torch.equal(one[k], two[k]) for k in one)
 
@@ -259,7 +260,7 @@ def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
     for name, m in reader.read_metadata().state_dict_metadata.items():
         assert isinstance(m, TensorStorageMetadata)
         wanted[name] = torch.empty(m.size, dtype=m.properties.dtype)
-    checkpoint.read(folder, wanted)
+    load.read(folder, wanted)
     return wanted
 
 
@@ -280,13 +281,13 @@ def test_metadata_with_foreign_code_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / ".metadata").write_bytes(pickle.dumps(_Evil()))
     with pytest.raises(TrainError, match=r"refused as unsafe"):
-        checkpoint.read(folder, {"model.x": torch.zeros(1)})
+        load.read(folder, {"model.x": torch.zeros(1)})
     assert not Path("/tmp/inaho-pickle-ran").exists()
 
 
 def test_metadata_that_names_a_file_elsewhere_is_refused(config: Config, tmp_path: Path) -> None:
     train(with_(config, train={"steps": 4}))
-    folder = checkpoint.newest(Path(config.out))
+    folder = load.newest(Path(config.out))
     metadata = SafeReader(str(folder)).read_metadata()
     for index, info in metadata.storage_data.items():
         metadata.storage_data[index] = replace(info, relative_path=f"../{info.relative_path}")

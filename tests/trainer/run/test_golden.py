@@ -15,10 +15,10 @@ import pytest
 from trainer_helpers import texts, write_corpus
 
 from trainer.config.load import load
-from trainer.data.prepare import prepare
-from trainer.data.tokenizer_train import save
-from trainer.data.tokenizer_train import train as train_tokenizer
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
+from trainer.tokens.tokenizer_train import save
+from trainer.tokens.tokenizer_train import train as train_tokenizer
 
 GOLDEN = Path(__file__).with_name("golden.json")
 

@@ -22,8 +22,8 @@ import pytest
 import torch
 from trainer_helpers import REPO, losses, with_
 
+from trainer.config.load import as_toml
 from trainer.config.settings import Config, ConfigError
-from trainer.config.write import as_toml
 from trainer.run.log import Log
 from trainer.run.processes import World
 from trainer.run.train import train

@@ -15,8 +15,8 @@ from trainer_helpers import launch, losses, model, small, tokens
 
 from trainer.config.settings import Config, ConfigError, TrainConfig
 from trainer.data.steps import total_steps
+from trainer.folder.load import load_model
 from trainer.run import optim
-from trainer.run.checkpoint import load_model
 from trainer.run.schedule import lr_scale
 from trainer.run.train import Run, train
 
@@ -119,8 +119,6 @@ def test_wsd_is_flat_then_decays_to_its_floor(shape: str) -> None:
 def test_steps_follow_from_tokens_and_bad_schedules_are_named(config: Config) -> None:
     by_tokens = replace(config, train=replace(config.train, steps=0, tokens=64 * 6 * 10 + 1))
     assert total_steps(by_tokens) == 11
-    ramped = replace(by_tokens.train, ramp=[[4, 3]])
-    assert total_steps(replace(by_tokens, train=ramped)) == 13
     wsd = replace(config.train, schedule="wsd", decay_steps=11, warmup_steps=2)
     with pytest.raises(ConfigError, match=r"exceed the run's 12 steps"):
         total_steps(replace(config, train=wsd))

@@ -19,13 +19,12 @@ from torch.distributed.fsdp._fully_shard import _fsdp_collectives
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from trainer_helpers import chains, losses, torchrun, with_
 
-from trainer.config.load import load
+from trainer.config.load import as_toml, load
 from trainer.config.settings import Config, ConfigError
-from trainer.config.write import as_toml
-from trainer.model import flops
+from trainer.folder.load import load_model
+from trainer.plan import flops
 from trainer.plan.memory import memory
 from trainer.run import optim, parallel, processes
-from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 
 

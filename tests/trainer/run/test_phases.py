@@ -20,13 +20,14 @@ from trainer_helpers import chains, losses, with_
 from trainer.analysis import trace
 from trainer.config.load import from_dict, load
 from trainer.config.settings import Config, ConfigError, DataConfig, Phase
+from trainer.data import blocks
 from trainer.data.loader import IGNORE, Loader
 from trainer.data.order import Order
-from trainer.data.prepare import prepare
 from trainer.data.steps import Timeline, total_steps
-from trainer.run.checkpoint import load_model
+from trainer.folder.load import load_model
 from trainer.run.schedule import lr_at
 from trainer.run.train import train
+from trainer.tokens.prepare import prepare
 
 
 def orders(lengths: list[int], source: list[int], read: Any = None, **data: Any) -> Order:
@@ -79,8 +80,12 @@ def phased(config: Config, folders: dict[str, Path]) -> Config:
     return replace(config, phases=phases)
 
 
-def test_a_run_without_phases_reads_what_it_always_read() -> None:
-    """The order of the version before phases, by hash."""
+@pytest.mark.parametrize("chunk", [7, 100, blocks.CHUNK])
+def test_a_run_without_phases_reads_what_it_always_read(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the version before phases, by hash, in whatever parts documents are read."""
+    monkeypatch.setattr(blocks, "CHUNK", chunk)
     rng = np.random.default_rng(11)
     lengths = rng.integers(2, 90, 400).astype(np.int64)
     source = rng.integers(0, 3, 400).astype(np.int32)
@@ -94,9 +99,9 @@ def test_a_run_without_phases_reads_what_it_always_read() -> None:
             weights={"a": 1.0, "c": 3.0} if mix else {},
         )
         order = Order(lengths, source, ["a", "b", "c"], data, 7, weights)
-        block, inner = order.block_of(np.arange(3000, dtype=np.int64))
+        places = order.block_of(np.arange(3000, dtype=np.int64))
         documents = [order.documents_of(b) for b in order.blocks]
-        all_of_it = np.concatenate([block, inner, *documents]).tobytes()
+        all_of_it = np.concatenate([*places, *documents]).tobytes()
         hashes[mix] = hashlib.blake2b(all_of_it, digest_size=8).hexdigest()
     assert hashes == {"": "6ab4d28d9f9f8f4a", "ac": "31e5e55cc49ae01f"}
 
@@ -137,11 +142,13 @@ def test_a_phase_reads_first_what_the_others_left(
         assert np.array_equal(made, trained(order, rows))
         order.extend(3 * rows)
         for g, group in enumerate(order.groups):
-            lowest = read[group.whole.documents].min()
-            left = [d for d in group.whole.documents.tolist() if read[d] == lowest]
+            chunks = range(len(group.whole.tokens))
+            documents = np.concatenate([group.whole.members(c) for c in chunks])
+            lowest = read[documents].min()
+            left = [d for d in documents.tolist() if read[d] == lowest]
             mine = [b for b in order.blocks if b.group == g]
             if group.rest is None:
-                assert len(left) == len(group.whole.documents)
+                assert len(left) == len(documents)
                 continue
             first = mine[: len(group.rest.tokens)]
             members = [d for b in first for d in order.documents_of(b).tolist()]
@@ -250,7 +257,7 @@ def test_a_branch_goes_on_with_other_rows_as_a_phase_and_its_past_must_be_the_sa
             train(replace(branch, phases=[wrong, longer], out=str(tmp_path / "wrong")))
     # The folder of a run takes phases as well, when they begin with what it did.
     more = replace(parent, train=replace(parent.train, steps=0), phases=[past, longer])
-    with pytest.raises(ConfigError, match=r"another number of rows: choose another out"):
+    with pytest.raises(ConfigError, match=r"stands at step 4, beyond the 3 asked for"):
         train(replace(more, phases=[replace(past, tokens=100), longer]))
     assert train(more)["step"] == 6
     assert chains(Path(parent.out))[-1] == chains(Path(good.out))[-1]

@@ -18,12 +18,12 @@ from trainer_helpers import chains, losses, with_
 
 from trainer.config.settings import Config, ConfigError, TrainError
 from trainer.data.loader import Batch
-from trainer.data.prepare import prepare
+from trainer.folder.load import newest
+from trainer.folder.run import skipped
 from trainer.model.transformer import CausalLM
 from trainer.run import evaluate
-from trainer.run.checkpoint import newest
-from trainer.run.folder import skipped
 from trainer.run.train import Run, train
+from trainer.tokens.prepare import prepare
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["trainer.run.train"])
@@ -214,13 +214,12 @@ def parent(config: Config) -> Config:
     [
         (lambda c, t: with_(c, train={"seed": 7}), "seed"),
         (lambda c, t: with_(c, train={"batch_rows": 12}), "number of rows"),
-        (lambda c, t: with_(c, train={"ramp": [[2, 2]]}), "number of rows"),
         (lambda c, t: with_(c, data={"tokens": str(t)}), "data"),
         (lambda c, t: with_(c, data={"seq_len": 32}), r"data\.seq_len"),
         (lambda c, t: with_(c, data={"weights": {"odd": 1.0}}), r"data\.weights"),
         (lambda c, t: with_(c, data={"block_tokens": 8192}), r"data\.block_tokens"),
     ],
-    ids=["seed", "batch", "ramp", "data", "length", "mix", "blocks"],
+    ids=["seed", "batch", "data", "length", "mix", "blocks"],
 )
 def test_the_state_of_a_step_is_not_taken_over_with_another_order_of_data(
     parent: Config,
@@ -240,3 +239,16 @@ def test_the_state_of_a_step_is_not_taken_over_with_another_order_of_data(
     fresh = change(branch, tmp_path / "other")
     fresh = replace(fresh, out=str(tmp_path / "fresh"))
     assert train(with_(fresh, checkpoint={"load_step": 0}, train={"steps": 2}))["done"]
+
+
+def test_going_on_with_other_settings_says_which(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = with_(config, train={"schedule": "constant"}, eval={"every": 0})
+    train(with_(quick, train={"steps": 4}))
+    capsys.readouterr()
+    train(with_(quick, train={"steps": 6, "lr": 0.002}))
+    said = capsys.readouterr().out
+    assert "train.steps is 6 from step 5 on (4 before)" in said
+    assert f"train.lr is 0.002 from step 5 on ({config.train.lr!r} before)" in said
+    assert said.count(" from step 5 on") == 2

@@ -17,8 +17,8 @@ from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError, TrainConfig
 from trainer.data.loader import IGNORE, Batch, Loader
 from trainer.data.steps import micro_rows
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import skipped
+from trainer.folder.load import load_model
+from trainer.folder.run import skipped
 from trainer.run.train import train
 
 
@@ -74,7 +74,7 @@ def test_rows_of_a_pass_are_few_and_leave_little_to_pad() -> None:
 
 def test_rows_beyond_the_batch_carry_no_loss(config: Config) -> None:
     batch = Loader(config).batch(0)
-    parts = [batch.share(start, start + 4) for start in (0, 4, 8)]
+    parts = [batch.share(start, start + 4) for start in (0, 4, 6)]
     assert all(p.tokens.shape == (4, 64) for p in parts)
     targets = np.concatenate([p.targets for p in parts])
     assert np.array_equal(targets[:6], batch.targets) and (targets[6:] == IGNORE).all()
@@ -95,8 +95,8 @@ def test_a_bad_batch_is_skipped_and_leaves_nothing_behind(
     config = with_(config, train=settings)
     original = Loader.batch
 
-    def spoilt(self: Loader, step: int) -> Batch:
-        batch = original(self, step)
+    def spoilt(self: Loader, step: int, *place: int) -> Batch:
+        batch = original(self, step, *place)
         if step != 14 or self.split == "held":
             return batch
         return replace(batch, loss_tokens=1)  # its loss is that of hundreds of batches

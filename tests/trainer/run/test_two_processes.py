@@ -15,8 +15,8 @@ import pytest
 from trainer_helpers import REPO, launch, losses, with_
 
 from trainer.config.settings import Config
+from trainer.folder.load import newest
 from trainer.run import evaluate, processes
-from trainer.run.checkpoint import newest
 from trainer.run.start import locked
 from trainer.run.train import Run, train
 

@@ -22,14 +22,14 @@ from trainer_helpers import launch, run_trainer, texts, torchrun
 from trainer.analysis.fertility import report
 from trainer.analysis.rates import _window_nats, text_rates
 from trainer.config.settings import Config, ConfigError, ModelConfig
-from trainer.data.tokenizer import Tokenizer
 from trainer.export.generate import Sampling, tokens
+from trainer.folder.load import load_model
 from trainer.model.transformer import CausalLM
 from trainer.run import parallel
-from trainer.run.checkpoint import load_model
 from trainer.run.train import train
 from trainer.tasks import ask, published, scores
 from trainer.tasks.prompts import TASKS, Item, generation
+from trainer.tokens.tokenizer import Tokenizer
 
 CHOICES = [f"choice{i}" for i in range(5)]
 

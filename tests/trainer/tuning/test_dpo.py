@@ -14,10 +14,10 @@ from trainer_helpers import run_trainer, torchrun, with_
 
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE
-from trainer.data.tokenizer import Tokenizer
+from trainer.folder.load import load_model
 from trainer.run import evaluate
-from trainer.run.checkpoint import load_model
 from trainer.run.train import train
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning import dpo
 from trainer.tuning.conversations import encode
 from trainer.tuning.formats import Conversation, Pair

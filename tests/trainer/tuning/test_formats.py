@@ -13,7 +13,7 @@ from foreign import bpe
 from transformers import AutoTokenizer
 
 from trainer.config.settings import ConfigError
-from trainer.data.tokenizer import Tokenizer
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning import formats
 from trainer.tuning.conversations import encode, examples
 from trainer.tuning.formats import Conversation

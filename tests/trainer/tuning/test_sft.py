@@ -21,12 +21,12 @@ from transformers import AutoTokenizer
 from trainer.analysis import trace
 from trainer.config.settings import Config, ConfigError
 from trainer.data.loader import IGNORE
-from trainer.data.tokenizer import Tokenizer
 from trainer.export.generate import Sampling, reply
 from trainer.export.huggingface import export
-from trainer.run.checkpoint import load_model
-from trainer.run.folder import load_run
+from trainer.folder.load import load_model
+from trainer.folder.run import load_run
 from trainer.run.train import train
+from trainer.tokens.tokenizer import Tokenizer
 from trainer.tuning.conversations import ChatLoader, encode, pack, prompt
 from trainer.tuning.formats import Conversation
 from trainer.tuning.formats import conversations as read

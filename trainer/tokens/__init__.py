@@ -1,0 +1,1 @@
+"""From Parquet text to token shards: what an INPUT is, tokenizers, and the shards they make."""
