@@ -34,7 +34,7 @@ _BLOCKS = frozenset((
     "caption",
 ))  # fmt: skip
 _SECTIONS = ("sec", "abstract", "trans-abstract", "ack", "app", "boxed-text", "statement")
-_SPACE = re.compile(r"[ \t]*\n[ \t\n]*")
+_SPACE = re.compile(r"(?<![ \t])[ \t]*\n[ \t\n]*")
 _BETWEEN_MARKS = re.compile(r"[\s,，、;；・‐\-―–−~〜～()（）［］\]]*")
 _BRACKETS = re.compile(r"[()（）［］\]]")
 _SET_WIDE = re.compile("[\u3040-\u9fff](?:\\s+[\u3040-\u9fff])+")  # 緒　言, as print sets it

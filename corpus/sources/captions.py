@@ -21,7 +21,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
-from corpus.sources.xml import XmlError, parse, tag, text
+from corpus.sources.xml import XmlError, parse, squeezed, tag, text
 from corpus.text.builder import Builder
 from corpus.text.ruby import with_ruby
 from corpus.web.charset import decode, gate
@@ -33,7 +33,7 @@ _TIME = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,3}))?")
 _ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+).*$")
 _BLOCKS = ("NOTE", "STYLE", "REGION", "WEBVTT")
 _VOICE = re.compile(r"^<v(?:\.[\w.]+)?\s+([^>]{1,80})>")
-_RUBY = re.compile(r"<ruby>(.*?)<rt>(.*?)</rt>\s*(?:</ruby>)?", re.DOTALL)
+_RUBY = re.compile(r"<ruby>(.{0,200}?)<rt>(.{0,200}?)</rt>\s{0,20}(?:</ruby>)?", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z0-9][^<>]{0,200}>|\{\\[^{}]{0,60}\}")
 _MUSIC = re.compile(r"[♪♬♫♩][～〜~・…\s　]*")
 _SOUND_WORD = (
@@ -45,12 +45,13 @@ _SOUND = re.compile(rf"[（(](?:{_SOUND_WORD})[）)]")
 _WORD = r"[^（）()\s　]"
 _SPEAKER = re.compile(rf"^[（(]({_WORD}{{1,16}}(?:[\s　・]{_WORD}{{1,12}})?)[）)](?=.)")
 _BRACKETS = re.compile(r"[≪≫《》〈〉＜＞<>]|[（(]{2}|[）)]{2}|⸨|⸩|｟|｠")
-_GOES_ON = re.compile(r"[\s　]*[➡→⇒]+[\s　]*$")
-_OPEN = re.compile(r"(?:[➡→⇒、，,（(「『―─～〜はがをにへ])[\s　]*$")  # a line that goes on
+_BLANKS = " 　\t"
+_ARROWS = "➡→⇒"  # behind a line that goes on
+_OPEN = frozenset("➡→⇒、，,（(「『―─～〜はがをにへ")  # it ends so
 FEW = 0.2  # of the cues have a 。: in such a programme the end of a cue is that of a sentence
-_END = re.compile(r"[。．！？!?…‥」』）)♪]$")
+_END = tuple("。．！？!?…‥」』）)♪")
 _KANA = re.compile(r"^[ぁ-ゖァ-ヺー・\s　]+$")
-_LATIN = re.compile(r"[A-Za-z0-9]$")
+_LATIN = re.compile("[A-Za-z0-9]")
 _RUBY_VALUES = frozenset(
     ["none", "container", "base", "baseContainer", "text", "textContainer", "delimiter"]
 )
@@ -120,8 +121,11 @@ def _of_lines(words: str, ruby: str) -> Iterator[Cue]:
 
 
 def _plain(line: str, ruby: str) -> str:
-    line = _RUBY.sub(lambda m: with_ruby(m[1], m[2], ruby), line)
-    return html.unescape(_TAG.sub("", line))
+    if "<ruby>" in line:
+        line = _RUBY.sub(lambda m: with_ruby(m[1], m[2], ruby), line)
+    if "<" in line or "{" in line:
+        line = _TAG.sub("", line)
+    return html.unescape(line)
 
 
 def seconds(time: str | None) -> float:
@@ -173,6 +177,8 @@ def _starts(new: list[str], old: list[str]) -> bool:
 
 def _lines_of(p: etree._Element, ruby: str) -> list[str]:
     """The lines of a paragraph, readings by policy."""
+    if not len(p):
+        return [_words(p.text).strip()]
     readings, bases = _arib_ruby(p)
     parts: list[str] = []
 
@@ -188,26 +194,24 @@ def _lines_of(p: etree._Element, ruby: str) -> list[str]:
         elif element in bases:
             parts.append(with_ruby(text(element).strip(), bases[element], ruby))
         elif own not in ("text", "textContainer", "delimiter") and tag(element) != "metadata":
-            parts.append(_squeezed(element.text))
+            parts.append(_words(element.text))
             for child in element:
                 walk(child)
-                parts.append(_squeezed(child.tail))
+                parts.append(_words(child.tail))
 
     walk(p)
     return [line.strip() for line in "".join(parts).split("\n")]
 
 
-def _squeezed(words: str | None) -> str:
-    """Text between tags: line feeds of the file are layout."""
-    if not words or not words.strip():
-        return ""
-    return re.sub(r"[ \t\r]*\n[ \t\r\n]*", "", words)
+def _words(between: str | None) -> str:
+    """Text between tags; "" for blanks alone."""
+    return squeezed(between) if between and not between.isspace() else ""
 
 
 def _ruby_role(element: etree._Element) -> str:
     """The value of tts:ruby."""
-    for name, value in element.attrib.items():
-        if str(name).endswith("}ruby") and value in _RUBY_VALUES:
+    for name in element.keys():  # noqa: SIM118  (an element is no dictionary: it holds children)
+        if str(name).endswith("}ruby") and (value := element.get(name)) in _RUBY_VALUES:
             return str(value)
     return ""
 
@@ -229,6 +233,8 @@ def _arib_ruby(
 ) -> tuple[set[etree._Element], dict[etree._Element, str]]:
     """(spans that are readings, spans with their reading): ARIB names the other span by its id."""
     spans = list(p.iter("{*}span"))
+    if not any(str(name).endswith("}ruby") for span in spans for name in span.keys()):  # noqa: SIM118
+        return set(), {}
     named = {_named(span): span for span in spans if _named(span)}
     readings: set[etree._Element] = set()
     bases: dict[etree._Element, str] = {}
@@ -256,11 +262,11 @@ def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
         lines = _new_lines(cue.lines, shown)
         shown = cue.lines
         for k, line in enumerate(lines):
-            open_end = bool(_OPEN.search(line))
+            open_end = line.rstrip()[-1:] in _OPEN
             who, line = _clean(line)
             who = who or (cue.speaker if k == 0 and cue.speaker != speaker else "")
             pause = cue.begin - ended if k == 0 else 0.0
-            done = bool(_END.search(words)) or (bare and k == 0 and not goes_on)
+            done = words.endswith(_END) or (bare and k == 0 and not goes_on)
             if words and (
                 (who and who != speaker)
                 or pause > LONG_PAUSE
@@ -284,7 +290,7 @@ def _gap(words: str, line: str, between: str) -> str:
     return (
         ""
         if not words
-        else (between or " " * bool(_LATIN.search(words) and re.match("[A-Za-z]", line)))
+        else (between or " " * bool(_LATIN.match(words[-1]) and re.match("[A-Za-z]", line)))
     )
 
 
@@ -298,14 +304,16 @@ def _new_lines(lines: list[str], shown: list[str]) -> list[str]:
 
 def _clean(line: str) -> tuple[str, str]:
     """(speaker, words) of a line as it was shown."""
-    line = _MUSIC.sub("", line).strip(" 　\t")
-    if _NOTE_ALONE.match(line):
-        return "", ""
-    line = _BRACKETS.sub("", _SOUND.sub("", line)).strip(" 　\t")
+    line = _MUSIC.sub("", line).strip(_BLANKS)
     who = ""
+    if "（" in line or "(" in line:
+        if _NOTE_ALONE.match(line):
+            return "", ""
+        line = _SOUND.sub("", line)
+    line = _BRACKETS.sub("", line).strip(_BLANKS)
     if found := _SPEAKER.match(line):
         who, line = found[1], line[found.end() :]
-    return who, _GOES_ON.sub("", line).strip(" 　\t")
+    return who, line.rstrip(_BLANKS + _ARROWS).strip(_BLANKS)
 
 
 SOURCE = Source(

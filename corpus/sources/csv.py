@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
 from corpus.errors import UnreadableError, one_line
-from corpus.settings import InputSettings, Settings
+from corpus.settings import MIB, InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
 from corpus.sources.rows import DAMAGE, MissingColumn, row_item, unpacked
 from corpus.sources.source import Source, packed
 from corpus.web.charset import decode, gate
 
+MAX_FIELD = 64 * MIB  # characters of a cell, as of a line of JSON
+
 
 def read(unit: Unit, settings: Settings) -> Iterator[Item]:
     """CSV or TSV with a header, in any Japanese charset; `offset` is the row number."""
     file, names = unit.files[0], settings.input
-    csv.field_size_limit(min(sys.maxsize, 1 << 31))
+    csv.field_size_limit(MAX_FIELD)
     with open_input(file) as raw:
         reader, charset = _rows(raw, file, names)
         row = -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from corpus.errors import RunError, UnreadableError, one_line
 from corpus.settings import Settings
@@ -16,6 +17,7 @@ from corpus.sources import (
     csv,
     jsonl,
     law,
+    limits,
     minutes,
     ndl,
     news,
@@ -58,6 +60,7 @@ _CARD = re.compile(
     rb"---\r?\n(?:.*\n)*?(?:dataset_info|configs|task_categories|pretty_name|license):"
 )
 HEAD = 64 << 10  # bytes that tell the kind of a file whose ending does not
+ARCHIVES = ("warc", "ccindex")  # kinds whose records are small, and read in `stages.document`
 OPEN = (".json", ".ndjson")  # endings, packings aside, that stand for more than one kind
 
 
@@ -103,17 +106,52 @@ def items_of(unit: Unit, settings: Settings) -> Iterator[Item]:
         for file, (rule, reason) in zip(unit.files, unit.unread, strict=True):
             yield Item(file, 0, 0, identity=file, problem=rule, detail=reason)
         return
-    identities = dict(zip(unit.files, unit.identities, strict=False))
-    offset = 0
+    for part in _parts(unit):
+        yield from _items_of(part, settings)
+
+
+def _parts(unit: Unit) -> Iterator[Unit]:
+    """The unit, file by file if it is a bundle: what ends the reading of one ends no other."""
+    if not SOURCES[unit.kind].bundled:
+        yield unit
+        return
+    identities = unit.identities or [""] * len(unit.files)
+    for file, identity in zip(unit.files, identities, strict=True):
+        yield replace(unit, files=(file,), identities=(identity,))
+
+
+def _items_of(unit: Unit, settings: Settings) -> Iterator[Item]:
+    """The same of a unit of one file."""
+    file = unit.files[0]
+    identity = (unit.identities or ("",))[0] or file
+    problem, detail, offset = "", "", 0
     try:
-        for item in SOURCES[unit.kind].read(unit, settings):
-            item.identity = item.identity or identities.get(item.file, item.file)
+        items = SOURCES[unit.kind].read(unit, settings)
+        for item in items if unit.kind in ARCHIVES else _bounded(items):
+            item.identity = item.identity or (identity if item.file == file else item.file)
             offset = item.offset + item.length + 1
             yield item
     except UnreadableError as error:
-        file = unit.files[0]
-        identity = identities.get(file, file)
-        yield Item(file, offset, 0, identity=identity, problem=UNREADABLE, detail=one_line(error))
+        problem, detail = UNREADABLE, one_line(error)
+    except RunError:
+        raise
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise RunError(f"cannot read {unit}: {reason}; run again once it is there") from error
+    except (MemoryError, limits.LimitError) as error:
+        problem, detail = limits.RULE, limits.words_of(error)
+    except Exception as error:  # hostile input that its reader did not foresee
+        problem, detail = UNREADABLE, f"{type(error).__name__}: {one_line(error)}"
+    if problem:
+        yield Item(file, offset, 0, identity=identity, problem=problem, detail=detail)
+
+
+def _bounded(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each read within bounds of time and memory."""
+    bounds = limits.Bounds()
+    while True:
+        with bounds:
+            item = next(items, None)
+        if item is None:
+            return
+        yield item

@@ -15,6 +15,7 @@ from typing import Any
 from lxml import etree
 
 from corpus.settings import Settings
+from corpus.sources.inputs import inner_name
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
@@ -35,6 +36,10 @@ _CAPTIONS = ("ArticleCaption", "ParagraphCaption")
 _ARTICLE = 5  # level of the caption of an article that stands below a chapter
 _ITEM = re.compile(r"Item|Subitem(\d+)")
 _INLINE = frozenset(("Ruby", "Rt", "Sup", "Sub", "Line", "Sentence", "Column", "QuoteStruct"))
+# 405AC0000000088_20240401_504AC0100000052: the law (3 digits of era and year, then 12), a version
+_NAME = re.compile(
+    r"(?<![^\W_])(\d{3}[A-Z][A-Z0-9]{11})(?:_(\d{8})_(?:\d{3}[A-Z][A-Z0-9]{11}))?(?![^\W_])"
+)
 _RESERVED = ("law_full_text", "lawFullText")
 
 
@@ -58,12 +63,24 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
         "law_type": law.get("LawType", ""),
     } | facts
     item.date = item.metadata.pop("promulgated", "") or _promulgated(law)
+    item.metadata = _named(item.file) | item.metadata
     if identity := item.metadata.get("law_id"):
         item.url = ADDRESS + identity
     builder = Builder(settings.normalize.steps)
     _Writer(builder, settings.harvest.ruby).write(law)
     item.text, item.blocks = builder.done()
     return [item]
+
+
+def _named(file: str) -> dict[str, str]:
+    """What e-Gov's name of a file says: law id, and of a version its date and the amending law."""
+    found = _NAME.search(inner_name(file).rpartition("/")[2])
+    if found is None:
+        return {}
+    facts = {"law_id": found[1]}
+    if day := found[2]:
+        facts |= {"revision": found[0], "in_force": f"{day[:4]}-{day[4:6]}-{day[6:]}"}
+    return facts
 
 
 def _law_of(body: bytes) -> tuple[etree._Element, dict[str, str]]:

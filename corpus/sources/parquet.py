@@ -12,7 +12,7 @@ from corpus.errors import UnreadableError, one_line
 from corpus.settings import InputSettings, Settings
 from corpus.sources.inputs import open_input
 from corpus.sources.item import Item, Unit
-from corpus.sources.rows import MissingColumn, row_item, wanted_columns
+from corpus.sources.rows import MissingColumn, python_rows, row_item, wanted_columns
 from corpus.sources.source import Source
 
 ROWS = 1024  # of a batch
@@ -32,10 +32,10 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
             done = 0
             try:
                 for batch in table.iter_batches(ROWS, row_groups=[group], columns=columns):
-                    for values in batch.to_pylist():
+                    for values in python_rows(batch):
                         yield row_item(Item(file, row + done, 0), values, names)
                         done += 1
-            except (pa.ArrowInvalid, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 yield Item(
                     file,
                     row + done,
@@ -50,7 +50,7 @@ def read(unit: Unit, settings: Settings) -> Iterator[Item]:
 def _opened(stream: IO[bytes]) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(stream)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError(f"it is not readable Parquet: {one_line(error)}") from error
 
 

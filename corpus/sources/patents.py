@@ -20,7 +20,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
-from corpus.sources.xml import MAX_DEPTH, XmlError, parse, text
+from corpus.sources.xml import MAX_DEPTH, XmlError, parse, squeezed, text
 from corpus.text import gazette
 from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.charset import decode, gate
@@ -243,7 +243,7 @@ class _Writer:
 
     def _mixed(self, element: etree._Element, depth: int) -> None:
         """Words and blocks side by side: the words between blocks are paragraphs."""
-        parts: list[Prose] = [_squeezed(element.text)]
+        parts: list[Prose] = [squeezed(element.text)]
         for child in element:
             name = _name(child)
             if name in _FIGURES and _number(child) and text(child).strip() and not _said(parts):
@@ -256,7 +256,7 @@ class _Writer:
                 self.write(child, depth + 1)
             else:
                 parts += self._of(child)
-            parts.append(_squeezed(child.tail))
+            parts.append(squeezed(child.tail))
         self._put(parts)
 
     def _holds_blocks(self, element: etree._Element) -> bool:
@@ -294,9 +294,9 @@ class _Writer:
         """The words of an element, with powers, indices and names of what is an image."""
         if depth > MAX_DEPTH:
             raise XmlError("nested too deeply")
-        parts: list[Prose] = [_squeezed(element.text)]
+        parts: list[Prose] = [squeezed(element.text)]
         for child in element:
-            parts += [*self._of(child, depth + 1), _squeezed(child.tail)]
+            parts += [*self._of(child, depth + 1), squeezed(child.tail)]
         return [part for part in parts if part]
 
     def _of(self, element: etree._Element, depth: int = 0) -> list[Prose]:
@@ -334,13 +334,6 @@ def _is_number(attribute: str) -> bool:
 def _said(parts: list[Prose]) -> bool:
     """Whether there are words already."""
     return any(not isinstance(p, str) or p.strip() for p in parts)
-
-
-def _squeezed(words: str | None) -> str:
-    """Words between tags: line feeds of the file are layout."""
-    if not words or "\n" not in words:
-        return words or ""
-    return re.sub(r"[ \t\r]*\n[ \t\r\n]*", "", words)
 
 
 SOURCE = Source("patents", (".sgm", ".sgml"), read, bundled=True, knows=is_patent)

@@ -7,9 +7,11 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import IO, Any, cast
 
+import pyarrow as pa
 import zstandard
 
 from corpus.errors import UnreadableError
@@ -50,6 +52,20 @@ def row_item(item: Item, row: dict[str, Any], names: InputSettings) -> Item:
             item.metadata[name] = _text_of(value)
     item.charset = "utf-8"
     return item
+
+
+def python_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows of a batch, column → value; one with bytes that are not UTF-8 has no values."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except UnicodeDecodeError:  # of one of them: Parquet does not say that its strings are UTF-8
+        pass
+    for k in range(batch.num_rows):
+        try:
+            yield batch.slice(k, 1).to_pylist()[0]
+        except UnicodeDecodeError:
+            yield {}
 
 
 def wanted_columns(names: InputSettings, there: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from corpus.errors import one_line
 from corpus.settings import MIB, Settings
+from corpus.sources import limits
 from corpus.sources.inputs import open_input
 from corpus.sources.item import UNREADABLE, Item, Unit
 from corpus.sources.rows import DAMAGE, unpacked
@@ -70,6 +71,9 @@ def filled(unit: Unit, settings: Settings, what: str, fill: Fill, limit: int = 0
 def malformed(item: Item, what: str, error: Exception) -> Item:
     """The item without text, and why it has none."""
     item.text = item.blocks = None
+    if isinstance(error, MemoryError | limits.LimitError):
+        item.problem, item.detail = limits.RULE, limits.words_of(error)
+        return item
     cut = "it was cut where it is too long; " if item.truncated == "max_body_mib" else ""
     item.problem, item.detail = "malformed", f"no {what}: {cut}{error}"[:300]
     return item

@@ -25,7 +25,7 @@ from corpus.sources.rows import unpacked
 from corpus.sources.source import Source, even_cuts
 from corpus.sources.whole_files import malformed
 from corpus.sources.xml import child_text, children, parse, text
-from corpus.text import wikitext
+from corpus.text.wikitext import article
 
 LICENCE = "CC-BY-SA-4.0"
 BASE = "https://ja.wikipedia.org/wiki/"
@@ -116,8 +116,9 @@ def _streams(raw: IO[bytes], start: int, end: int) -> Iterator[tuple[int, Iterat
         def chunks(first: bytes = held, unpack: Any = unpack, rest: Any = rest) -> Iterator[bytes]:
             data = first
             while not unpack.eof:
-                yield unpack.decompress(data)
-                if not unpack.eof:
+                yield unpack.decompress(data, CHUNK)  # a little of bzip2 may hold any amount
+                data = b""
+                if unpack.needs_input and not unpack.eof:
                     data = raw.read(CHUNK)
                     if not data:
                         return  # a cut file: what was read stays
@@ -243,11 +244,11 @@ def _fill(
         item.skip = "redirect page"
     elif space not in ("0", ""):
         item.skip, item.detail = "namespace", f"namespace {space}"
-    elif wikitext.is_disambiguation(words):
+    elif article.is_disambiguation(words):
         item.skip = "disambiguation page"
     else:
         limit = settings.harvest.max_body_mib * MIB
-        item.text, item.blocks, page = wikitext.read(words[:limit], title, settings.normalize.steps)
+        item.text, item.blocks, page = article.read(words[:limit], title, settings.normalize.steps)
         if page.categories:
             item.metadata["categories"] = "; ".join(page.categories)
         host = urlsplit(base).hostname or ""

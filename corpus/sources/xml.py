@@ -17,6 +17,8 @@ _DECLARED = re.compile(
     rb"""|euc-jp|x-euc-jp|eucjp)["'])[^>]*\?>""",
     re.IGNORECASE,
 )
+# Behind no blank: else a long run of them is read once for each blank in it.
+_FEEDS = re.compile(r"(?<![ \t\r])[ \t\r]*\n[ \t\r\n]*")
 
 
 class XmlError(ValueError):
@@ -39,6 +41,8 @@ def parse(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
+        if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None
         raise XmlError(" ".join(str(error).split())[:200]) from None
     if root is None:
         raise XmlError("no element")
@@ -64,3 +68,8 @@ def children(element: etree._Element, name: str) -> Iterator[etree._Element]:
 def child_text(element: etree._Element, name: str) -> str:
     """The stripped text of the first child of a name, "" where there is none."""
     return text(next(children(element, name), None)).strip()
+
+
+def squeezed(words: str | None) -> str:
+    """Words between tags, without line feeds and the blanks around them, which are layout."""
+    return _FEEDS.sub("", words) if words and "\n" in words else words or ""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from corpus.folder.schema import document_id
 from corpus.settings import Settings
+from corpus.sources import limits
 from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
@@ -52,6 +53,8 @@ def document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     _make_utf8(item)
     try:
         return _document(item, settings)
+    except (MemoryError, limits.LimitError) as error:
+        return Reject(limits.RULE, limits.words_of(error))
     except Exception as error:  # hostile input: one page must not cost its neighbours
         return Reject("error", error_text(error))
 
@@ -66,6 +69,19 @@ def _document(item: Item, settings: Settings) -> dict[str, Any] | Reject:
     evidence = gate.evidence(body) if body is not None else None
     if evidence is not None and settings.harvest.gate and not gate.is_candidate(evidence):
         return Reject("not Japanese (gate)", skip=True)
+    if item.blocks is not None or item.html is not None:
+        # Its source has read it, within bounds; a page costs what its size says, and bounds for
+        # each of a crawl's would be 4 % of the time.
+        return _read(item, evidence, settings)
+    with limits.Bounds():
+        return _read(item, evidence, settings)
+
+
+def _read(
+    item: Item, evidence: gate.Evidence | None, settings: Settings
+) -> dict[str, Any] | Reject:
+    """What is in an item that may be Japanese."""
+    body = item.html if item.html is not None else item.plain
     row = _empty_row(item, settings)
     text, blocks = item.text or "", NONE
     # Bytes to text: the charset the source vouches for, or the one that bytes and labels tell.

@@ -82,6 +82,9 @@ _CREDITS = {
     "typed": "入力",
     "proofread": "校正",
 }
+_EDITIONS = ("base", "base_of_base", "first")
+_YEAR = re.compile(r"(?<![0-9０-９])([12１２][0-9０-９]{3})(?:[（(][^（）()]{1,8}[）)])?年")
+_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
 _MADE = re.compile(r"^(\d{4})年(\d{1,2})月(\d{1,2})日(公開|作成|修正|ファイル作成)", re.MULTILINE)
 _CC = re.compile(
     r"クリエイティブ・コモンズ|creativecommons\.org/licenses/([a-z\-]+)/([\d.]+)(?:/([a-z]{2}))?"
@@ -287,11 +290,20 @@ def write(builder: Builder, body: str) -> None:
 
 
 def _credits(colophon: str) -> dict[str, str]:
-    """What the colophon says: editions, who typed and proofread, when it was made and changed."""
+    """What the colophon says: editions, who typed and proofread, when it was made and changed.
+
+    Years of editions (`first_year` …) are the first of those that stand below their names.
+    """
     facts = {}
     for name, label in _CREDITS.items():
-        if found := re.search(rf"^[ \t　]*{label}：(.{{1,300}})", colophon, re.MULTILINE):
-            facts[name] = found[1].strip()
+        found = re.search(
+            rf"^[ \t　]*{label}：(.{{1,300}})((?:\n[ \t　]+.*)*)", colophon, re.MULTILINE
+        )
+        if found is None:
+            continue
+        facts[name] = found[1].strip()
+        if name in _EDITIONS and (year := _YEAR.search(found[1] + found[2])):
+            facts[f"{name}_year"] = year[1].translate(_DIGITS)
     dates = [
         (f"{int(y):04}-{int(m):02}-{int(d):02}", what) for y, m, d, what in _MADE.findall(colophon)
     ]

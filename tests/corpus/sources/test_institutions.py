@@ -22,11 +22,12 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
 from corpus.stages.document import document
-from corpus.text import aozora, wikitext
+from corpus.text import aozora
 from corpus.text.blocks import KINDS
 from corpus.text.builder import Builder
 from corpus.text.normalize import normalize
 from corpus.text.views import plain_text
+from corpus.text.wikitext import article as wikitext
 
 STEPS = Settings().normalize.steps
 
@@ -65,6 +66,19 @@ def test_a_statute_keeps_every_character_in_reading_order(sources: Path) -> None
     assert len(re.findall("(?m)^## 附　則（.*号）　抄$", item.text or "")) == 13
     assert "##### （目的等）\n\n第一条　この法律は、" in (item.text or "")
     assert re.search(r"\n- 二　処分　行政庁の処分", item.text or "")
+
+
+def test_the_name_of_a_file_tells_law_and_version(sources: Path, tmp_path: Path) -> None:
+    data = (sources / "gyosei-tetsuzuki-ho.xml.gz").read_bytes()
+    one = tmp_path / "405AC0000000088_20240401_504AC0100000052.xml.gz"
+    two = tmp_path / "20240401_4405AC00000000881.xml.gz"
+    one.write_bytes(data)
+    two.write_bytes(data)
+    found, nothing = items(law, one, two)
+    assert found.url == "https://laws.e-gov.go.jp/law/405AC0000000088"
+    assert found.metadata["revision"] == "405AC0000000088_20240401_504AC0100000052"
+    assert found.metadata["in_force"] == "2024-04-01"
+    assert not {"law_id", "revision", "in_force"} & set(nothing.metadata) and not nothing.url
 
 
 def node(tag: str, *children: object, **attributes: str) -> dict[str, object]:
@@ -188,7 +202,8 @@ def test_a_work_with_header_ruby_and_colophon(sources: Path) -> None:
     assert aozora.is_work(words)
     work = aozora.read(words, STEPS)
     assert (work.title, work.author, work.licence) == ("弟子の心", "宮本百合子", "PDM")
-    assert work.metadata["first"] == "「新家庭」"
+    assert (work.metadata["first"], work.metadata["first_year"]) == ("「新家庭」", "1923")
+    assert work.metadata["base_year"] == "1981"
     assert work.orthography == "新字新仮名"
     assert not re.search("［＃|《|｜|底本|テキスト中に現れる", work.text)
     ruby = aozora.read(words, STEPS, "inline").text

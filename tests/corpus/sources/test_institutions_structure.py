@@ -7,7 +7,8 @@ from pathlib import Path
 
 from corpus.sources import articles
 from corpus.sources.item import Item
-from corpus.text import wikitext
+from corpus.text.wikitext import article as wikitext
+from corpus.text.wikitext.tree import MAX_COST, unclosed
 from tests.corpus.sources.test_institutions import ARTICLE_XML, STEPS, items
 
 
@@ -144,3 +145,33 @@ def test_facts_are_those_of_the_article_s_language_and_first_publication(tmp_pat
     assert (item.author, item.date) == ("鈴木 花子; 稲田 花子", "2023-12-25")
     assert item.title == "窒素N2の研究"
     assert (item.text or "").startswith("# 窒素N_{2}の研究\n\n")
+
+
+# Wikipedia's templates and captions ---------------------------------------------------------------
+
+
+def test_a_caption_with_links_inside_is_whole() -> None:
+    assert wiki(
+        "前。\n[[ファイル:a.jpg|thumb|300px|[[ギーザ|ギザ]]の[[三大ピラミッド]]]]\n\n"
+        "[[File:b.jpg|サムネイル|{{lang|en|Cairo}}の街|alt=街]]\n\n[[File:c.png|20px|行の中]]後。"
+    ) == ("前。\n\nギザの三大ピラミッド\n\nCairoの街\n\n後。")  # fmt: skip
+
+
+def test_labels_of_links_readings_and_names_in_other_letters_are_shown() -> None:
+    assert wiki(
+        "{{仮リンク|記事|en|article|label=語}}と{{仮リンク|別の記事|en|other}}、"
+        "{{llang|es|paz}}、{{IPA-en|kaɪroʊ}}、{{transl|ar|DIN|Miṣr}}、{{Lang-en-short|Cairo}}。"
+    ) == "語と別の記事、paz、kaɪroʊ、Miṣr、Cairo。"  # fmt: skip
+
+
+def test_code_keeps_its_entities_and_formulas_read_them() -> None:
+    assert wiki("<syntaxhighlight lang='c'>\na &lt; b;\n</syntaxhighlight>") == (
+        "```c\na &lt; b;\n```"
+    )
+    assert wiki("<math>a &lt; b</math>、<pre>x &amp; y</pre>") == "$a < b$、\n\n```\nx & y\n```"
+
+
+def test_marks_that_nothing_closes_cost_no_more_than_their_page() -> None:
+    for mark in ("{{a|", "[[a|", "<b>", "<br ", "{{{a|", '<b a="', "\n{|\n", "<!--"):
+        assert unclosed(mark * 10_000) * 40_000 > MAX_COST
+        assert "終わり" in wiki(f"{mark * (40_000 // len(mark))}\n\n終わり")

@@ -18,7 +18,7 @@ from corpus.text.pdf import bounded, document
 from corpus.text.pdf.page import Refused
 from corpus.text.views import plain_text
 from tests.corpus.sources import printed
-from tests.corpus.sources.test_institutions_fuzz import mutated
+from tests.corpus.sources.damaged import mutated
 
 STYLES = ("prose", "columns", "vertical", "rows", "vertical-ruby")
 
