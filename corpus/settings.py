@@ -383,7 +383,9 @@ class DedupSettings:
         least=0,
     )  # fmt: skip
     memory_mib: int = setting(
-        4096, "of signatures and texts held in memory; more is mapped or refused", least=1
+        4096,
+        "of an array of keys, signatures or shingles in memory; a larger one is mapped",
+        least=1,
     )
 
     @property
