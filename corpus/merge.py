@@ -164,8 +164,13 @@ def _take_over(folder: Folder, taken: _Taken, names: set[str], seen: _Seen) -> N
                 (part.ledger(HARVEST.name, old), layout.ledger(HARVEST.name, new)),
             ):
                 outputs[target] = _linked(source, target)
-        if part.sites(old).exists():
-            outputs[layout.sites(new)] = _linked(part.sites(old), layout.sites(new))
+        for source, target in (
+            (part.sites(old), layout.sites(new)),
+            (part.notices(old), layout.notices(new)),
+            (part.moves(old), layout.moves(new)),
+        ):
+            if source.exists():
+                outputs[target] = _linked(source, target)
         for name in sorted(names) if not len(twice) else ():
             _take_over_scores(folder, taken, name)
         folder.write_receipt(HARVEST.name, new, outputs, counts)

@@ -25,7 +25,7 @@ from corpus.folder.schema import DOCUMENT, NOTICE, document_id
 from corpus.settings import Settings
 from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE, Item, Unit
 from corpus.sources.kinds import items_of
-from corpus.stages import books, notices
+from corpus.stages import books, moves, notices
 from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
 from corpus.stages.held import HeldRows
@@ -98,6 +98,10 @@ def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, An
         path = layout.notices(unit.index)
         table = pa.Table.from_pylist(harvest.notices, schema=NOTICE)
         outputs[path] = folder.commit_parquet(path, NOTICE, table)[0]
+    if harvest.moves:
+        path = layout.moves(unit.index)
+        table = pa.Table.from_pylist(harvest.moves, schema=moves.MOVE)
+        outputs[path] = folder.commit_parquet(path, moves.MOVE, table)[0]
     counts = harvest.counts()
     folder.write_receipt("harvest", unit.index, outputs, counts)
     return counts
@@ -122,6 +126,7 @@ class _Harvest:
         self.unread: dict[str, dict[str, str]] = {}
         self.endings = Counter[str]()
         self.moved: dict[str, str] = {}
+        self.moves: list[dict[str, Any]] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The documents as record batches of schema.DOCUMENT."""
@@ -182,6 +187,8 @@ class _Harvest:
             self.notices.append(notice)
         if item.moved_to:
             self.moved[item.url] = item.moved_to
+        if move := moves.of_item(item):
+            self.moves.append(move)
         if not isinstance(result, Reject):
             return result
         (self.skipped if result.skip else self.dropped)[result.rule] += 1

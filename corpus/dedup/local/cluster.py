@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -38,18 +39,23 @@ DEFAULT_MEMORY = 4 << 30  # bytes of an array held in memory; a larger one is ma
 
 
 def sign(
-    documents: Path, out: Path, settings: DedupSettings, write: CommitParquet = commit_parquet
+    documents: Path,
+    out: Path,
+    settings: DedupSettings,
+    write: CommitParquet = commit_parquet,
+    moved: Mapping[int, str] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Write the signatures file of one documents file; return {documents, empty}.
 
     `empty` counts documents without a letter or digit: they are never duplicates. Raises RunError
     for a file without id and text or without the signal that `settings.quality` names.
+    moved: row → the address at which its page is now.
     """
     counts = {"documents": 0, "empty": 0}
     schema = signatures_schema(settings, os.path.relpath(documents, out.parent))
 
     def counted() -> Iterator[pa.RecordBatch]:
-        for batch in sign_documents(documents, settings, schema):
+        for batch in sign_documents(documents, settings, schema, moved):
             counts["documents"] += batch.num_rows
             counts["empty"] += int(np.count_nonzero(batch["n_normal"].to_numpy() == 0))
             yield batch
