@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from corpus.answers.facts import UNKNOWN, by_source
+from corpus.answers.facts import UNKNOWN, by_source, citation
 from corpus.folder.layout import CARD, CARD_JA, LEDGER, PARQUET, SHARDS
 from corpus.folder.schema import SHARD, TRUNCATED
 from corpus.words import names
@@ -465,19 +465,8 @@ class _Card:
         return [*self._h("Columns", "列"), *self._table(heads, rows)]
 
     def _citation(self) -> Lines:
-        facts = self.facts
-        key = re.sub(r"[^a-z0-9]+", "-", facts["name"].lower()).strip("-") or "corpus"
-        title = re.sub(r"[{}\\%#$&~^_`<>\s]+", " ", facts["name"]).strip()
-        return [
-            *self._h("Citation", "引用"),
-            "```bibtex",
-            f"@misc{{{key},",
-            f"  title = {{{title}}},",
-            f"  note = {{{facts['documents']:,} documents, built with Inaho "
-            f"{facts['versions']['Inaho']}}}",
-            "}",
-            "```",
-        ]
+        lines = citation(self.facts).split("\n")
+        return [*self._h("Citation", "引用"), "```bibtex", *lines, "```"]
 
     def _why(self) -> Lines:
         contact = self.facts["contact"]
