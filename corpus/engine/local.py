@@ -50,15 +50,20 @@ class LocalEngine:
         self.console = Console(stderr=True, quiet=quiet)
 
     def map(
-        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+        self,
+        function: Callable[[Any], Any],
+        units: Sequence[Any],
+        label: str,
+        here: bool = False,
     ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
 
         `function` and the units must be picklable. The first line of each failure goes to stderr
-        at once.
+        at once. here: in this process.
         """
         announce_compilation(self.console)
-        run = self._inline if self.workers == 1 or len(units) == 1 else self._processes
+        alone = here or self.workers == 1 or len(units) == 1
+        run = self._inline if alone else self._processes
         yield from collect(run(function, units), len(units), label, self.console)
 
     def _inline(

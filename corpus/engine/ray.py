@@ -75,12 +75,17 @@ class RayEngine:
         self.close()
 
     def map(
-        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+        self,
+        function: Callable[[Any], Any],
+        units: Sequence[Any],
+        label: str,
+        here: bool = False,
     ) -> Generator[tuple[Any, Any]]:
         """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
 
         `function` and the units must be picklable. The first line of each failure goes to stderr
-        at once, with the host. Tasks are called "LABEL UNIT" in the dashboard.
+        at once, with the host. Tasks are called "LABEL UNIT" in the dashboard. `here` says nothing
+        to a cluster: its workers stand ready.
         """
         results = self._run(function, units, label)
         try:

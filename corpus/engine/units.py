@@ -1,6 +1,6 @@
 """What every engine does with the units of a stage: progress, reports, and the failures at the end.
 
-An engine has `map(function, units, label)`, which yields (unit, result) in any order, and
+An engine has `map(function, units, label, here)`, which yields (unit, result) in any order, and
 `workers`, the most units it has in flight. How a unit is run, and tried again, is the engine's own.
 """
 
@@ -27,9 +27,16 @@ class Engine(Protocol):
     distributed: bool
 
     def map(
-        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+        self,
+        function: Callable[[Any], Any],
+        units: Sequence[Any],
+        label: str,
+        here: bool = False,
     ) -> Generator[tuple[Any, Any]]:
-        """Yield (unit, result) as units finish. Raises RunError at the end if units failed."""
+        """Yield (unit, result) as units finish. Raises RunError at the end if units failed.
+
+        here: they take less than workers take to start; an engine of one machine starts none.
+        """
         ...
 
 

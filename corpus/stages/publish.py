@@ -35,6 +35,8 @@ from corpus.text import views
 from corpus.text.blocks import rows_of, to_arrow
 
 MAX_ROWS = 1 << 20  # of a row group, whose bytes end it before
+BLOCK = 4096  # rows of a documents file between two places where a shard may end
+SLACK = 1.125  # so many times the size that is asked for, it ends anywhere
 EMPTY = "drop_blocks"  # the rule of documents of which drop_blocks leaves nothing
 
 
@@ -129,23 +131,43 @@ def cut(job: Job) -> list[Shard]:
     parts: list[list[tuple[int, int, int]]] = [[]]
     held = 0
     for index in job.files:
-        sizes = pq.read_table(selection.path_of(layout, index, job.chain), columns=["n_bytes"])
-        lengths = sizes["n_bytes"].to_numpy().astype(np.int64)
+        path = selection.path_of(layout, index, job.chain)
+        left = pq.read_table(path, columns=["row", "n_bytes"])
+        ends, held = ends_of_shards(left["row"].to_numpy(), left["n_bytes"].to_numpy(), limit, held)
         start = 0
-        while start < len(lengths):
-            total = np.cumsum(lengths[start:])
-            end = start + int(np.searchsorted(total, limit - held, side="left")) + 1
-            end = min(end, len(lengths))
-            parts[-1].append((index, start, end))
-            held += int(total[end - start - 1])
+        for end in ends:
+            if end > start:
+                parts[-1].append((index, start, end))
+            parts.append([])
             start = end
-            if held >= limit:
-                parts.append([])
-                held = 0
-    if not parts[-1] and len(parts) > 1:
-        parts.pop()
+        if len(left) > start:
+            parts[-1].append((index, start, len(left)))
     names = [_digest(layout, part, job.chain) for part in parts]
     return [Shard(i, len(parts), tuple(part), names[i]) for i, part in enumerate(parts)]
+
+
+def ends_of_shards(
+    rows: np.ndarray, sizes: np.ndarray, limit: int, held: int, block: int = BLOCK
+) -> tuple[list[int], int]:
+    """(positions at which a new shard begins, bytes that the last one holds).
+
+    rows: int32[n], ascending, of the documents file; sizes: their bytes; held: what the shard that
+    goes on has. A shard of `limit` bytes goes on to the end of its block of harvested rows, if that
+    is near: a document that is taken out changes its own shard, and seldom where the next begins.
+    """
+    begins_block = np.diff(rows // block, prepend=-1) != 0
+    before = held + np.cumsum(sizes, dtype=np.int64) - sizes  # in its shard, from `start` on
+    ends: list[int] = []
+    start = 0
+    while True:
+        full = (before >= limit) & begins_block | (before >= limit * SLACK)
+        full[:start] = False
+        if not full.any():
+            break
+        start = int(np.argmax(full))
+        ends.append(start)
+        before -= before[start]
+    return ends, int(before[-1] + sizes[-1]) if len(sizes) else held
 
 
 def cut_in_order(job: Job) -> tuple[list[Shard], order.Pieces]:
@@ -230,11 +252,13 @@ def publish_unit(
 def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of order.GROUP_BYTES or a little more, but for the last."""
     held: list[pa.RecordBatch] = []
+    size = 0
     for batch in batches:
         held.append(batch)
-        if sum(part.nbytes for part in held) >= order.GROUP_BYTES:
+        size += batch.nbytes
+        if size >= order.GROUP_BYTES:
             yield pa.concat_batches(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pa.concat_batches(held)
 

@@ -7,6 +7,7 @@ it. The file is imported when the stage runs, so that the table can be read at n
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from corpus.sources.item import Unit
 
 Counts = dict[str, Any]  # of a unit's receipt
+SMALL, SMALL_UNITS = 5_000, 64  # documents, and units that hold them: about three seconds of work
 EXAMPLES = 20  # files that are not read: so many are named for each rule, all are counted
 
 
@@ -41,9 +43,17 @@ class Job:
         """The numbers of the documents files."""
         return range(len(self.units))
 
+    @functools.cached_property
+    def is_small(self) -> bool:
+        """Whether one process is done with a stage after harvest before others have started."""
+        if len(self.units) > SMALL_UNITS:
+            return False
+        receipts = (self.folder.receipt("harvest", index) for index in self.files)
+        return sum(r["counts"]["documents"] for r in receipts if r) < SMALL
+
     def each(self, function: Callable[[Any], Any], units: Sequence[Any], label: str) -> None:
         """Run a picklable function on every unit, in any order and place; RunError if one fails."""
-        for _ in self.engine.map(function, units, label):
+        for _ in self.engine.map(function, units, label, here=self.is_small):
             pass
 
 

@@ -18,6 +18,7 @@ import pytest
 from build_folders import tree
 
 from corpus.folder.commit import sealed
+from corpus.stages import stage
 
 INPUTS = ["tests/data/sample.warc.gz", "tests/data/documents.jsonl.gz", "tests/data/html"]
 SMALL_UNITS = ["--set", "input.unit_mib=1"]
@@ -88,13 +89,16 @@ def test_lineage_points_to_the_record(built: Path, repo: Path) -> None:
             assert file.read(2) in (b"\x1f\x8b", b"")
 
 
-def test_workers_do_not_change_a_byte(run_corpus, tmp_path: Path) -> None:
+def test_workers_do_not_change_a_byte(
+    run_corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "SMALL", 0)  # in every stage, not in harvest alone
     trees = []
-    for workers in (1, 2, 4):
+    for workers in (1, 3):
         out = tmp_path / f"workers{workers}"
         run_corpus("build", *INPUTS, "--out", out, "--workers", workers, *SMALL_UNITS, "-q")
         trees.append(tree(out))
-    assert trees[0] == trees[1] == trees[2]
+    assert trees[0] == trees[1]
     assert len([name for name in trees[0] if name.startswith("documents/")]) >= 5
 
 

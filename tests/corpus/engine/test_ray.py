@@ -201,7 +201,7 @@ class DoomedNodes(RayEngine):
     stages: tuple[str, ...]
 
     def map(
-        self, function: Callable[[Any], Any], units: Sequence[Any], label: str
+        self, function: Callable[[Any], Any], units: Sequence[Any], label: str, here: bool = False
     ) -> Iterator[tuple[Any, Any]]:
         mark = self.marks / label
         if label not in self.stages or mark.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from corpus.folder.commit import STATISTICS
 from corpus.settings import PublishSettings
-from corpus.stages import order
+from corpus.stages import order, publish
 
 
 def published(run_corpus, small_built: Path, out: Path, *settings: str, jobs: int = 1) -> Path:
@@ -95,3 +96,34 @@ def test_row_groups_are_of_bytes_and_footers_have_statistics_where_they_help(
         with_statistics = {c.path_in_schema for c in columns if c.is_stats_set}
         assert {"id", "host", "date", "n_chars"} <= with_statistics <= set(STATISTICS)
         assert pc.min(pq.read_table(shard)["n_chars"]).as_py() >= 1
+
+
+def test_of_a_hundred_takedowns_few_move_where_the_next_shards_begin() -> None:
+    dice = np.random.default_rng(5)
+    sizes = dice.lognormal(8, 1, 20_000).astype(np.int64)
+    rows = np.sort(dice.choice(40_000, 20_000, replace=False))
+    limit = 8 << 20
+
+    def begins(kept: np.ndarray) -> list[int]:
+        ends, held = publish.ends_of_shards(rows[kept], sizes[kept], limit, 0, block=512)
+        edges = [0, *ends, int(kept.sum())]
+        shards = [int(sizes[kept][a:b].sum()) for a, b in pairwise(edges)]
+        assert all(limit <= size <= limit * 1.125 + sizes.max() for size in shards[:-1])
+        assert held == shards[-1]
+        return rows[kept][ends].tolist()
+
+    whole = begins(np.ones(len(rows), bool))
+    assert len(whole) > 8
+    moved = 0
+    for taken in range(0, len(rows), len(rows) // 100):
+        moved += begins(np.arange(len(rows)) != taken) != whole
+    assert moved <= 10
+
+
+def test_a_shard_that_is_full_goes_over_the_ends_of_files() -> None:
+    sizes = np.full(10, 3)
+    first, held = publish.ends_of_shards(np.arange(10), sizes, 20, 0, block=4)
+    assert (first, held) == ([8], 6)
+    assert publish.ends_of_shards(np.arange(2), sizes[:2], 20, held, block=4) == ([], 12)
+    assert publish.ends_of_shards(np.arange(0), sizes[:0], 20, 12, block=4) == ([], 12)
+    assert publish.ends_of_shards(np.arange(2), sizes[:2], 20, 21, block=4) == ([0], 6)
