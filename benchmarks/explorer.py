@@ -86,10 +86,11 @@ def views(server: Server, chance: random.Random, rounds: int) -> dict[str, list[
         "search, outcome": ["/search?outcome=kept"] * rounds,
         "search, address": drawn("/search?url=", [page["url"][-12:] for page in pages]),
         "search, 12 characters": drawn("/search?q=", [text[20:32] for text in texts]),
+        "search, signal": drawn("/search?signal=n_sentences&least=", list(map(str, range(40, 90)))),
         "document": drawn("/document/", ids),
         "document, dropped": drawn("/document/", [page["id"] for page in dropped] or ids),
         "clusters": ["/clusters"] * rounds,
-        "thresholds": [f"/thresholds?rule=length&side=low&value={100 + n}" for n in range(rounds)],
+        "thresholds": drawn("/thresholds?rule=length&side=low&value=", list(map(str, range(999)))),
     }
     if clusters:
         made["cluster"] = drawn("/cluster/", [row["cluster"] for row in clusters])
@@ -118,8 +119,9 @@ def main() -> None:
             p50, p95 = statistics.median(times[1:]), np.quantile(times[1:], 0.95)
             print(f"{name}: first {times[0]:.0f} ms, p50 {p50:.0f}, p95 {p95:.0f}, CPU {cpu:.0f}",
                   flush=True)  # fmt: skip
-        paths = [path for addresses in made.values() for path in addresses]
-        random.Random(2).shuffle(paths)
+        fresh = views(server, random.Random(2), asked.rounds)  # whose answers are not kept yet
+        paths = [path for addresses in fresh.values() for path in addresses]
+        random.Random(3).shuffle(paths)
         before = server.cpu()
         with ThreadPoolExecutor(asked.readers) as readers:
             answers = list(readers.map(server.get, paths))

@@ -17,12 +17,15 @@ from typing import Any
 import pyarrow as pa
 
 from corpus import __version__, config
-from corpus.answers import card, croissant, measures, recipe, report
+from corpus.answers import croissant, recipe
 from corpus.answers import facts as stated
+from corpus.answers.card.page import markdown
+from corpus.answers.report.measures import measures
+from corpus.answers.report.page import html
 from corpus.engine.units import Engine
 from corpus.errors import RunError, UsageError
 from corpus.folder import layout as paths
-from corpus.folder import swap
+from corpus.folder import swap, times
 from corpus.folder.commit import SEAL, is_sealed, json_bytes, sealed, sealed_text, sha256
 from corpus.folder.folder import Folder
 from corpus.folder.schema import DOCUMENT, TEXT_VERSION
@@ -79,7 +82,8 @@ class Build:
                     continue
                 self._open(stage)
                 folder.refuse_damaged(stage.name, damaged)
-                stage.run(job)
+                with times.watched(layout, stage.name, self.engine) as engine:
+                    stage.run(dataclasses.replace(job, engine=engine))
                 # No stage begins before the books of the one before it balance.
                 books.check(layout, stage, self.stages)
                 if stage.hands_on:
@@ -170,8 +174,10 @@ class Build:
             return
         # An optional stage that begins changes nothing of itself: the later ones see by receipts.
         first = there is None and stage.optional
-        for later in [stage] if first else self.stages[self.stages.index(stage) :]:
+        redone = [stage] if first else self.stages[self.stages.index(stage) :]
+        for later in redone:
             self.folder.remove(layout.owned(later.name, later.owns))
+        times.forget(layout, [later.name for later in redone])
         layout.make_folders(stage.name, stage.owns)
         self.folder.commit_json(path, wanted)
 
@@ -214,10 +220,10 @@ class Build:
         facts = stated.facts(layout, self.settings, funnel, where)
         written = {
             layout.funnel: json_bytes(funnel),
-            layout.card: card.markdown(facts, "en").encode(),
-            layout.card_ja: card.markdown(facts, "ja").encode(),
+            layout.card: markdown(facts, "en").encode(),
+            layout.card_ja: markdown(facts, "ja").encode(),
             layout.croissant: json_bytes(croissant.metadata(where, facts)),
-            layout.report: report.html(facts, measures.measures(layout, facts, where)).encode(),
+            layout.report: html(facts, measures(layout, facts, where)).encode(),
             layout.reproducibility: json_bytes(recipe.recipe(layout, self.settings, self.inputs)),
         }
         written[layout.manifest] = json_bytes(self._manifest(written))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import tomllib
 import types
@@ -91,7 +92,8 @@ def set_key(settings: Settings, section: str, key: str, value: Any, where: str) 
     if f"{section}.{key}" in MOVED:
         raise UsageError(f"{where}: {section}.{key} is now {MOVED[f'{section}.{key}']}")
     part = getattr(settings, section)
-    hints = typing.get_type_hints(type(part))
+    section_type: Any = type(part)
+    hints = _hints(section_type)
     _check_name(key, list(hints), f"key in [{section}] ({where})")
     value = _convert(value, hints[key], f"{section}.{key} ({where})")
     try:
@@ -103,6 +105,12 @@ def set_key(settings: Settings, section: str, key: str, value: Any, where: str) 
     if (section, key) == ("clean", "personal_classes"):
         _check_classes(value)
     return dataclasses.replace(settings, **{section: changed})
+
+
+@functools.cache
+def _hints(section: Any) -> dict[str, Any]:
+    """The types of a section's keys: found anew for every key, they take most of a file's time."""
+    return typing.get_type_hints(section)
 
 
 def obeying(settings: Settings, *registers: str) -> Settings:

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 of every file of a build, without its lock."""
+    """Relative path → SHA-256 of every file of a build, without what is hidden: lock and times."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

@@ -155,3 +155,8 @@ def test_a_link_out_of_the_docs_leads_to_the_repository() -> None:
     made.file = made
     text = hook.on_page_markdown("[a](../../README.md) [b](../text.md#x)", page=made, config=made)
     assert text == "[a](https://example.org/inaho/blob/main/README.md) [b](../text.md#x)"
+    # A line of Japanese ends without a space, of code with a line.
+    made.src_uri = "tutorials/x.ja.md"
+    lines = "文を\n続け、\n`code` で\nread 。\n\n```console\n文を\n続け\n```\n"
+    wanted = "文を続け、`code` で\nread 。\n\n```console\n文を\n続け\n```\n"
+    assert hook.on_page_markdown(lines, page=made, config=made) == wanted

@@ -47,7 +47,7 @@ RECORDS = "documents"
 
 
 def metadata(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
-    """The content of croissant.json. facts: of `corpus.answers.card.facts`."""
+    """The content of croissant.json. facts: of `corpus.answers.facts`."""
     shards = layout.shards()
     schema = pq.read_schema(shards[0]) if shards else SHARD
     return {

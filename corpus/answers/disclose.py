@@ -20,8 +20,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from corpus.answers.card import escaped
 from corpus.answers.disclose_figures import FIGURES, Measured, measure
+from corpus.answers.markdown import escaped
 from corpus.errors import UsageError, one_line
 from corpus.folder.commit import sha256
 

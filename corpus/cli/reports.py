@@ -65,7 +65,7 @@ def explain(
 @app.command()
 def card(folder: BuildName, as_json: Json = False) -> None:
     """Print the data card of a finished build (README.md; with --lang ja README.ja.md)."""
-    from corpus.answers.card import markdown
+    from corpus.answers.card.page import markdown
     from corpus.config import require_build
     from corpus.stages.books import funnel
 
@@ -91,26 +91,43 @@ def report(
         str | None, typer.Option(help="Another build: write a page with both side by side.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="That page; in the build's plots/ if absent.")
+        Path | None,
+        typer.Option(
+            "--out", "-o",
+            help="Write the page there, with the times of its stages; against: plots/ if absent.",
+        ),
     ] = None,
-) -> None:
-    """Name the HTML report of a finished build; with --against make one of two builds."""
+) -> None:  # fmt: skip
+    """Name the HTML report of a finished build; with --out or --against write a page of now."""
     layout = layout_of(folder)
-    if against is None:
+    if against is None and out is None:
         if not layout.report.is_file():
             raise UsageError(f"{layout} has no report yet: run `corpus publish {layout}`")
         print(layout.report)
         return
-    from corpus.answers.report import against as page
+    from corpus.answers.report.page import against as both
 
-    written = page(_facts(layout), _facts(layout_of(against)))
-    path = out or layout.plots / f"against-{Path(against).name}.html"
+    if against is None:
+        written = _with_times(layout)
+    else:
+        written = both(_facts(layout), _facts(layout_of(against)))
+    path = out or layout.plots / f"against-{Path(against or '').name}.html"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(written, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     print(path)
+
+
+def _with_times(layout: Layout) -> str:
+    """The report with what the stages took on this machine."""
+    from corpus.answers.report.measures import measures
+    from corpus.answers.report.page import html
+    from corpus.folder import times
+
+    facts = _facts(layout)
+    return html(facts, measures(layout, facts, layout), times.read(layout))
 
 
 def _facts(layout: Layout) -> dict[str, Any]:

@@ -23,8 +23,11 @@ COMPILATION = 130  # seconds of one core, all kernels of a first build (docs/ben
 class Engine(Protocol):
     """What a build needs of an engine; `distributed`: its workers are on several machines."""
 
-    workers: int
-    distributed: bool
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def distributed(self) -> bool: ...
 
     def map(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
-from corpus.answers.card import UNSEEN, escaped
+from corpus.answers.markdown import UNSEEN, escaped
 from corpus.enquiry import phrases
 from corpus.enquiry.told import Escape, Told
 

@@ -65,9 +65,9 @@ def in_texts(layout: Layout, items: list[Item], steps: tuple[str, ...], found: F
             with pq.ParquetFile(path) as file:
                 first = 0
                 for batch in file.iter_batches(ROWS, columns=["id", *views.COLUMNS]):
-                    rows = np.arange(first, first + len(batch))
-                    texts.look(path, rows, batch["id"].to_pylist(), batch["text"], found)
-                    _look_as_seen(texts, path, rows, batch, found)
+                    own = np.arange(first, first + len(batch))
+                    texts.look(path, own, batch["id"].to_pylist(), batch["text"], found)
+                    _look_as_seen(texts, path, own, batch, found)
                     first += len(batch)
         return
     found.texts_by = INDEX

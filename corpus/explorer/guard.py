@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-import threading
-import time
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST = 16_000  # bytes of an address
-AT_ONCE = 16  # requests that are answered; the others wait
-PATIENCE, NEXT = 5.0, 0.01  # seconds that one waits before it is told to come again; between looks
+AT_ONCE = 8  # requests that are answered; the others wait in a line
+PATIENCE = 5.0  # seconds that one waits before it is told to come again
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 COOKIE = "inaho_token"
 HEADERS = {
@@ -47,7 +46,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str = "") -> None:
         self.app, self.token = app, token
-        self._places = threading.Semaphore(AT_ONCE)
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            WeakKeyDictionary()
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,23 +68,18 @@ class Guard:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await refusal(scope, receive, guarded)
-        elif not await self._place():
+            return
+        places = self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+        try:
+            await asyncio.wait_for(places.acquire(), PATIENCE)
+        except TimeoutError:
             busy = PlainTextResponse("busy: ask again", 503, {"retry-after": "1"})
             await busy(scope, receive, guarded)
-        else:
-            try:
-                await self.app(scope, receive, guarded)
-            finally:
-                self._places.release()
-
-    async def _place(self) -> bool:
-        """Wait for one of the places; False when none was free in time."""
-        ends = time.monotonic() + PATIENCE
-        while not self._places.acquire(blocking=False):
-            if time.monotonic() > ends:
-                return False
-            await asyncio.sleep(NEXT)
-        return True
+            return
+        try:
+            await self.app(scope, receive, guarded)
+        finally:
+            places.release()
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> Any:
         """The answer to a request that is not let in; None for one that is."""

@@ -11,6 +11,7 @@ import uvicorn
 
 from corpus.errors import UsageError
 from corpus.explorer.app import application
+from corpus.explorer.views import Explorer
 from corpus.folder.layout import Layout
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -24,7 +25,7 @@ def serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
     of the printed address.
     """
     token = "" if host in LOOPBACK else secrets.token_urlsafe(24)
-    app = application(layout, token)
+    explorer = Explorer(layout, in_advance=True)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
@@ -37,7 +38,8 @@ def serve(layout: Layout, host: str, port: int, open_browser: bool) -> None:
     if open_browser:
         webbrowser.open(address)
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="off",
+        application(explorer, token), log_level="warning", access_log=False, server_header=False,
+        lifespan="off",
         timeout_keep_alive=IDLE, limit_concurrency=100, backlog=64,
         h11_max_incomplete_event_size=32_768,
     )  # fmt: skip

@@ -24,6 +24,7 @@
     DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
     DIR/state/publish/next/          the next publication, a small build folder, until it is whole
     DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
+    DIR/state/.times.jsonl           what stages and units took: of a run, so it is in no manifest
     DIR/.lock                        held while a build writes
 
 NNNNNNN is the number of a unit of the plan, or of a shard.
@@ -98,6 +99,10 @@ class Layout:
     @property
     def state(self) -> Path:
         return self.root / STATE
+
+    @property
+    def times(self) -> Path:
+        return self.state / ".times.jsonl"
 
     @property
     def plots(self) -> Path:

@@ -13,6 +13,7 @@ Mori's libdivsufsort (Fischer and Kurpicz 2017 describe it).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,15 @@ def sorted_positions(text: np.ndarray) -> np.ndarray:
     width = width_of(len(text))
     if not len(text):
         return np.empty(0, np.uint8)
-    suffixes = divsufsort(text.byteswap().view(np.uint8))
+    data = text.byteswap().view(np.uint8)
+    suffixes = divsufsort(data)
+    # Suffixes that begin with the second half of a pair stand together: no text need be looked at.
+    first, end = (
+        bisect_left(suffixes, byte, key=data.__getitem__)
+        for byte in (SECOND_FIRST >> 8, (SECOND_LAST >> 8) + 1)
+    )
     out = np.empty(width * int(_starts(text)), np.uint8)
-    _pack(suffixes, text, width, out)
+    _pack(suffixes, first, end, width, out)
     return out
 
 
@@ -81,11 +88,12 @@ def _starts(text: np.ndarray) -> int:
 
 
 @kernel
-def _pack(suffixes: np.ndarray, text: np.ndarray, width: int, out: np.ndarray) -> None:
+def _pack(suffixes: np.ndarray, first: int, end: int, width: int, out: np.ndarray) -> None:
+    """The places of units, from those of bytes, but for suffixes first to end."""
     o = 0
     for k in range(len(suffixes)):
         place = np.int64(suffixes[k])
-        if place & 1 or is_second(np.int64(text[place >> 1])):
+        if place & 1 or first <= k < end:
             continue
         place >>= 1
         for b in range(width):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.answers.card import escaped
+from corpus.answers.markdown import escaped
 
 mlcroissant = pytest.importorskip("mlcroissant")
 

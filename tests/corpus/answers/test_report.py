@@ -7,12 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from corpus.answers.facts import facts
-from corpus.answers.measures import measures
-from corpus.answers.sankey import losses, sankey
+from corpus.answers.report.measures import measures
+from corpus.answers.report.sankey import losses, sankey
 from corpus.config import of_folder
 from corpus.folder.layout import Layout
 from corpus.stages.books import funnel
@@ -72,8 +73,34 @@ def test_measures_count_every_document_once(built: Path) -> None:
     assert len(found["histograms"]) > 150
     for name, drawn in found["histograms"].items():
         assert sum(drawn["counts"]) <= documents and drawn["edges"][0] < drawn["edges"][1], name
+    sizes = pq.read_table(layout.shards(), columns=["cluster_size"])["cluster_size"].to_pylist()
+    assert [row[0] for row in found["clusters"]] == sorted(sizes, reverse=True)[:10]
     assert {"", "near", "exact"} <= found["samples"].keys()
     assert all(len(rows) <= 3 for rows in found["samples"].values())
+
+
+def test_only_a_page_that_is_asked_for_tells_the_time(run_corpus, tmp_path: Path) -> None:
+    out, page = tmp_path / "o", tmp_path / "timed.html"
+    run_corpus("build", "tests/data/documents.csv", "--out", out, "--profile", "web", "-q", "-j", 1)
+    assert run_corpus("report", out, "--out", page).stdout.strip() == str(page)
+    timed = LexborHTMLParser(page.read_text("utf-8"))
+    heads = [head.text() for head in timed.css("[aria-label=Steps] th .en")]
+    assert {"removed", "seconds", "CPU seconds", "slowest unit, s"} <= set(heads)
+    rows = [row.css("td") for row in timed.css("[aria-label=Steps] tbody tr")]
+    books = funnel(Layout(out))
+    assert [row[0].css_first(".en").text() for row in rows] == list(books)
+    assert [row[1].text() for row in rows] == [f"{entry['in']:,}" for entry in books.values()]
+    assert sum(float(row[3].text()) for row in rows) > 0
+    published = [head.text() for head in tree_of(out).css("[aria-label=Steps] th .en")]
+    assert published == ["stage", "in", "out", "removed"]
+
+
+def test_words_of_the_drawing_stay_in_the_column_of_their_stage() -> None:
+    stages = {f"stage{n}": {"in": 9, "out": 8, "dropped": {"ながい理由" * 9: 1}} for n in range(7)}
+    drawn = sankey(stages, str, str)
+    words = re.findall(r'class="small">([^<]+)</text>', drawn)
+    assert len(words) == 7 and all(word.endswith("…") and len(word) < 12 for word in words)
+    assert drawn.count("ながい理由" * 9) == 7  # in full as titles
 
 
 def test_thresholds_are_drawn_into_the_histograms(run_corpus, tmp_path: Path) -> None:
@@ -83,6 +110,7 @@ def test_thresholds_are_drawn_into_the_histograms(run_corpus, tmp_path: Path) ->
     figures = {f.css_first("figcaption").text().split(" ")[0]: f for f in tree.css("figure")}
     assert "80" in figures["n_chars"].css_first("line title").text()
     assert figures["model.web-2"].css_first("line title").text() == "web: 0.5"
+    assert figures["model.web-2"].css_first("figcaption .dim").text() == "0.5 web"
     assert not figures["n_sentences"].css("line")
 
 

@@ -79,11 +79,11 @@ def local(
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Relative path → bytes of every file of a build, without its lock."""
+    """Relative path → bytes of every file of a build, without what is hidden."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and not path.name.startswith(".")
     }
 
 

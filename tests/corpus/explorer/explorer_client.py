@@ -7,8 +7,9 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from corpus.explorer.app import application
+from corpus.explorer.views import Explorer
 from corpus.folder.layout import Layout
 
 
 def client_of(folder: Path, token: str = "") -> TestClient:
-    return TestClient(application(Layout(folder), token), base_url="http://localhost")
+    return TestClient(application(Explorer(Layout(folder)), token), base_url="http://localhost")

@@ -6,26 +6,28 @@ a folder where a picture of each view is left, light, dark and as wide as a phon
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from corpus.explorer.app import application
+from corpus.explorer.views import Explorer
 from corpus.folder.layout import Layout
 
 pytestmark = pytest.mark.slow
-webdriver = pytest.importorskip("selenium.webdriver")
-axe = pytest.importorskip("axe_selenium_python")
+pytest.importorskip("selenium.webdriver")
 uvicorn = pytest.importorskip("uvicorn")
+from browsing import chromium, is_too_wide, requests, serious, shown_as  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 BIND = "httpd.apache.org/docs/2.4/ja/bind.html"
 
@@ -33,7 +35,9 @@ BIND = "httpd.apache.org/docs/2.4/ja/bind.html"
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of the explorer of a folder, in a thread."""
-    config = uvicorn.Config(application(Layout(folder)), port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(
+        application(Explorer(Layout(folder))), port=0, log_level="error", lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -46,33 +50,8 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("CHROMIUM OR ITS DRIVER IS ABSENT: this test did not run")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                 "--disable-background-networking", "--disable-component-update",
-                 "--disable-dev-shm-usage", "--lang=en"):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    opened.set_page_load_timeout(60)
-    yield opened
-    opened.quit()
-
-
-def requests(browser) -> set[str]:
-    """Hosts that were asked since the last time."""
-    hosts = set()
-    for entry in browser.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
-            address = urlsplit(message["params"]["request"]["url"])
-            if address.scheme not in ("about", "data", "chrome"):
-                hosts.add(address.hostname or "")
-    return hosts
+def browser() -> Iterator[Any]:
+    yield from chromium()
 
 
 def click(browser, text: str) -> None:
@@ -106,8 +85,8 @@ def test_a_stranger_finds_five_answers_by_clicks(browser, judged: Path) -> None:
         # What would web at 0.2 keep?
         click(browser, "Thresholds")
         rule = browser.find_element(By.CSS_SELECTOR, "#rule option[value=judged]")
-        rule.click()
-        browser.find_element(By.CSS_SELECTOR, "#form button").click()
+        rule.click()  # the choice of a rule sends its form
+        WebDriverWait(browser, 20).until(staleness_of(rule))
         fill(browser, "value", "0.2")
         kept, before = (
             int(browser.find_elements(By.CSS_SELECTOR, ".figures b")[i].text) for i in (0, 1)
@@ -122,6 +101,23 @@ def test_a_stranger_finds_five_answers_by_clicks(browser, judged: Path) -> None:
         assert row.is_displayed()
 
 
+def test_a_page_is_found_by_keyboard_alone(browser, judged: Path) -> None:
+    with served(judged) as address:
+        browser.get(address)
+        browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+        skip = browser.switch_to.active_element
+        assert skip.get_attribute("class") == "skip" and skip.rect["x"] >= 0  # seen with the focus
+        skip.send_keys(Keys.ENTER)
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        field = browser.switch_to.active_element
+        assert field.get_attribute("id") == "q"
+        field.send_keys("設定", Keys.ENTER)
+        assert "q=%E8%A8%AD%E5%AE%9A" in browser.current_url
+        link = browser.find_element(By.CSS_SELECTOR, ".hit .badge + a")
+        link.send_keys(Keys.ENTER)
+        assert "/document/" in browser.current_url
+
+
 def test_hostile_pages_run_nothing_and_ask_nobody(browser, hostile: Path) -> None:
     ids = [i for p in (hostile / "documents").iterdir() for i in pq.read_table(p)["id"].to_pylist()]
     with served(hostile) as address:
@@ -133,10 +129,7 @@ def test_hostile_pages_run_nothing_and_ask_nobody(browser, hostile: Path) -> Non
                 browser.get(f"{address}/document/{name}{view}")
                 assert "Inaho" in browser.title and browser.title != "HACKED"
                 assert browser.find_element(By.TAG_NAME, "header").is_displayed()
-                wide = browser.execute_script(
-                    "return document.documentElement.scrollWidth > innerWidth + 1"
-                )
-                assert not wide, name
+                assert not is_too_wide(browser), name
         browser.get(f"{address}/search")
         assert requests(browser) == {"127.0.0.1"}
         errors = [e["message"] for e in browser.get_log("browser") if "favicon" not in e["message"]]
@@ -156,44 +149,14 @@ def views_of(judged: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_axe_finds_nothing_serious_in_any_view(browser, judged: Path) -> None:
+def test_axe_finds_nothing_serious_in_any_view_and_all_fit_a_phone(browser, judged: Path) -> None:
     with served(judged) as address:
         for name, view in views_of(judged).items():
-            for scheme in ("light", "dark"):
-                media = [{"name": "prefers-color-scheme", "value": scheme}]
-                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+            for scheme, width in (("light", 1200), ("dark", 390)):
+                shown_as(browser, scheme, width)
                 browser.get(address + view)
                 found = serious(browser)
-                assert not found, (name, scheme, found)
-
-
-def serious(browser) -> list[tuple[str, list[str]]]:
-    """What axe calls serious or critical of the page that is open."""
-    checker = axe.Axe(browser)
-    checker.inject()
-    found = checker.run()
-    assert len(found["passes"]) > 5
-    return [
-        (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-
-
-def test_the_report_speaks_both_languages_and_fits_a_phone(browser, judged: Path) -> None:
-    for scheme in ("light", "dark"):
-        media = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-        browser.get((judged / "report.html").as_uri())
-        assert not serious(browser), scheme
-    assert browser.find_element(By.CSS_SELECTOR, "h2 .en").is_displayed()
-    browser.find_element(By.ID, "ja").click()
-    assert browser.find_element(By.CSS_SELECTOR, "h2 .ja").is_displayed()
-    assert not browser.find_element(By.CSS_SELECTOR, "h2 .en").is_displayed()
-    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 391
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+                assert not found and not is_too_wide(browser), (name, scheme, found)
 
 
 @pytest.mark.skipif("INAHO_SCREENSHOTS" not in os.environ, reason="no folder for screenshots")
@@ -203,15 +166,6 @@ def test_pictures_of_each_view(browser, judged: Path) -> None:
         for name, view in views_of(judged).items():
             for kind, width, scheme in (("light", 1200, "light"), ("dark", 1200, "dark"),
                                         ("phone", 390, "light")):  # fmt: skip
-                media = [{"name": "prefers-color-scheme", "value": scheme}]
-                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-                size = {
-                    "width": width,
-                    "height": 900,
-                    "deviceScaleFactor": 1,
-                    "mobile": width < 500,
-                }
-                browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+                shown_as(browser, scheme, width)
                 browser.get(f"{address}{view}{'&' if '?' in view else '?'}lang=ja")
                 browser.save_screenshot(str(place / f"explorer-{name}-{kind}.png"))
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import math
 import re
 import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from explorer_client import client_of
@@ -16,7 +20,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from corpus.errors import UsageError
 from corpus.explorer import sandbox
+from corpus.explorer.filter import SHOWN
 from corpus.folder.layout import Layout
+from corpus.folder.signals import signals_of
 from filters.profile import load
 
 BIND = "http://httpd.apache.org/docs/2.4/ja/bind.html"
@@ -84,7 +90,7 @@ def test_with_an_index_a_search_finds_the_same(
     assert page["id"] not in [row["id"] for row in after["pages"]]
 
 
-def test_filters_narrow_and_facets_add_up(client) -> None:
+def test_filters_narrow_and_facets_add_up(client, judged: Path) -> None:
     every = client.get("/search.json").json()
     assert dict(every["facets"]["outcome"])["kept"] > 300
     for column, values in every["facets"].items():
@@ -93,6 +99,14 @@ def test_filters_narrow_and_facets_add_up(client) -> None:
     few = client.get("/search.json?signal=n_chars&least=20000").json()
     assert 0 < few["total"] < every["total"]
     assert all(page["n_chars"] > 15_000 for page in few["pages"])
+    stored = pq.read_table(judged / "documents", columns=["quality"])["quality"].combine_chunks()
+    values = stored.field("n_sentences").to_numpy()
+    asked = {"signal": "n_sentences", "least": "20", "most": "30"}
+    within = client.get("/search.json", params=asked).json()
+    assert within["total"] == ((values >= 20) & (values <= 30)).sum() > SHOWN
+    other = client.get("/search.json", params={**asked, "page": "1"}).json()
+    assert other["facets"] == within["facets"] and other["total"] == within["total"]
+    assert not {p["id"] for p in other["pages"]} & {p["id"] for p in within["pages"]}
     assert client.get("/search.json?signal=no_such").status_code == 400
     assert client.get("/search.json?signal=n_chars&least=x").status_code == 400
 
@@ -113,6 +127,31 @@ def test_what_would_web_at_another_threshold_keep(client, judged: Path, run_corp
         "profile=web&value=nan",
     ):
         assert client.get(f"/thresholds.json?{wrong}").status_code == 400
+
+
+def test_moved_thresholds_decide_as_the_profile_would(client, judged: Path) -> None:
+    """Against deciding on all signals anew; samples are the documents nearest to the bound."""
+    table = pq.read_table(judged / "documents")
+    profile, wanted = load("web"), [rule.signal for rule in load("web").rules]
+    files = range(len(list((judged / "documents").iterdir())))
+    parts = [signals_of(Layout(judged), index, wanted) for index in files]
+    signals = {name: pa.concat_arrays([part[name] for part in parts]) for name in wanted}
+    none = pa.StructArray.from_arrays([pa.array(range(table.num_rows))], ["n"])
+    before = profile.decide(none, signals).keep
+    for rule, bound in (("too_short", 1500.0), ("judged", 0.9), ("keywords", 0.1)):
+        moved = tuple(
+            each if each.name != rule else dataclasses.replace(
+                each, **{"low" if math.isfinite(each.low) else "high": bound})
+            for each in profile.rules
+        )  # fmt: skip
+        after = dataclasses.replace(profile, rules=moved).decide(none, signals).keep
+        told = client.get(f"/thresholds.json?profile=web&rule={rule}&value={bound}").json()
+        assert (told["kept"], told["kept_before"]) == (after.sum(), before.sum())
+        values = signals[told["signal"]].to_numpy(zero_copy_only=False).astype(float)
+        gone = np.flatnonzero(before & ~after)
+        nearest = sorted(gone, key=lambda i: (abs(values[i] - bound), i))[:8]
+        assert len(gone) > 8
+        assert [row["id"] for row in told["leaves"]] == [table["id"][i].as_py() for i in nearest]
 
 
 def test_every_rule_of_the_default_profile_has_a_slider(client) -> None:

@@ -5,6 +5,7 @@ A band runs from each stage to the next; what a stage takes leaves it downwards,
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +16,7 @@ THICK = 190.0  # pixels of all records
 LEAST = 1.5  # pixels of a band
 REASONS = 5  # of a stage; the others together
 ROW = 17.0  # pixels of a line of words
+HALF = 6.2  # pixels of a half-width character of it
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Loss:
 def sankey(
     funnel: dict[str, Any], stage_name: Callable[[str], str], reason_name: Callable[[str], str]
 ) -> str:
-    """SVG of the funnel. stage_name, reason_name: name → its words, as HTML-safe text."""
+    """SVG of the funnel. stage_name, reason_name: name → its words, plain."""
     stages = list(funnel.items())
     most = max((entry["in"] for _, entry in stages), default=0) or 1
     step = WIDTH / max(len(stages), 1)
@@ -36,7 +38,7 @@ def sankey(
     for number, (name, entry) in enumerate(stages):
         x, inside, left = 8 + number * step, _thick(entry["in"], most), _thick(entry["out"], most)
         words = f"{entry['in']:,} → {entry['out']:,}"
-        parts.append(f'<text x="{x:.1f}" y="16" class="name">{stage_name(name)}</text>')
+        parts.append(f'<text x="{x:.1f}" y="16" class="name">{escape(stage_name(name))}</text>')
         parts.append(f'<text x="{x:.1f}" y="34">{words}</text>')
         parts.append(_rect(x, TOP, 10, inside, "node"))
         parts.append(_rect(x + 10, TOP, step - 10, left, "stay"))
@@ -45,13 +47,14 @@ def sankey(
         for loss in losses(entry):
             thick = _thick(loss.records, most)
             to = TOP + THICK + 22 + row * ROW
-            title = f"<title>{reason_name(loss.name)}: {loss.records:,}</title>"
+            reason, count = reason_name(loss.name), f"{loss.records:,}"
+            title = f"<title>{escape(reason)}: {count}</title>"
             parts.append(
                 f'<path class="leave" d="{_band(x + 10, y, x + 44, to - 4, thick)}">{title}</path>'
             )
             parts.append(
                 f'<text x="{x + 48:.1f}" y="{to:.1f}" class="small">'
-                f"{loss.records:,} {reason_name(loss.name)}</text>"
+                f"{escape(_fitted(f'{count} {reason}', step - 54))}</text>"
             )
             y, row = y + thick, row + 1
             deepest = max(deepest, to)
@@ -67,6 +70,16 @@ def losses(entry: dict[str, Any]) -> list[Loss]:
     shown = [Loss(name, count) for name, count in ordered[:REASONS]]
     rest = sum(count for _, count in ordered[REASONS:])
     return [*shown, Loss("", rest)] if rest else shown
+
+
+def _fitted(words: str, room: float) -> str:
+    """The words, cut to about so many pixels: a full-width character takes two of the others."""
+    taken = 0.0
+    for at, character in enumerate(words):
+        taken += HALF * (1 + (unicodedata.east_asian_width(character) in "WFA"))
+        if taken > room:
+            return words[: max(at - 1, 1)] + "…"
+    return words
 
 
 def _thick(records: int, most: int) -> float:

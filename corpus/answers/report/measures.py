@@ -22,6 +22,7 @@ from filters.signals import MODEL, SIGNALS, as_numbers, inputs_of, of_model
 SAMPLED = 100_000  # documents whose signals are drawn
 BINS = 24
 LENGTHS = (0, 200, 400, 1_000, 2_000, 4_000, 10_000, 30_000)  # code points: classes begin here
+LARGEST = 10  # clusters that are named
 EXAMPLES = 3  # pages shown of each rule
 START = 160  # characters of a page that are shown
 SEVERE = 2  # of harmful_severity: such a page is folded away
@@ -32,11 +33,12 @@ UNSHOWN = ("robots_txt", "robots_usage", "robots_directive", "reserved", "url_li
 
 def measures(layout: Layout, facts: dict[str, Any], published: Layout) -> dict[str, Any]:
     """{histograms: signal → {edges, counts}, lengths and sources: [class, documents, kept],
+    clusters: [documents, hosts, title, address] of the LARGEST in the corpus by their kept copy,
     samples: rule or "" for what is kept → [{title, url, start, harmful}]}; empty without documents.
     """
     files = [path for path in layout.documents_files() if pq.read_metadata(path).num_rows]
     if not files:
-        return {"histograms": {}, "lengths": [], "sources": [], "samples": {}}
+        return {"histograms": {}, "lengths": [], "sources": [], "clusters": [], "samples": {}}
     db = duckdb.connect(":memory:", config={"threads": 2})
     db.execute(
         "create view documents as select * from "
@@ -61,6 +63,7 @@ def measures(layout: Layout, facts: dict[str, Any], published: Layout) -> dict[s
                 "group by 1 order by 2 desc, 1"
             ).fetchall()
         ],
+        "clusters": _clusters(db, layout) if facts["documents"] else [],
         "samples": _samples(db, layout),
     }
 
@@ -112,6 +115,23 @@ def _histogram(values: np.ndarray) -> dict[str, Any] | None:
         values.clip(low, high), BINS, (low, high if high > low else low + 1)
     )
     return {"edges": [float(edges[0]), float(edges[-1])], "counts": counts.tolist()}
+
+
+def _clusters(db: duckdb.DuckDBPyConnection, layout: Layout) -> list[list[Any]]:
+    """[documents, hosts, title, address] of the largest clusters that the corpus has a copy of."""
+    if not layout.duplicates_files():
+        return []
+    found = db.execute(
+        "with kept_copies as (select cluster, u.id from "
+        f"read_parquet({quoted(layout.duplicates_files())}) u join kept k on k.id = u.id "
+        "where kind = 'kept'), sizes as (select c.id, count(*) as n, count(distinct host) as hosts "
+        f"from kept_copies c join read_parquet({quoted(layout.duplicates_files())}) u "
+        "using (cluster) join documents d on d.id = u.id group by 1) "
+        "select n, hosts, title, url from sizes join documents using (id) "
+        f"where coalesce(quality.harmful_severity < {SEVERE}, true) "
+        f"order by n desc, id limit {LARGEST}"
+    ).fetchall()
+    return [list(row) for row in found]
 
 
 def _samples(db: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,60 @@
+"""What card, report and disclosure call the facts of a corpus, in English and in Japanese."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TITLES = {  # list → (English, Japanese)
+    "source": ("Sources", "出典"),
+    "host": ("Hosts", "ホスト"),
+    "licence": ("Licences", "ライセンス"),
+    "language": ("Languages", "言語"),
+    "charset": ("Charsets of the pages", "元の文字コード"),
+    "charset_from": ("How the charset was found", "文字コードの判定根拠"),
+}
+ORGANISATIONS = {  # clean.organisations → what the card says of it
+    "mask": ("treated as a person's", "個人と同様に扱う"),
+    "keep": ("left in the text and not counted", "本文に残し、計数しない"),
+}
+CODE = {  # clean.code
+    "owned": ("only what stands behind a name or an author's line", "氏名や著者行に伴うもののみ"),
+    "mask": ("as in prose", "本文と同様"),
+    "keep": ("left as it is", "対象外"),
+}
+BLOCKS = {
+    "paragraph": "段落", "heading": "見出し", "item": "箇条書き", "table": "表", "code": "コード",
+    "quote": "引用", "definition": "定義", "formula": "数式", "caption": "図表の説明",
+    "rule": "区切り線",
+}  # fmt: skip
+SCRIPTS = {
+    "hiragana": "ひらがな", "katakana": "カタカナ", "kanji": "漢字", "latin": "ラテン文字",
+    "digit": "数字", "symbol": "記号", "space": "空白",
+}  # fmt: skip
+LENGTHS = {
+    "min": "最小", "p10": "下位 10 %", "median": "中央値", "p90": "上位 10 %", "max": "最大",
+}  # fmt: skip
+TOPICS = {
+    "adult_words": ("adult words", "成人向けの語"),
+    "discrimination_words": ("discriminating words", "差別語"),
+    "violence_words": ("words of violence and threat", "暴力・脅迫の語"),
+    "ad_words": ("words of advertising", "広告の語"),
+}
+SEVERITY = {
+    "0": ("none", "なし"), "1": ("weak", "弱い"), "2": ("strong", "強い"),
+    "3": ("severe", "最も強い"),
+}  # fmt: skip
+
+# Why a document is kept out for the sake of rights: reasons of harvest, rules of select.
+EARLY = ("noai", "tdm_reservation")
+LATE = ("robots_txt", "robots_usage", "robots_directive", "reserved")
+REMOVED = "remove"  # by a request for removal
+
+
+def refused(funnel: dict[str, Any]) -> dict[str, int]:
+    """Reason → documents that rights kept out, and under REMOVED those that were taken out."""
+    early = funnel["harvest"]["dropped"]
+    late = funnel["select"].get("dropped", {})
+    gone = funnel.get("remove", {}).get("dropped", {})
+    counts = {rule: early.get(rule, 0) for rule in EARLY}
+    counts |= {rule: late.get(rule, 0) for rule in LATE}
+    return counts | {REMOVED: sum(gone.values())}
