@@ -286,13 +286,12 @@ def grow(n: int) -> None:
         del keys, agree, duplicated
         members = np.arange(n, dtype=np.int64)
         parents = np.arange(n, dtype=np.int64)
-        signatures = np.empty((0, 1), np.uint32)
+        none, no_signatures = np.empty(0, np.int64), np.empty((0, 1), np.uint32)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         start = time.perf_counter()
-        cluster.link_similar(
-            parents, members, signatures, BANDS, 8, 0, 0,
-            keys_of_band=lambda band: np.fromfile(f"{name}/{band}.u64", np.uint64),
-        )  # fmt: skip
+        keys = (np.fromfile(f"{name}/{band}.u64", np.uint64) for band in range(BANDS))
+        shared = (cluster.shared_buckets(band, members) for band in keys)
+        cluster.link_similar(parents, shared, none, no_signatures, 0, 0)
         labels = cluster.labels(parents)
         took = time.perf_counter() - start
     peak = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1e6

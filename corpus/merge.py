@@ -167,9 +167,13 @@ def _take_over(folder: Folder, taken: _Taken, names: set[str], seen: _Seen) -> N
                 (part.ledger(HARVEST.name, old), layout.ledger(HARVEST.name, new)),
             ):
                 outputs[target] = _taken_as_is(folder, source, target)
-        if part.sites(old).exists():
-            sites = layout.sites(new)
-            outputs[sites] = _taken_as_is(folder, part.sites(old), sites)
+        for source, target in (
+            (part.sites(old), layout.sites(new)),
+            (part.notices(old), layout.notices(new)),
+            (part.moves(old), layout.moves(new)),
+        ):
+            if source.exists():
+                outputs[target] = _taken_as_is(folder, source, target)
         for name in sorted(names) if not len(twice) else ():
             _take_over_scores(folder, taken, name)
         folder.write_receipt(HARVEST.name, new, outputs, counts)

@@ -9,6 +9,7 @@ number of workers and the engine are not.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -383,7 +384,9 @@ class DedupSettings:
         least=0,
     )  # fmt: skip
     memory_mib: int = setting(
-        4096, "of signatures and texts held in memory; more is mapped or refused", least=1
+        4096,
+        "of an array of keys, signatures or shingles in memory; a larger one is mapped",
+        least=1,
     )
 
     @property
@@ -502,6 +505,8 @@ class PublishSettings:
     name: str = setting("japanese-corpus", "title of the data card")
     purpose: str = setting("", "what the corpus is for, in a sentence or two of the data card")
     contact: str = setting("", "address or URL where a removal is asked for; of the data card")
+    version: str = setting("", "of the corpus, e.g. 1.0.0; of croissant.json")
+    date: str = setting("", "of publication, YYYY-MM-DD; of croissant.json")
     format: str = setting(
         "markdown", "markdown: texts as they were harvested; plain: what a reader sees, no signs",
         choices=FORMATS,
@@ -519,6 +524,8 @@ class PublishSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.date and not re.fullmatch(r"\d{4}-\d\d-\d\d", self.date, re.ASCII):
+            raise ValueError(f"date = {self.date!r} must be YYYY-MM-DD")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus import __version__
+from corpus.answers.facts import citation
 from corpus.folder.layout import PARQUET, SHARDS, Layout
 from corpus.folder.schema import SHARD
 
@@ -60,6 +61,8 @@ def metadata(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
         ],
         "inLanguage": "ja",
         "license": licence_text(facts),
+        "citeAs": citation(facts),
+        **_publication(facts),
         **_responsible(facts),
         **_provenance(facts),
         "distribution": [
@@ -81,6 +84,12 @@ def metadata(layout: Layout, facts: dict[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _publication(facts: dict[str, Any]) -> dict[str, str]:
+    """Version and date, if the publisher states them: a build knows neither."""
+    stated = {"version": facts["version"], "datePublished": facts["date"]}
+    return {name: value for name, value in stated.items() if value}
 
 
 def licence_text(facts: dict[str, Any]) -> str:

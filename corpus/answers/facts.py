@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -54,6 +55,8 @@ def facts(
         "name": settings.publish.name,
         "purpose": settings.publish.purpose,
         "contact": settings.publish.contact,
+        "version": settings.publish.version,
+        "date": settings.publish.date,
         "profile": default,
         "profiles": {
             s: name for s, name in own.items() if s in funnel["select"].get("sources", {})
@@ -277,3 +280,11 @@ def _harm(db: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     )
     topics = _row(db, **{name: f"count(*) filter (quality.{name} > 0)" for name in HARM})
     return {"severity": {str(n): count for n, count in severity.items()}, "topics": topics}
+
+
+def citation(facts: dict[str, Any]) -> str:
+    """How the corpus is cited, as BibTeX."""
+    key = re.sub(r"[^a-z0-9]+", "-", facts["name"].lower()).strip("-") or "corpus"
+    title = re.sub(r"[{}\\%#$&~^_`<>\s]+", " ", facts["name"]).strip()
+    note = f"{facts['documents']:,} documents, built with Inaho {facts['versions']['Inaho']}"
+    return f"@misc{{{key},\n  title = {{{title}}},\n  note = {{{note}}}\n}}"

@@ -19,6 +19,8 @@
     DIR/state/STAGE/NNNNNNN.parquet  rows of a documents file that the stage hands on
     DIR/state/harvest/sites-NNNNNNN.parquet  robots.txt, ai.txt and tdmrep.json that a unit holds
     DIR/state/harvest/notices-NNNNNNN.parquet  versions of news that a unit holds, by hash
+    DIR/state/harvest/moves-NNNNNNN.parquet  redirects that a unit holds, by hash
+    DIR/state/dedup/moved.parquet    documents whose page another unit says to be elsewhere
     DIR/state/dedup/signatures/, exchange/   one file a documents file; what workers exchange
     DIR/state/publish/next/          the next publication, a small build folder, until it is whole
     DIR/state/ccindex/, urls/        the records that ccindex takes; URL lists as tables
@@ -222,7 +224,19 @@ class Layout:
     def notices_files(self) -> list[Path]:
         return sorted((self.state / "harvest").glob("notices-*.parquet"))
 
+    def moves(self, index: int) -> Path:
+        """Redirects that a unit holds (corpus.stages.moves.MOVE)."""
+        return self.state / "harvest" / f"moves-{number(index)}.parquet"
+
+    def moves_files(self) -> list[Path]:
+        return sorted((self.state / "harvest").glob("moves-*.parquet"))
+
     # remove, dedup
+
+    @property
+    def moved(self) -> Path:
+        """Documents of all files whose address moved (corpus.stages.moves.MOVED)."""
+        return self.state / "dedup" / "moved.parquet"
 
     @property
     def taken(self) -> Path:

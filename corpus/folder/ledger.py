@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,21 @@ class Ledger:
         self.stage = stage
         self._tables: list[pa.Table] = []
         self._rows: list[dict[str, Any]] = []
+        self._steps = {"": self._rows}
 
     def __len__(self) -> int:
-        return len(self._rows) + sum(table.num_rows for table in self._tables)
+        return sum(map(len, (*self._steps.values(), *self._tables)))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The single rows, as they will stand."""
+        return list(itertools.chain.from_iterable(self._steps.values()))
+
+    def begin(self, step: str) -> None:
+        """What is added from now on stands with the other rows of this step, behind those of the
+        steps that began before it: so a unit worked off in parts has the ledger of one in a whole.
+        """
+        self._rows = self._steps.setdefault(step, [])
 
     def add_table(self, table: pa.Table) -> None:
         """Many rows at once, with the columns of schema.LEDGER; they come before single ones."""
@@ -59,7 +72,7 @@ class Ledger:
 
     def commit(self, folder: Folder, index: int) -> dict[Path, str]:
         """Write the rows of unit `index`; return the file and its SHA-256."""
-        rows = pa.Table.from_pylist(self._rows, schema=LEDGER)
+        rows = pa.Table.from_pylist(self.rows, schema=LEDGER)
         table = pa.concat_tables([*self._tables, rows]).combine_chunks()
         path = folder.layout.ledger(self.stage, index)
         return {path: folder.commit_parquet(path, LEDGER, table)[0]}

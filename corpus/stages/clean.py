@@ -46,12 +46,15 @@ def clean(rows: list[Row], settings: CleanSettings, ledger: Ledger) -> Outcome:
     A row that breaks a step is dropped alone, with the rule `error`.
     """
     outcome = Outcome([], Counter(), Counter())
+    ledger.begin("view")
     rows, seen = _seen(rows, ledger, outcome)
+    ledger.begin("footer")
     # Footers first: a company's own address at the end of a page is no personal data to mask.
     if settings.footer:
         trimmed = [_trim(row, view, ledger, outcome) for row, view in zip(rows, seen, strict=True)]
         rows = [row for row, view in zip(rows, trimmed, strict=True) if view is not None]
         seen = [view for view in trimmed if view is not None]
+    ledger.begin("personal")
     policy = policies(settings.personal, settings.personal_classes)
     in_texts, in_titles = _find(seen, policy), _find([row["title"] for row in rows], policy)
     in_texts = {i: _ours(rows[i], seen[i], found, settings) for i, found in in_texts.items()}

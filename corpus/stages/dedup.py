@@ -24,7 +24,7 @@ from corpus.folder.commit import sha256
 from corpus.folder.folder import Folder, open_folder
 from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
-from corpus.stages import books
+from corpus.stages import books, moves
 from corpus.stages.stage import Job
 
 
@@ -41,6 +41,9 @@ def run(job: Job) -> None:
         return
     # Signatures first, a unit a documents file; they outlive a change of what is clustered.
     _forget_other_signatures(folder, settings)
+    if receipt is None or any(not layout.signatures(index).exists() for index in job.files):
+        moves.settle(folder, job.files)
+        receipt = folder.receipt("dedup")
     unsigned = [index for index in job.files if not layout.signatures(index).exists()]
     if receipt is None or job.update or settings.against or unsigned:
         unit = functools.partial(sign_unit, folder=folder, settings=settings)
@@ -52,7 +55,8 @@ def run(job: Job) -> None:
     if folder.is_made_from("dedup", 0, made_from) and not pending:
         return
     counts = _cluster(job, signatures, taken)
-    written = (layout.duplicates, layout.dedup_ledger, *signatures)
+    moved = [layout.moved] if layout.moved.exists() else []
+    written = (layout.duplicates, layout.dedup_ledger, *moved, *signatures)
     outputs = {path: sha256(path) for path in written}
     folder.write_receipt("dedup", 0, outputs, counts | {"made_from": made_from})
 
@@ -61,7 +65,8 @@ def sign_unit(index: int, folder: Folder, settings: DedupSettings) -> dict[str, 
     """Sign documents file `index`."""
     layout = folder.layout
     documents, out = layout.documents(index), layout.signatures(index)
-    return cluster.sign(documents, out, settings, folder.commit_parquet)
+    moved = moves.of_file(layout, index)
+    return cluster.sign(documents, out, settings, folder.commit_parquet, moved)
 
 
 def _cluster(job: Job, signatures: list[Path], taken: dict[int, Any]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,13 +25,14 @@ from corpus.folder.schema import DOCUMENT, NOTICE, document_id
 from corpus.settings import Settings
 from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE, Item, Unit
 from corpus.sources.kinds import items_of
-from corpus.stages import books, notices
+from corpus.stages import books, moves, notices
 from corpus.stages.clean import clean, error_text, ledger_key, plain_view, set_text
 from corpus.stages.document import Reject, document
+from corpus.stages.held import HeldRows
 from corpus.stages.stage import EXAMPLES, Job
 from corpus.text import views
 from corpus.text.blocks import to_arrow
-from corpus.web.main_text.repeated import site_boilerplate
+from corpus.web.main_text.repeated import MIN_PAGES, Text, site_boilerplate
 from corpus.web.rights import sites
 from filters import signals
 
@@ -96,6 +98,10 @@ def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, An
         path = layout.notices(unit.index)
         table = pa.Table.from_pylist(harvest.notices, schema=NOTICE)
         outputs[path] = folder.commit_parquet(path, NOTICE, table)[0]
+    if harvest.moves:
+        path = layout.moves(unit.index)
+        table = pa.Table.from_pylist(harvest.moves, schema=moves.MOVE)
+        outputs[path] = folder.commit_parquet(path, moves.MOVE, table)[0]
     counts = harvest.counts()
     folder.write_receipt("harvest", unit.index, outputs, counts)
     return counts
@@ -120,29 +126,44 @@ class _Harvest:
         self.unread: dict[str, dict[str, str]] = {}
         self.endings = Counter[str]()
         self.moved: dict[str, str] = {}
+        self.moves: list[dict[str, Any]] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The documents as record batches of schema.DOCUMENT."""
         # Page by page: most records end here, as a count.
-        rows = [row for item in items_of(self.unit, self.settings) if (row := self._row(item))]
-        for row in rows:  # a page whose address moved, before or after it was captured
-            row["canonical_url"] = row["canonical_url"] or self.moved.get(row["url"], "")
-        # Over all pages of a host in the unit: what they repeat is no text of any of them.
-        if self.settings.harvest.site_boilerplate:
-            self.altered["site_boilerplate"] = _remove_site_boilerplate(
-                rows, self.ledger, self.settings.harvest.format == "markdown"
-            )
-        # Footers and personal data go before signals are measured: signals are of what is kept.
-        cleaned = clean(rows, self.settings.clean, self.ledger)
-        self.dropped.update(cleaned.dropped)
-        self.altered.update(cleaned.altered)
-        for part in _parts(cleaned.rows):
+        held = HeldRows()
+        for item in items_of(self.unit, self.settings):
+            if row := self._row(item):
+                held.add(row)
+        for part in _parts(self._cleaned(held)):
+            self.ledger.begin("signals")
             batch, broken = _measured(part, self.ledger)
             self.dropped["error"] += broken
             self.totals["documents"] += batch.num_rows
             self.truncated.update(filter(None, batch["truncated"].to_pylist()))
             self.totals["characters"] += sum(batch["n_chars"].to_pylist())
             yield batch
+
+    def _cleaned(self, held: HeldRows) -> Iterator[dict[str, Any]]:
+        """The rows that stay, as they are to be measured and stored."""
+        # Over all pages of a host in the unit: what they repeat is no text of any of them.
+        cut: dict[int, Text] = {}
+        if self.settings.harvest.site_boilerplate:
+            cut = _site_boilerplate(held, self.settings.harvest.format == "markdown")
+            self.altered["site_boilerplate"] = len(cut)
+        numbers = itertools.count()
+        for rows in held.packs():
+            self.ledger.begin("site")
+            for row, number in zip(rows, numbers, strict=False):  # rows first: no number is lost
+                # A page whose address moved, before or after it was captured.
+                row["canonical_url"] = row["canonical_url"] or self.moved.get(row["url"], "")
+                if number in cut:
+                    _cut_boilerplate(row, cut[number], self.ledger)
+            # Footers and personal data go before signals are measured: of what is kept.
+            cleaned = clean(rows, self.settings.clean, self.ledger)
+            self.dropped.update(cleaned.dropped)
+            self.altered.update(cleaned.altered)
+            yield from cleaned.rows
 
     def counts(self) -> dict[str, Any]:
         return dict(self.totals) | {
@@ -166,6 +187,8 @@ class _Harvest:
             self.notices.append(notice)
         if item.moved_to:
             self.moved[item.url] = item.moved_to
+        if move := moves.of_item(item):
+            self.moves.append(move)
         if not isinstance(result, Reject):
             return result
         (self.skipped if result.skip else self.dropped)[result.rule] += 1
@@ -194,29 +217,33 @@ class _Harvest:
             examples[file] = result.detail
 
 
-def _remove_site_boilerplate(rows: list[dict[str, Any]], ledger: Ledger, signed: bool) -> int:
-    """Cut what most pages of a host in this unit repeat (corpus/web/main_text/repeated.py).
-
-    signed: the texts are Markdown.
-    Returns the number of documents it changed; each has a row in the ledger.
-    """
-    changed = 0
-    pages = [row for row in rows if row["host"]]
-    hosts, texts, spans = ([row[name] for row in pages] for name in ("host", "text", "blocks"))
+def _site_boilerplate(held: HeldRows, signed: bool) -> dict[int, Text]:
+    """Row number → its text and blocks without what most pages of its host in this unit repeat
+    (corpus/web/main_text/repeated.py), where that changes it. signed: the texts are Markdown."""
+    places, hosts, texts, spans = [], [], [], []
+    if any(host and pages >= MIN_PAGES for host, pages in held.hosts.items()):
+        rows = (row for pack in held.packs() for row in pack)
+        for number, row in enumerate(rows):
+            if row["host"] and held.hosts[row["host"]] >= MIN_PAGES:
+                places.append(number)
+                hosts.append(row["host"])
+                texts.append(row["text"])
+                spans.append(row["blocks"])
     cleaned = site_boilerplate(hosts, texts, spans, signed)
-    for row, (text, blocks) in zip(pages, cleaned, strict=True):
-        if text != row["text"]:
-            changed += 1
-            gone = row["n_chars"] - len(text)
-            detail = f"{gone} characters in lines that most pages of {row['host']} repeat"
-            ledger.add(
-                "site_boilerplate", *ledger_key(row), action="alter", value=gone, detail=detail
-            )
-            set_text(row, text, blocks)
-    return changed
+    pages = zip(places, texts, cleaned, strict=True)
+    return {number: new for number, text, new in pages if new[0] != text}
 
 
-def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _cut_boilerplate(row: dict[str, Any], new: Text, ledger: Ledger) -> None:
+    """Give a row its text without what its site repeats, and the ledger a row that says so."""
+    text, blocks = new
+    gone = row["n_chars"] - len(text)
+    detail = f"{gone} characters in lines that most pages of {row['host']} repeat"
+    ledger.add("site_boilerplate", *ledger_key(row), action="alter", value=gone, detail=detail)
+    set_text(row, text, blocks)
+
+
+def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The rows in order, at most BATCH_ROWS and about BATCH_BYTES at a time."""
     part: list[dict[str, Any]] = []
     held = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from corpus.answers import facts
 from corpus.answers.card.parts import Card, Lines
 from corpus.answers.markdown import escaped
 from corpus.folder.schema import SHARD
@@ -52,19 +53,8 @@ def columns(card: Card) -> Lines:
 
 
 def citation(card: Card) -> Lines:
-    facts = card.facts
-    key = re.sub(r"[^a-z0-9]+", "-", facts["name"].lower()).strip("-") or "corpus"
-    title = re.sub(r"[{}\\%#$&~^_`<>\s]+", " ", facts["name"]).strip()
-    return [
-        *card.h("Citation", "引用"),
-        "```bibtex",
-        f"@misc{{{key},",
-        f"  title = {{{title}}},",
-        f"  note = {{{facts['documents']:,} documents, built with Inaho "
-        f"{facts['versions']['Inaho']}}}",
-        "}",
-        "```",
-    ]
+    lines = facts.citation(card.facts).split("\n")
+    return [*card.h("Citation", "引用"), "```bibtex", *lines, "```"]
 
 
 def removal(card: Card) -> Lines:

@@ -29,7 +29,7 @@ from corpus.dedup.distributed.components import EDGES, write_edges
 from corpus.dedup.distributed.groups import read_group, write_groups
 from corpus.dedup.local.buckets import WINDOW
 from corpus.dedup.local.load import by_file, take_rows
-from corpus.dedup.local.verify import bounds, open_texts
+from corpus.dedup.local.verify import bounds, read_texts
 from corpus.dedup.signatures.arrow import fixed_rows
 from corpus.dedup.signatures.files import DOCUMENTS, check, has_near, has_url
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
@@ -298,7 +298,8 @@ def _rows(exchange: Exchange, documents: np.ndarray) -> pa.Table:
         path = exchange.signatures[file]
         signed = take_rows(path, rows, ["signature"])
         name = pq.read_schema(path).metadata.get(DOCUMENTS, b"")
-        texts = open_texts(path.parent / name.decode("utf-8", "surrogateescape"), rows)
+        source = path.parent / name.decode("utf-8", "surrogateescape")
+        texts = pa.concat_arrays(read_texts(source, rows))
         columns = [pa.array(inside), signed["signature"], texts]
         parts.append(pa.table(columns, names=list(fields)))
     return pa.concat_tables(parts)

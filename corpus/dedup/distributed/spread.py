@@ -33,7 +33,7 @@ from corpus.dedup.distributed import exchange as exchanges
 from corpus.dedup.distributed.components import EDGES, connected_components, read_edges
 from corpus.dedup.distributed.exchange import MEASURED, Exchange
 from corpus.dedup.distributed.groups import read_group, write_groups
-from corpus.dedup.local.load import Signatures, by_file, take_rows
+from corpus.dedup.local.load import Sample, Signatures, by_file, take_rows
 from corpus.dedup.local.outcome import (
     MEMBER_COLUMNS,
     Links,
@@ -290,16 +290,17 @@ def _judge(unit: tuple[Exchange, int]) -> dict[str, int]:
     exact = fixed_rows(members["exact"], np.uint64)
     files = [_file(exchange, "pairs-placed", block) for block in range(exchange.ranges)]
     pairs, jaccard = _open_pairs(read_group(files, MEASURED, number), document, first["sure"])
-    signatures = np.empty((0, settings.num_perm), np.uint32)
-    if has_near(settings):
-        signatures = fixed_rows(members["signature"], np.uint32)
     no_keys, no_lengths = np.empty(0, np.uint64), np.empty(0, np.int32)  # not asked for again
-    data = Signatures([], [], np.array([0, n], np.int64), exact, no_keys, no_lengths, signatures)
+    data = Signatures([], [], np.array([0, n], np.int64), exact, no_keys, no_lengths)
     texts = members["n_normal"].to_numpy() > 0 if settings.mode != "url" else np.zeros(n, np.bool_)
     links = Links(_by_text(exact, texts), first["address"], first["label"], pairs, jaccard)
     places = np.arange(n, dtype=np.int64)
+
+    def signed(rows: np.ndarray) -> Sample:
+        return Sample(rows, fixed_rows(members["signature"].take(pa.array(rows)), np.uint32))
+
     columns = members.select(["document", "file", "row", *MEMBER_COLUMNS])
-    outcome = judge(columns, places, data, links, settings)
+    outcome = judge(columns, places, data, links, signed, settings)
     outcome = outcome.append_column("generation", pa.nulls(n, pa.int32()))
     # A row group per block of documents: `_sort` gathers those of its block from all files.
     outcome = outcome.select(OUTCOME.names).cast(OUTCOME)

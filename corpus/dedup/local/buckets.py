@@ -11,14 +11,12 @@ and a cluster is a connected component of edges: the same for every order of doc
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from corpus.dedup.signatures.minhash import band_keys
 from filters.kernels.kernel import kernel
 
 # A bucket up to this size is compared pair by pair. In a larger one a pair may be missed, but it
@@ -132,6 +130,33 @@ def sort_buckets(keys: np.ndarray) -> np.ndarray:
     return positions[np.argsort(keys[positions], kind="stable")]
 
 
+@dataclass(frozen=True)
+class Buckets:
+    """Documents whose keys of a band are equal: documents[starts[b]:starts[b + 1]], two or more."""
+
+    documents: np.ndarray  # int64[m]
+    starts: np.ndarray  # int64[buckets + 1]
+
+
+def shared_buckets(keys: np.ndarray, members: np.ndarray, settled: int = 0) -> Buckets:
+    """The buckets of a band, by key, and each in the order of `members` (int64[m]).
+
+    keys: uint64[m], of the members. A bucket without a document from `settled` on is left out. So
+    is every document without company: of a crawl's, most. Memory beside the arguments: about 12
+    bytes a member, and 32 more for each that may have a duplicate.
+    """
+    order = sort_buckets(keys)
+    keys, documents = keys[order], members[order]
+    # A run of one is a key that `recurring` took for another.
+    first = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
+    sizes = np.diff(first, append=len(keys))
+    shared = sizes > 1
+    if settled and len(first):
+        shared &= np.maximum.reduceat(documents, first) >= settled
+    starts = np.concatenate([[0], np.cumsum(sizes[shared])]).astype(np.int64)
+    return Buckets(documents[np.repeat(shared, sizes)], starts)
+
+
 @kernel
 def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
     """Number of equal values of two signatures, or less than `least` if that is out of reach."""
@@ -149,47 +174,41 @@ def _equal_values(signatures: np.ndarray, i: Any, j: Any, least: Any) -> Any:
 @kernel
 def _link_buckets(
     parents: np.ndarray,
-    members: np.ndarray,
-    order: np.ndarray,
-    keys: np.ndarray,
+    documents: np.ndarray,
+    starts: np.ndarray,
+    rows: np.ndarray,
     signatures: np.ndarray,
     least: Any,
     sure: Any,
     settled: Any,
     work: np.ndarray,
 ) -> Any:
-    """Compare within runs of equal keys; members[order[k]] is the document of the k-th key.
+    """Compare within buckets; signatures[rows[k]] is the signature of documents[k].
 
     Returns the undecided pairs: int64[u, 2], of `least` to `sure` - 1 equal values.
     """
     undecided = np.empty((256, 2), np.int64)
     open_pairs = 0
-    start = 0
-    n = len(order)
-    while start < n:
-        end = start + 1
-        key = keys[order[start]]
-        while end < n and keys[order[end]] == key:
-            end += 1
-        # [start, end) is a bucket; a run of one is a key that `recurring` took for another.
-        if end - start > 1:
-            work[0] += 1
-            work[1] = max(work[1], end - start)
+    for bucket in range(len(starts) - 1):
+        start, end = starts[bucket], starts[bucket + 1]
+        work[0] += 1
+        work[1] = max(work[1], end - start)
         for k in range(start + 1, end):
-            i = members[order[k]]
+            i = documents[k]
             root = find(parents, i)
             window = max(start, k - WINDOW)
             if sure == 0:  # every candidate is an edge: a chain through the bucket will do
-                work[3] += union(parents, members[order[k - 1]], i)
+                work[3] += union(parents, documents[k - 1], i)
                 continue
             for other in range(window - 1, k):
                 if other < window and window == start:
                     continue  # the bucket's first is inside the window
-                j = members[order[start if other < window else other]]
+                at = start if other < window else other
+                j = documents[at]
                 if max(i, j) < settled or find(parents, j) == root:
                     continue
                 work[2] += 1
-                equal = _equal_values(signatures, i, j, least)
+                equal = _equal_values(signatures, rows[k], rows[at], least)
                 if equal >= sure:
                     work[3] += union(parents, i, j)
                     root = find(parents, i)
@@ -201,54 +220,37 @@ def _link_buckets(
                     undecided[open_pairs, 0] = min(i, j)
                     undecided[open_pairs, 1] = max(i, j)
                     open_pairs += 1
-        start = end
     return undecided[:open_pairs]
 
 
 def link_similar(
     parents: np.ndarray,
-    members: np.ndarray,
+    bands: Iterable[Buckets],
+    signed: np.ndarray,
     signatures: np.ndarray,
-    bands: int,
-    rows: int,
     least: int,
     sure: int,
     settled: int = 0,
-    keys_of_band: Callable[[int], np.ndarray] | None = None,
 ) -> tuple[Work, np.ndarray]:
-    """Join documents that share a band and at least `sure` equal values of their signatures.
+    """Join documents that share a bucket and at least `sure` equal values of their signatures.
 
-    members: int64[m], the documents to compare, in the order of their text hashes; signatures:
-    uint32[n, num_perm], in memory or mapped; keys_of_band(b): the band's keys of the members
-    (uint64[m]), by default computed from the signatures. Keys and order of the next band are made
-    by a second thread while this one compares. Documents below `settled` are not compared among
-    themselves. With `sure` 0 every candidate is an edge, and the signatures are not read. Memory
-    beside the arguments: about 20 bytes a member, and 16 more for each that may have a duplicate.
+    bands: the buckets of each, inside in the order of text hashes; signatures: uint32[k, num_perm],
+    those of the documents `signed` (int64[k], ascending), among which are all of the buckets.
+    Documents below `settled` are not compared among themselves. With `sure` 0 every candidate is an
+    edge, and the signatures are not read.
 
     Returns what was done, and the undecided pairs (int64[u, 2], distinct, ascending): those with
     `least` to `sure` - 1 equal values whose documents are still in two clusters.
     """
-
-    def sorted_band(band: int) -> tuple[np.ndarray, np.ndarray]:
-        if keys_of_band is None:
-            keys = band_keys(signatures, band, rows)[members]
-        else:
-            keys = keys_of_band(band)
-        return keys, sort_buckets(keys)
-
     work = np.zeros(4, np.int64)
     undecided = [np.empty((0, 2), np.int64)]
-    # The next band is hashed and sorted while this one is compared; kernels hold no lock.
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(sorted_band, 0)
-        for band in range(bands):
-            keys, order = ahead.result()
-            if band + 1 < bands:
-                ahead = pool.submit(sorted_band, band + 1)
-            open_pairs = _link_buckets(
-                parents, members, order, keys, signatures, least, sure, settled, work
-            )
-            undecided.append(np.unique(open_pairs, axis=0))
+    for band in bands:
+        documents, starts = band.documents, band.starts
+        rows = np.searchsorted(signed, documents)
+        open_pairs = _link_buckets(
+            parents, documents, starts, rows, signatures, least, sure, settled, work
+        )
+        undecided.append(np.unique(open_pairs, axis=0))
     pairs = np.unique(np.concatenate(undecided), axis=0)
     return Work(*(int(value) for value in work)), pairs[_apart(parents, pairs)]
 

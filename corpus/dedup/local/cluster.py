@@ -2,17 +2,18 @@
 
 `sign` is a unit of work for a worker process. `find_duplicates` reads the signatures of all files,
 links exact, URL and near duplicates (in this order, so each link has one kind), keeps the best
-copies of every cluster and writes duplicates and ledger. Peak memory beside the signatures is about
-100 bytes a document; signatures beyond `memory` bytes are mapped from a scratch file.
+copies of every cluster and writes duplicates and ledger. Peak memory is about 250 bytes a document,
+and 512 for each that may be a copy, or 4 for each letter of those whose texts are compared; arrays
+beyond `memory` bytes are mapped from files.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from corpus.dedup.index import (
     open_index,
     without_crawl,
 )
-from corpus.dedup.local.load import load
+from corpus.dedup.local.load import Scratch, load
 from corpus.dedup.local.outcome import decide, duplicates_table, ledger_table, link, tally
 from corpus.dedup.signatures.files import sign_documents, signatures_schema
 from corpus.folder.commit import ROWS_PER_GROUP, CommitParquet, commit_parquet
@@ -34,22 +35,27 @@ from corpus.folder.layout import Layout
 from corpus.folder.schema import DUPLICATES, LEDGER
 from corpus.settings import DedupSettings
 
-DEFAULT_MEMORY = 4 << 30  # bytes of signatures held in memory; more are mapped from disk
+DEFAULT_MEMORY = 4 << 30  # bytes of an array held in memory; a larger one is mapped from disk
 
 
 def sign(
-    documents: Path, out: Path, settings: DedupSettings, write: CommitParquet = commit_parquet
+    documents: Path,
+    out: Path,
+    settings: DedupSettings,
+    write: CommitParquet = commit_parquet,
+    moved: Mapping[int, str] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Write the signatures file of one documents file; return {documents, empty}.
 
     `empty` counts documents without a letter or digit: they are never duplicates. Raises RunError
     for a file without id and text or without the signal that `settings.quality` names.
+    moved: row → the address at which its page is now.
     """
     counts = {"documents": 0, "empty": 0}
     schema = signatures_schema(settings, os.path.relpath(documents, out.parent))
 
     def counted() -> Iterator[pa.RecordBatch]:
-        for batch in sign_documents(documents, settings, schema):
+        for batch in sign_documents(documents, settings, schema, moved):
             counts["documents"] += batch.num_rows
             counts["empty"] += int(np.count_nonzero(batch["n_normal"].to_numpy() == 0))
             yield batch
@@ -86,16 +92,13 @@ def find_duplicates(
         digest = crawl_digest(signatures)
         index = without_crawl(open_index(against, settings, settings.generation), digest)
     earlier = index.files("signatures-*.parquet") if index else []
-    scratch = out.duplicates.parent / ".scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        data = load([*earlier, *signatures], settings, memory, scratch, len(earlier), taken)
-        known = before(index) if index else NOTHING_BEFORE
-        outcome = decide(data, link(data, settings, memory, known), settings, known)
-        gone = sum(len(rows) for rows in (taken or {}).values())
-        empty = int(np.count_nonzero(~data.usable[data.indexed :])) - gone
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    data = load([*earlier, *signatures], settings, len(earlier), taken)
+    known = before(index) if index else NOTHING_BEFORE
+    scratch = Scratch(out.duplicates.parent, memory)
+    links = link(data, settings, scratch, known)
+    outcome = decide(data, links, settings, scratch, known)
+    gone = sum(len(rows) for rows in (taken or {}).values())
+    empty = int(np.count_nonzero(~data.usable[data.indexed :])) - gone
     # Documents of the index have negative file numbers from here on: they are in no output, but a
     # copy that they replace names their generation.
     places = pc.subtract(outcome["file"], pa.scalar(len(earlier), pa.int32()))

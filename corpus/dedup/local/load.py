@@ -1,22 +1,29 @@
-"""All signatures files of a build as arrays, in memory or mapped from a scratch file."""
+"""The signatures files of a build as arrays: of all documents, or signatures of some.
+
+A signature takes 512 bytes, and most documents share no band with another: so the keys of the bands
+are read first, then the signatures of those that do.
+"""
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.dedup.signatures.arrow import fixed_rows
-from corpus.dedup.signatures.files import COPIED, DERIVED, DOCUMENTS, check, has_near, has_url
-from corpus.dedup.signatures.minhash import band_keys
+from corpus.dedup.signatures.files import COPIED, DERIVED, DOCUMENTS, check, has_url
+from corpus.dedup.signatures.minhash import band_keys, banding, pair_similarity
+from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP, picked_rows
 from corpus.settings import DedupSettings
-
-ROWS_PER_PASS = 1 << 18  # 128 MiB of signatures at 128 permutations
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,6 @@ class Signatures:
     exact: np.ndarray  # uint64[n, 2]
     url_keys: np.ndarray  # uint64[n], or [0] when addresses do not count
     lengths: np.ndarray  # int32[n]: code points after normalisation; 0 never matches
-    signatures: np.ndarray  # uint32[n, num_perm], or [0, num_perm]
     indexed: int = 0  # so many documents, the first ones, come from an index of earlier crawls
 
     @property
@@ -43,15 +49,53 @@ class Signatures:
         return self.lengths > 0
 
 
+@dataclass(frozen=True)
+class Sample:
+    """MinHash signatures of some documents."""
+
+    documents: np.ndarray  # int64[k], ascending
+    values: np.ndarray  # uint32[k, num_perm]
+
+    def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Estimated Jaccard (float32[m]) of documents left[j] and right[j] (int64[m]) of it."""
+        rows = (np.searchsorted(self.documents, side) for side in (left, right))
+        return pair_similarity(self.values, *rows)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Where large arrays lie: up to `memory` bytes each in memory, else in files of `folder`."""
+
+    folder: Path
+    memory: int
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array of what is there; its file has no name, so a killed process leaves none.
+
+        RunError when the disk has no room for it.
+        """
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size <= self.memory:
+            return np.empty(shape, dtype)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                os.posix_fallocate(file.fileno(), 0, size)  # else a full disk kills at a write
+                return np.memmap(file, dtype, "r+", shape=shape)
+        except OSError as error:
+            raise RunError(
+                f"{self.folder} has no room for {size >> 20:,} MiB: free space or raise "
+                "dedup.memory_mib"
+            ) from error
+
+
 def load(
     paths: list[Path],
     settings: DedupSettings,
-    memory: int,
-    scratch: Path,
     index_files: int = 0,
     taken: dict[int, np.ndarray] | None = None,
 ) -> Signatures:
-    """Read the files; signatures above `memory` bytes go to a mapped file in `scratch`.
+    """Read all of the files but the signatures.
 
     The first `index_files` of them come from an index (corpus.dedup.index). taken: rows of each
     further file (by its place among them) that match nothing, as they were taken down.
@@ -66,55 +110,56 @@ def load(
             documents.append(source.decode("utf-8", "surrogateescape"))
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
     n = int(starts[-1])
-    shape = (n if has_near(settings) else 0, settings.num_perm)
     exact = np.empty((n, 2), np.uint64)
     keys = np.empty(n if has_url(settings) else 0, np.uint64)
     lengths = np.empty(n, np.int32)
-    if 4 * shape[0] * shape[1] > memory:
-        scratch.mkdir(parents=True)
-        name = scratch / "signatures.u32"
-        signatures: np.ndarray = np.memmap(name, np.uint32, "w+", shape=shape)
-    else:
-        signatures = np.empty(shape, np.uint32)
-    # The files one after the other, batch by batch: beside the arrays a row group is in memory.
-    columns = ["exact", "n_normal", "url_key"] + (["signature"] if has_near(settings) else [])
-    for path, start in zip(paths, starts, strict=False):
-        at = int(start)
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
-                to = at + batch.num_rows
-                exact[at:to] = fixed_rows(batch["exact"], np.uint64)
-                lengths[at:to] = batch["n_normal"].to_numpy()
-                if len(keys):
-                    keys[at:to] = batch["url_key"].to_numpy()
-                if has_near(settings):
-                    signatures[at:to] = fixed_rows(batch["signature"], np.uint32)
-                at = to
+    for rows, batch in _batches(paths, ["exact", "n_normal", "url_key"]):
+        exact[rows] = fixed_rows(batch["exact"], np.uint64)
+        lengths[rows] = batch["n_normal"].to_numpy()
+        if len(keys):
+            keys[rows] = batch["url_key"].to_numpy()
     # A document of length 0 and key 0 matches nothing: so the positions of the others stay.
-    for file, rows in (taken or {}).items():
-        out = starts[index_files + file] + rows
+    for file, gone in (taken or {}).items():
+        out = starts[index_files + file] + gone
         lengths[out] = 0
         if len(keys):
             keys[out] = 0
-    indexed = int(starts[index_files])
-    return Signatures(paths, documents, starts, exact, keys, lengths, signatures, indexed)
+    return Signatures(paths, documents, starts, exact, keys, lengths, int(starts[index_files]))
 
 
-def mapped_band_keys(signatures: np.ndarray, bands: int, rows: int) -> np.ndarray | None:
-    """Keys of all bands (uint64[bands, n]) beside mapped signatures, read once; None in memory.
+def _batches(paths: list[Path], columns: list[str]) -> Iterator[tuple[slice, pa.RecordBatch]]:
+    """(its documents, batch) of the files one after the other: a row group is in memory."""
+    at = 0
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+                yield slice(at, at + batch.num_rows), batch
+                at += batch.num_rows
 
-    Computing a band's keys when it is needed reads all signatures, which costs nothing in memory
-    but `bands` times 512 bytes a document from disk.
-    """
-    if not isinstance(signatures, np.memmap):
-        return None
-    path = Path(str(signatures.filename)).with_suffix(".bands")
-    keys = np.memmap(path, np.uint64, "w+", shape=(bands, len(signatures)))
-    for at in range(0, len(signatures), ROWS_PER_PASS):
-        part = np.asarray(signatures[at : at + ROWS_PER_PASS])
+
+def read_band_keys(data: Signatures, settings: DedupSettings, scratch: Scratch) -> np.ndarray:
+    """Keys of all bands (uint64[bands, n]) of the documents: a quarter of their signatures."""
+    bands, rows_per_band = banding(settings)
+    keys = scratch.empty((bands, data.n), np.uint64)
+    for rows, batch in _batches(data.paths, ["signature"]):
+        signatures = fixed_rows(batch["signature"], np.uint32)
         for band in range(bands):
-            keys[band, at : at + len(part)] = band_keys(part, band, rows)
+            keys[band, rows] = band_keys(signatures, band, rows_per_band)
     return keys
+
+
+def read_signatures(data: Signatures, documents: np.ndarray, scratch: Scratch) -> Sample:
+    """Signatures of `documents` (int64[k], ascending); only their row groups are read."""
+    values, at = np.empty((0, 0), np.uint32), 0
+    for file, _, rows in by_file(data.starts, documents):
+        with pq.ParquetFile(data.paths[file]) as parquet:
+            for table, _, _ in picked_rows(parquet, rows, ["signature"]):
+                part = fixed_rows(table["signature"], np.uint32)
+                if not at:
+                    values = scratch.empty((len(documents), part.shape[1]), np.uint32)
+                values[at : at + len(part)] = part
+                at += len(part)
+    return Sample(documents, values)
 
 
 def take_rows(path: Path, rows: np.ndarray, columns: list[str]) -> pa.Table:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +13,24 @@ import pyarrow.compute as pc
 
 from corpus.dedup.index import NOTHING_BEFORE, Before
 from corpus.dedup.keep import DROPPED_BEFORE, KEPT_BEFORE, NEW, policy_text, rank_copies
-from corpus.dedup.local.buckets import join_pairs, labels, link_equal, link_similar
-from corpus.dedup.local.load import Signatures, mapped_band_keys, read_rows
+from corpus.dedup.local.buckets import (
+    Buckets,
+    join_pairs,
+    labels,
+    link_equal,
+    link_similar,
+    shared_buckets,
+)
+from corpus.dedup.local.load import (
+    Sample,
+    Scratch,
+    Signatures,
+    read_band_keys,
+    read_rows,
+    read_signatures,
+)
 from corpus.dedup.local.verify import bounds, exact_jaccard
 from corpus.dedup.signatures.files import has_near, has_url
-from corpus.dedup.signatures.minhash import banding, pair_similarity
 from corpus.folder.schema import DUPLICATES, LEDGER
 from corpus.settings import DedupSettings
 
@@ -44,7 +60,7 @@ class Links:
 
 
 def link(
-    data: Signatures, settings: DedupSettings, memory: int, before: Before = NOTHING_BEFORE
+    data: Signatures, settings: DedupSettings, scratch: Scratch, before: Before = NOTHING_BEFORE
 ) -> Links:
     """Connected components by equal text, then also by equal address, then also by similarity.
 
@@ -60,39 +76,53 @@ def link(
     by_url = labels(parents)
     join_pairs(parents, before.pairs)
     pairs, jaccard = np.empty((0, 2), np.int64), np.empty(0)
-    # Near copies: one document of each text, in the order of text hashes, so that which pairs are
-    # compared does not depend on the order of the input.
     if has_near(settings):
-        unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
-        order = np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))
-        bands, rows = banding(settings)
+        bands = _buckets(data, by_exact, settings, scratch)
+        candidates = np.unique(np.concatenate([band.documents for band in bands]))
+        sample = read_signatures(data, candidates, scratch)
         least, sure = bounds(settings)
-        members, keys = unique[order], mapped_band_keys(data.signatures, bands, rows)
-        keys_of_band = None if keys is None else lambda band: keys[band][members]
         _, pairs = link_similar(
-            parents, members, data.signatures, bands, rows, least, sure, data.indexed, keys_of_band
+            parents, bands, sample.documents, sample.values, least, sure, data.indexed
         )
         # Where the estimate is too close to the threshold, the texts decide.
-        jaccard = _decide_pairs(data, pairs, settings, memory)
+        jaccard = _decide_pairs(data, sample, pairs, settings, scratch)
         join_pairs(parents, pairs[jaccard >= settings.threshold])
     return Links(by_exact, by_url, labels(parents), pairs, jaccard)
 
 
+def _buckets(
+    data: Signatures, by_exact: np.ndarray, settings: DedupSettings, scratch: Scratch
+) -> list[Buckets]:
+    """Of each band, the documents that share a key of it: one document of each text, in the order
+    of text hashes, so that which pairs are compared does not depend on the order of the input."""
+    unique = np.flatnonzero(data.usable & (by_exact == np.arange(data.n)))
+    members = unique[np.lexsort((data.exact[unique, 1], data.exact[unique, 0]))]
+    # Without verification a bucket joins whatever is in it, of earlier crawls too.
+    settled = data.indexed if settings.verify != "none" else 0
+    keys = read_band_keys(data, settings, scratch)
+    with ThreadPoolExecutor(2) as pool:  # kernels and sorts hold no lock
+        return list(pool.map(lambda band: shared_buckets(band[members], members, settled), keys))
+
+
 def _decide_pairs(
-    data: Signatures, pairs: np.ndarray, settings: DedupSettings, memory: int
+    data: Signatures, sample: Sample, pairs: np.ndarray, settings: DedupSettings, scratch: Scratch
 ) -> np.ndarray:
     """Exact Jaccard of the undecided pairs; the estimate where one comes from an index.
 
     The texts of earlier crawls need not be at hand any more.
     """
-    jaccard = pair_similarity(data.signatures, pairs[:, 0], pairs[:, 1]).astype(np.float64)
+    jaccard = sample.similarity(pairs[:, 0], pairs[:, 1]).astype(np.float64)
     ours = pairs[:, 0] >= data.indexed
-    jaccard[ours] = exact_jaccard(data, pairs[ours, 0], pairs[ours, 1], settings, memory)
+    jaccard[ours] = exact_jaccard(data, pairs[ours, 0], pairs[ours, 1], settings, scratch)
     return jaccard
 
 
 def decide(
-    data: Signatures, links: Links, settings: DedupSettings, before: Before = NOTHING_BEFORE
+    data: Signatures,
+    links: Links,
+    settings: DedupSettings,
+    scratch: Scratch,
+    before: Before = NOTHING_BEFORE,
 ) -> pa.Table:
     """A row for every document of a cluster of two or more, by file and row.
 
@@ -103,9 +133,9 @@ def decide(
     """
     sizes = np.bincount(links.near, minlength=data.n)
     documents = np.flatnonzero(sizes[links.near] > 1)
-    return judge(
-        read_rows(data, documents, MEMBER_COLUMNS), documents, data, links, settings, before
-    )
+    members = read_rows(data, documents, MEMBER_COLUMNS)
+    signed = functools.partial(read_signatures, data, scratch=scratch)
+    return judge(members, documents, data, links, signed, settings, before)
 
 
 def judge(
@@ -113,10 +143,14 @@ def judge(
     documents: np.ndarray,
     data: Signatures,
     links: Links,
+    signed: Callable[[np.ndarray], Sample],
     settings: DedupSettings,
     before: Before = NOTHING_BEFORE,
 ) -> pa.Table:
-    """`decide` on the members of whole clusters: `documents` (int64[m], ascending) of `data`."""
+    """`decide` on the members of whole clusters: `documents` (int64[m], ascending) of `data`.
+
+    signed: gives the signatures of documents (int64[k], ascending).
+    """
     # Standing: what an index kept or dropped goes before, or behind, whatever the policy says.
     sizes = np.bincount(links.near, minlength=data.n)
     label = links.near[documents]
@@ -140,7 +174,8 @@ def judge(
     kind[links.url[documents] == links.url[target]] = "url"
     kind[links.exact[documents] == links.exact[target]] = "exact"
     kind[kept] = "kept"
-    similarity, exact = _similarity(data, links, documents, target, kind, settings)
+    near = has_near(settings)
+    similarity, exact = _similarity(data, links, documents, target, kind, signed if near else None)
     ids = members["id"].cast(pa.large_string()).combine_chunks()  # may exceed 2 GiB
     urls = members["url"].cast(pa.large_string()).combine_chunks()
     table = pa.table(
@@ -169,7 +204,7 @@ def _similarity(
     documents: np.ndarray,
     kept: np.ndarray,
     kind: np.ndarray,
-    settings: DedupSettings,
+    signed: Callable[[np.ndarray], Sample] | None,
 ) -> tuple[pa.Array, np.ndarray]:
     """(similarity to the kept copy float32[m], whether it is exact bool[m]).
 
@@ -178,10 +213,11 @@ def _similarity(
     signatures (mode `url`).
     """
     exact = (kind == "exact") | (kind == "kept")
-    if not has_near(settings):
-        return pa.array(np.ones(len(kind), np.float32), mask=~exact), exact
-    values = pair_similarity(data.signatures, documents, kept)
-    values[exact] = 1.0
+    values = np.ones(len(kind), np.float32)
+    if signed is None:
+        return pa.array(values, mask=~exact), exact
+    pairs = documents[~exact], kept[~exact]
+    values[~exact] = signed(np.unique(np.concatenate(pairs))).similarity(*pairs)
     # A pair as one number, left * n + right: `links.pairs` are ascending by it, so look it up.
     left, right = np.minimum(documents, kept), np.maximum(documents, kept)
     wanted, known = left * data.n + right, links.pairs[:, 0] * data.n + links.pairs[:, 1]

@@ -14,15 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from corpus.dedup.local.load import Signatures, by_file, take_rows
+from corpus.dedup.local.load import Scratch, Signatures, by_file
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
+from corpus.folder.commit import picked_rows
 from corpus.settings import DedupSettings
 from corpus.text import views
 
 STANDARD_ERRORS = 3.0
-BYTES_PER_POINT = 12  # a text of m code points and its shingle set while both are in memory
 
 
 def bounds(settings: DedupSettings) -> tuple[int, int]:
@@ -43,58 +44,63 @@ def bounds(settings: DedupSettings) -> tuple[int, int]:
 
 
 def exact_jaccard(
-    data: Signatures, left: np.ndarray, right: np.ndarray, settings: DedupSettings, memory: int
+    data: Signatures,
+    left: np.ndarray,
+    right: np.ndarray,
+    settings: DedupSettings,
+    scratch: Scratch,
 ) -> np.ndarray:
     """Exact Jaccard (float64[m]) of documents left[k] and right[k] (int64[m]), from their texts.
 
-    Holds about `memory` bytes of texts at a time. Raises RunError when a documents file is gone.
+    Holds the shingles of all of them, 4 bytes each, and a row group of texts. Raises RunError when
+    a documents file is gone.
     """
-    # In the order of the left document, so that one of many pairs is read and cut once a block.
+    documents = np.unique(np.concatenate([left, right]))
+    hashes, starts = _all_sets(data, documents, settings, scratch)
+    # In the order of the left document, so that one of many pairs goes into the table once.
     out = np.empty(len(left), np.float64)
     order = np.lexsort((right, left))
-    for block in _blocks(data, left[order], right[order], memory):
-        pairs = order[block]
-        documents = np.unique(np.concatenate([left[pairs], right[pairs]]))
-        hashes, starts = shingle_sets(read_texts(data, documents), settings)
-        i = np.searchsorted(documents, left[pairs])
-        j = np.searchsorted(documents, right[pairs])
-        out[pairs] = jaccard_pairs(hashes, starts, i, j)
+    i, j = (np.searchsorted(documents, side[order]) for side in (left, right))
+    out[order] = jaccard_pairs(hashes, starts, i, j)
     return out
 
 
-def _blocks(data: Signatures, left: np.ndarray, right: np.ndarray, memory: int) -> Iterator[slice]:
-    """Runs of the sorted pairs whose texts fit into `memory` bytes (at least one pair each)."""
-    new = np.diff(left, prepend=-1) != 0
-    cost = BYTES_PER_POINT * (data.lengths[right] + np.where(new, data.lengths[left], 0))
-    start, used = 0, 0
-    for k in range(len(left)):
-        if used and used + cost[k] > memory:
-            yield slice(start, k)
-            start, used = k, BYTES_PER_POINT * int(data.lengths[left[k]])
-        used += int(cost[k])
-    if start < len(left):
-        yield slice(start, len(left))
+def _all_sets(
+    data: Signatures, documents: np.ndarray, settings: DedupSettings, scratch: Scratch
+) -> tuple[np.ndarray, np.ndarray]:
+    """`shingle_sets` of documents (int64[m], ascending): each text is read once, and let go."""
+    hashes = scratch.empty((int(data.lengths[documents].sum(dtype=np.int64)),), np.uint32)
+    starts, end = [np.zeros(1, np.int64)], 0
+    for texts in _texts(data, documents):
+        part, ends = shingle_sets(texts, settings)
+        if end + len(part) > len(hashes):  # of words there may be more than letters
+            larger = scratch.empty((2 * (end + len(part)),), np.uint32)
+            larger[:end] = hashes[:end]
+            hashes = larger
+        hashes[end : end + len(part)] = part
+        starts.append(end + ends[1:])
+        end += len(part)
+    return hashes[:end], np.concatenate(starts)
 
 
-def read_texts(data: Signatures, documents: np.ndarray) -> pa.Array:
-    """Plain texts (large_string[m]) of documents (int64[m], ascending)."""
-    parts = [
-        open_texts(data.paths[file].parent / data.documents[file], rows)
-        for file, _, rows in by_file(data.starts, documents)
-    ]
-    return pa.concat_arrays(parts) if parts else pa.array([], pa.large_string())
+def _texts(data: Signatures, documents: np.ndarray) -> Iterator[pa.Array]:
+    """Plain texts (large_string) of documents (int64[m], ascending), a row group at a time."""
+    for file, _, rows in by_file(data.starts, documents):
+        yield from read_texts(data.paths[file].parent / data.documents[file], rows)
 
 
-def open_texts(documents: Path, rows: np.ndarray) -> pa.Array:
-    """Plain views (large_string[m]) of rows (int64[m], ascending) of a documents file.
+def read_texts(documents: Path, rows: np.ndarray) -> Iterator[pa.Array]:
+    """Plain views (large_string) of rows (int64[m], ascending) of a documents file.
 
-    Whole row groups are read. RunError if the file is gone.
+    A row group at a time; RunError if the file is gone.
     """
     try:
-        table = take_rows(documents, rows, list(views.COLUMNS))
+        with pq.ParquetFile(documents) as file:
+            columns = [name for name in views.COLUMNS if name in file.schema_arrow.names]
+            for table, _, _ in picked_rows(file, rows, columns):
+                yield views.plain_of(table).cast(pa.large_string())
     except OSError as error:
         raise RunError(
             f"cannot read {documents} to verify near-duplicates: put it back, or set "
             "dedup.verify = estimate"
         ) from error
-    return views.plain_of(table).cast(pa.large_string())

@@ -8,7 +8,7 @@ compared.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +102,12 @@ def check(schema: pa.Schema, settings: DedupSettings, path: Path) -> None:
 
 
 def sign_documents(
-    documents: Path, settings: DedupSettings, schema: pa.Schema
+    documents: Path, settings: DedupSettings, schema: pa.Schema, moved: Mapping[int, str]
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of the signatures file of one documents file, in its order."""
+    """Batches of the signatures file of one documents file, in its order.
+
+    moved: row → the address at which its page is now, for those that name none.
+    """
     with pq.ParquetFile(documents) as file:
         names = set(file.schema_arrow.names)
         if not {"id", "text"} <= names:
@@ -115,7 +118,7 @@ def sign_documents(
             wanted.append(f"quality.{settings.quality}")
         row = 0
         for batch in file.iter_batches(ROWS_PER_GROUP, columns=wanted):
-            yield _sign_batch(batch, row, settings, schema)
+            yield _sign_batch(batch, row, settings, schema, moved)
             row += batch.num_rows
 
 
@@ -129,13 +132,21 @@ def _require_signal(schema: pa.Schema, signal: str, documents: Path) -> None:
 
 
 def _sign_batch(
-    batch: pa.RecordBatch, row: int, settings: DedupSettings, schema: pa.Schema
+    batch: pa.RecordBatch,
+    row: int,
+    settings: DedupSettings,
+    schema: pa.Schema,
+    moved: Mapping[int, str],
 ) -> pa.RecordBatch:
     n = batch.num_rows
     signatures, exact, lengths = sign_texts(views.plain_of(batch), settings, has_near(settings))
     columns: dict[str, Any] = {"row": np.arange(row, row + n, dtype=np.int32)}
     for name, kind in COPIED.items():
         columns[name] = batch[name].cast(kind) if name in batch.schema.names else pa.nulls(n, kind)
+    if not moved.keys().isdisjoint(range(row, row + n)):
+        stated = columns["canonical_url"].to_pylist()
+        addresses_now = [moved.get(row + i, address) for i, address in enumerate(stated)]
+        columns["canonical_url"] = pa.array(addresses_now, pa.string())
     if "n_chars" not in batch.schema.names:
         columns["n_chars"] = pc.utf8_length(batch["text"]).cast(pa.int32())
     columns["rights"] = _rights(batch)

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -39,6 +40,24 @@ def test_mlcroissant_loads_every_column_of_every_record(small_built: Path) -> No
     for record, row in zip(records, shards.to_pylist(), strict=True):
         assert record.keys() == row.keys()
         assert record == plain(row)
+
+
+def test_nothing_that_croissant_recommends_is_missing_once_version_and_date_are_set(
+    run_corpus, small_built: Path, tmp_path: Path
+) -> None:
+    def missing(folder: Path) -> set[str]:
+        warnings = mlcroissant.Dataset(jsonld=str(folder / "croissant.json")).metadata.issues
+        return set(re.findall(r'/(\w+)" is recommended', "\n".join(warnings.warnings)))
+
+    assert missing(small_built) == {"datePublished", "version"}
+    out = shutil.copytree(small_built, tmp_path / "out")
+    stated = ("publish.version=1.2.0", "publish.date=2026-11-30")
+    run_corpus("publish", out, "-q", *(x for name in stated for x in ("--set", name)))
+    assert missing(out) == set()
+    raw = json.loads((out / "croissant.json").read_text())
+    assert (raw["version"], raw["datePublished"]) == ("1.2.0", "2026-11-30")
+    cited = raw["citeAs"]
+    assert cited.startswith("@misc{") and cited in (out / "README.md").read_text("utf-8")
 
 
 def test_croissant_states_origin_and_handling(built: Path) -> None:

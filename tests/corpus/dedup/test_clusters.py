@@ -31,10 +31,27 @@ def versions(rng: np.random.Generator, families: int, size: int) -> list[str]:
     return texts
 
 
+def link_similar(
+    parents: np.ndarray,
+    members: np.ndarray,
+    signatures: np.ndarray,
+    bands: int,
+    rows: int,
+    least: int,
+    sure: int,
+    settled: int = 0,
+) -> tuple[buckets.Work, np.ndarray]:
+    """buckets.link_similar with the signatures of all documents; `members` in the order to walk."""
+    keys = [minhash.band_keys(signatures, band, rows)[members] for band in range(bands)]
+    shared = [buckets.shared_buckets(band, members, settled) for band in keys]
+    every = np.arange(len(signatures))
+    return buckets.link_similar(parents, shared, every, signatures, least, sure, settled)
+
+
 def linked(signatures: np.ndarray, order: np.ndarray, bands: int, rows: int, t: float) -> list[int]:
     parents = np.arange(len(signatures), dtype=np.int64)
     needed = int(np.ceil(round(t * signatures.shape[1], 9)))
-    buckets.link_similar(parents, order, signatures, bands, rows, needed, needed)
+    link_similar(parents, order, signatures, bands, rows, needed, needed)
     return buckets.labels(parents).tolist()
 
 
@@ -110,7 +127,7 @@ def test_a_hot_bucket_costs_linear_work() -> None:
         signatures = rng.integers(0, 2**32, (n, 16), dtype=np.uint32)
         signatures[:, :4] = 7  # every document shares the first band, nothing else
         parents = np.arange(n, dtype=np.int64)
-        work, undecided = buckets.link_similar(parents, np.arange(n), signatures, 4, 4, 10, 14)
+        work, undecided = link_similar(parents, np.arange(n), signatures, 4, 4, 10, 14)
         assert len(undecided) == 0
         assert work.largest_bucket == n
         assert work.compared <= n * (buckets.WINDOW + 1)
@@ -122,7 +139,7 @@ def test_a_hot_bucket_of_true_copies_is_one_cluster() -> None:
     signatures = np.repeat(rng.integers(0, 2**32, (1, 128), dtype=np.uint32), 5000, axis=0)
     signatures[np.arange(5000), rng.integers(0, 128, 5000)] = rng.integers(0, 2**32, 5000)
     parents = np.arange(5000, dtype=np.int64)
-    work, _ = buckets.link_similar(parents, np.arange(5000), signatures, 16, 8, 103, 103)
+    work, _ = link_similar(parents, np.arange(5000), signatures, 16, 8, 103, 103)
     assert not buckets.labels(parents).any()
     assert work.compared < 5000 * 2
 
@@ -155,10 +172,10 @@ def test_undecided_pairs_are_returned_once_and_only_while_apart() -> None:
     signatures[2] = np.arange(2, 22)
     signatures[3] = signatures[0]
     parents = np.arange(4, dtype=np.int64)
-    _, undecided = buckets.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    _, undecided = link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
     assert undecided.tolist() == [[0, 1], [1, 3]]
     parents = np.array([0, 0, 2, 3])
-    _, undecided = buckets.link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
+    _, undecided = link_similar(parents, np.arange(4), signatures, 5, 4, 10, 16)
     assert undecided.tolist() == []
 
 
@@ -186,5 +203,34 @@ def test_without_verification_every_candidate_is_an_edge() -> None:
     signatures[3, :5] = signatures[0, :5]
     signatures[2, 5:] = signatures[3, 5:]
     parents = np.arange(4, dtype=np.int64)
-    buckets.link_similar(parents, np.arange(4), signatures, 2, 5, 0, 0)
+    link_similar(parents, np.arange(4), signatures, 2, 5, 0, 0)
     assert buckets.labels(parents).tolist() == [0, 1, 0, 0]
+
+
+@given(st.lists(st.integers(0, 6), max_size=30), st.integers(0, 31), st.integers(0, 2**32 - 1))
+def test_buckets_are_the_members_of_equal_keys_in_their_order(
+    values: list[int], settled: int, seed: int
+) -> None:
+    members = np.random.default_rng(seed).permutation(len(values))
+    found = buckets.shared_buckets(np.array(values, np.uint64), members, settled)
+    expected = []
+    for value in sorted(set(values)):
+        bucket = [int(members[at]) for at, key in enumerate(values) if key == value]
+        if len(bucket) > 1 and max(bucket) >= settled:
+            expected.append(bucket)
+    ends = found.starts.tolist()
+    got = [found.documents[a:b].tolist() for a, b in zip(ends, ends[1:], strict=False)]
+    assert got == expected
+
+
+def test_a_sample_of_the_signatures_gives_the_clusters_of_all() -> None:
+    rng = np.random.default_rng(9)
+    signatures = minhash.signatures(pa.array(versions(rng, 30, 200)), DedupSettings())
+    n, order = len(signatures), rng.permutation(len(signatures))
+    keys = [minhash.band_keys(signatures, band, 8)[order] for band in range(16)]
+    shared = [buckets.shared_buckets(band, order) for band in keys]
+    some = np.unique(np.concatenate([band.documents for band in shared]))
+    assert len(some) < n
+    parents = np.arange(n, dtype=np.int64)
+    buckets.link_similar(parents, shared, some, signatures[some], 103, 103)
+    assert buckets.labels(parents).tolist() == linked(signatures, order, 16, 8, 0.8)

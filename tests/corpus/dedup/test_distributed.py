@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from corpus.dedup.distributed import components, exchange, spread
 from corpus.dedup.local import cluster
-from corpus.dedup.local.load import load
+from corpus.dedup.local.load import Scratch, load
 from corpus.dedup.local.outcome import link
 from corpus.folder.layout import Layout
 from corpus.settings import DedupSettings
@@ -114,8 +114,7 @@ def test_an_exchange_gives_the_labels_of_one_machine(
     edges = [plan.edges(r) for r in range(ranges)]
     found = components.connected_components(edges, tmp_path / "cc", 3, in_any_order)
     labels = labels_of(found, len(every))
-    data = load(signed, options, 1 << 30, tmp_path / "scratch")
-    local = link(data, options, 1 << 30)
+    local = link(load(signed, options), options, Scratch(tmp_path / "scratch", 1 << 30))
     assert labels.tolist() == local.near.tolist()
     assert 20 < len(set(labels.tolist())) < len(every) - 20
 

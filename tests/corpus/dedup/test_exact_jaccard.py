@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.dedup.local import cluster
-from corpus.dedup.local.load import load
+from corpus.dedup.local.load import Scratch, load
 from corpus.dedup.local.verify import exact_jaccard
 from corpus.dedup.signatures.jaccard import jaccard_pairs, shingle_sets
 from corpus.errors import RunError
@@ -62,14 +62,14 @@ def signed(folder: Path, texts: list[str], settings: DedupSettings, files: int =
 
 
 @pytest.mark.parametrize("memory", [1, 50_000, 1 << 30])
-def test_texts_are_read_in_blocks_of_bounded_memory(tmp_path: Path, memory: int) -> None:
+def test_shingles_of_all_pairs_are_held_in_memory_or_mapped(tmp_path: Path, memory: int) -> None:
     rng = np.random.default_rng(3)
     texts = family(rng, 20)
     settings = DedupSettings()
-    data = load(signed(tmp_path, texts, settings), settings, memory, tmp_path / "scratch")
+    data = load(signed(tmp_path, texts, settings), settings)
     order = [t for index in range(3) for t in texts[index::3]]
     left, right = rng.integers(0, 20, 40), rng.integers(0, 20, 40)
-    got = exact_jaccard(data, left, right, settings, memory)
+    got = exact_jaccard(data, left, right, settings, Scratch(tmp_path / "scratch", memory))
     expected = [reference.jaccard(order[i], order[j], 5) for i, j in zip(left, right, strict=True)]
     assert got == pytest.approx(expected, abs=1e-4)
 
@@ -129,3 +129,14 @@ def test_missing_documents_are_named_with_the_mend(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="verify = estimate") as error:
         cluster.find_duplicates(paths, Layout(tmp_path / "out"), settings)
     assert "\n" not in str(error.value)
+
+
+def test_an_array_that_the_disk_has_no_room_for_is_refused_in_one_line(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path, 1 << 20)
+    assert scratch.empty((3, 4), np.uint64).shape == (3, 4)
+    mapped = scratch.empty((1 << 19,), np.uint32)
+    mapped[:] = 7
+    assert isinstance(mapped, np.memmap) and mapped.sum() == 7 << 19
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RunError, match="has no room for"):
+        scratch.empty((1 << 50,), np.uint64)

@@ -245,7 +245,7 @@ def test_footers_of_markdown_go_line_by_line_and_the_ledger_speaks_of_the_plain_
     assert kept["n_chars"] == len(kept["text"]) and altered == {"footer": 1}
     head, body = "ホーム メニュー\nログイン\n", f"稲の穂\n{BODY}"
     end = "\n会社概要\nお問い合わせ\n© 2024 稲穂社 All Rights Reserved."
-    (said,) = ledger._rows
+    (said,) = ledger.rows
     begin = len(head + body)
     assert f"head, characters 0:{len(head)}," in said["detail"]
     assert f"end, characters {begin}:{begin + len(end)}," in said["detail"]
@@ -269,7 +269,7 @@ def test_personal_data_of_markdown_is_found_in_the_plain_view() -> None:
     hidden = PLACEHOLDERS["phone"]
     assert parts_of(kept) == [f"電話は{hidden}です。", f"```\nTEL {hidden}\n```"]
     assert kept["personal"]["phone"] == 2
-    assert ledger._rows[0]["detail"].startswith("characters 3:15, 23:35 became")
+    assert ledger.rows[0]["detail"].startswith("characters 3:15, 23:35 became")
 
 
 CODE = "```\nmail -s test hanako@inaho9.jp\n# Hanako <hanako@inaho9.jp>\nsend('ine@inaho9.jp')\n```"
