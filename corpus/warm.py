@@ -25,6 +25,7 @@ from corpus.folder.layout import DOCUMENTS
 from corpus.index import Index
 from corpus.index.build import update
 from corpus.index.suffixes import scan
+from corpus.text.escape import escaped
 
 SENTENCE = "設定ファイルの{n}行目では、サーバーが待ち受ける番号と、記録を残す場所を指定します。"
 BODY = """<main><h1>設定の手引き {n}</h1><p>{text}</p><ul><li>一つ目の項目</li></ul>
@@ -56,6 +57,7 @@ def warm() -> int:
             out = open_folder(str(folder / f"build{len(options)}"), "")
             Build(out, settings, tuple(map(str, inputs)), LocalEngine(quiet=True)).run()
         _index(out)
+        escaped("*")  # as PDFs, laws and what else is no HTML are written
     return sum(record.is_start for _, record in compiled.buffer)
 
 

@@ -136,6 +136,7 @@ def test_after_doctor_warm_a_build_compiles_nothing(tmp_path: Path, data: Path) 
     run = [sys.executable, "-c", script]
     place = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(tmp_path)}}
     subprocess.run([*run, "doctor", "--warm"], **place, check=True)
-    build = ["build", str(data / "sample.warc.gz"), "--out", str(tmp_path / "out"), "-q"]
+    inputs = [str(data / name) for name in ("sample.warc.gz", "sources")]
+    build = ["build", *inputs, "--out", str(tmp_path / "out"), "-q"]
     done = subprocess.run([*run, *build], **place, check=True, capture_output=True)
     assert done.stdout == b"set()\n"
