@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,21 @@ def test_ray_up_accepts_the_configuration(launch: Path, name: str) -> None:
     validate_config(prepare_config(copy.deepcopy(config)))  # ray's own schema and checks
     with pytest.raises(Exception, match=r"[Aa]dditional"):
         validate_config(prepare_config({**copy.deepcopy(config), "max_wrokers": 1}))
+
+
+def test_images_are_given_what_is_packed_and_nothing_else(launch: Path, repo: Path) -> None:
+    setup = tomllib.loads((repo / "pyproject.toml").read_text())
+    project, packages = setup["project"], setup["tool"]["setuptools"]["packages"]["find"]["include"]
+    packed = {"pyproject.toml", "constraints.txt", project["readme"], *project["license-files"]}
+    packed |= {package.rstrip("*") for package in packages}
+
+    lines = (launch / "Containerfile").read_text().splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    assert {path for paths in copies for path in paths if paths[0] != "--from=wheel"} == packed
+
+    files = (launch / "apptainer.def").read_text().partition("%files\n")[2].partition("\n\n")[0]
+    pairs = dict(line.split() for line in files.splitlines())
+    assert pairs == {path: f"/src/{path}" for path in packed}
 
 
 @pytest.mark.slow
