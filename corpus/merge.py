@@ -1,8 +1,9 @@
 """`corpus merge A B … --out C`: one corpus of several builds, without reading a page again.
 
-What the harvests stored is taken over, file by file, under new numbers; then C is a build folder
-like any other: it obeys the takedowns of all parts, clusters their documents together, selects and
-publishes. Settings of what comes after the harvest are those of the first part.
+What the harvests stored is taken over, file by file, under new numbers: by hard links on a disk,
+copied and uploaded where C is in an object store. Then C is a build folder like any other: it obeys
+the takedowns of all parts, clusters their documents together, selects and publishes. Settings of
+what comes after the harvest are those of the first part.
 
     units of A, B, …  ─▶ documents, ledger, robots.txt, scores ─▶ remove ─▶ dedup ─▶ … ─▶ publish
 """
@@ -10,10 +11,12 @@ publishes. Settings of what comes after the harvest are those of the first part.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,8 +68,8 @@ def merge(
     Returns {parts: [{name, documents, shared}], funnel}. shared: units that an earlier part has,
     taken once. UsageError where parts were harvested under settings that give other texts.
     """
-    if len(parts) < 2 or folder.mirror is not None:
-        raise UsageError("name two builds or more, and a local folder with --out")
+    if len(parts) < 2:
+        raise UsageError("name two builds or more")
     settings, inputs = _settings(parts, overrides)
     units, shared = _units(parts)
     names = [{"name": str(part), "files": len(part.documents_files())} for part in parts]
@@ -163,9 +166,10 @@ def _take_over(folder: Folder, taken: _Taken, names: set[str], seen: _Seen) -> N
                 (part.documents(old), layout.documents(new)),
                 (part.ledger(HARVEST.name, old), layout.ledger(HARVEST.name, new)),
             ):
-                outputs[target] = _linked(source, target)
+                outputs[target] = _taken_as_is(folder, source, target)
         if part.sites(old).exists():
-            outputs[layout.sites(new)] = _linked(part.sites(old), layout.sites(new))
+            sites = layout.sites(new)
+            outputs[sites] = _taken_as_is(folder, part.sites(old), sites)
         for name in sorted(names) if not len(twice) else ():
             _take_over_scores(folder, taken, name)
         folder.write_receipt(HARVEST.name, new, outputs, counts)
@@ -214,7 +218,8 @@ def _take_over_scores(folder: Folder, taken: _Taken, name: str) -> None:
     if source.exists() and receipt.exists():
         target = folder.layout.scores(name, taken.number)
         counts = json.loads(receipt.read_bytes())["counts"]
-        folder.write_receipt(stage, taken.number, {target: _linked(source, target)}, counts)
+        digest = _taken_as_is(folder, source, target)
+        folder.write_receipt(stage, taken.number, {target: digest}, counts)
 
 
 def _take_over_removals(folder: Folder, parts: list[Layout], units: list[_Taken]) -> None:
@@ -233,13 +238,23 @@ def _take_over_removals(folder: Folder, parts: list[Layout], units: list[_Taken]
         folder.commit_parquet(folder.layout.taken, TAKEN, table)
 
 
-def _linked(source: Path, target: Path) -> str:
-    """The SHA-256 of a file that now has a second name: builds replace files whole, so neither
-    folder changes what the other has."""
+def _taken_as_is(folder: Folder, source: Path, target: Path) -> str:
+    """The SHA-256 of a file of a part that `folder` now has, too, under a name of its own.
+
+    On a disk it is a second name: builds replace files whole, so neither folder changes what the
+    other has. What is to be in a store is uploaded from a copy.
+    """
+    if folder.mirror is not None:
+        return folder.commit(target, functools.partial(_copy, source))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     swap.link(source, target)
     return sha256(target)
+
+
+def _copy(source: Path, file: IO[bytes]) -> None:
+    with open(source, "rb") as data:
+        shutil.copyfileobj(data, file, 1 << 20)
 
 
 def _rows(folder: Folder, units: list[_Taken], part: Layout) -> int:

@@ -23,6 +23,30 @@ def of_documents(run: Path, ids: Iterable[str]) -> dict[str, Any]:
     return facts
 
 
+UNSEEN: dict[str, Any] = {"tokenised": False, "held_out": False, "steps": [], "checkpoints": []}
+
+
+def seen(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """id → {tokenised, held_out, steps, checkpoints} of the documents of `of_documents`.
+
+    held_out: all its token rows are of a split that no step trains on. checkpoints: those the run
+    still has, of a step that came after the first that trained on it, or of that step.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in facts["documents"]:
+        rows.setdefault(row["id"], []).append(row)
+    found = {}
+    for name, own in rows.items():
+        steps = sorted({step for row in own for step in row["steps"]})
+        found[name] = {
+            "tokenised": True,
+            "held_out": all(row["split"] != "train" for row in own),
+            "steps": steps,
+            "checkpoints": [step for step in facts["checkpoints"] if steps and step >= steps[0]],
+        }
+    return found
+
+
 def of_step(run: Path, step: int) -> list[dict[str, Any]]:
     """The documents that a step trained on (trainer.analysis.trace.of_step)."""
     rows: list[dict[str, Any]] = _asked(run, ["--step", str(step)])

@@ -38,8 +38,8 @@ def disclose(
 
     if template not in sheets.TEMPLATES:
         raise UsageError(f"no template {template!r}: choose {', '.join(sheets.TEMPLATES)}")
-    measured = sheets.measure(layout_of(folder))
-    lines = sheets.sheet(measured, template, sheets.read_stated(facts), small)
+    measured = sheets.measure(layout_of(folder), small)
+    lines = sheets.sheet(measured, template, sheets.read_stated(facts))
     text = sheets.markdown(lines, template, measured)
     if out:
         out.write_text(text, "utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli.options import Json, Out, Running, grouped, layout_of, opened
+from corpus.cli.options import FOLDER, Json, Out, Running, Work, grouped, layout_of, opened
 from corpus.cli.printing import print_funnel, print_json
 from corpus.errors import RunError, UsageError, counted
 
@@ -64,8 +64,9 @@ def rebuild(
 @app.command()
 @grouped
 def merge(
-    folders: Annotated[list[str], typer.Argument(metavar="DIR…", help="Build folders.")],
+    folders: Annotated[list[str], typer.Argument(metavar="DIR…", help=FOLDER)],
     out: Out = None,
+    work: Work = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value of dedup and later stages.")
     ] = None,
@@ -77,7 +78,7 @@ def merge(
 
     from corpus.merge import merge as merged
 
-    place = opened(out)
+    place = opened(out, work)
     with running.started(place) as engine:
         facts = merged([layout_of(name) for name in folders], place, engine, set_ or [])
     if running.as_json:

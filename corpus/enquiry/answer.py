@@ -14,46 +14,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import config, register
 from corpus.answers import runs as trained
+from corpus.enquiry.fates import LISTED, fates_of
+from corpus.enquiry.found import Found, Hit
+from corpus.enquiry.phrases import OUTCOMES
 from corpus.enquiry.request import Item, Request
-from corpus.enquiry.search import Found, Hit, search
-from corpus.errors import RunError
+from corpus.enquiry.search import search
 from corpus.folder import removals
 from corpus.folder.commit import sha256
 from corpus.folder.layout import Layout
-from corpus.folder.lookup import rows_of
-from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
-from corpus.sources.plan import as_planned
 from corpus.stages import books
 from corpus.web.rights.sites import Site, Verdict
 
-# Outcomes of an item and fates of a document, the weightiest first.
-ORDER = (
-    "present", "present_as_copy", "taken_out", "undecided", "reserved", "dropped", "not_seen",
-    "unanswerable",
-)  # fmt: skip
-RESERVED = ("noai", "tdm_reservation", "robots_txt", "robots_usage", "robots_directive", "reserved")
+ORDER = tuple(OUTCOMES)  # of an item and fates of a document, the weightiest first
 OF_HOST = 5  # documents of a host that are told one by one
-LISTED = 20  # documents of an item that are told one by one, the rest are counted
-PLACE = [
-    "id", "url", "title", "source", "captured", "n_chars", "format", "source_file",
-    "source_offset", "rights", "licence",
-]  # fmt: skip
 
 
 def answer(request: Request, layouts: list[Layout], runs: list[Path]) -> dict[str, Any]:
     """{request, builds, runs, items, outcomes, sha256}: see the module; `sha256` is of all else."""
     found = [_of_build(layout, request) for layout in layouts]
     seen = [_of_run(run, found) for run in runs]
+    for build in found:  # of a host they are many
+        for item in build["items"].values():
+            del item["ids"]
     items = []
     for item in request.items:
         rows = [build["items"][item.number] for build in found]
@@ -87,13 +79,14 @@ def _by_rank(pair: tuple[str, int]) -> int:
 
 
 def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
-    """{about, items: number → {build, outcome, documents, by, listed, site}, ids}."""
+    """{about, items: number → {build, outcome, ids, documents, by, listed, site}, copies: id → the
+    kept copy that is published}."""
     settings, _ = config.of_folder(layout)
     steps = tuple(settings.normalize.steps)
     found = search(layout, request.items, steps, _signed(layout, settings))
     ids = pa.array(sorted({name for hits in found.hits.values() for name in hits}), pa.string())
-    fates = _fates(layout, settings, ids)
-    about = _about(layout, settings) | {"texts_by": found.texts_by}
+    fates = fates_of(layout, settings, ids, found.places)
+    about = _about(layout, settings, found.inputs) | {"texts_by": found.texts_by}
     sites = [row for path in layout.sites_files() for row in pq.read_table(path).to_pylist()]
     site = Site.load(sites, settings.rights.agents) if sites else None
     items = {}
@@ -102,7 +95,8 @@ def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
         if item.kind == "url" and site:
             said = filter(None, map(site.lookup, _addresses(item)))
             items[item.number]["site"] = _site(next(said, None))
-    return {"about": about, "items": items, "ids": fates.keys()}
+    copies = {n: f["kept_id"] for n, f in fates.items() if f["fate"] == "present_as_copy"}
+    return {"about": about, "items": items, "copies": copies}
 
 
 def _addresses(item: Item) -> list[str]:
@@ -118,18 +112,12 @@ def _signed(layout: Layout, settings: Settings) -> Any:
     return settings.dedup if signed else None
 
 
-def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
+def _about(layout: Layout, settings: Settings, inputs: Counter[tuple[str, str]]) -> dict[str, Any]:
     """What the build read, of which days, and by which digests it is known."""
     funnel = books.funnel(layout)
     harvest = funnel["harvest"]
-    units = as_planned(layout)
-    files = {
-        file: identity
-        for unit in units
-        for file, identity in zip(unit.files, unit.identities, strict=False)
-    }
-    captured = [_captured(path) for path in layout.documents_files()]
-    days = sorted({day[:10] for pair in captured for day in pair if day})
+    archives = _archives(layout, inputs)
+    days = sorted(day for row in archives for day in row["captured"])
     return {
         "name": layout.root.name,
         "manifest": sha256(layout.manifest) if layout.manifest.exists() else "",
@@ -137,18 +125,41 @@ def _about(layout: Layout, settings: Settings) -> dict[str, Any]:
         "documents": harvest["out"],
         "published": funnel.get("publish", {}).get("out", 0),
         "only_counted": sum(harvest["skipped"].values()),
+        "counted": harvest["skipped"],
         "captured": [days[0], days[-1]] if days else [],
-        "archives": [{"file": file, "identity": identity} for file, identity in files.items()],
+        "archives": archives,
         "registers": {Path(n).name: head for n, head in register.heads(settings).items()},
         "removals": len(removals.load(layout)),
     }
 
 
-def _captured(path: Path) -> tuple[str, str]:
-    days = pq.read_table(path, columns=["captured"])["captured"]
-    days = days.filter(pc.not_equal(days, ""))
-    extremes = pc.min_max(days)
-    return extremes["min"].as_py() or "", extremes["max"].as_py() or ""
+def _archives(layout: Layout, inputs: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """[{file, identity, documents, captured: first and last day}] of the inputs, in their order.
+
+    inputs: (file, day) → documents.
+    """
+    documents: Counter[str] = Counter()
+    days: dict[str, set[str]] = {}
+    for (file, day), count in inputs.items():
+        documents[file] += count
+        if day:
+            days.setdefault(file, set()).add(day)
+    # As corpus.sources.plan.as_planned, which loads a reader for every kind of file.
+    units = json.loads(layout.plan.read_bytes())["units"]
+    files = {
+        file: identity
+        for unit in units
+        for file, identity in zip_longest(unit["files"], unit["identities"], fillvalue="")
+    }
+    return [
+        {
+            "file": file,
+            "identity": identity,
+            "documents": documents[file],
+            "captured": sorted({min(days[file]), max(days[file])}) if file in days else [],
+        }
+        for file, identity in files.items()
+    ]
 
 
 def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -159,6 +170,7 @@ def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict
     by = Counter(row["fate"] for row in rows)
     return {
         "outcome": rows[0]["fate"] if rows else "not_seen",
+        "ids": [row["id"] for row in rows],
         "documents": len(rows),
         "by": dict(sorted(by.items(), key=_by_rank)),
         "listed": rows[: OF_HOST if item.kind == "host" else LISTED],
@@ -168,110 +180,6 @@ def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict
 
 def _told(fate: dict[str, Any], hit: Hit) -> dict[str, Any]:
     return {**fate, "how": hit.how, "share": round(hit.share, 3)}
-
-
-# fates --------------------------------------------------------------------------------------------
-
-
-def _fates(layout: Layout, settings: Settings, ids: pa.Array) -> dict[str, dict[str, Any]]:
-    """id → {id, url, fate, …}: what became of each document or record."""
-    documents = {row["id"]: row for row in rows_of(layout.documents_files(), PLACE, ids)}
-    shards: dict[str, dict[str, Any]] = {}
-    published_as = ["id", "cluster_size", "rights"]
-    for values in rows_of(layout.shards(), published_as, ids, numbered="place"):
-        path, number = values.pop("place")
-        shards[values["id"]] = values | {"shard": path.name, "row": number}
-    ledger = rows_of(layout.ledgers(), None, ids)
-    dropped = {row["id"]: row for row in ledger if row["action"] in ("drop", "skip")}
-    taken = {row["id"]: row for row in removals.taken_rows(layout).to_pylist()}
-    entries = _entries(settings)
-    copies = _copies(layout, ids)
-    published = _published(layout, {row["kept_id"] for row in dropped.values() if row["kept_id"]})
-    fates = {}
-    for name in ids.to_pylist():
-        row = documents.get(name) or dropped.get(name)
-        if row is None:
-            continue
-        fate = {"id": name, "url": row["url"] or "", "record": _record(row)}
-        if name in documents and row["format"] != REMOVED_FORMAT:
-            keys = ("title", "source", "captured", "n_chars", "licence")
-            fate |= {key: row[key] for key in keys}
-            fate["rights"] = _rights(shards.get(name, row)["rights"])
-        if name in taken or row.get("format") == REMOVED_FORMAT:
-            fate |= {"fate": "taken_out", **_taken(taken.get(name), entries)}
-        elif name in shards:
-            place = {key: shards[name][key] for key in ("shard", "row", "cluster_size")}
-            fate |= {"fate": "present", **place, "copies": copies.get(name, [])}
-        elif name in dropped:
-            fate |= _dropped(dropped[name], published)
-        else:
-            fate["fate"] = "undecided"
-        fates[name] = fate
-    return fates
-
-
-def _record(row: dict[str, Any]) -> str:
-    return f"{row['source_file']}:{row['source_offset']}"
-
-
-def _dropped(row: dict[str, Any], published: dict[str, str]) -> dict[str, Any]:
-    """Stage, rule and value; of a duplicate whether the kept copy is published."""
-    why = {key: row[key] for key in ("stage", "rule", "value", "threshold", "detail", "kept_id")}
-    kept = row["kept_id"]
-    fate = "reserved" if row["rule"] in RESERVED else "dropped"
-    fate = "present_as_copy" if kept in published else fate
-    return {"fate": fate, **why, "kept_url": published.get(kept, "")}
-
-
-def _published(layout: Layout, ids: set[str]) -> dict[str, str]:
-    """id → address of those that stand in the shards."""
-    named = pa.array(sorted(ids), pa.string())
-    return {r["id"]: r["url"] or "" for r in rows_of(layout.shards(), ["id", "url"], named)}
-
-
-def _copies(layout: Layout, ids: pa.Array) -> dict[str, list[dict[str, Any]]]:
-    """Kept id → the duplicates that were removed in its favour, LISTED of each."""
-    columns = ["id", "kept_id", "kind", "similarity"]
-    rows = rows_of(layout.duplicates_files(), columns, ids, by="kept_id")
-    rows = [row for row in rows if row["kind"] != "kept"]
-    named = pa.array([row["id"] for row in rows], pa.string())
-    places = rows_of(layout.documents_files(), ["id", "url"], named)
-    urls = {row["id"]: row["url"] or "" for row in places}
-    out: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: (-row["similarity"], row["id"])):
-        own = out.setdefault(row["kept_id"], [])
-        if len(own) < LISTED:
-            similarity = round(row["similarity"], 3)
-            own.append({"id": row["id"], "url": urls.get(row["id"], ""), "kind": row["kind"],
-                        "similarity": similarity})  # fmt: skip
-    return out
-
-
-def _entries(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
-    """(register, entry) of all registers that the build obeys."""
-    return [
-        (Path(name).name, entry)
-        for name in settings.remove.registers
-        for entry in register.read(Path(name))
-    ]
-
-
-def _taken(row: dict[str, Any] | None, entries: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """By which kind of entry, and the register's entries that name its address or id."""
-    if row is None:
-        return {"by": "earlier", "reason": "", "entries": []}
-    hashes = {row["url"].removeprefix(removals.HASHED), removals.hashed("id", row["id"])}
-    named = [
-        {"register": name, "number": entry["number"], "time": entry["time"]}
-        for name, entry in entries
-        if entry["sha256"] in hashes
-    ]
-    return {"by": row["kind"], "reason": row["reason"], "entries": named}
-
-
-def _rights(claims: dict[str, Any] | None) -> dict[str, Any]:
-    """What page, headers and robots.txt said, where they said anything."""
-    return {name: value for name, value in (claims or {}).items() if value}
 
 
 def _site(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -290,20 +198,33 @@ def _site(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def _of_run(run: Path, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a run trained on of all documents that were found: adds `runs` to those listed."""
-    ids = sorted({name for build in found for name in build["ids"]})
-    facts = trained.of_documents(run, ids)
-    if not isinstance(facts, dict) or "documents" not in facts:
-        raise RunError(f"{run} cannot be asked what it trained on")
-    steps: dict[str, list[int]] = {}
-    for row in facts["documents"]:
-        steps.setdefault(row["id"], []).extend(row.get("steps") or [])
+    """What a run is; what it did with the documents that were found goes into `runs` of the items
+    and of the documents that are listed."""
+    ids = {name for build in found for item in build["items"].values() for name in item["ids"]}
+    ids.update(kept for build in found for kept in build["copies"].values())
+    facts = trained.of_documents(run, sorted(ids))
+    seen = trained.seen(facts)
     for build in found:
+        copies = build["copies"]
         for item in build["items"].values():
             for row in item["listed"]:
-                own = sorted(set(steps.get(row["id"], [])))
-                after = [step for step in facts["checkpoints"] if own and step >= own[0]]
-                seen = {"run": run.name, "tokenised": row["id"] in steps, "steps": own}
-                row.setdefault("runs", []).append(seen | {"checkpoints": after})
+                copy = _seen(seen, copies[row["id"]]) if row["id"] in copies else None
+                about = {"run": run.name, "reached": facts["reached"], "copy": copy}
+                row.setdefault("runs", []).append(about | _seen(seen, row["id"]))
+            used = [_seen(seen, n)["steps"] or _seen(seen, copies.get(n, ""))["steps"]
+                    for n in item["ids"]]  # fmt: skip
+            steps = [step for own in used for step in own]
+            item.setdefault("runs", []).append(
+                {
+                    "run": run.name,
+                    "trained": sum(map(bool, used)),
+                    "first": min(steps, default=0),
+                    "last": max(steps, default=0),
+                }
+            )
     keys = ("reached", "steps", "fingerprint", "checkpoints")
-    return {"name": run.name, **{key: facts[key] for key in keys if key in facts}}
+    return {"name": run.name} | {key: facts[key] for key in keys}
+
+
+def _seen(seen: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    return seen.get(name, trained.UNSEEN)

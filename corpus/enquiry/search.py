@@ -1,73 +1,25 @@
 """One pass over a build: which of its documents and records the items of a request mean.
 
-Addresses, hosts and titles by their columns. Excerpts, whole texts, ISBN and DOI by the letters of
-harvested texts (comparison's normal form, so that width, blanks, line ends and punctuation do not
-matter), as a reader sees them and as they are stored, with the signs of Markdown; all of them at
-once (Aho and Corasick 1975). Whole texts also piece by piece, and by the signatures of dedup.
-
-Which texts are read: of a build whose harvested documents are indexed (`corpus index --documents`),
-those that hold an unbroken run of letters of the excerpt or text as the corpus writes it; without
-an index, with one of other files, and for what has no such run (ISBN, DOI), all of them.
+Addresses, hosts and titles by their columns, here; what stands in texts: corpus.enquiry.passages.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import ahocorasick_rs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus.dedup.signatures import files as signatures
-from corpus.dedup.signatures.arrow import fixed_rows
-from corpus.dedup.signatures.minhash import sign_texts
 from corpus.dedup.signatures.normal import normalise
-from corpus.enquiry.request import Item, ten_of
-from corpus.errors import UsageError
-from corpus.folder.commit import picked_rows
-from corpus.folder.layout import Layout, index_of
+from corpus.enquiry import passages
+from corpus.enquiry.found import Found
+from corpus.enquiry.request import Item
+from corpus.folder.layout import Layout
 from corpus.folder.removals import HASHED, hashed_url
-from corpus.index import Index
 from corpus.settings import DedupSettings
-from corpus.text import views
-from corpus.text.normalize import normalize
 from filters.urls.canonical import canonical_url
-
-PIECE, PIECES = 24, 40  # letters of a piece of a whole text, and how many of it are looked for
-PART = 0.2  # of the pieces: a document with so many holds a part of the text
-NEAR = 0.5  # Jaccard similarity from which a document is a near copy of a whole text
-ROWS = 512  # documents whose texts are held at a time
-RUN, RUNS, LONGEST = 6, 3, 16  # letters of a run that the index is asked for, at least and at most
-RARE = 20  # places of a run at most, but of the rarest
-READ = 50_000  # documents that are read one by one; where more may hold a passage, all are read
-INDEX, SCAN = "index", "scan"
-
-
-@dataclass
-class Hit:
-    """A document or record that an item means: how, and for a part of a text how much of it."""
-
-    how: str  # address, host, title, passage, number, text, part or near
-    share: float = 1.0
-
-
-@dataclass
-class Found:
-    """Item number → id → how it was found."""
-
-    hits: dict[int, dict[str, Hit]] = field(default_factory=lambda: defaultdict(dict))
-    texts_by: str = ""  # INDEX or SCAN; "" where no text was looked for
-
-    def add(self, item: int, name: str, how: str, share: float = 1.0) -> None:
-        before = self.hits[item].get(name)
-        if before is None or before.share < share:
-            self.hits[item][name] = Hit(how, share)
 
 
 def search(
@@ -80,86 +32,29 @@ def search(
     found = Found()
     asked = [item for item in items if item.key]
     names = _Names([item for item in asked if item.kind in ("url", "host", "title")])
-    if names:
-        columns = ["id", "url", "host", *(["title"] if names.titles else [])]
-        for path in layout.documents_files():
-            names.look(pq.read_table(path, columns=columns), found)
-        for path in layout.ledgers("harvest"):  # records that became no document
-            table = pq.read_table(path, columns=["id", "url", "action"])
-            table = table.filter(pc.is_in(table["action"], pa.array(["drop", "skip"])))
-            hosts = pa.array([_host(url) for url in table["url"].to_pylist()], pa.string())
-            names.look(table.append_column("host", hosts), found)
-    _in_texts(layout, [item for item in asked if item.kind in TEXTUAL], steps, found)
-    _near(layout, [item for item in asked if item.kind == "text"], near, found)
+    for path in layout.documents_files():
+        _documents(path, names, found)
+    for path in layout.ledgers("harvest") if names else ():  # records that became no document
+        table = pq.read_table(path, columns=["id", "url", "action"])
+        table = table.filter(pc.is_in(table["action"], pa.array(["drop", "skip"])))
+        hosts = pa.array([_host(url) for url in table["url"].to_pylist()], pa.string())
+        names.look(table.append_column("host", hosts.dictionary_encode()), found)
+    passages.in_texts(layout, asked, steps, found)
+    passages.near(layout, asked, near, found)
     return found
 
 
-TEXTUAL = ("excerpt", "isbn", "doi", "text")
-
-
-def _in_texts(layout: Layout, items: list[Item], steps: tuple[str, ...], found: Found) -> None:
-    """Items that are looked for in texts: in those that the index names, or in all."""
-    if not items:
-        return
-    texts = _Texts(items)
-    rows = _indexed(layout, items, steps)
-    found.texts_by = SCAN if rows is None else INDEX
-    for batch in _scanned(layout) if rows is None else _picked(rows):
-        ids = batch["id"].to_pylist()
-        for view in (views.plain_of(batch), batch["text"]):
-            texts.look(ids, view, found)
-
-
-def _scanned(layout: Layout) -> Iterator[pa.RecordBatch | pa.Table]:
-    for path in layout.documents_files():
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(ROWS, columns=["id", *views.COLUMNS])
-
-
-def _picked(rows: dict[Path, np.ndarray]) -> Iterator[pa.RecordBatch | pa.Table]:
-    for path, own in rows.items():
-        with pq.ParquetFile(path) as file:
-            for table, _, _ in picked_rows(file, own, ["id", *views.COLUMNS]):
-                yield from table.combine_chunks().to_batches(ROWS)
-
-
-def _indexed(
-    layout: Layout, items: list[Item], steps: tuple[str, ...]
-) -> dict[Path, np.ndarray] | None:
-    """The rows of documents files in which the items may stand; None where all must be read."""
-    if any(item.kind not in ("excerpt", "text") for item in items):
-        return None
-    try:
-        index = Index(layout, documents=True)
-    except UsageError:  # there is none, or it is of other files
-        return None
-    found: dict[Path, list[np.ndarray]] = defaultdict(list)
-    left = READ
-    for item in items:
-        counts = {run: index.count(run) for run in _runs(item, steps)}
-        if not counts:
-            return None
-        # The rarest, and more than one: another edition has other signs in other places.
-        known = sorted((run for run in counts if counts[run]), key=lambda run: (counts[run], run))
-        most = RUNS if item.kind == "excerpt" else PIECES
-        for run in known[:1] + [run for run in known[1:most] if counts[run] <= RARE]:
-            left -= counts[run]
-            if left < 0:
-                return None
-            for path, rows in index.rows(run).items():
-                found[path].append(rows)
-    return {path: np.unique(np.concatenate(rows)) for path, rows in sorted(found.items())}
-
-
-def _runs(item: Item, steps: tuple[str, ...]) -> list[str]:
-    """Runs of letters of an excerpt or text, as the corpus writes them, spread over it."""
-    written = normalize(item.value.encode("utf-8", "replace").decode(), steps)
-    runs = re.findall(rf"[^\W_]{{{RUN},{LONGEST}}}", written)
-    places = np.linspace(0, len(runs) - 1, min(len(runs), PIECES)).astype(np.int64)
-    return list(dict.fromkeys(runs[at] for at in places.tolist()))
-
-
-# by name ------------------------------------------------------------------------------------------
+def _documents(path: Path, names: _Names, found: Found) -> None:
+    """The documents of a file by name, and how many there are of each input and day."""
+    coded = ["host", "source_file", "captured"]
+    columns = [*coded, *(["id", "url"] if names else []), *(["title"] if names.titles else [])]
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
+        table = file.read(columns=columns)
+    counts = table.group_by(coded[1:]).aggregate([([], "count_all")]).to_pydict()
+    for source, captured, count in zip(*counts.values(), strict=True):
+        found.inputs[source, (captured or "")[:10]] += count
+    if names:
+        names.look(table.unify_dictionaries().combine_chunks(), found, path)
 
 
 def _host(url: str | None) -> str:
@@ -177,36 +72,51 @@ class _Names:
         self.sites = {
             key.partition("/")[0].partition("?")[0].partition(":")[0] for key in self.urls
         }
-        self.known: dict[str | None, tuple[str, int]] = {}  # host → its one form, the item above it
+        self.known: dict[str | None, tuple[str, int] | None] = {}  # of `_host`
 
     def __bool__(self) -> bool:
         return bool(self.urls or self.hosts or self.titles)
 
-    def look(self, table: pa.Table, found: Found) -> None:
-        """table: columns id, url, host, and title where there is one."""
-        site, above = dict[str | None, str](), dict[str | None, int]()
-        for host in pc.unique(table["host"]).to_pylist():
-            if host not in self.known:
-                name = _host(f"http://{host}/") if host else ""
-                self.known[host] = name, self._above(name)
-            site[host], above[host] = self.known[host]
+    def look(self, table: pa.Table, found: Found, path: Path | None = None) -> None:
+        """table: columns id, url, host (dictionary), and title where there is one; of a documents
+        file, its rows in their order."""
+        hosts = table["host"].combine_chunks()
+        names = hosts.dictionary.to_pylist()
+        for host in set(names) - self.known.keys():
+            self.known[host] = self._host(host)
+        known = [*map(self.known.__getitem__, names), None]
         # Only rows of the hosts that are asked about, and those of which no host is left.
-        meant = [host for host in site if above[host] or site[host] in self.sites]
-        rows = pc.or_kleene(
-            pc.is_in(table["host"], pa.array(meant, pa.string())),
-            pc.starts_with(table["url"], HASHED),
-        )
-        few = table.select(["id", "url", "host"]).filter(rows).to_pydict()
-        for name, url, host in zip(few["id"], few["url"], few["host"], strict=True):
-            if above[host]:
-                found.add(above[host], name, "host")
-            if asked := self._address(url or "", site[host]):
+        meant = np.array([bool(host) for host in known])
+        codes = pc.fill_null(hosts.indices, len(names)).to_numpy()
+        gone = pc.fill_null(pc.starts_with(table["url"], HASHED), False)
+        rows = np.flatnonzero(meant[codes] | gone.to_numpy())
+        few = table.select(["id", "url"]).take(pa.array(rows)).to_pydict()
+        for row, name, url in zip(rows.tolist(), few["id"], few["url"], strict=True):
+            site, above = known[codes[row]] or ("", 0)
+            if above:
+                found.add(above, name, "host")
+            if asked := self._address(url or "", site):
                 found.add(asked, name, "address")
+            if path is not None and (above or asked):
+                found.places[name] = path, row
         if self.titles and "title" in table.column_names:
-            ids = table["id"].to_pylist()
-            for name, title in zip(ids, normalise(table["title"]).to_pylist(), strict=True):
-                if title and (number := self.titles.get(title)):
-                    found.add(number, name, "title")
+            self._titles(table, found, path)
+
+    def _titles(self, table: pa.Table, found: Found, path: Path | None) -> None:
+        ids = table["id"]
+        for row, title in enumerate(normalise(table["title"].combine_chunks()).to_pylist()):
+            if title and (number := self.titles.get(title)):
+                name = ids[row].as_py()
+                found.add(number, name, "title")
+                if path is not None:
+                    found.places[name] = path, row
+
+    def _host(self, host: str | None) -> tuple[str, int] | None:
+        """The one form of a host and the item that names it or one above it; None where neither it
+        nor an address of it is asked about."""
+        name = _host(f"http://{host}/") if host else ""
+        above = self._above(name)
+        return (name, above) if above or name in self.sites else None
 
     def _address(self, url: str, site: str) -> int:
         """The item that names an address, also of what was taken out; 0 for none."""
@@ -219,78 +129,3 @@ class _Names:
         parts = host.split(".")
         names = (".".join(parts[start:]) for start in range(len(parts)))
         return next((self.hosts[name] for name in names if name in self.hosts), 0)
-
-
-# by content ---------------------------------------------------------------------------------------
-
-
-class _Texts:
-    """All passages of a request as one automaton over the letters of texts."""
-
-    def __init__(self, items: list[Item]) -> None:
-        owners: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        self.pieces: dict[int, int] = {}
-        for item in items:
-            if item.kind == "text":
-                parts = pieces(item.key)
-                self.pieces[item.number] = len(parts)
-                for part in parts:
-                    owners[part].append((item.number, "part"))
-            elif item.kind == "isbn":
-                for digits in filter(None, (item.key, ten_of(item.key))):
-                    owners[digits].append((item.number, "number"))
-            else:
-                how = "passage" if item.kind == "excerpt" else "number"
-                owners[item.key].append((item.number, how))
-        self.owners = list(owners.values())
-        self.whole = {item.number: item.key for item in items if item.kind == "text"}
-        self.automaton = ahocorasick_rs.AhoCorasick(list(owners)) if owners else None
-
-    def __bool__(self) -> bool:
-        return self.automaton is not None
-
-    def look(self, ids: list[str], texts: pa.Array, found: Found) -> None:
-        assert self.automaton is not None
-        for name, text in zip(ids, normalise(texts).to_pylist(), strict=True):
-            seen = {
-                hit[0] for hit in self.automaton.find_matches_as_indexes(text, overlapping=True)
-            }
-            parts: dict[int, int] = {}
-            for place in seen:
-                for number, how in self.owners[place]:
-                    if how == "part":
-                        parts[number] = parts.get(number, 0) + 1
-                    else:
-                        found.add(number, name, how)
-            for number, count in parts.items():
-                share = count / self.pieces[number]
-                if share == 1 and self.whole[number] in text:
-                    found.add(number, name, "text", 1.0)
-                elif share >= PART:
-                    found.add(number, name, "part", min(share, 0.999))
-
-
-def pieces(text: str) -> list[str]:
-    """Up to PIECES pieces of PIECE letters, spread over a text; each once."""
-    last = max(0, len(text) - PIECE)
-    starts = np.unique(np.linspace(0, last, min(PIECES, last + 1)).astype(np.int64))
-    return list(dict.fromkeys(text[at : at + PIECE] for at in starts.tolist()))
-
-
-def _near(layout: Layout, items: list[Item], settings: DedupSettings | None, found: Found) -> None:
-    """Documents whose signature is like that of a whole text."""
-    if not items or settings is None or not signatures.has_near(settings):
-        return
-    signed, _, _ = sign_texts(pa.array([item.value for item in items]), settings)
-    for path in layout.documents_files():
-        file = layout.signatures(index_of(path))
-        if not file.exists():
-            continue
-        table = pq.read_table(file, columns=["id", "n_normal", "signature"])
-        rows = fixed_rows(table["signature"].combine_chunks(), np.uint32)
-        usable = table["n_normal"].to_numpy() > 0
-        ids = table["id"].to_pylist()
-        for item, signature in zip(items, signed, strict=True):
-            alike = np.where(usable, (rows == signature).mean(axis=1), 0)
-            for row in np.flatnonzero(alike >= NEAR).tolist():
-                found.add(item.number, ids[row], "near", min(float(alike[row]), 0.999))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from corpus.folder.commit import picked_rows
 
 
 def rows_where(
@@ -49,3 +53,16 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """`rows_where` the column `by` is one of `names`."""
     return rows_where(files, columns, [by], lambda table: pc.is_in(table[by], names), numbered)
+
+
+def rows_at(places: Iterable[tuple[Path, int]], columns: list[str]) -> list[dict[str, Any]]:
+    """The rows of files at (file, row), each once: only their row groups are read."""
+    files: dict[Path, set[int]] = defaultdict(set)
+    for path, row in places:
+        files[path].add(row)
+    found: list[dict[str, Any]] = []
+    for path, own in files.items():
+        with pq.ParquetFile(path) as file:
+            for table, *_ in picked_rows(file, np.array(sorted(own)), columns):
+                found += table.to_pylist()
+    return found

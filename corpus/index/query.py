@@ -118,17 +118,25 @@ class Index:
 
     def text(self, path: Path, row: int) -> str:
         """The text of a row of a file; "" where it has none."""
+        return self.texts(path, np.array([row]))[0]
+
+    def texts(self, path: Path, rows: np.ndarray) -> list[str]:
+        """The texts of rows (int64[n], ascending) of a file, "" of one that has none."""
         name = path.relative_to(self.layout.root).as_posix()
+        found = [""] * len(rows)
         for part in self.parts:
             for number, piece in enumerate(part.pieces):
-                if self.files[piece.sha256] == name and piece.first <= row < piece.end:
-                    pieces, rows = part.places
-                    first, end = np.searchsorted(pieces, [number, number + 1])
-                    at = int(first + np.searchsorted(rows[first:end], row))
-                    if at == end or rows[at] != row:
-                        return ""
-                    return suffixes.text_of(part.text[part.starts[at] : part.starts[at + 1] - 1])
-        return ""
+                if self.files[piece.sha256] != name:
+                    continue
+                low, high = np.searchsorted(rows, [piece.first, piece.end]).tolist()
+                pieces, held = part.places if low < high else (rows, rows)
+                first, end = np.searchsorted(pieces, [number, number + 1]).tolist()
+                for k in range(low, high):
+                    at = first + int(np.searchsorted(held[first:end], rows[k]))
+                    if at < end and held[at] == rows[k]:
+                        units = part.text[part.starts[at] : part.starts[at + 1] - 1]
+                        found[k] = suffixes.text_of(units)
+        return found
 
     def find(self, text: str, limit: int = 10, context: int = CONTEXT) -> list[Hit]:
         """The first `limit` places of a text, in the order of the files."""

@@ -8,7 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.answers.disclose import TEMPLATES, largest
+from corpus.answers.disclose import TEMPLATES
+from corpus.answers.disclose_figures import BANDS, Measured, largest, size
+from corpus.folder.layout import Layout
+from corpus.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +75,40 @@ def test_domains_by_the_rule_of_the_template(run_corpus, build: Path) -> None:
         sizes[name] = sizes.get(name, 0) + row["n_bytes"]
     name, size = max(((n, s) for n, s in sizes.items() if n), key=lambda pair: pair[1])
     assert f"{name} ({size:,})" in answer
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (10**9 - 1, "less than 1 billion tokens"),
+        (10**9, "at most 1 billion to 10 trillion tokens"),
+        (10**13, "the band by tokens depends"),
+    ],
+)
+def test_a_token_holds_a_byte_or_more_so_bytes_bound_the_band(length: int, words: str) -> None:
+    facts = {"documents": 1, "characters": 1, "bytes": length}
+    said = size(Measured(Layout(Path()), Settings(), facts, [], (0, 0), 0, (0, 0), False))
+    assert said and words in said[0] and ("at most" in said[0]) == (10**9 <= length < 10**13)
+    assert [limit for limit, _ in BANDS] == [10**9, 10**13]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_sheet_says_how_far_its_wording_was_checked(
+    run_corpus, build: Path, template: str
+) -> None:
+    text = run_corpus("disclose", build, "--template", template).stdout
+    note = text.split("> ")[1]
+    assert {"eu": "was not compared", "japan": "Unchecked", "datasheet": "in our words"}[
+        template
+    ] in note
+    assert "照合していない" in text or template == "datasheet"
+
+
+def test_the_eu_sheet_has_the_sections_of_the_template_in_order(run_corpus, build: Path) -> None:
+    said = json.loads(run_corpus("disclose", build, "--template", "eu", "--json").stdout)
+    numbers = [line["english"].split()[0] for line in said if line["english"][0].isdigit()]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == {
+        *("1.1", "1.2", "1.3", "2.1", "2.2.1", "2.2.2", "2.3", "2.4", "2.5", "2.6"),
+        *("3.1", "3.2", "3.3"),
+    }

@@ -16,6 +16,7 @@ from corpus import register
 from corpus.dedup.named import of_text
 from corpus.errors import RunError, UsageError
 from corpus.folder.removals import AddressPattern, Matcher, Removal
+from corpus.index import Index
 from corpus.register import Request
 
 INPUT = "tests/data/documents.jsonl.gz"
@@ -222,6 +223,8 @@ def test_of_a_thousand_takedowns_none_survives_a_rebuild(run_corpus, tmp_path: P
     requests += [Request(of_text("near", before[u][8:])) for u in by_text[1::2]]
     named |= set(by_text)
     assert len(named) == 1000 and register.append(file, requests) == len(requests)
+    for side in ((), ("--documents",)):
+        run_corpus("index", out, *side, "-q")
     run_corpus("build", source, "--out", out, "--register", file, *flags)
     left = {row["url"]: row["text"] for row in rows(out / "corpus", "url", "text")}
     assert left.keys() == before.keys() - named
@@ -229,6 +232,14 @@ def test_of_a_thousand_takedowns_none_survives_a_rebuild(run_corpus, tmp_path: P
     assert said["removed"] == 1000 and said["absent"]
     everything = "\n".join(left.values())
     assert not [url for url in named if before[url][:60] in everything]
+    # The index of before is not asked; the one of now finds what stays, and nothing that went.
+    head = before[next(iter(named))][:40]
+    assert run_corpus("find", out, head, check=False).returncode == 2
+    for documents in (False, True):
+        run_corpus("index", out, *(["--documents"] if documents else []), "-q")
+        index = Index(out, documents)
+        assert not [url for url in named if index.count(before[url][:60])]
+        assert all(index.count(text[:60]) == 1 for text in left.values())
 
 
 # robots.txt of today ------------------------------------------------------------------------------
