@@ -20,7 +20,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from corpus.answers.disclose_figures import FIGURES, Measured, measure
+from corpus.answers.disclose_figures import FIGURES
+from corpus.answers.disclose_measure import Measured, measure
 from corpus.answers.markdown import escaped
 from corpus.errors import UsageError, one_line
 from corpus.folder.commit import sha256
@@ -90,15 +91,20 @@ def _line(part: str, line: list[str], measured: Measured, said: str) -> Line:
     answer = counted or ((said, said) if said else UNANSWERED)
     if counted and said:
         answer = (f"{counted[0]}; {said}", f"{counted[1]}。{said}")
-    complies = kind != "unanswered" and _is_done(key, measured)
+    complies = kind != "unanswered" and _is_done(key, measured, said)
     return Line(part, key, english, japanese, kind, answer, complies)
 
 
-def _is_done(key: str, m: Measured) -> bool:
-    """Whether the build does what a line asks for: a figure may say that it does not."""
+def _is_done(key: str, m: Measured, said: str) -> bool:
+    """Whether the build does what a line asks for: a figure may say that it does not.
+
+    said: by the provider; a class of licences alone shows no contract.
+    """
     rights = m.settings.rights
     if key == "rights.reserved":
         return rights.obey_robots_txt and rights.drop_noai and rights.drop_tdm_reservation
+    if key == "data.licensed":
+        return bool(said)
     return bool(m.settings.urls.block) if key == "processing.illegal" else True
 
 

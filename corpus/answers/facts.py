@@ -33,6 +33,7 @@ TOP = 10  # rows of a top list
 INPUTS = 20  # files of the input that are named
 # Scripts of the texts: shares that are stored of every document.
 SCRIPTS = ("hiragana", "katakana", "kanji", "latin", "digit", "symbol", "space")
+DATED = "regexp_matches(captured, '^[0-9]{4}-[0-9]{2}-[0-9]{2}')"  # WARC-Date may say anything
 HARM = ("adult_words", "discrimination_words", "violence_words", "ad_words")
 
 
@@ -90,8 +91,8 @@ def facts(
         ),
         "dates": _years(db, "date"),
         "captures": _years(db, "captured"),
-        "captured": [*_row(db, first="coalesce(min(nullif(captured, '')), '')",
-                           last="coalesce(max(captured), '')").values()],
+        "captured": [*_row(db, first=f"coalesce(min(captured) filter ({DATED}), '')",
+                           last=f"coalesce(max(captured) filter ({DATED}), '')").values()],
         "scripts": _scripts(db),
         "blocks": _blocks(published),
         # Rights and repairs: how many documents carry each sign.

@@ -43,6 +43,7 @@ SEVERITY = {
     "0": ("none", "なし"), "1": ("weak", "弱い"), "2": ("strong", "強い"),
     "3": ("severe", "最も強い"),
 }  # fmt: skip
+POLICIES = {"mask": "置換", "detect": "計数のみ", "drop": "除外"}  # of a class of personal data
 
 # Why a document is kept out for the sake of rights: reasons of harvest, rules of select.
 EARLY = ("noai", "tdm_reservation")

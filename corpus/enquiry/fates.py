@@ -18,8 +18,8 @@ from corpus.folder.layout import Layout
 from corpus.folder.lookup import rows_at, rows_of
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.settings import Settings
+from corpus.stages.rights import REFUSALS
 
-RESERVED = ("noai", "tdm_reservation", "robots_txt", "robots_usage", "robots_directive", "reserved")
 LISTED = 20  # documents of an item, duplicates of a document that are told; the rest are counted
 PLACE = [
     "id", "url", "title", "source", "captured", "n_chars", "format", "source_file",
@@ -90,7 +90,7 @@ def _dropped(row: dict[str, Any], shards: dict[str, dict[str, Any]]) -> dict[str
     """Stage, rule and value; of a duplicate whether the kept copy is published."""
     why = {key: row[key] for key in ("stage", "rule", "value", "threshold", "detail", "kept_id")}
     kept = shards.get(row["kept_id"])
-    fate = "reserved" if row["rule"] in RESERVED else "dropped"
+    fate = "reserved" if row["rule"] in REFUSALS else "dropped"
     fate = "present_as_copy" if kept else fate
     return {"fate": fate, **why, "kept_url": (kept or {}).get("url") or ""}
 

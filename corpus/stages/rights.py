@@ -29,6 +29,22 @@ from corpus.web.rights.sites import Site, Verdict
 
 Refusal = tuple[str, str]  # rule, reason in words
 Verdicts = list[Verdict | None]
+# Rules by which a wish of page or site keeps a document out.
+REFUSALS = (
+    "noai", "tdm_reservation", "robots_txt", "robots_usage", "robots_directive", "reserved",
+)  # fmt: skip
+
+
+def obeyed(settings: RightsSettings) -> dict[str, bool]:
+    """Rule of REFUSALS → whether these settings obey it; what is not obeyed is only recorded."""
+    return {
+        "noai": settings.drop_noai,
+        "tdm_reservation": settings.drop_tdm_reservation,
+        "robots_txt": settings.obey_robots_txt,
+        "robots_usage": settings.obey_usage,
+        "robots_directive": bool(settings.drop_directives),
+        "reserved": settings.drop_reserved,
+    }
 
 
 def early_refusal(claims: dict[str, Any], settings: RightsSettings) -> Refusal | None:
