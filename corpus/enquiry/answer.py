@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
@@ -33,9 +34,11 @@ from corpus.folder.commit import sha256
 from corpus.folder.layout import Layout
 from corpus.settings import Settings
 from corpus.stages import books
+from corpus.stages.rights import obeyed
 from corpus.web.rights.sites import Site, Verdict
 
 ORDER = tuple(OUTCOMES)  # of an item and fates of a document, the weightiest first
+IN = ("present", "present_as_copy")
 OF_HOST = 5  # documents of a host that are told one by one
 
 
@@ -91,7 +94,8 @@ def _of_build(layout: Layout, request: Request) -> dict[str, Any]:
     site = Site.load(sites, settings.rights.agents) if sites else None
     items = {}
     for item in request.items:
-        items[item.number] = _of_item(item, found, fates) | {"build": about["name"]}
+        own = _of_item(item, found, fates, about["obeyed"])
+        items[item.number] = own | {"build": about["name"]}
         if item.kind == "url" and site:
             said = filter(None, map(site.lookup, _addresses(item)))
             items[item.number]["site"] = _site(next(said, None))
@@ -126,6 +130,12 @@ def _about(layout: Layout, settings: Settings, inputs: Counter[tuple[str, str]])
         "published": funnel.get("publish", {}).get("out", 0),
         "only_counted": sum(harvest["skipped"].values()),
         "counted": harvest["skipped"],
+        "dropped": {
+            stage: dict(sorted(entry["dropped"].items()))
+            for stage, entry in funnel.items()
+            if sum(entry.get("dropped", {}).values())
+        },
+        "obeyed": obeyed(settings.rights),
         "captured": [days[0], days[-1]] if days else [],
         "archives": archives,
         "registers": {Path(n).name: head for n, head in register.heads(settings).items()},
@@ -142,7 +152,7 @@ def _archives(layout: Layout, inputs: Counter[tuple[str, str]]) -> list[dict[str
     days: dict[str, set[str]] = {}
     for (file, day), count in inputs.items():
         documents[file] += count
-        if day:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", day):  # a WARC-Date may say anything
             days.setdefault(file, set()).add(day)
     # As corpus.sources.plan.as_planned, which loads a reader for every kind of file.
     units = json.loads(layout.plan.read_bytes())["units"]
@@ -162,10 +172,12 @@ def _archives(layout: Layout, inputs: Counter[tuple[str, str]]) -> list[dict[str
     ]
 
 
-def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _of_item(
+    item: Item, found: Found, fates: dict[str, dict[str, Any]], obeyed: dict[str, bool]
+) -> dict[str, Any]:
     """The outcome of an item in a build, and its documents, the weightiest fate first."""
     hits = found.hits.get(item.number, {})
-    rows = [_told(fates[name], hit) for name, hit in hits.items() if name in fates]
+    rows = [_told(fates[name], hit, obeyed) for name, hit in hits.items() if name in fates]
     rows.sort(key=lambda row: (_rank(row["fate"]), -row["share"], row["id"]))
     by = Counter(row["fate"] for row in rows)
     return {
@@ -178,8 +190,12 @@ def _of_item(item: Item, found: Found, fates: dict[str, dict[str, Any]]) -> dict
     }
 
 
-def _told(fate: dict[str, Any], hit: Hit) -> dict[str, Any]:
-    return {**fate, "how": hit.how, "share": round(hit.share, 3)}
+def _told(fate: dict[str, Any], hit: Hit, obeyed: dict[str, bool]) -> dict[str, Any]:
+    """A document's fate, how it was found, and the refusals on record that the build disregards."""
+    said = fate.get("rights") or {} if fate["fate"] in IN else {}
+    refuses = said | {"robots_usage": any(u.endswith("=no") for u in said.get("robots_usage", ()))}
+    ignored = [rule for rule, yes in obeyed.items() if not yes and refuses.get(rule)]
+    return {**fate, "not_obeyed": ignored, "how": hit.how, "share": round(hit.share, 3)}
 
 
 def _site(verdict: Verdict | None) -> dict[str, Any] | None:

@@ -90,7 +90,7 @@ def _lists(items: list[tuple[int, str]]) -> Iterator[str]:
 _FRAME = """<!DOCTYPE html>
 <html lang="ja"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>回答書 / Answer</title>
+<title>回答書 / Response</title>
 <style>
 body{{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;line-height:1.6}}
 table{{border-collapse:collapse}}td,th{{border:1px solid #999;padding:.2rem .5rem;text-align:left}}
@@ -136,7 +136,7 @@ class _Page:
 
     def _head(self) -> Iterator[Block]:
         request, say, show = self.facts["request"], self.say, self.show
-        title = ("権利者からの照会への回答", "Answer to an enquiry of a holder of rights")
+        title = ("権利者からの照会への回答", "Response to a rights holder's enquiry")
         yield HEADING, 1, [say(title)]
         none = say(("(なし)", "(none)"))
         for pair, value in (
@@ -172,7 +172,7 @@ class _Page:
             ]
             trained = (
                 "学習 {0} (ステップ{1}まで)：{2}項目の文書、またはその収録された複製を使用",
-                "Training run {0} (up to step {1}): a document of {2} items, or the copy of it "
+                "Training run {0} (up to step {1}): of {2:item} a document, or the copy of it "
                 "that is in the corpus, was trained on",
             )
             yield ITEM, 0, [say(trained, self.show(run["name"]), run["reached"], len(used))]
@@ -234,6 +234,9 @@ class _Page:
             for line in self.told.about_build(build):
                 yield ITEM, 0, [line]
             yield from self._archives(build["archives"])
+        if not self.facts["runs"]:
+            yield HEADING, 3, [say(("学習", "Training runs"))]
+            yield PARAGRAPH, 0, [say(phrases.NO_RUN)]
         for run in self.facts["runs"]:
             yield HEADING, 3, [say(("学習 {0}", "Training run {0}"), show(run["name"]))]
             for line in self.told.about_run(run):

@@ -107,7 +107,7 @@ def _items(table: dict[str, Any], path: Path) -> tuple[list[Item], int]:
                 key, problem = "", f"longer than {longest:,} characters"
                 value = value[:200]
             else:
-                key, problem = _KEYS[kind](value)
+                key, problem = _KEYS[kind](value) if value.strip() else ("", "blank")
             if (kind, key or value) in seen:
                 repeated += 1
                 continue

@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus.enquiry import phrases
 from corpus.enquiry.phrases import Pair
+from corpus.errors import counted
 from corpus.folder.removals import HASHED
 from corpus.words import names
 from corpus.words.language import JAPANESE
@@ -19,6 +20,14 @@ Escape = Callable[[Any], str]
 Lines = Iterator[tuple[int, str]]  # (depth in the list, sentence)
 
 
+class _Count(int):
+    """A number that a sentence says as {0}, or with its noun as {0:document}, {0:entry/entries}."""
+
+    def __format__(self, noun: str) -> str:
+        one, _, more = noun.partition("/")
+        return counted(int(self), one, more) if one else f"{int(self):,}"
+
+
 class Told:
     """Sentences in the language at `place` of phrases.LANGUAGES; `show` makes values harmless."""
 
@@ -28,7 +37,7 @@ class Told:
 
     def say(self, pair: Pair, *values: Any) -> str:
         """A sentence with its values: texts that are harmless already, and numbers."""
-        shown = [f"{value:,}" if isinstance(value, int) else value for value in values]
+        shown = [_Count(value) if isinstance(value, int) else value for value in values]
         return pair[self.place].format(*shown)
 
     def joined(self, parts: list[str]) -> str:
@@ -57,7 +66,7 @@ class Told:
         for row in build["listed"]:
             yield from self.document(row)
         if more := build["documents"] - len(build["listed"]):
-            yield 1, self.say(("ほか{0}文書", "and {0} more documents"), more)
+            yield 1, self.say(("ほか{0}文書", "and {0:more document/more documents}"), more)
         for run in build.get("runs", ()):
             if build["documents"] > 1:
                 yield 1, self._summed(run, build["documents"])
@@ -77,6 +86,9 @@ class Told:
         yield 2, say(("出所：{0}", "From: {0}"), self.joined(self._origin(row)))
         if row.get("rights"):
             yield 2, say(("利用についての表示：{0}", "Said of its use: {0}"), self._rights(row))
+        if ignored := row["not_obeyed"]:
+            words = self.joined([say(phrases.RIGHTS[rule]) for rule in ignored])
+            yield 2, say(phrases.NOT_OBEYED, words)
         for run in row.get("runs", ()):
             yield (
                 2,
@@ -94,7 +106,7 @@ class Told:
         if row.get("captured"):
             parts.append(say(("取得日 {0}", "captured {0}"), show(row["captured"][:10])))
         if row.get("n_chars") is not None:
-            parts.append(say(("{0}文字", "{0} characters"), row["n_chars"]))
+            parts.append(say(("{0}文字", "{0:character}"), row["n_chars"]))
         if licence := row.get("licence"):
             meaning = phrases.LICENCES.get(licence)
             about = f" ({say(meaning)})" if meaning else ""
@@ -134,7 +146,7 @@ class Told:
             )
             for copy in row["copies"]
         ]
-        more = ("。重複として除いた {0} 文書を代表：{1}", ". Stands for {0} duplicates: {1}")
+        more = ("。重複として除いた {0} 文書を代表：{1}", ". Stands for {0:duplicate}: {1}")
         return words + say(more, row["cluster_size"] - 1, self.joined(named) or "-")
 
     def _taken(self, row: dict[str, Any]) -> str:
@@ -209,13 +221,13 @@ class Told:
         if not run["trained"]:
             none = (
                 "学習 {0}：{1}文書のどれも使用していない",
-                "Training run {0}: none of the {1} documents was trained on",
+                "Training run {0}: not trained on (of {1:document} none)",
             )
             return self.say(none, name, documents)
         some = (
             "学習 {0}：{1}文書のうち{2}文書 (収録された複製を含む)。ステップ{3}から{4}の間",
-            "Training run {0}: of the {1} documents {2} were trained on, themselves or as the copy "
-            "that is in; first in step {3}, last in {4}",
+            "Training run {0}: of {1:document} trained on {2}, themselves or as the copy that is "
+            "in; first in step {3}, last in {4}",
         )
         return self.say(some, name, documents, run["trained"], run["first"], run["last"])
 
@@ -256,6 +268,23 @@ class Told:
             self.show(site["captured"]), self.joined(parts) or self.say(nothing),
         )  # fmt: skip
 
+    def _counts(self, rules: dict[str, int]) -> str:
+        """Rules or reasons, each with its count."""
+        called = ((self.show(names.called(name, self.language)), n) for name, n in rules.items())
+        return self.joined([f"{name} {count:,}" for name, count in called])
+
+    def _obeyed(self, obeyed: dict[str, bool]) -> str:
+        """Which wishes of pages and sites keep a document out of a build, and which do not."""
+        none = self.say(("なし", "none"))
+        on, off = (
+            self.joined([self._wish(rule) for rule, yes in obeyed.items() if yes is wanted])
+            for wanted in (True, False)
+        )
+        return self.say(phrases.OBEYED, on or none, off or none)
+
+    def _wish(self, rule: str) -> str:
+        return self.show(names.called(rule, self.language))
+
     def about_build(self, build: dict[str, Any]) -> Iterator[str]:
         """What a build read and published, and by which digests it is known."""
         say, show = self.say, self.show
@@ -264,20 +293,22 @@ class Told:
         )
         yield say(
             (
-                "読んだ記録 {0}、日本語の文書 {1}、収録 {2}",
-                "{0} records read, {1} Japanese documents, {2} of them in the corpus",
+                "読んだ記録 {0}、取り出した日本語の文書 {1}、収録 {2}",
+                "{0:record} read, {1:Japanese document} taken from them, {2} in the corpus",
             ),
             build["records"], build["documents"], build["published"],
         )  # fmt: skip
         if build["only_counted"]:
-            kinds = [
-                say(("{0} {1}", "{0} {1}"), show(names.called(name, self.language)), count)
-                for name, count in build["counted"].items()
-            ]
             yield say(
-                ("件数だけを数えた記録 {0}：{1}", "{0} records that were only counted: {1}"),
-                build["only_counted"], self.joined(kinds),
+                ("件数だけを数えた記録 {0}：{1}", "{0:record} only counted: {1}"),
+                build["only_counted"], self._counts(build["counted"]),
             )  # fmt: skip
+        for stage, rules in build["dropped"].items():
+            yield say(
+                ("{0} の段階で除いたもの {1}：{2}", "{1} left out in {0}: {2}"),
+                show(names.stage(stage, self.language)), sum(rules.values()), self._counts(rules),
+            )  # fmt: skip
+        yield self._obeyed(build["obeyed"])
         captured = show(" – ".join(dict.fromkeys(build["captured"]))) or "-"
         yield say(("文書の取得期間：{0}", "Documents captured: {0}"), captured)
         yield say(
@@ -289,6 +320,9 @@ class Told:
             yield say(("抜粋と全文の照合：{0}", "Excerpts and texts: {0}"), by)
         for name, head in build["registers"].items():
             yield say(
-                ("登録簿 {0}：{1}件、末尾のハッシュ値 {2}", "Register {0}: {1} entries, head {2}"),
+                (
+                    "登録簿 {0}：{1}件、末尾のハッシュ値 {2}",
+                    "Register {0}: {1:entry/entries}, head {2}",
+                ),
                 show(name), head["entries"], head["head"],
             )  # fmt: skip

@@ -20,11 +20,13 @@ DEPTH = 3  # messages within messages
 
 
 class _Value(str):
-    """A value of a message, said as `{0}`, `{0:rule}` or `{0:stage}`."""
+    """A value of a message, said as `{0}`, `{0:rule}`, `{0:stage}` or `{0:language}`."""
 
     def __format__(self, kind: str) -> str:
         if kind == "rule":
             return names.called(self, JAPANESE)
+        if kind == "language":
+            return names.language(self, JAPANESE)
         return names.stage(self, JAPANESE) if kind == "stage" else str(self)
 
 

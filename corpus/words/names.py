@@ -57,7 +57,8 @@ def called(name: str, language: str) -> str:
     """What a rule or reason is called; in Japanese with its name behind it, if that tells more."""
     japanese = rule(name).japanese if language == JAPANESE else ""
     listed = any(name in of for of in known().values())
-    return f"{japanese} ({name})" if japanese and listed and japanese != name else japanese or name
+    tells = japanese and listed and japanese != name and "(" not in name  # no brackets in brackets
+    return f"{japanese} ({name})" if tells else japanese or name
 
 
 def stage(name: str, language: str) -> str:
@@ -66,7 +67,12 @@ def stage(name: str, language: str) -> str:
     return f"{words.japanese} ({name})" if language == JAPANESE and words.japanese else name
 
 
+def language(code: str, spoken: str) -> str:
+    """What a language is called that ISO 639 has under `code`; the code where no name is known."""
+    return of("languages", code, spoken)
+
+
 def of(section: str, name: str, language: str) -> str:
-    """What a stage, an outcome or an action is called; the name itself where it is not known."""
+    """What a stage, an outcome, an action or a language is called; its name where not known."""
     words = known()[section].get(name, UNKNOWN)
     return words.japanese if language == JAPANESE and words.japanese else name

@@ -259,3 +259,51 @@ def test_with_an_index_texts_are_found_as_by_reading_all(
     (build / next(iter((build / "index" / "documents").glob("*.json")))).unlink()
     facts = asked(run_corpus, [build], tmp_path, excerpts=[line])
     assert facts["builds"][0]["texts_by"] == "scan" and facts["outcomes"] == {"present": 1}
+
+
+def test_the_sums_of_a_build_add_up_and_its_settings_are_told(
+    run_corpus, built: Path, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "r.toml", titles=["弟子の心", " "], excerpts=["です。"])
+    facts = asked(run_corpus, [built], tmp_path, titles=["弟子の心"])
+    (about,) = facts["builds"]
+    dropped = {stage: sum(rules.values()) for stage, rules in about["dropped"].items()}
+    harvest = dropped.pop("harvest")
+    assert about["records"] == about["documents"] + about["only_counted"] + harvest
+    assert about["published"] == about["documents"] - sum(dropped.values()) and dropped
+    assert about["obeyed"]["noai"] and not about["obeyed"]["robots_txt"]
+    japanese, english = run_corpus("answer", built, "--request", file).stdout.split("\n# Response")
+    assert "従うもの：noai 指定" in japanese and "学習は調べていない" in japanese
+    assert "obeyed: noai" in english and "No training run was looked at" in english
+    assert f"{sum(about['dropped']['dedup'].values())} left out in dedup" in english
+    assert "空欄 |" in japanese and "照合できる形でない" in japanese and "blank |" in english
+    assert "（入口検査） (" not in japanese
+
+
+def test_a_phrase_that_is_not_obeyed_is_said_where_the_page_is_in(
+    run_corpus, tmp_path: Path
+) -> None:
+    words = "稲の刈り取りは、晴れた日の昼に始まり、夕方までに終わった。" * 9
+    foot = "<footer>無断転載を禁じます。</footer>"
+    page = f"<meta charset=utf-8><title>稲刈りの日</title><p>{words}</p>{foot}"
+    (tmp_path / "page.html").write_text(page, "utf-8")
+    request = written(tmp_path / "r.toml", titles=["稲刈りの日"])
+    obey = ("--set", "rights.drop_reserved=true", "--set", "publish.allow_empty=true")
+    for name, flags in (("in", ()), ("out", obey)):
+        run_corpus("build", tmp_path / "page.html", "--out", tmp_path / name, *FLAGS, *flags)
+    said = run_corpus("answer", tmp_path / "in", "--request", request).stdout
+    assert "除外の理由にしていない表示：無断転載を禁じる等の文言" in said
+    assert "not obeyed by the settings of this build: a phrase that reserves rights" in said
+    said = run_corpus("answer", tmp_path / "out", "--request", request).stdout
+    assert "kept out because its use is reserved" in said and "していない表示" not in said
+
+
+def test_what_an_agency_withdrew_is_said_in_both_languages(
+    run_corpus, clean: Path, tmp_path: Path
+) -> None:
+    gone = [row for path in sorted((clean / "ledger").glob("*.parquet"))
+            for row in pq.read_table(path).to_pylist() if row["rule"] == "withdrawn"]  # fmt: skip
+    file = written(tmp_path / "r.toml", urls=[row["url"] for row in gone if row["url"]])
+    japanese, english = run_corpus("answer", clean, "--request", file).stdout.split("\n# Response")
+    assert "(配信元が記事を取り消した)" in japanese and "withdrew" not in japanese
+    assert "配信元による取り消し" in japanese and "(its agency withdrew the item)" in english

@@ -133,6 +133,17 @@ def test_names_in_japanese_are_japanese_and_keep_the_name() -> None:
     assert names.meaning("type image/gif", "ja") == "Content-Type がページではない"
 
 
+def test_reasons_of_news_and_names_of_languages_are_japanese() -> None:
+    for state in ("withheld", "canceled", "usable"):
+        for own in ((1, 0), (2, 5)):
+            standing = notices.Standing(2, 5, state, state == "canceled")
+            if why := notices._refusal(standing, own):
+                assert not re.search("[A-Za-z]", messages.said(why[1], "ja")), why
+    assert messages.said("the text is ru, not ja", "ja") == "本文の言語はロシア語で、日本語ではない"
+    assert messages.said("the text is zz, not ja", "ja") == "本文の言語はzzで、日本語ではない"
+    assert names.called("not Japanese (gate)", "ja") == "日本語でない（入口検査）"
+
+
 def test_every_sentence_of_explain_is_said_in_japanese(built: Path) -> None:
     layout = Layout(built)
     ids: dict[tuple[str, str], str] = {}
