@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -11,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from corpus import config
+from corpus.answers.naming import Find, alike, find, of_file, url_key
 from corpus.errors import counted
 from corpus.folder import scores
 from corpus.folder.layout import Layout
-from corpus.folder.lookup import rows_where
-from corpus.folder.removals import hashed_url
+from corpus.folder.lookup import rows_of
 from corpus.folder.schema import REMOVED_FORMAT, TRUNCATED, document_id
 from corpus.sources import ccindex
 from corpus.sources.item import Item
@@ -30,56 +26,37 @@ from filters import additive
 from filters.profile import load
 from filters.signals import MODEL
 
-SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
-COMPARED = 2_000  # URLs of a host that are compared letter by letter
+OF_FILE = 20  # records of an input file that are told when it is asked for
 ORIGIN = [
     *("id", "url", "source", "title", "n_chars", "language", "language_score", "charset"),
     *("charset_from", "repairs", "truncated", "source_file", "source_offset", "source_length"),
     "format",
 ]
-
-
-# name, files, columns → rows
-Find = Callable[[str, Iterable[Path], list[str] | None], list[dict[str, Any]]]
-
-
-def find(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
-    """Rows of Parquet files whose url or id is `name`."""
-    return rows_where(files, columns, ["url", "id"], partial(named, name))
-
-
-def named(name: str, table: pa.Table) -> Any:
-    """Whether id or url of each row is `name`; what was taken out has a hash for its url."""
-    urls = pa.array([name, hashed_url(name)])
-    return pc.or_(pc.is_in(table["url"], urls), pc.equal(table["id"], name))
+NAMED = ["id", "url", "title", "source_file", "source_offset"]
 
 
 def explain(layout: Layout, name: str, find: Find = find) -> list[dict[str, Any]]:
     """Everything known about a URL or document id: one entry per record, with `sentences`.
 
-    A URL that no record has is also looked for without scheme, case, fragment and last slash; a
-    file that is a document of its own, by its name. find: looks up an id, and for `name` a URL.
+    A URL that no record has is also looked for without scheme, case, fragment and last slash. The
+    name of an input file means its records: the first OF_FILE are told, and each entry has their
+    number as `of_file`. find: looks up an id, and for `name` a URL.
     """
     answers = _in_folder(layout, partial(find, name), find)
-    answers = answers or _in_folder(layout, partial(_alike, name), find)
+    answers = answers or _in_folder(layout, partial(alike, name), find)
+    answers = answers or _of_file(layout, name, find)
     # Only counted, as most records of a crawl are: then the input itself is asked.
     return answers or _search_input(layout, name)
 
 
-def nearest(layout: Layout, name: str) -> list[str]:
-    """The URLs of the build that are most like `name`: up to three, of its host if it is there."""
-    columns = (
-        pq.read_table(path, columns=["url"])["url"]
-        for path in (*layout.documents_files(), *layout.ledgers())
-    )
-    urls = sorted({url for column in columns for url in pc.unique(column).to_pylist() if url})
-    by_key = dict(zip(_keys(pa.array(urls, pa.string())).to_pylist(), urls, strict=True))
-    wanted = url_key(name)
-    hosts = {key.partition("/")[0] for key in by_key}
-    near = difflib.get_close_matches(wanted.partition("/")[0], hosts, 1)
-    keys = [key for key in by_key if key.partition("/")[0] in near]
-    keys.sort(key=lambda key: -sum(map(str.__eq__, key, wanted)))
-    return [by_key[key] for key in difflib.get_close_matches(wanted, keys[:COMPARED], 3)]
+def _of_file(layout: Layout, name: str, find: Find) -> list[dict[str, Any]]:
+    """The first records of an input file."""
+    ids = of_file(layout, name)
+    if not ids:
+        return []
+    first = pa.array(ids[:OF_FILE], pa.string())
+    answers = _in_folder(layout, lambda files, columns: rows_of(files, columns, first), find)
+    return [answer | {"of_file": len(ids)} for answer in answers]
 
 
 def _in_folder(
@@ -143,26 +120,6 @@ def _in_folder(
     return answers
 
 
-def _alike(name: str, files: Iterable[Path], columns: list[str] | None) -> list[dict[str, Any]]:
-    """Rows of Parquet files whose url is `name` but for its spelling, or whose file is `name`."""
-    key = url_key(name)
-    file = name.removeprefix("file://").removeprefix("file:")
-
-    def wanted(table: pa.Table) -> Any:
-        paths = table["source_file"]
-        of_file = pc.or_(pc.equal(paths, file), pc.ends_with(paths, f"/{file}"))
-        whole = pc.and_(pc.equal(table["url"], ""), pc.equal(table["source_offset"], 0))
-        return pc.or_(pc.equal(_keys(table["url"]), key), pc.and_(of_file, whole))
-
-    return rows_where(files, columns, ["url", "source_file", "source_offset"], wanted)
-
-
-def _keys(urls: Any) -> Any:
-    """URLs in lower case without scheme, fragment and last slashes."""
-    keys = pc.replace_substring_regex(pc.utf8_lower(urls), SCHEME.pattern, "")
-    return pc.utf8_rtrim(pc.replace_substring_regex(keys, "#.*$", ""), characters="/")
-
-
 def _origin_sentence(row: dict[str, Any]) -> str:
     """Where a document stands in the input, how it was decoded, and what came of it."""
     if row["format"] == REMOVED_FORMAT:
@@ -181,11 +138,12 @@ def _origin_sentence(row: dict[str, Any]) -> str:
     repairs = f", {counted(row['repairs'], 'spot')} repaired" if row["repairs"] else ""
     why = TRUNCATED.get(row["truncated"], row["truncated"])
     ends_early = f" Its text may end early: {why}." if why else ""
+    # XML, EPUB and PDF have their text from a parser, which decodes.
+    decoded = f"was decoded from {row['charset']} ({how}{repairs}) and " if row["charset"] else ""
     return (
         f"{row['url'] or row['id']} stands in {row['source_file']} at offset "
-        f"{row['source_offset']}; it was decoded from {row['charset']} ({how}{repairs}) and has "
-        f"{counted(row['n_chars'], 'character')} of main text in {row['language']} "
-        f"({row['language_score']:.2f}).{ends_early}"
+        f"{row['source_offset']}; it {decoded}has {counted(row['n_chars'], 'character')} of main "
+        f"text in {row['language']} ({row['language_score']:.2f}).{ends_early}"
     )
 
 
@@ -235,8 +193,8 @@ def _why_dropped(layout: Layout, row: dict[str, Any], find: Find) -> list[str]:
         detail = f" ({row['detail']})" if row["detail"] else ""
         return [f"It was no candidate for the corpus: {rule}{detail}."]
     if row["kept_id"]:
-        kept = find(row["kept_id"], layout.documents_files(), ["id", "url"])
-        where = f"{kept[0]['url']} ({row['kept_id']})" if kept else row["kept_id"]
+        kept = find(row["kept_id"], layout.documents_files(), NAMED)
+        where = f"{_called(kept[0])} ({row['kept_id']})" if kept else row["kept_id"]
         if not kept and "of the index: " in row["detail"]:
             where += f", {row['detail'].rpartition('; kept ')[2]}"
         alike = "" if row["value"] is None else f": similarity {row['value']:.2f}"
@@ -250,6 +208,12 @@ def _why_dropped(layout: Layout, row: dict[str, Any], find: Find) -> list[str]:
             value += f", bound {row['threshold']:.6g}"
     detail = f" ({row['detail']})" if row["detail"] else ""
     return [f"It was dropped in {stage} by the rule {rule}{value}{detail}."]
+
+
+def _called(row: dict[str, Any]) -> str:
+    """What a document is called: its URL, else its title, else its place in the input."""
+    place = f"{row['source_file']}:{row['source_offset']}"
+    return str(row["url"] or (f"「{row['title']}」" if row["title"] else place))
 
 
 def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
@@ -285,8 +249,3 @@ def _reread(layout: Layout, name: str) -> list[tuple[Item, dict[str, Any] | Reje
         for item in items_of(unit, settings)
         if url_key(item.url) == wanted or name == document_id(item.identity, item.offset, item.part)
     ]
-
-
-def url_key(url: str) -> str:
-    """`_keys` of one URL."""
-    return SCHEME.sub("", url.lower()).partition("#")[0].rstrip("/")

@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 
 from corpus import config
 from corpus.answers import runs
-from corpus.answers.explain import explain, named
+from corpus.answers.explain import explain
+from corpus.answers.naming import named
 from corpus.errors import RunError, UsageError, counted, one_line
 from corpus.folder.layout import Layout, index_of
 from corpus.folder.lookup import rows_of, rows_where

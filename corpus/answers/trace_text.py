@@ -9,6 +9,7 @@ that were changed, order that was changed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -49,10 +50,16 @@ FAR = 0.4  # a text so much shorter or longer than another is not compared
 
 def read(path: Path) -> str:
     """The text of a file, UTF-8; UsageError when it is none."""
+    if not os.path.exists(path):  # also of a name that is too long for one, as a sentence is
+        raise UsageError(
+            f"there is no file {one_line(str(path)[:60])}: --text names a file that holds the "
+            "text, or - for standard input; `corpus find` takes a string"
+        )
     try:
         return path.read_text("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read the text {path}: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read the text {path}: {reason}") from error
 
 
 def trace_text(

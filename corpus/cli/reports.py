@@ -37,16 +37,22 @@ def stats(folder: BuildName, as_json: Json = False) -> None:
 @app.command()
 def explain(
     folder: BuildName,
-    name: Annotated[str, typer.Argument(metavar="URL-OR-ID", help="A URL or a document id.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="URL-OR-ID", help="A URL, a document id, or an input file."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Why a page is in the corpus or out of it: every stage, rule, value, threshold, kept copy."""
     from corpus.answers.explain import explain as answer
-    from corpus.answers.explain import nearest
+    from corpus.answers.naming import nearest, titled
 
     layout = layout_of(folder)
     answers = answer(layout, name)
     if not answers:
+        if same := titled(layout, name):
+            urls = ", ".join(row["url"] or row["id"] for row in same)
+            raise UsageError(f"{name} is no address, id or file of this build, but a title: {urls}")
         near = nearest(layout, name)
         hint = f"did you mean {' or '.join(near)}?" if near else "nothing there is like it"
         raise UsageError(f"{name} is in no record of this build: {hint}")
@@ -60,6 +66,12 @@ def explain(
         print(f"{outcome}  {shown}  ({entry['id']})")
         for sentence in entry["sentences"]:
             print(f"  {said(sentence, spoken)}")
+    total = answers[0].get("of_file", 0)
+    if total > len(answers):
+        more = (
+            f"{len(answers):,} of {total:,} records of {name} are told: ask for others by URL or id"
+        )
+        print(said(more, spoken))
 
 
 @app.command()
