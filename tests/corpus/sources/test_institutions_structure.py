@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from corpus.settings import HarvestSettings, Settings
 from corpus.sources import articles
 from corpus.sources.item import Item
 from corpus.text.wikitext import article as wikitext
@@ -101,6 +102,28 @@ def test_subtitles_stand_with_their_titles(tmp_path: Path) -> None:
     item = article(tmp_path, "<p>文。</p>", meta)
     assert (item.text or "").startswith("# 転倒 ―追跡研究―\n\n## Falls A cohort\n\n")
     assert item.title == "転倒 ―追跡研究―"
+
+
+def test_the_title_is_that_of_the_article_s_language_and_readings_follow_the_policy(
+    tmp_path: Path,
+) -> None:
+    title = (
+        '<article xml:lang="ja"><front><article-meta><title-group><article-title '
+        'xml:lang="en">Fields</article-title><trans-title-group xml:lang="ja"><trans-title>'
+        "<ruby><rb>圃場</rb>"
+        "<rt>ほじょう</rt></ruby>の水</trans-title></trans-title-group></title-group></article-meta></front><body>"
+        "<p><ruby><rb>圃場</rb><rt>ほじょう</rt></ruby>である<fn><label>*1</label><p>注記。</p></fn>。</p>"
+        "</body></article>"
+    )
+    file = tmp_path / "title.xml"
+    file.write_text(title, "utf-8")
+    (item,) = items(articles, file)
+    assert item.title == "圃場の水"
+    assert item.text == "# Fields\n\n## 圃場の水\n\n圃場である[\\*1]。"
+    inline = Settings(harvest=HarvestSettings(ruby="inline"))
+    (item,) = items(articles, file, settings=inline)
+    assert item.title == "圃場の水"
+    assert "圃場（ほじょう）である" in (item.text or "")
 
 
 def test_a_list_inside_the_words_of_an_item_is_a_list(tmp_path: Path) -> None:
