@@ -64,7 +64,8 @@ def test_a_statute_keeps_every_character_in_reading_order(sources: Path) -> None
     assert own == squeezed(text(parse(gzip.decompress(file.read_bytes()))))
     assert kinds(item) == {"heading", "paragraph", "item"}
     assert len(re.findall("(?m)^## 附　則（.*号）　抄$", item.text or "")) == 13
-    assert "##### （目的等）\n\n第一条　この法律は、" in (item.text or "")
+    assert "\n\n## 目次\n" in (item.text or "")  # beside the chapters: it is no parent of them
+    assert "\n\n## 第一章　総則\n\n#### （目的等）\n\n第一条　この法律は、" in (item.text or "")
     assert re.search(r"\n- 二　処分　行政庁の処分", item.text or "")
 
 
