@@ -187,6 +187,19 @@ def test_labels_of_links_readings_and_names_in_other_letters_are_shown() -> None
     ) == "語と別の記事、paz、kaɪroʊ、Miṣr、Cairo。"  # fmt: skip
 
 
+def test_templates_keep_units_doubted_words_and_who_said_a_quotation() -> None:
+    for words, shown in (
+        ("高さ{{val|1234|u=m}}", "高さ1234 m"),
+        ("{{val|5|e=3|u=kg}}", "5 × 10^{3} kg"),
+        ("彼は{{要出典|範囲=偉い|date=2020年}}人{{要出典|date=2020年}}。", "彼は偉い人。"),
+        ("彼は{{要出典範囲|date=2020年|偉い}}人。", "彼は偉い人。"),
+        ("{{Quotation|花は桜。|古人|[[書]]}}", "> 花は桜。\n> — 古人、書"),
+        ("{{Cquote|花は桜。|||古人}}", "> 花は桜。\n> — 古人"),
+        ("{{quote|花は桜。}}", "> 花は桜。"),
+    ):
+        assert wiki(words) == shown
+
+
 def test_code_keeps_its_entities_and_formulas_read_them() -> None:
     assert wiki("<syntaxhighlight lang='c'>\na &lt; b;\n</syntaxhighlight>") == (
         "```c\na &lt; b;\n```"
