@@ -322,6 +322,24 @@ def test_srt_in_shift_jis(tmp_path: Path) -> None:
     assert item.text == "今日は雨です。"
 
 
+def test_dashes_are_turns_and_a_role_alone_on_its_line_speaks(tmp_path: Path) -> None:
+    shown = [
+        "（ナレーション）\n町に朝が来ました。",
+        "（拍手）\n（女性）おはよう。",
+        "- 元気かい？\n- 元気ですよ。\nとても。",
+        "そうですか。",
+        "-5度まで下がります。",
+    ]
+    file = tmp_path / "turns.srt"
+    times = (f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n" for n in range(1, 6))
+    file.write_text("\n".join(a + b + "\n" for a, b in zip(times, shown, strict=True)), "utf-8")
+    (item,) = items(captions, file)
+    assert (item.text or "").split("\n\n") == [
+        "ナレーション: 町に朝が来ました。", "女性: おはよう。", "元気かい？", "元気ですよ。とても。",
+        "そうですか。-5度まで下がります。",
+    ]  # fmt: skip
+
+
 def test_cues_without_full_stops_stay_lines(tmp_path: Path) -> None:
     shown = [
         "待ってくれ",
