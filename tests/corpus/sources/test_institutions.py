@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.settings import HarvestSettings, Settings
-from corpus.sources import articles, books, captions, law, minutes, ndl, wikipedia
+from corpus.sources import articles, books, captions, law, minutes, ndl, whole_files, wikipedia
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
@@ -293,6 +293,19 @@ def test_the_xhtml_form_reads_as_the_text_form() -> None:
     assert row(XHTML.replace("底本：", ""))["source"] == "files"
 
 
+def test_a_page_without_an_edition_is_a_work_with_its_characters(shared_data: Path) -> None:
+    file = shared_data / "formats" / "aozora" / "chukiichiran_kinyurei.html"
+    (item,) = whole_files.HTML.read(Unit(0, "html", (str(file),)), Settings())
+    row = document(item, Settings())
+    assert isinstance(row, dict)
+    text = row["text"]
+    assert "いささか、étranger の感があった。" in text
+    assert "水鉢を置いた欞子窓の下には" in text
+    assert "［＃" not in text and "入力：" not in text
+    assert (row["source"], row["title"]) == ("aozora", "「注記一覧」記載例文")
+    assert aozora.inline("※［＃アキュートアクセント付きE小文字］", "drop") == "é"
+
+
 # captions -----------------------------------------------------------------------------------------
 
 
@@ -335,9 +348,12 @@ def test_dashes_are_turns_and_a_role_alone_on_its_line_speaks(tmp_path: Path) ->
     file.write_text("\n".join(a + b + "\n" for a, b in zip(times, shown, strict=True)), "utf-8")
     (item,) = items(captions, file)
     assert (item.text or "").split("\n\n") == [
-        "ナレーション: 町に朝が来ました。", "女性: おはよう。", "元気かい？", "元気ですよ。とても。",
+        "ナレーション: 町に朝が来ました。",
+        "女性: おはよう。",
+        "元気かい？",
+        "元気ですよ。とても。",
         "そうですか。-5度まで下がります。",
-    ]  # fmt: skip
+    ]
 
 
 def test_cues_without_full_stops_stay_lines(tmp_path: Path) -> None:
