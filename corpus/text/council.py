@@ -27,9 +27,15 @@ _SPEECH = re.compile(
     r"\s*(君|くん|さん|議員|委員|氏)?[）)][ 　\t]*",
     re.MULTILINE,
 )
+# The same without a mark, as many towns print it: role, name and title of courtesy, then words.
+_UNMARKED = re.compile(
+    r"^[ 　]{0,4}([^（(\n。、\s　]{1,24})[（(]([^（）()\n]{2,24}?)"
+    r"\s*(君|くん|さん|議員|委員|氏)[）)][ 　\t]+(?=[^\s　])",
+    re.MULTILINE,
+)
 _ROLE = re.compile(r"(?:長|議員|委員|番|知事|監|官|役|員|者|主幹|参事|主査|技監)$")
 _ABOUT = re.compile(
-    r"会[ 　]*議[ 　]*録|出[ 　]*席[ 　]*[議委][ 　]*員|議[ 　]*事[ 　]*日[ 　]*程|日程第"
+    r"会[ 　]*議[ 　]*録|出[ 　]*席[ 　]*[議委][ 　]*員|議[ 　]*事[ 　]*日[ 　]*程|日程第|分開議"
 )
 _HOUSE = re.compile(
     r"([^\s　（）()第0-9０-９回年]{1,16}?(?:都|道|府|県|市|区|町|村|組合|連合)議会)"
@@ -62,8 +68,12 @@ def is_council(text: str) -> bool:
 
 
 def _speeches(text: str) -> list[re.Match[str]]:
-    """The marks of speeches: a role, or a title of courtesy, tells them from other lines."""
-    return [m for m in _SPEECH.finditer(text) if m[3] or _ROLE.search(m[1].strip(" 　"))]
+    """The heads of speeches: a role, or a title of courtesy, tells them from other lines; without
+    marks both."""
+    marked = [m for m in _SPEECH.finditer(text) if m[3] or _ROLE.search(m[1].strip(" 　"))]
+    if len(marked) >= SPEECHES:
+        return marked
+    return [m for m in _UNMARKED.finditer(text) if _ROLE.search(m[1])] or marked
 
 
 def read(text: str, steps: tuple[str, ...]) -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -169,6 +170,22 @@ def test_minutes_of_a_council_in_shift_jis(sources: Path) -> None:
     )
     assert "\n\n## 出席議員（3名）\n\n1番　山田太郎 2番　佐藤花子\n3番　鈴木次郎\n\n" in words
     assert kinds(item) == {"heading", "paragraph", "caption"}
+
+
+def test_minutes_without_marks_are_known_by_roles_and_names(sources: Path) -> None:
+    marked = (sources / "council.txt").read_bytes().decode("cp932")
+    bare = re.sub("(?m)^[○◆◎](?=.*[（(].*君[）)])", "　", marked)
+    assert not re.search("(?m)^[○◆◎]", bare)
+    found = works.recognised(bare, STEPS, "drop")
+    assert found is not None
+    source, work = found
+    other = council.read(marked, STEPS)
+    assert (source, work.title, work.date) == ("minutes", other.title, other.date)
+    assert work.metadata == other.metadata
+    assert work.text == re.sub("(?m)^[○◆◎](?=.*君）)", "", other.text)
+    assert "──" not in work.text
+    letter = "会議録について\n\n事務局長（山田太郎君）　は、\n委員長（佐藤花子君）　に伝えた。\n"
+    assert works.recognised(letter, STEPS, "drop") is None
 
 
 def test_what_is_no_minutes_is_left_alone(data: Path, sources: Path) -> None:
