@@ -19,6 +19,10 @@ from corpus.text.work import Work
 _RULE = re.compile(r"[\s　]*[-—─━－=＝・◇*＊]{5,}[\s　]*")
 _NOTE = re.compile(r"[\s　]*〔.*〕[\s　]*")
 _AGENDA = re.compile(r"[　 ]+(?:第[一二三四五六七八九十百]+　|[一二三四五六七八九十]+、)")
+# The normaliser makes one ASCII blank of a run; a single full-width one stays: names are alike.
+_NAME_GAP = re.compile(
+    r"(?<=[^\s　君])　{2,8}(?=[^\s　]{1,8}(?:君|くん|さん|議員|委員|氏)(?:[\s　]|$))", re.M
+)
 _INDENTED = "　　　"
 FULL_LINE = 18  # characters: a shorter line of the agenda does not go on in the next one
 
@@ -154,6 +158,7 @@ def unwrapped(words: str, width: int) -> str:
 def write_front(builder: Builder, front: str) -> None:
     """The front matter: headings by their words, lists as lines of one paragraph."""
     held: list[str] = []
+    front = _NAME_GAP.sub("　", front)
     for line in [*front.split("\n"), ""]:
         bare = line.strip(" 　\t")
         heading = _HEADINGS.fullmatch(bare)
@@ -185,6 +190,7 @@ def _mended(lines: list[str]) -> list[str]:
 
 def write(builder: Builder, speech: str) -> None:
     """The blocks of a speech, or of a header."""
+    speech = _NAME_GAP.sub("　", speech)
     lines = _mended(speech.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     held: list[str] = []  # indented lines that stay together
 

@@ -141,6 +141,15 @@ def test_a_sitting_of_the_diet_is_a_document(sources: Path) -> None:
     assert "\n\n労働委員長において、左の通り小委員を選定した。\n\n" in (second.text or "")
 
 
+def test_names_of_one_family_name_and_of_two_characters_are_parted_alike(
+    shared_data: Path,
+) -> None:
+    file = shared_data / "formats" / "minutes" / "kokkai-1-end.xml"
+    words = "\n".join(item.text or "" for item in items(minutes, file))
+    assert "堀　末治君\n" in words and "小林　運美君 寺本　齋君" in words
+    assert "堀 末治君" not in words and "江崎　真澄君 小澤佐重喜君" in words
+
+
 def test_answers_of_speeches_nulls_and_volumes_of_contents(tmp_path: Path) -> None:
     words = "○山田太郎君　賛成です。\r\n　理由を述べます。"
     speech = {
@@ -441,6 +450,15 @@ def test_doubled_lines_go_page_numbers_in_their_block_too_and_tables_read_by_row
     (item,) = items(ndl, file)
     table = "\n".join(map(" ".join, rows))
     assert item.text == f"（以下、議論が続く……）\n\n{table}"
+
+
+def test_cells_of_one_sign_stand_in_their_rows(shared_data: Path) -> None:
+    (item,) = items(ndl, shared_data / "formats" / "ndl" / "digidepo_3048008_0025.xml")
+    rows = (item.text or "").split("\n")
+    assert "(分娩費 ② 17.900.00 22 133,975.00 24 151,875.00" in rows
+    assert "〃埋葬料 1 12,600.00 10 79,700.00 ヒ 92,300.00" in rows
+    assert "諸手当" in rows  # this one is set vertically
+    assert not [row for row in rows if len(row) == 1]
 
 
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:
