@@ -7,6 +7,7 @@ and the licence of the article are facts.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,7 +20,9 @@ from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
 from corpus.text.builder import Builder, Cell, Prose, formula, spread
+from corpus.text.ruby import with_ruby
 from corpus.web.html.formulas import tex
+from corpus.web.main_text.signs import UNREAD
 from corpus.web.rights.page import licence_class
 
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -64,15 +67,15 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     titles = [t for t in meta.iter("{*}article-title", "{*}trans-title") if not _in_reference(t)]
     for title in titles:  # what a title refers to are notes
         etree.strip_elements(title, "{*}xref", "{*}fn", with_tail=False)
-    names = [" ".join(" ".join(map(text, _with_subtitles(t))).split()) for t in titles]
-    item.title = names[0] if names else ""
+    names = [" ".join(" ".join(map(_without_readings, _with_subtitles(t))).split()) for t in titles]
+    item.title = _own_title(titles, names, language)
     item.author = "; ".join(filter(None, (_name(c, language) for c in meta.iter("{*}contrib"))))
     item.date = _date(meta)
     item.licence = next(filter(None, map(_licence, meta.iter("{*}license"))), "")
     item.metadata = _facts(article, meta)
     if doi := item.metadata.get("doi"):
         item.url = f"https://doi.org/{doi}"
-    writer = _Writer(Builder(settings.normalize.steps))
+    writer = _Writer(Builder(settings.normalize.steps), settings.harvest.ruby)
     for title in titles:
         parts = [part for t in _with_subtitles(title) for part in (*writer.inline(t), " ")]
         writer.out.heading(1 if tag(title) == "article-title" else 2, *parts)
@@ -87,6 +90,24 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
             writer.write(part, 2, 0)
     item.text, item.blocks = writer.out.done()
     return [item]
+
+
+def _without_readings(element: etree._Element) -> str:
+    element = copy.deepcopy(element)
+    etree.strip_elements(element, "{*}rt", "{*}rp", with_tail=False)
+    return text(element)
+
+
+def _own_title(titles: list[etree._Element], names: list[str], language: str) -> str:
+    """The title in the article's language, where one says that it is; else the first."""
+    for title, name in zip(titles, names, strict=True):
+        around = title.getparent()
+        stated = title.get(LANGUAGE, "")
+        if not stated and tag(title) == "trans-title" and around is not None:
+            stated = around.get(LANGUAGE, "")
+        if stated[:2] == language and name:
+            return name
+    return names[0] if names else ""
 
 
 def _in_reference(element: etree._Element) -> bool:
@@ -159,8 +180,8 @@ def _facts(article: etree._Element, meta: etree._Element) -> dict[str, str]:
 class _Writer:
     """Writes the elements of an article as blocks."""
 
-    def __init__(self, builder: Builder) -> None:
-        self.out = builder
+    def __init__(self, builder: Builder, ruby: str) -> None:
+        self.out, self.ruby = builder, ruby
 
     def write(self, element: etree._Element, level: int, depth: int) -> None:
         """The blocks of an element. level: of its headings; depth: of the lists around it."""
@@ -286,11 +307,17 @@ class _Writer:
         if name == "xref":
             words = _reference(element)
             return [f"[{words}]"] if words else self.inline(element)
+        if name == "fn" and (words := _label(element).strip()):
+            return [f"[{words}]"]
         if name in _DROPPED:
             return []
+        if name == "ruby":
+            base = "".join(text(part) for part in element.iter("{*}rb"))
+            reading = "".join(text(part) for part in element.iter("{*}rt"))
+            return [with_ruby(base, reading, self.ruby)]
         if name in ("inline-formula", "disp-formula", _MATH, "tex-math"):
             words = _formula(element)
-            return [formula(words)] if words else ["〈数式〉"]
+            return [formula(words)] if words else [UNREAD]
         if name in ("sup", "sub"):
             inside = self.inline(element)
             if marks := _marks(inside):

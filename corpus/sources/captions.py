@@ -40,6 +40,13 @@ _SOUND_WORD = (
     "拍手|笑い?|笑い声|歓声|音楽|.{0,12}[音声歌曲鳴]|.{0,8}メロディー?|BGM|チャイム|ため息"
     "|.{0,8}いびき|泣き?声?"
 )
+# Who speaks though no name is said, also alone on a line: any other word there is of a sound.
+_ROLE = re.compile(
+    r"[（(]((?:ナレーション|ナレーター|語り手?|実況|解説|アナウンサー|司会者?|記者|リポーター|レポーター|通訳"
+    r"|男性|女性|男の子|女の子|少年|少女|男|女|子ども|子供|全員|一同)[0-9０-９A-ZＡ-Ｚ]?)[）)]"
+)
+# At the head of a line: another voice; not the dash of prose (―), nor a number below zero.
+_DASH = re.compile(r"[-‐–－][\s　]*(?=[^\s　\d０-９\-‐–－])")
 _NOTE_ALONE = re.compile(r"^[\s　]*(?:[（(][^（）()]{1,30}[）)][\s　]*)+$")
 _SOUND = re.compile(rf"[（(](?:{_SOUND_WORD})[）)]")
 _WORD = r"[^（）()\s　]"
@@ -258,23 +265,28 @@ def turns(cues: Iterable[Cue]) -> Iterator[tuple[str, str]]:
     speaker, words, goes_on = "", "", False
     shown: list[str] = []  # lines of the cue before: those that roll up are shown again
     ended = 0.0
+    dashed = False  # whether voices of the cue before were parted by dashes: the last is not known
     for cue in cues:
         lines = _new_lines(cue.lines, shown)
         shown = cue.lines
         for k, line in enumerate(lines):
             open_end = line.rstrip()[-1:] in _OPEN
+            dash = bool(_DASH.match(line.strip(_BLANKS)))
             who, line = _clean(line)
+            turn = dash or (k == 0 and dashed and not goes_on)
+            dashed = dash or (k > 0 and dashed)
             who = who or (cue.speaker if k == 0 and cue.speaker != speaker else "")
             pause = cue.begin - ended if k == 0 else 0.0
             done = words.endswith(_END) or (bare and k == 0 and not goes_on)
             if words and (
-                (who and who != speaker)
+                turn
+                or (who and who != speaker)
                 or pause > LONG_PAUSE
                 or (done and (pause > PAUSE or len(words) > MAX_TURN))
             ):
                 yield speaker, words
                 words = ""
-                speaker = who or ("" if pause > LONG_PAUSE else speaker)
+                speaker = who or ("" if turn or pause > LONG_PAUSE else speaker)
             speaker = who or speaker
             if line:
                 parted = bare and not goes_on
@@ -305,8 +317,11 @@ def _new_lines(lines: list[str], shown: list[str]) -> list[str]:
 def _clean(line: str) -> tuple[str, str]:
     """(speaker, words) of a line as it was shown."""
     line = _MUSIC.sub("", line).strip(_BLANKS)
+    line = line[found.end() :] if (found := _DASH.match(line)) else line
     who = ""
     if "（" in line or "(" in line:
+        if found := _ROLE.fullmatch(line):
+            return found[1], ""
         if _NOTE_ALONE.match(line):
             return "", ""
         line = _SOUND.sub("", line)

@@ -22,18 +22,18 @@ from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
 from corpus.text.builder import Builder, Cell, Prose, spread
 from corpus.text.ruby import with_ruby
+from corpus.web.main_text.signs import UNREAD
 
 LICENCE = "Art-13"  # Copyright Act, article 13: statutes are not protected
 ADDRESS = "https://laws.e-gov.go.jp/law/"
 _ERAS = {"Meiji": 1867, "Taisho": 1911, "Showa": 1925, "Heisei": 1988, "Reiwa": 2018}
+_DIVISIONS = ("PartTitle", "ChapterTitle", "SectionTitle", "SubsectionTitle", "DivisionTitle")
 _TITLES = {
-    "PartTitle": 2, "ChapterTitle": 3, "SectionTitle": 4, "SubsectionTitle": 5, "DivisionTitle": 6,
     "SupplProvisionLabel": 2, "AppdxTableTitle": 2, "AppdxNoteTitle": 2, "AppdxStyleTitle": 2,
     "AppdxFormatTitle": 2, "AppdxFigTitle": 2, "ArithFormulaNum": 2, "TOCLabel": 2,
     "EnactStatement": 0, "LawNum": 0,
 }  # fmt: skip
 _CAPTIONS = ("ArticleCaption", "ParagraphCaption")
-_ARTICLE = 5  # level of the caption of an article that stands below a chapter
 _ITEM = re.compile(r"Item|Subitem(\d+)")
 _INLINE = frozenset(("Ruby", "Rt", "Sup", "Sub", "Line", "Sentence", "Column", "QuoteStruct"))
 # 405AC0000000088_20240401_504AC0100000052: the law (3 digits of era and year, then 12), a version
@@ -67,7 +67,7 @@ def _fill(item: Item, body: bytes, settings: Settings) -> list[Item]:
     if identity := item.metadata.get("law_id"):
         item.url = ADDRESS + identity
     builder = Builder(settings.normalize.steps)
-    _Writer(builder, settings.harvest.ruby).write(law)
+    _Writer(builder, settings.harvest.ruby, _levels(law)).write(law)
     item.text, item.blocks = builder.done()
     return [item]
 
@@ -134,25 +134,34 @@ def _promulgated(law: etree._Element) -> str:
     return f"{year:04}-{month:02}-{day:02}" if 1 <= month <= 12 and 1 <= day <= 31 else ""
 
 
+def _levels(law: etree._Element) -> dict[str, int]:
+    """Level of the headings of each name: the divisions that the statute has from 2 on, captions of
+    articles below the deepest."""
+    own = [name for name in _DIVISIONS if next(law.iter(f"{{*}}{name}"), None) is not None]
+    levels = {name: 2 + k for k, name in enumerate(own)}
+    captions = dict.fromkeys(_CAPTIONS, min(2 + len(own), 6))
+    return {"LawTitle": 1} | _TITLES | levels | captions
+
+
 class _Writer:
     """Writes the elements of a statute as blocks."""
 
-    def __init__(self, builder: Builder, ruby: str) -> None:
-        self.out, self.ruby = builder, ruby
+    def __init__(self, builder: Builder, ruby: str, levels: dict[str, int]) -> None:
+        self.out, self.ruby, self.levels = builder, ruby, levels
 
     def write(self, element: etree._Element, lead: str = "", depth: int = 0) -> None:
         """The blocks of an element. lead: what stands before its first sentence."""
         if depth > MAX_DEPTH:
             raise XmlError("nested too deeply")
         name = tag(element)
-        if name in _TITLES or name in _CAPTIONS or name == "LawTitle":
+        if name in self.levels:
             self._title(element, name)
         elif name.startswith("TOC") and name != "TOC":
             self._contents(element, 1)
         elif name == "TableStruct" or name == "Table":
             self._table(element)
         elif name in ("Fig", "ArithFormula") and not text(element).strip():
-            self.out.paragraph("〔図〕" if name == "Fig" else "〔算式〕")
+            self.out.paragraph("〔図〕" if name == "Fig" else UNREAD)
         elif (found := _ITEM.fullmatch(name)) or name in ("Article", "Paragraph", "List"):
             self._numbered(element, name, int(found[1] or 0) + 1 if found else 0, lead, depth)
         elif any(isinstance(child.tag, str) and tag(child) not in _INLINE for child in element):
@@ -168,8 +177,7 @@ class _Writer:
             line = [*line, f"（{amends}）"] if amends else line
             # an extract: articles that only amend other acts are left out
             line = [*line, "　抄"] if parent.get("Extract") == "true" else line
-        level = 1 if name == "LawTitle" else _TITLES.get(name, _ARTICLE)
-        if level:
+        if level := self.levels[name]:
             self.out.heading(level, *line)
         else:
             self.out.paragraph(*line)
@@ -256,7 +264,7 @@ class _Writer:
                 words = text(child)
                 parts.append(f"{'^' if name == 'Sup' else '_'}{{{words}}}" if words else "")
             elif name in ("Fig", "ArithFormula") and not text(child).strip():
-                parts.append("〔図〕" if name == "Fig" else "〔算式〕")
+                parts.append("〔図〕" if name == "Fig" else UNREAD)
             else:
                 gap = "　" if name == "Column" and any(parts) else ""
                 parts += [gap, *self._line(child)]

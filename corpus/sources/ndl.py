@@ -30,6 +30,7 @@ from corpus.text.lines import TABLE, Line, Page, at_margin, by_rows, once, parag
 from corpus.text.orthography import orthography
 
 LOW = 0.7  # confidence below which a line counts as unsure
+UPRIGHT = 1.5  # times as high as wide: a cell that is set vertically
 _GONE = frozenset(("柱", "ノンブル", "ルビ", "広告文字", "広告", "図版"))
 _PLACES = frozenset((TABLE, "柱", "ノンブル"))  # blocks that tell what the lines in them are
 _HEADINGS = frozenset(("タイトル本文", "見出し"))
@@ -141,8 +142,15 @@ def _placed(line: Line, places: Sequence[tuple[str, list[float]]]) -> Line:
     for k, (kind, (x, y, width, height)) in enumerate(places):
         across, down = line.x + line.width / 2 - x, line.y + line.height / 2 - y
         if 0 < across < width and 0 < down < height and line.kind not in _GONE:
-            return line._replace(kind=kind, block=-1 - k if kind == TABLE else line.block)
+            if kind == TABLE:
+                return line._replace(kind=kind, block=-1 - k, vertical=_is_upright(line))
+            return line._replace(kind=kind)
     return line
+
+
+def _is_upright(cell: Line) -> bool:
+    """Whether a cell is set vertically: the box of a single sign is often higher than wide."""
+    return len(cell.text.strip()) > 1 and cell.height > UPRIGHT * cell.width
 
 
 def _float(element: etree._Element, key: str, default: float = 0.0) -> float:

@@ -221,6 +221,14 @@ def moment(words: str | None) -> datetime | None:
         return None
 
 
+def _iso(words: str) -> str:
+    """A time in ISO 8601; words that are none as they stand."""
+    made = moment(words)
+    if made is None:
+        return words
+    return made.isoformat() if "T" in words or ":" in words else made.date().isoformat()
+
+
 def _number(words: str | None) -> int:
     """A version; 0 for what is no number."""
     words = (words or "").strip()
@@ -242,6 +250,15 @@ def _line(element: etree._Element | None) -> str:
 
 def _lines(elements: Iterable[etree._Element]) -> list[str]:
     return [line for element in elements if (line := _line(element))]
+
+
+def _datelines(elements: Iterable[etree._Element]) -> str:
+    """Datelines, place and day parted also where only their elements part them."""
+    for element in (elements := list(elements)):
+        for part in element:
+            if not part.tail and part.getnext() is not None:
+                part.tail = " "
+    return "; ".join(dict.fromkeys(_lines(elements)))
 
 
 def _stated_licence(elements: Iterable[etree._Element]) -> str:
@@ -278,7 +295,7 @@ def _g2_story(item: etree._Element) -> Story:
     story.facts = {
         "provider": "" if provider is None else _line(provider) or provider.get("qcode", ""),
         "dateline": child_text(content, "dateline"),
-        "first_created": child_text(meta, "firstCreated"),
+        "first_created": _iso(child_text(meta, "firstCreated")),
         "subjects": "; ".join(_lines(e for s in children(content, "subject") for e in s)),
         "signals": "; ".join(filter(None, signals)),
         "copyright": next(iter(_lines(e for e in rights if tag(e) == "copyrightNotice")), ""),
@@ -346,7 +363,7 @@ def _nitf_story(root: etree._Element) -> Story:
     story.state = _state(status)
     story.headlines = _nitf_headlines(root)
     story.author = "; ".join(_lines(root.iter("{*}byline")))
-    story.facts["dateline"] = "; ".join(_lines(root.iter("{*}dateline")))
+    story.facts["dateline"] = _datelines(root.iter("{*}dateline"))
     story.licence = _stated_licence(root.iter("{*}rights", "{*}rights.agreement"))
     story.body = _nitf_body(root)
     return story
@@ -395,8 +412,8 @@ def _newsml_story(item: etree._Element) -> Story:
     )
     story.facts = {
         "provider": parts[0],
-        "dateline": "; ".join(dict.fromkeys(_lines(item.iter("{*}DateLine")))),
-        "first_created": child_text(management, "FirstCreated"),
+        "dateline": _datelines(item.iter("{*}DateLine")),
+        "first_created": _iso(child_text(management, "FirstCreated")),
         "copyright": "; ".join(dict.fromkeys(_lines(item.iter("{*}CopyrightLine")))),
         "signals": "; ".join(filter(None, instructions)),
     }

@@ -3,9 +3,9 @@
 A gazette is a document: 要約, 特許請求の範囲 and the description, whose sections get the headings
 that the office prints over them. Claims and paragraphs keep their numbers 【請求項1】 【0001】, as
 texts refer to them. Tables that are tables stay so; formulas are TeX where MathML is there; what
-is an image only is named: 〔表1〕 〔数1〕 〔化1〕 〔図〕. Drawings, amendments, search reports and
-sequence listings are left out. Full texts with 【】 marks (exports, NTCIR's SGML) are read by
-corpus.text.gazette, wherever they stand.
+is an image only is named: 〔表1〕 〔化1〕 〔図〕, a formula 【数1】〈数式〉. Drawings, amendments,
+search reports and sequence listings are left out. Full texts with 【】 marks (exports, NTCIR's
+SGML) are read by corpus.text.gazette, wherever they stand.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from corpus.text import gazette
 from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.charset import decode, gate
 from corpus.web.html.formulas import tex
+from corpus.web.main_text.signs import UNREAD
 
 # Names of ST.36 without hyphens and of ST.96 in lower case are mostly the same. Section → heading.
 _SECTIONS = {
@@ -138,11 +139,11 @@ def _facts(root: etree._Element) -> tuple[str, str, str, dict[str, str]]:
               _name(e) == "inventiontitle"]  # fmt: skip
     published, applied = _documents(biblio, "publication"), _documents(biblio, "application")
     facts = {
-        "publication_number": published[0],
-        "application_number": applied[0],
+        "publication_number": gazette.number(published[0]),
+        "application_number": gazette.number(applied[0]),
         "filed": applied[1],
         "applicants": "; ".join(_people(biblio, "applicant")),
-        "ipc": "; ".join(_classes(biblio, ("classificationipc", "ipcclassification"))),
+        "ipc": _ipc(_classes(biblio, ("classificationipc", "ipcclassification"))),
         "fi": "; ".join(_classes(biblio, ("classificationnational", "nationalclassification"))),
         "kind": biblio.get("kind-of-jp") or root.get("kind-of-jp") or _gazette_kind(root),
     }
@@ -196,6 +197,12 @@ def _classes(biblio: etree._Element, places: Iterable[str]) -> list[str]:
     leaves = (leaf for e in found for leaf in e.iter(etree.Element) if not len(leaf))
     named = (leaf for leaf in leaves if re.search("clsf|classification", _name(leaf)))
     return list(dict.fromkeys(" ".join(text(leaf).split()) for leaf in named if text(leaf).strip()))
+
+
+def _ipc(classes: Iterable[str]) -> str:
+    """The symbols alone; what has none of the usual shape as it stands."""
+    found = (symbol for words in classes for symbol in gazette.symbols(words) or [words])
+    return "; ".join(dict.fromkeys(found))
 
 
 # text ---------------------------------------------------------------------------------------------
@@ -275,7 +282,8 @@ class _Writer:
                 if words := tex(etree.tostring(own, encoding="unicode", with_tail=False)):
                     self.out.formula(words)
                     return
-            self.out.paragraph(f"〔{named}〕")
+            is_formula = _NAMED[name] == "数"
+            self.out.paragraph(self._led(_unread(element)) if is_formula else f"〔{named}〕")
             return
         if _number(element):
             self.out.caption(f"【{named}】")
@@ -308,14 +316,22 @@ class _Writer:
             return ["^{" if name.startswith("sup") else "_{", *inside, "}"] if inside else []
         if name == "math":
             words = tex(etree.tostring(element, encoding="unicode", with_tail=False))
-            return [formula(words)] if words else ["〈数式〉"]
+            return [formula(words)] if words else [_unread(element)]
         if name in _FIGURES and not text(element).strip():
             return [f"図{_number(element)}"]
         if name in _DROPPED:
             return []
         if name in _NAMED and not text(element).strip():
+            if _NAMED[name] == "数":
+                return [_unread(element)]
             return [f"〔{_NAMED[name]}{_number(element)}〕"]
         return self.line(element, depth)
+
+
+def _unread(element: etree._Element) -> str:
+    """What stands for a formula that is only an image: 【数1】〈数式〉."""
+    number = _number(element)
+    return f"【数{number}】{UNREAD}" if number else UNREAD
 
 
 def _number(element: etree._Element) -> str:

@@ -30,6 +30,7 @@ from corpus.web.charset import decode, gate
 from corpus.web.html.address import stated_address
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
+from corpus.web.main_text.signs import UNREAD
 from corpus.web.rights import page as page_rights
 
 TITLE_CHARS = 500  # a longer title is cut there
@@ -112,6 +113,7 @@ def _read(
         seen = text
         claims = page_rights.read(item.headers, {}, (), (), seen)
         text, blocks, row["format"] = _text_of(text, item, row, settings)
+        row["unread_formulas"] = text.count(UNREAD)
     row["rights"] = claims
     row["licence"] = (
         settings.input.licence

@@ -22,7 +22,7 @@ from corpus.text.work import Work
 
 GETA = "〓"  # stands for a character that cannot be told
 HEAD_LINES = 12  # title, authors, translators: at most
-_EXPLANATION = "【テキスト中に現れる記号について】"
+EXPLANATION = "【テキスト中に現れる記号について】"
 _EXPLAINED = re.compile(r"^-{20,}[ \t]*\n.*?^-{20,}[ \t]*\n", re.MULTILINE | re.DOTALL)
 _COLOPHON = re.compile(r"^[ \t　]*底本：", re.MULTILINE)
 _FROM = re.compile("(?:青空文庫|入力：|校正：|aozora\\.gr\\.jp)")
@@ -32,6 +32,10 @@ _GAIJI = re.compile(
 _PLACE = re.compile(r"([12])-(\d{1,2})-(\d{1,2})(?!\d)")
 _CODE = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
 _ROMAN = re.compile(r"ローマ数字(\d{1,4})")
+_ACCENT = re.compile(
+    "(グレーブアクセント|アキュートアクセント|サーカムフレックスアクセント|チルド|ダイエレシス|上リング|セディラ"
+    "|マクロン|ブリーブ|キャロン)付き([A-Z])(小文字)?"
+)
 _NAMED = {"二重かっこ開く": "｟", "二重かっこ閉じる": "｠", "二重かっこ閉じ": "｠"}
 _KANJI = "々〆〇ヶ※〓仝\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _BASE = (
@@ -55,6 +59,12 @@ _LIGATURES = {
     "o/": "ø", "O/": "Ø",
 }  # fmt: skip
 _COMBINING = dict(zip("`'^~:&,_", "\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u0304", strict=True))
+_ACCENTS = {
+    "グレーブアクセント": "\u0300", "アキュートアクセント": "\u0301",
+    "サーカムフレックスアクセント": "\u0302", "チルド": "\u0303", "ダイエレシス": "\u0308",
+    "上リング": "\u030a", "セディラ": "\u0327", "マクロン": "\u0304", "ブリーブ": "\u0306",
+    "キャロン": "\u030c",
+}  # fmt: skip
 _DOTTED = re.compile(
     r"([A-Za-z\u00c0-\u02af\u1e00-\u1eff]+)(〕?)［＃([^［］]*ドット付き[^［］]*)］"
 )
@@ -94,7 +104,7 @@ _KEPT_RIGHTS = re.compile(r"著作権(?:が|は)?[^。\n]{0,12}(?:存続|保護�
 
 def is_work(text: str) -> bool:
     """Whether a text is a file of Aozora Bunko, by its own words."""
-    if _EXPLANATION in text[:4000]:
+    if EXPLANATION in text[:4000]:
         return True
     colophon = text[-4000:]
     return "底本：" in colophon and bool(_COLOPHON.search(colophon) and _FROM.search(colophon))
@@ -102,7 +112,7 @@ def is_work(text: str) -> bool:
 
 def knows(head: bytes) -> bool:
     """The same by the first bytes of a file, in Shift_JIS or UTF-8."""
-    return any(_EXPLANATION.encode(charset) in head for charset in ("cp932", "utf-8"))
+    return any(EXPLANATION.encode(charset) in head for charset in ("cp932", "utf-8"))
 
 
 def read(text: str, steps: tuple[str, ...], ruby: str = "drop") -> Work:
@@ -135,7 +145,7 @@ def _parts(text: str) -> tuple[list[str], str, str]:
     colophon = text[found.start() :] if found else ""
     text = text[: found.start()] if found else text
     explained = _EXPLAINED.search(text[:20_000])
-    if explained and _EXPLANATION in explained.group():
+    if explained and EXPLANATION in explained.group():
         head, body = text[: explained.start()], text[explained.end() :]
     else:
         head, _, body = text.partition("\n\n")
@@ -177,6 +187,9 @@ def _character(description: str) -> str:
         return _by_place(*map(int, found.groups()))
     if found := _ROMAN.match(description):
         return _roman(int(found[1]))
+    if found := _ACCENT.fullmatch(description):
+        letter = found[2].lower() if found[3] else found[2]
+        return unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
     return _NAMED.get(description, GETA)
 
 

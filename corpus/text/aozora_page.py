@@ -13,9 +13,14 @@ from __future__ import annotations
 import html
 import re
 
+from corpus.text.aozora import EXPLANATION
+
 _MAIN = '<div class="main_text">'
 _COLOPHON = '<div class="bibliographical_information">'
-_ENDS = ('<div class="notation_notes">', '<div id="card">', "</body>")
+_NOTES = '<div class="notation_notes">'
+_PUBLISHER = re.compile(r'<meta name="DC\.Publisher" content="青空文庫"')
+_LINE = "-" * 55
+_ENDS = ('<div class="after_text">', _NOTES, '<div id="card">', "</body>")
 _HEAD = re.compile(
     r'<h[12] class="(?:title|subtitle|original_title|author|translator|editor|henyaku)">'
     r"([^\n]{1,500}?)</h[12]>"
@@ -34,16 +39,28 @@ _UNSHOWN = frozenset(("rp", "script", "style"))
 
 def is_page(page: str) -> bool:
     """Whether a page is a work in Aozora Bunko's XHTML."""
-    start = page.find(_COLOPHON)
-    return 0 <= page.find(_MAIN) < start and "底本：" in page[start : start + 2000]
+    main = page.find(_MAIN)
+    if main < 0:
+        return False
+    start = page.find(_COLOPHON, main)
+    if start > 0 and "底本：" in page[start : start + 2000]:
+        return True
+    # collections and samples name no edition: the page then says who made it
+    return bool(_PUBLISHER.search(page[:main])) and page.find(_NOTES, main) > 0
 
 
 def notation(page: str) -> str:
     """The work in a page, as the text that Aozora Bunko gives it as: header, body, colophon."""
-    start, colophon = page.find(_MAIN), page.find(_COLOPHON)
-    end = min((k for mark in _ENDS if (k := page.find(mark, colophon)) > 0), default=len(page))
+    start = page.find(_MAIN)
+    colophon = page.find(_COLOPHON, start)
+    after = max(start, colophon)
+    end = min((k for mark in _ENDS if (k := page.find(mark, after)) > 0), default=len(page))
+    colophon = colophon if colophon > 0 else end
     names = [_plain(found[1]) for found in _HEAD.finditer(page[:start])]
-    parts = ("\n".join(names), _plain(page[start:colophon]), _plain(page[colophon:end]))
+    head = "\n".join(names)
+    if colophon == end:  # nothing else would say what the text is
+        head += f"\n{_LINE}\n{EXPLANATION}\n{_LINE}"
+    parts = (head, _plain(page[start:colophon]), _plain(page[colophon:end]))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

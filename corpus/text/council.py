@@ -19,6 +19,10 @@ from corpus.text.work import Work
 _RULE = re.compile(r"[\s　]*[-—─━－=＝・◇*＊]{5,}[\s　]*")
 _NOTE = re.compile(r"[\s　]*〔.*〕[\s　]*")
 _AGENDA = re.compile(r"[　 ]+(?:第[一二三四五六七八九十百]+　|[一二三四五六七八九十]+、)")
+# The normaliser makes one ASCII blank of a run; a single full-width one stays: names are alike.
+_NAME_GAP = re.compile(
+    r"(?<=[^\s　君])　{2,8}(?=[^\s　]{1,8}(?:君|くん|さん|議員|委員|氏)(?:[\s　]|$))", re.M
+)
 _INDENTED = "　　　"
 FULL_LINE = 18  # characters: a shorter line of the agenda does not go on in the next one
 
@@ -27,9 +31,15 @@ _SPEECH = re.compile(
     r"\s*(君|くん|さん|議員|委員|氏)?[）)][ 　\t]*",
     re.MULTILINE,
 )
+# The same without a mark, as many towns print it: role, name and title of courtesy, then words.
+_UNMARKED = re.compile(
+    r"^[ 　]{0,4}([^（(\n。、\s　]{1,24})[（(]([^（）()\n]{2,24}?)"
+    r"\s*(君|くん|さん|議員|委員|氏)[）)][ 　\t]+(?=[^\s　])",
+    re.MULTILINE,
+)
 _ROLE = re.compile(r"(?:長|議員|委員|番|知事|監|官|役|員|者|主幹|参事|主査|技監)$")
 _ABOUT = re.compile(
-    r"会[ 　]*議[ 　]*録|出[ 　]*席[ 　]*[議委][ 　]*員|議[ 　]*事[ 　]*日[ 　]*程|日程第"
+    r"会[ 　]*議[ 　]*録|出[ 　]*席[ 　]*[議委][ 　]*員|議[ 　]*事[ 　]*日[ 　]*程|日程第|分開議"
 )
 _HOUSE = re.compile(
     r"([^\s　（）()第0-9０-９回年]{1,16}?(?:都|道|府|県|市|区|町|村|組合|連合)議会)"
@@ -62,8 +72,12 @@ def is_council(text: str) -> bool:
 
 
 def _speeches(text: str) -> list[re.Match[str]]:
-    """The marks of speeches: a role, or a title of courtesy, tells them from other lines."""
-    return [m for m in _SPEECH.finditer(text) if m[3] or _ROLE.search(m[1].strip(" 　"))]
+    """The heads of speeches: a role, or a title of courtesy, tells them from other lines; without
+    marks both."""
+    marked = [m for m in _SPEECH.finditer(text) if m[3] or _ROLE.search(m[1].strip(" 　"))]
+    if len(marked) >= SPEECHES:
+        return marked
+    return [m for m in _UNMARKED.finditer(text) if _ROLE.search(m[1])] or marked
 
 
 def read(text: str, steps: tuple[str, ...]) -> Work:
@@ -144,6 +158,7 @@ def unwrapped(words: str, width: int) -> str:
 def write_front(builder: Builder, front: str) -> None:
     """The front matter: headings by their words, lists as lines of one paragraph."""
     held: list[str] = []
+    front = _NAME_GAP.sub("　", front)
     for line in [*front.split("\n"), ""]:
         bare = line.strip(" 　\t")
         heading = _HEADINGS.fullmatch(bare)
@@ -175,6 +190,7 @@ def _mended(lines: list[str]) -> list[str]:
 
 def write(builder: Builder, speech: str) -> None:
     """The blocks of a speech, or of a header."""
+    speech = _NAME_GAP.sub("　", speech)
     lines = _mended(speech.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     held: list[str] = []  # indented lines that stay together
 

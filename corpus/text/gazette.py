@@ -9,9 +9,11 @@ what stands before the abstract or the claims are facts.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from corpus.text.builder import Builder
 from corpus.text.work import Work
+from corpus.web.main_text.signs import UNREAD
 
 _MARK = re.compile(
     r"(?:^|(?<=[\n　 ]))[ \t　]{0,8}(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.MULTILINE
@@ -21,6 +23,8 @@ _IMAGE = re.compile(r"<(?:RTI|IMG|CHEM?|FIG|EMI|TBL)\b[^<>\n]{0,200}>", re.I)
 _PARAGRAPH = re.compile(r"[0-9０-９]{4,5}")
 _CLAIM = re.compile(r"請求項[ 　]?[0-9０-９]{1,4}")
 _THING = re.compile(r"(?:表|数|化|図|特許文献|非特許文献|式)[ 　]?[0-9０-９]{1,4}")
+_FORMULA = re.compile(r"[数式][ 　]?[0-9０-９]{1,4}")
+_SYMBOL = re.compile(r"([A-H]\d\d[A-Z])\s*(\d{1,4}/\d{2,6})")
 _PARTS = ("要約", "特許請求の範囲", "実用新案登録請求の範囲", "請求の範囲", "発明の詳細な説明",
           "考案の詳細な説明", "図面の簡単な説明", "書類名")  # fmt: skip
 _BODY = ("要約", "特許請求の範囲", "実用新案登録請求の範囲", "請求の範囲", "発明の詳細な説明",
@@ -71,8 +75,8 @@ def read(text: str, steps: tuple[str, ...]) -> Work:
             title = line[:300]
             builder.heading(1, title)
         elif not inside:
-            if name in _FACTS and line:
-                facts.setdefault(_FACTS[name], line[:300])
+            if (fact := _FACTS.get(re.sub("第.{1,2}版$", "", name))) and line:
+                facts.setdefault(fact, _value(fact, line[:300]))
             elif name in _DATES:
                 date = date or _date(line)
             elif name == "発明者":
@@ -83,10 +87,28 @@ def read(text: str, steps: tuple[str, ...]) -> Work:
     return Work(written, blocks, title, author, date, metadata=facts)
 
 
+def number(words: str) -> str:
+    """The number of a document with the digits and signs of ASCII: 特開平10-999999."""
+    return unicodedata.normalize("NFKC", words).replace("\u2212", "-")
+
+
+def symbols(words: str) -> list[str]:
+    """The symbols of the International Patent Classification in words, without their versions."""
+    return list(dict.fromkeys(" ".join(found) for found in _SYMBOL.findall(number(words))))
+
+
+def _value(fact: str, line: str) -> str:
+    if fact == "ipc":
+        return "; ".join(symbols(line)) or line
+    return number(line) if fact.endswith("_number") else line
+
+
 def _write(builder: Builder, name: str, lead: str, words: str) -> str:
     """The blocks of a mark and the words behind it; what leads the words of the next mark."""
     if _PARAGRAPH.fullmatch(name) or _CLAIM.fullmatch(name) or _THING.fullmatch(name):
         lead += f"【{name}】"
+        if _FORMULA.fullmatch(name):  # its image stands for it
+            words = words.replace("〔図〕", UNREAD)
     else:
         # 【０００１】【技術分野】: the number leads the paragraph, not the heading.
         builder.heading(2 if name in _PARTS else 3, name)

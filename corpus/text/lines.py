@@ -186,7 +186,7 @@ def begins(last: Line, line: Line, below: Line | None, words: str) -> bool:
     furthest = max(x.end for x in (last, line, below or line) if adjacent(line, x) or x is line)
     short = furthest - last.end > SHORT * last.size
     # Below a full line that goes on, an indented one is the second of an item with a hanging label.
-    if inward and (ended or short or not _inward(line, last)):
+    if inward and (ended or short or _inward(last, line)):
         return True
     goes_on = _COMMA.search(words) and not line.text.strip().startswith(("「", "『"))
     return (ended or (short and not goes_on)) and (short or _inward(line, last))

@@ -11,54 +11,37 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from corpus.text.lines import (
-    INDENT,
-    LONG,
     Line,
     Page,
     adjacent,
     at_margin,
-    begins,
-    join,
     running_heads,
 )
 from corpus.text.pdf.careful import in_order
+from corpus.text.pdf.flow import (
+    BULLET,
+    NOTE_MARK,
+    Block,
+    Flow,
+    Mark,
+    apart,
+    goes_on,
+    is_labelled,
+    same_size,
+)
 from corpus.text.pdf.page import PageText, PrintedLine, Table
-from corpus.text.pdf.tables import continued, resumed
+from corpus.text.pdf.verse import verse
 
-ALIKE = 0.12  # of a size: lines of one paragraph differ by no more
 LARGER = 1.15  # than text: a heading
 HEADING_CHARS = 80  # of a heading, at most
 BOLD_CHARS = 40  # of a heading that is only bold
+TITLE_CHARS = 20  # of the title above verse that is no larger
 FEW = 0.3  # of a document's characters: more are no headings
 NOTE = 0.93  # of the size of text: notes are no larger
-DEEP = 2.5  # of a size: the deepest indent that begins a paragraph
-VERSE = 3.0  # of a size: lines of Japanese prose end no further from the end of their column
-WIDER = 1.35  # than lines are apart: a gap between paragraphs
 _KANJI_NUMBER = re.compile("[一二三四五六七八九十百]{1,4}")
-_SENTENCE_END = re.compile(r"[。．！？!?」』）)]$")
 _SENTENCE = re.compile("[。、，,]$")
-_BULLET = re.compile(r"^[•●◦■◆▪‣・➢✓](?=[\s　]*\S)[\s　]*")
-_LABEL = re.compile(
-    r"^(?:[一二三四五六七八九十]{1,3}(?:の[一二三四五六七八九十]{1,2})?|[0-9０-９]{1,2}[.．]?"
-    r"|[(（][0-9０-９一二三四五六七八九十]{1,2}[)）]|[①-⑳]"
-    r"|第[0-9０-９一二三四五六七八九十百]{1,6}条)　"
-)
-_NOTE = re.compile(
-    r"^[\s　]*(?:[*＊※†‡][0-9０-９]*|[(（\[]?注?[0-9０-９]{1,3}[)）.．\]]?|注[)）]?)[\s　]*\D"
-)
-
-Block = tuple[str, int, object]  # kind, level, words (of a table: rows of cells)
-
-
-class _Mark(NamedTuple):
-    """A line with what it is: heading, item or paragraph, and its level."""
-
-    kind: str
-    level: int
-    printed: PrintedLine
 
 
 def blocks_of(pages: Sequence[PageText]) -> list[Block]:
@@ -69,30 +52,48 @@ def blocks_of(pages: Sequence[PageText]) -> list[Block]:
     printed = [part for page in kept for part in page.parts if isinstance(part, PrintedLine)]
     body = _body_size(printed)
     levels = _levels(printed, body)
-    flow = _Flow()
+    flow = Flow()
     for page in kept:
         parts, notes = _notes(page, body)
-        pitch, columns = _pitch(parts), _columns(parts)
-        for k, part in enumerate(parts):
-            if isinstance(part, Table):
-                flow.table(part, k == 0)
-                continue
-            below = parts[k + 1] if k + 1 < len(parts) else None
-            flow.line(_marked(part, body, levels), _alike(part, below), pitch, columns[k])
+        _write(flow, parts, [_marked(part, body, levels) for part in parts])
         flow.notes(notes)
     flow.close()
     return flow.blocks
 
 
+def _write(flow: Flow, parts: Sequence[PrintedLine | Table], marks: Sequence[Mark | None]) -> None:
+    """Put the parts of a page into the flow. marks: of its lines; None for tables."""
+    pitch, columns = _pitch(parts), _columns(parts)
+    own = [m is None or m.kind != "paragraph" or is_labelled(m.printed.line) for m in marks]
+    broken = verse(parts, columns, own)
+    for k, (part, mark) in enumerate(zip(parts, marks, strict=True)):
+        below = parts[k + 1] if k + 1 < len(parts) else None
+        if isinstance(part, Table):
+            flow.table(part, k == 0)
+        elif mark is None:
+            continue
+        elif not part.line.text.strip():
+            flow.blank()
+        else:
+            mark = mark._replace(verse=broken[k])
+            if flow.is_empty and broken[k] and _is_title(part.line, parts[k + 1 :], pitch):
+                mark = Mark("heading", 1, part)
+            flow.line(mark, _alike(part, below), pitch, columns[k])
+
+
+def _is_title(line: Line, behind: Sequence[PrintedLine | Table], pitch: float) -> bool:
+    """Whether a line above verse is its title: short, and set apart from the next one."""
+    return len(line.text) <= TITLE_CHARS and any(
+        goes_on(line, part.line) and apart(line, part.line) > 2 * pitch > 0
+        for part in [p for p in behind if isinstance(p, PrintedLine) and p.line.text.strip()][:1]
+    )
+
+
 def _alike(printed: PrintedLine, below: PrintedLine | Table | None) -> Line | None:
     """The line behind a line, if it is of the same size."""
-    if not isinstance(below, PrintedLine) or not _same_size(printed, below):
+    if not isinstance(below, PrintedLine) or not same_size(printed, below):
         return None
     return below.line
-
-
-def _same_size(one: PrintedLine, other: PrintedLine) -> bool:
-    return abs(one.size - other.size) <= ALIKE * max(one.size, other.size)
 
 
 def _without_heads(pages: Sequence[PageText]) -> list[PageText]:
@@ -162,15 +163,17 @@ def _is_bold_heading(printed: PrintedLine, body: float) -> bool:
     )
 
 
-def _marked(printed: PrintedLine, body: float, levels: dict[float, int]) -> _Mark:
+def _marked(printed: PrintedLine | Table, body: float, levels: dict[float, int]) -> Mark | None:
+    if isinstance(printed, Table):
+        return None
     words = printed.line.text
     if printed.size >= LARGER * body:
         level = levels.get(_rounded(printed.size), 0)
         if level and len(words) <= HEADING_CHARS and not words.endswith("。"):
-            return _Mark("heading", min(level, 6), printed)
+            return Mark("heading", min(level, 6), printed)
     elif 0.0 in levels and _is_bold_heading(printed, body):
-        return _Mark("heading", min(levels[0.0], 6), printed)
-    return _Mark("item" if _BULLET.match(words) else "paragraph", 0, printed)
+        return Mark("heading", min(levels[0.0], 6), printed)
+    return Mark("item" if BULLET.match(words) else "paragraph", 0, printed)
 
 
 def _notes(page: PageText, body: float) -> tuple[list[PrintedLine | Table], list[PrintedLine]]:
@@ -184,7 +187,7 @@ def _notes(page: PageText, body: float) -> tuple[list[PrintedLine | Table], list
             break
         at -= 1
     notes = [part for part in page.parts[at:] if isinstance(part, PrintedLine)]
-    if not notes or not at or not _NOTE.match(notes[0].line.text):
+    if not notes or not at or not NOTE_MARK.match(notes[0].line.text):
         return page.parts, []
     return page.parts[:at], notes
 
@@ -195,7 +198,7 @@ def _pitch(parts: Sequence[PrintedLine | Table]) -> float:
     for one, other in zip(parts, parts[1:], strict=False):
         if isinstance(one, PrintedLine) and isinstance(other, PrintedLine):
             if abs(one.size - other.size) < 0.1 * one.size and adjacent(one.line, other.line):
-                steps[round(_apart(one.line, other.line))] += 1
+                steps[round(apart(one.line, other.line))] += 1
     return max(steps, key=lambda step: (steps[step], -step), default=0.0)
 
 
@@ -205,7 +208,7 @@ def _columns(parts: Sequence[PrintedLine | Table]) -> list[tuple[float, float]]:
     places = []
     for part in parts:
         if isinstance(part, PrintedLine):
-            if columns[-1] and not _goes_on(columns[-1][-1], part.line):
+            if columns[-1] and not goes_on(columns[-1][-1], part.line):
                 columns.append([])
             columns[-1].append(part.line)
         places.append(len(columns) - 1)
@@ -214,134 +217,6 @@ def _columns(parts: Sequence[PrintedLine | Table]) -> list[tuple[float, float]]:
         for own in columns
     ]
     return [ends[place] for place in places]
-
-
-def _goes_on(one: Line, other: Line) -> bool:
-    """Whether the other line stands further across the page than the one."""
-    if one.vertical != other.vertical:
-        return False
-    return other.x < one.x if one.vertical else other.y > one.y
-
-
-def _apart(one: Line, other: Line) -> float:
-    if one.vertical:
-        return abs(one.x + one.width / 2 - other.x - other.width / 2)
-    return abs(one.y + one.height / 2 - other.y - other.height / 2)
-
-
-def _is_verse(last: Line, line: Line, end: float) -> bool:
-    """Whether a line ended long before its column does, and not as its neighbour does."""
-    size = last.size
-    return (
-        not last.text[-1:].isascii()
-        and end - last.end > VERSE * size
-        and abs(last.end - line.end) > size
-    )
-
-
-class _Flow:
-    """Lines on their way into blocks."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self._words = ""
-        self._kind, self._level = "", 0
-        self._last: PrintedLine | None = None
-        self._full = False  # whether the last line reached the end of its column
-        self._waiting: list[PrintedLine] = []
-        self._table: Table | None = None
-
-    def line(
-        self, mark: _Mark, below: Line | None, pitch: float, column: tuple[float, float]
-    ) -> None:
-        """Take the next line of text. below: the one behind it. pitch: of lines of the page.
-        column: where its lines begin and end."""
-        self._end_table()
-        line = mark.printed.line
-        if self._last is None or self._is_new(mark, below, pitch, column):
-            self._end()
-            self._kind, self._level = mark.kind, mark.level
-            text = line.text.strip("　 ")
-            self._words = _BULLET.sub("", text) if mark.kind == "item" else text
-        else:
-            self._words = join(self._words, line.text)
-        self._last = mark.printed
-        self._full = column[1] - line.end < mark.printed.size and len(line.text) >= LONG
-
-    def _is_new(
-        self, mark: _Mark, below: Line | None, pitch: float, column: tuple[float, float]
-    ) -> bool:
-        last, line = self._last, mark.printed.line
-        assert last is not None
-        if mark.kind == "item" or _LABEL.match(line.text):
-            return True
-        if mark.kind == "heading" or self._kind == "heading":
-            alike = (mark.kind, mark.level) == (self._kind, self._level)
-            near = adjacent(last.line, line) and _apart(last.line, line) < 2 * mark.printed.size
-            return not (alike and near)
-        if not _same_size(last, mark.printed):
-            return True
-        if self._full and not adjacent(last.line, line) and not _SENTENCE_END.search(self._words):
-            return line.text.startswith("　")
-        if adjacent(last.line, line) and pitch and _apart(last.line, line) > WIDER * pitch:
-            return True
-        if adjacent(last.line, line) and _is_verse(last.line, line, column[1]):
-            return True
-        if (
-            _SENTENCE_END.search(self._words)
-            and INDENT * mark.printed.size < line.begin - column[0] < DEEP * mark.printed.size
-            and self._kind != "item"
-        ):
-            return True
-        if self._kind == "item":  # it goes on below its words, not below its sign
-            return not adjacent(last.line, line) or line.begin < last.line.begin - 1
-        return begins(last.line, line, below, self._words)
-
-    def table(self, table: Table, first: bool) -> None:
-        """Take a table; one that goes on in the next row of columns, or on the next page, is one
-        with it. first: whether nothing stands before it on its page."""
-        whole = continued(self._table, table) if self._table is not None else None
-        if whole is None and first and self._table is not None:
-            whole = resumed(self._table, table)
-        if whole is None:
-            self._end_table()
-            self._end()
-        self._table = whole or table
-
-    def notes(self, notes: list[PrintedLine]) -> None:
-        """Keep the notes of a page until its last paragraph ends."""
-        self._waiting += notes
-
-    def close(self) -> None:
-        self._end_table()
-        self._end()
-        self._end_notes()
-
-    def _end(self) -> None:
-        if self._words:
-            self.blocks.append((self._kind, self._level, self._words))
-            self._end_notes()
-        self._words, self._last = "", None
-
-    def _end_notes(self) -> None:
-        words = ""
-        for printed in self._waiting:
-            if words and _NOTE.match(printed.line.text):
-                self.blocks.append(("paragraph", 0, words))
-                words = ""
-            words = join(words, printed.line.text)
-        if words:
-            self.blocks.append(("paragraph", 0, words))
-        self._waiting = []
-
-    def _end_table(self) -> None:
-        if self._table is not None:
-            rows = self._table.rows
-            if max(map(len, rows), default=0) > 1:
-                self.blocks.append(("table", 0, rows))
-            else:
-                self.blocks += [("paragraph", 0, row[0]) for row in rows]
-        self._table = None
 
 
 def titles(blocks: Sequence[Block]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from corpus.text.blocks import Blocks
 from corpus.text.builder import Builder, Cell, Prose, Verbatim, code, formula, spread
-from corpus.text.wikitext.templates import words_shown
+from corpus.text.wikitext.templates import quotation, words_shown
 from corpus.text.wikitext.tree import (
     External,
     Heading,
@@ -267,9 +267,8 @@ class _Writer:
         """Writes a template that is a block; False for one inside a line."""
         if node.name in _QUOTATIONS:
             self.close()
-            words = _trimmed(self._inline(node.get("1"), depth + 1, keep_lines=True))
-            if words and not self.cut:
-                self.out.quote(*words)
+            if not self.cut:
+                self._quotation(node, depth)
         elif _INFOBOX.match(node.name):
             self.close()
             if not self.cut:
@@ -277,6 +276,16 @@ class _Writer:
         else:
             return False
         return True
+
+    def _quotation(self, node: Template, depth: int) -> None:
+        """A quotation, and who said it where on a line below, as the page shows it."""
+        said, credits = quotation(node)
+        words = _trimmed(self._inline(said, depth + 1, keep_lines=True))
+        if not words:
+            return
+        for k, credit in enumerate(credits):
+            words += ["、" if k else "\n— ", *_trimmed(self._inline(credit, depth + 1))]
+        self.out.quote(*words)
 
     def _infobox(self, node: Template, depth: int) -> None:
         for name, value in node.parameters:

@@ -20,12 +20,42 @@ def words_shown(node: Template) -> Seen | None:
     return choose and choose(node)
 
 
+def quotation(node: Template) -> tuple[Nodes, list[Nodes]]:
+    """(the words, who said them and where) of {{Quotation|words|who|where}} and its like."""
+    who, where = ("4", "5") if node.name == "cquote" else ("2", "3")
+    words = node.get("1") or node.get("text") or node.get("quote")
+    names = (("author", "sign", who), ("source", "title", where))
+    found = (next(filter(None, map(node.get, keys)), []) for keys in names)
+    said = [v for v in found if any(not isinstance(n, str) or n.strip() for n in v)]
+    return words, said
+
+
 def _first(node: Template) -> Seen:
     return [node.get("1")]
 
 
 def _second(node: Template) -> Seen:
     return [node.get("2")]
+
+
+def _number(node: Template) -> Seen:
+    """{{val|1234|u=m}}: the number with its unit, {{val|5|e=3}} with its power of ten."""
+    first = node.get("1")
+    power = node.get("e")
+    unit = node.get("u") or node.get("ul") or node.get("up")
+    out: Seen = [first] if first else []
+    out += [" × 10^{" if first else "10^{", power, "}"] if power else []
+    return out + ([" ", unit] if unit else [])
+
+
+def _range(node: Template) -> Seen:
+    """{{要出典|範囲=語|date=…}}: the words that lack a source; without them only a mark."""
+    return [node.get("範囲")]
+
+
+def _ranged(node: Template) -> Seen:
+    """{{要出典範囲|語}}"""
+    return [node.get("1") or node.get("範囲")]
 
 
 def _last(node: Template) -> Seen:
@@ -74,11 +104,20 @@ def _words(words: str) -> Choose:
 TEMPLATES: dict[str, Choose] = {
     **dict.fromkeys((
         "nobold", "nowrap", "small", "big", "smaller", "larger", "ruby", "ルビ", "by", "abbr",
-        "strong", "em", "math", "mvar", "val", "plainlist", "flatlist", "和暦", "vanchor",
+        "strong", "em", "math", "mvar", "plainlist", "flatlist", "和暦", "vanchor",
         "visible anchor", "hide in print", "jis2004フォント", "補助漢字フォント", "cjk", "unicode",
         "ipa", "旧字体", "underline", "下線", "縦書き", "center", "nastaliq",
-        "要検証範囲", "要出典範囲", "独自研究範囲", "いつ範囲", "どこ範囲", "誰範囲", "要説明範囲",
     ), _first),
+    **dict.fromkeys((
+        "要検証範囲", "要出典範囲", "独自研究範囲", "いつ範囲", "どこ範囲", "誰範囲", "要説明範囲",
+        "要ページ番号範囲", "要文献特定詳細情報範囲", "疑問点範囲", "信頼性要検証範囲",
+    ), _ranged),
+    **dict.fromkeys((
+        "要出典", "要検証", "独自研究", "いつ", "どこ", "誰", "誰2", "要説明", "要追加記述",
+        "疑問点", "要高次出典",
+        "要ページ番号", "信頼性要検証", "要出典科学", "fact", "citation needed", "cn",
+    ), _range),
+    "val": _number,
     **dict.fromkeys(("仮リンク", "ill", "ill2", "日本語版にない記事リンク"), _link),
     **dict.fromkeys(("lang", "llang", "rtl-lang", "color"), _second),
     **dict.fromkeys(("font color", "fontcolor", "anchors", "transl"), _last),

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.settings import HarvestSettings, Settings
-from corpus.sources import articles, books, captions, law, minutes, ndl, wikipedia
+from corpus.sources import articles, books, captions, law, minutes, ndl, whole_files, wikipedia
 from corpus.sources.item import Item, Unit
 from corpus.sources.kinds import kind_of
 from corpus.sources.xml import parse, text
@@ -64,7 +64,8 @@ def test_a_statute_keeps_every_character_in_reading_order(sources: Path) -> None
     assert own == squeezed(text(parse(gzip.decompress(file.read_bytes()))))
     assert kinds(item) == {"heading", "paragraph", "item"}
     assert len(re.findall("(?m)^## 附　則（.*号）　抄$", item.text or "")) == 13
-    assert "##### （目的等）\n\n第一条　この法律は、" in (item.text or "")
+    assert "\n\n## 目次\n" in (item.text or "")  # beside the chapters: it is no parent of them
+    assert "\n\n## 第一章　総則\n\n#### （目的等）\n\n第一条　この法律は、" in (item.text or "")
     assert re.search(r"\n- 二　処分　行政庁の処分", item.text or "")
 
 
@@ -138,6 +139,15 @@ def test_a_sitting_of_the_diet_is_a_document(sources: Path) -> None:
     assert "\n\n○議長（尾辻秀久君）　これより会議を開きます。" in (first.text or "")
     assert second.date == "1947-11-14"
     assert "\n\n労働委員長において、左の通り小委員を選定した。\n\n" in (second.text or "")
+
+
+def test_names_of_one_family_name_and_of_two_characters_are_parted_alike(
+    shared_data: Path,
+) -> None:
+    file = shared_data / "formats" / "minutes" / "kokkai-1-end.xml"
+    words = "\n".join(item.text or "" for item in items(minutes, file))
+    assert "堀　末治君\n" in words and "小林　運美君 寺本　齋君" in words
+    assert "堀 末治君" not in words and "江崎　真澄君 小澤佐重喜君" in words
 
 
 def test_answers_of_speeches_nulls_and_volumes_of_contents(tmp_path: Path) -> None:
@@ -292,6 +302,19 @@ def test_the_xhtml_form_reads_as_the_text_form() -> None:
     assert row(XHTML.replace("底本：", ""))["source"] == "files"
 
 
+def test_a_page_without_an_edition_is_a_work_with_its_characters(shared_data: Path) -> None:
+    file = shared_data / "formats" / "aozora" / "chukiichiran_kinyurei.html"
+    (item,) = whole_files.HTML.read(Unit(0, "html", (str(file),)), Settings())
+    row = document(item, Settings())
+    assert isinstance(row, dict)
+    text = row["text"]
+    assert "いささか、étranger の感があった。" in text
+    assert "水鉢を置いた欞子窓の下には" in text
+    assert "［＃" not in text and "入力：" not in text
+    assert (row["source"], row["title"]) == ("aozora", "「注記一覧」記載例文")
+    assert aozora.inline("※［＃アキュートアクセント付きE小文字］", "drop") == "é"
+
+
 # captions -----------------------------------------------------------------------------------------
 
 
@@ -319,6 +342,27 @@ def test_srt_in_shift_jis(tmp_path: Path) -> None:
     )
     (item,) = items(captions, file)
     assert item.text == "今日は雨です。"
+
+
+def test_dashes_are_turns_and_a_role_alone_on_its_line_speaks(tmp_path: Path) -> None:
+    shown = [
+        "（ナレーション）\n町に朝が来ました。",
+        "（拍手）\n（女性）おはよう。",
+        "- 元気かい？\n- 元気ですよ。\nとても。",
+        "そうですか。",
+        "-5度まで下がります。",
+    ]
+    file = tmp_path / "turns.srt"
+    times = (f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n" for n in range(1, 6))
+    file.write_text("\n".join(a + b + "\n" for a, b in zip(times, shown, strict=True)), "utf-8")
+    (item,) = items(captions, file)
+    assert (item.text or "").split("\n\n") == [
+        "ナレーション: 町に朝が来ました。",
+        "女性: おはよう。",
+        "元気かい？",
+        "元気ですよ。とても。",
+        "そうですか。-5度まで下がります。",
+    ]
 
 
 def test_cues_without_full_stops_stay_lines(tmp_path: Path) -> None:
@@ -406,6 +450,15 @@ def test_doubled_lines_go_page_numbers_in_their_block_too_and_tables_read_by_row
     (item,) = items(ndl, file)
     table = "\n".join(map(" ".join, rows))
     assert item.text == f"（以下、議論が続く……）\n\n{table}"
+
+
+def test_cells_of_one_sign_stand_in_their_rows(shared_data: Path) -> None:
+    (item,) = items(ndl, shared_data / "formats" / "ndl" / "digidepo_3048008_0025.xml")
+    rows = (item.text or "").split("\n")
+    assert "(分娩費 ② 17.900.00 22 133,975.00 24 151,875.00" in rows
+    assert "〃埋葬料 1 12,600.00 10 79,700.00 ヒ 92,300.00" in rows
+    assert "諸手当" in rows  # this one is set vertically
+    assert not [row for row in rows if len(row) == 1]
 
 
 def test_running_heads_and_page_numbers_over_pages(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_newsml_1_in_shift_jis_with_lines_broken_by_hand(sources: Path) -> None:
     )
     assert rice.metadata["item"] == "urn:newsml:inaho.example:20260511:0001"
     assert rice.date == "2026-05-11T11:30:00+09:00"
+    assert rice.metadata["first_created"] == "2026-05-11T11:30:00+09:00"
     assert prize.problem == "embargo"
     assert [item.problem for item in items(news, file, settings=AFTER)] == ["", ""]
 
@@ -77,6 +78,7 @@ def test_nitf_with_ruby_and_lists(sources: Path) -> None:
         "稲穂岳で一日朝、初雪が観測された。平年より三日早い。\n\n"
         "気象台によると、山頂の気温は氷点下五度だった。\n\n- 防寒着を用意する\n- 早めに下山する"
     )
+    assert item.metadata["dateline"] == "稲穂市 11月1日"
     assert item.notice == ("hatsuyuki", (1 << 40) + 2, "2026-11-01T07:30:00+09:00", "usable")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from corpus.settings import HarvestSettings, Settings
 from corpus.sources import articles
 from corpus.sources.item import Item
 from corpus.text.wikitext import article as wikitext
@@ -103,6 +104,28 @@ def test_subtitles_stand_with_their_titles(tmp_path: Path) -> None:
     assert item.title == "転倒 ―追跡研究―"
 
 
+def test_the_title_is_that_of_the_article_s_language_and_readings_follow_the_policy(
+    tmp_path: Path,
+) -> None:
+    title = (
+        '<article xml:lang="ja"><front><article-meta><title-group><article-title '
+        'xml:lang="en">Fields</article-title><trans-title-group xml:lang="ja"><trans-title>'
+        "<ruby><rb>圃場</rb>"
+        "<rt>ほじょう</rt></ruby>の水</trans-title></trans-title-group></title-group></article-meta></front><body>"
+        "<p><ruby><rb>圃場</rb><rt>ほじょう</rt></ruby>である<fn><label>*1</label><p>注記。</p></fn>。</p>"
+        "</body></article>"
+    )
+    file = tmp_path / "title.xml"
+    file.write_text(title, "utf-8")
+    (item,) = items(articles, file)
+    assert item.title == "圃場の水"
+    assert item.text == "# Fields\n\n## 圃場の水\n\n圃場である[\\*1]。"
+    inline = Settings(harvest=HarvestSettings(ruby="inline"))
+    (item,) = items(articles, file, settings=inline)
+    assert item.title == "圃場の水"
+    assert "圃場（ほじょう）である" in (item.text or "")
+
+
 def test_a_list_inside_the_words_of_an_item_is_a_list(tmp_path: Path) -> None:
     inner = "<list><list-item><label>ア</label><p>MMSE</p></list-item></list>"
     item = article(
@@ -162,6 +185,19 @@ def test_labels_of_links_readings_and_names_in_other_letters_are_shown() -> None
         "{{仮リンク|記事|en|article|label=語}}と{{仮リンク|別の記事|en|other}}、"
         "{{llang|es|paz}}、{{IPA-en|kaɪroʊ}}、{{transl|ar|DIN|Miṣr}}、{{Lang-en-short|Cairo}}。"
     ) == "語と別の記事、paz、kaɪroʊ、Miṣr、Cairo。"  # fmt: skip
+
+
+def test_templates_keep_units_doubted_words_and_who_said_a_quotation() -> None:
+    for words, shown in (
+        ("高さ{{val|1234|u=m}}", "高さ1234 m"),
+        ("{{val|5|e=3|u=kg}}", "5 × 10^{3} kg"),
+        ("彼は{{要出典|範囲=偉い|date=2020年}}人{{要出典|date=2020年}}。", "彼は偉い人。"),
+        ("彼は{{要出典範囲|date=2020年|偉い}}人。", "彼は偉い人。"),
+        ("{{Quotation|花は桜。|古人|[[書]]}}", "> 花は桜。\n> — 古人、書"),
+        ("{{Cquote|花は桜。|||古人}}", "> 花は桜。\n> — 古人"),
+        ("{{quote|花は桜。}}", "> 花は桜。"),
+    ):
+        assert wiki(words) == shown
 
 
 def test_code_keeps_its_entities_and_formulas_read_them() -> None:

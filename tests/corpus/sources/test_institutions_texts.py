@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -45,7 +46,7 @@ ST36 = """# 稲穂の乾燥装置
 
 【請求項2】前記回転棚の角速度ωが
 
-〔数1〕
+【数1】〈数式〉
 
 を満たす、請求項1に記載の乾燥装置。
 
@@ -107,7 +108,7 @@ def test_a_gazette_in_the_office_s_xml(sources: Path) -> None:
     assert item.metadata == {
         "publication_number": "2010999999", "application_number": "2008999999",
         "filed": "2008-10-01", "applicants": "株式会社稲穂製作所", "kind": "A",
-        "ipc": "A01F 25/00 (2006.01)", "fi": "A01F 25/00 A",
+        "ipc": "A01F 25/00", "fi": "A01F 25/00 A",
     }  # fmt: skip
     assert kinds(item) == {"heading", "paragraph", "item", "caption", "table"}
 
@@ -123,6 +124,7 @@ def test_a_gazette_in_wipo_st96_without_its_amendment(sources: Path) -> None:
     assert "補正" not in words
     assert (item.title, item.author, item.date) == ("水温の制御方法", "田中 一郎", "2026-05-20")
     assert item.metadata["applicants"] == "国立大学法人稲穂大学"
+    assert item.metadata["ipc"] == "A01G 7/00"
 
 
 def test_a_full_text_with_marks_is_known_by_its_words(sources: Path) -> None:
@@ -131,13 +133,21 @@ def test_a_full_text_with_marks_is_known_by_its_words(sources: Path) -> None:
     assert found is not None
     source, work = found
     assert (source, work.title, work.date) == ("patents", "炊飯器の蓋", "1998-01-06")
-    assert work.metadata["publication_number"] == "特開平１０－９９９９９９"
+    assert work.metadata["publication_number"] == "特開平10-999999"
     assert (
         "### 産業上の利用分野\n\n【0001】本発明は、炊飯器の蓋に関する。\n\n### 従来の技術\n\n"
-        "【0002】従来の蓋では蒸気が漏れた。\n\nまた、重かった。\n\n【0003】H_{2}Oが出る。\n\n【数1】〔図〕"
+        "【0002】従来の蓋では蒸気が漏れた。\n\nまた、重かった。\n\n【0003】H_{2}Oが出る。\n\n【数1】〈数式〉"
     ) in work.text
     (item,) = items(patents, sources / "patent.txt")
     assert item.text == work.text
+    for file in ("patent.txt", "patent-st36.xml"):  # both count the formula that is an image
+        (item,) = items(patents, sources / file)
+        row = document(item, Settings())
+        assert isinstance(row, dict)
+        assert (row["unread_formulas"], row["title"]) == (1, item.title)
+    assert gazette.symbols("Ａ０１Ｇ   7/00        20060101AFI20260513BHJP Ａ４７Ｊ 27/00") == [
+        "A01G 7/00", "A47J 27/00"
+    ]  # fmt: skip
     assert not gazette.is_gazette("【発明の名称】【請求項】という言葉が出てくる解説です。")
 
 
@@ -160,6 +170,22 @@ def test_minutes_of_a_council_in_shift_jis(sources: Path) -> None:
     )
     assert "\n\n## 出席議員（3名）\n\n1番　山田太郎 2番　佐藤花子\n3番　鈴木次郎\n\n" in words
     assert kinds(item) == {"heading", "paragraph", "caption"}
+
+
+def test_minutes_without_marks_are_known_by_roles_and_names(sources: Path) -> None:
+    marked = (sources / "council.txt").read_bytes().decode("cp932")
+    bare = re.sub("(?m)^[○◆◎](?=.*[（(].*君[）)])", "　", marked)
+    assert not re.search("(?m)^[○◆◎]", bare)
+    found = works.recognised(bare, STEPS, "drop")
+    assert found is not None
+    source, work = found
+    other = council.read(marked, STEPS)
+    assert (source, work.title, work.date) == ("minutes", other.title, other.date)
+    assert work.metadata == other.metadata
+    assert work.text == re.sub("(?m)^[○◆◎](?=.*君）)", "", other.text)
+    assert "──" not in work.text
+    letter = "会議録について\n\n事務局長（山田太郎君）　は、\n委員長（佐藤花子君）　に伝えた。\n"
+    assert works.recognised(letter, STEPS, "drop") is None
 
 
 def test_what_is_no_minutes_is_left_alone(data: Path, sources: Path) -> None:

@@ -72,6 +72,23 @@ def test_the_fast_and_the_careful_way_agree(files: Path) -> None:
     assert document.blocks_of(pages) == document.read(data, "drop", True)["blocks"]
 
 
+def test_sentences_of_a_list_with_hanging_indent_are_whole(files: Path) -> None:
+    (item,) = read(files / "columns.pdf")
+    text = item.text or ""
+    assert "これに義務を課し、又はその権利を制限する処分をいう。" in text
+    assert text.count("処分（以下「許認可等」という。）を求める行為であって") == 2
+    assert "処分をい\n" not in text
+
+
+def test_verse_keeps_its_lines_and_stanzas_and_has_its_title(shared_data: Path) -> None:
+    (item,) = read(shared_data / "formats" / "pdf" / "jo.pdf")
+    stanzas = (item.text or "").split("\n\n")
+    assert (stanzas[0], item.title) == ("# 序", "序")
+    assert [stanza.count("\n") + 1 for stanza in stanzas[1:]] == [10, 8, 10, 27, 3, 1]
+    assert "\nかげとひかりのひとくさりづつ\nそのとほりの心象スケッチです" in stanzas[2]
+    assert "に過ぎません\nおそらくこれから二千年もたったころは\n" in stanzas[4]
+
+
 # small files made for it --------------------------------------------------------------------------
 
 
