@@ -5,7 +5,6 @@ An answer is None where the build knows nothing: that line is the provider's.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import duckdb
 
 from corpus import config
 from corpus.answers import facts as stated
+from corpus.answers.vocabulary import files_and_members
 from corpus.errors import UsageError, counted
 from corpus.folder import removals
 from corpus.folder.commit import sha256
@@ -76,10 +76,9 @@ def measure(layout: Layout, small: bool = False) -> Measured:
             "select count(*), coalesce(sum(n_chars), 0)::bigint from c where licence = 'contract'"
         ).fetchone()
         contract = row or contract
-    plan = json.loads(layout.plan.read_bytes())
-    files = {file for unit in plan["units"] if not unit["unread"] for file in unit["files"]}
+    read = facts["inputs"]["read"]
     web = (sum(n for _, n, _ in hosts), sum(size for _, _, size in hosts))
-    return Measured(layout, settings, facts, _domains(hosts), contract, len(files), web, small)
+    return Measured(layout, settings, facts, _domains(hosts), contract, read, web, small)
 
 
 def _domains(hosts: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
@@ -179,9 +178,12 @@ def contract(m: Measured) -> Answer:
 
 
 def inputs(m: Measured) -> Answer:
+    given = m.facts["inputs"]
+    english, japanese = files_and_members(given["files"], given["members"])
     return (
-        f"{counted(m.inputs, 'input file')} read; reproducibility.json names each by its content",
-        f"入力ファイル {m.inputs:,}件。reproducibility.jsonが内容の識別子とともに列挙する",
+        f"{english} given, {m.inputs:,} read; reproducibility.json names each by its content",
+        f"入力は{japanese}、うち読み込み {m.inputs:,}件。"
+        "reproducibility.jsonが内容の識別子とともに列挙する",
     )
 
 

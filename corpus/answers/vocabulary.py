@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from corpus.errors import counted
+
 TITLES = {  # list → (English, Japanese)
     "source": ("Sources", "出典"),
     "host": ("Hosts", "ホスト"),
@@ -48,6 +50,15 @@ SEVERITY = {
 EARLY = ("noai", "tdm_reservation")
 LATE = ("robots_txt", "robots_usage", "robots_directive", "reserved")
 REMOVED = "remove"  # by a request for removal
+
+
+def files_and_members(files: int, members: int) -> tuple[str, str]:
+    """The inputs of a build: files as given, and apart from them members of packed ones."""
+    english, japanese = counted(files, "file"), f"{files:,} ファイル"
+    if not members:
+        return english, japanese
+    packed = f"{counted(members, 'member')} of packed files"
+    return f"{english} and {packed}", f"{japanese}（ほかに圧縮ファイル内の {members:,} 件）"
 
 
 def refused(funnel: dict[str, Any]) -> dict[str, int]:
