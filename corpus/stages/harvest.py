@@ -203,7 +203,7 @@ class _Harvest:
                 document_id(item.identity, item.offset, item.part),
                 item.url,
                 item.file,
-                item.offset,
+                item.place[0],
                 action="skip" if result.skip else "drop",
                 value=result.value,
                 threshold=result.threshold,
