@@ -19,6 +19,7 @@ from filters.signals import STORED_TYPE
 TEXT_VERSION = 4
 # `format` of a document that was taken out: its row stays, without content (corpus.stages.remove).
 REMOVED_FORMAT = "removed"
+LENT = "contract"  # licence class: lent to whoever built the corpus, to no one else
 
 # Why the text of a document may end early.
 TRUNCATED = {
