@@ -169,11 +169,12 @@ def _groups(
     if not by:
         yield "", np.arange(rows)
         return
-    column = _column(layout, index, by, there).combine_chunks()
-    codes = column.dictionary_encode().indices.fill_null(-1).to_numpy()
-    names = column.dictionary_encode().dictionary.to_pylist()
-    for code in np.unique(codes).tolist():
-        yield names[code] if code >= 0 else "", np.flatnonzero(codes == code)
+    encoded = _column(layout, index, by, there).combine_chunks().dictionary_encode()
+    codes, names = encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
+    order = np.argsort(codes, kind="stable")  # many hosts: all rows once, not once a host
+    first = np.flatnonzero(np.diff(codes[order], prepend=-2))
+    for code, own in zip(codes[order][first].tolist(), np.split(order, first[1:]), strict=True):
+        yield names[code] if code >= 0 else "", own
 
 
 def _add(

@@ -1,11 +1,12 @@
 """What the report draws beyond the card's facts: signals, pass rates, and pages as samples.
 
-Measured on all documents before dedup. Signals are taken of at most SAMPLED documents, every k-th
-of the build, so that the same build gives the same report.
+Measured on all documents before dedup. Signals are taken of about SAMPLED documents, the k-th row
+groups of the build, so that the same build gives the same report.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,11 +16,13 @@ import pyarrow.parquet as pq
 
 from corpus.folder.commit import as_array
 from corpus.folder.layout import PARQUET, Layout
+from corpus.folder.lookup import rows_of
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.folder.sql import quoted
 from filters.signals import MODEL, SIGNALS, as_numbers, inputs_of, of_model
 
-SAMPLED = 100_000  # documents whose signals are drawn
+SAMPLED = 100_000  # documents whose signals are drawn; of more, some row groups are read
+MEMORY = "256MB"  # of the joins
 BINS = 24
 LENGTHS = (0, 200, 400, 1_000, 2_000, 4_000, 10_000, 30_000)  # code points: classes begin here
 LARGEST = 10  # clusters that are named
@@ -39,14 +42,14 @@ def measures(layout: Layout, facts: dict[str, Any], published: Layout) -> dict[s
     files = [path for path in layout.documents_files() if pq.read_metadata(path).num_rows]
     if not files:
         return {"histograms": {}, "lengths": [], "sources": [], "clusters": [], "samples": {}}
-    db = duckdb.connect(":memory:", config={"threads": 2})
+    db = duckdb.connect(config={"threads": 2, "memory_limit": MEMORY})
     db.execute(
         "create view documents as select * from "
         f"read_parquet({quoted(files)}, union_by_name=true) where format <> '{REMOVED_FORMAT}'"
     )
     shards = quoted(published.shard(PARQUET))
     db.execute(
-        "create view kept as "
+        "create table kept as "
         + (f"select id from read_parquet({shards})" if facts["documents"] else "select '' as id")
     )
     models = {
@@ -63,8 +66,8 @@ def measures(layout: Layout, facts: dict[str, Any], published: Layout) -> dict[s
                 "group by 1 order by 2 desc, 1"
             ).fetchall()
         ],
-        "clusters": _clusters(db, layout) if facts["documents"] else [],
-        "samples": _samples(db, layout),
+        "clusters": _clusters(db, layout, files) if facts["documents"] else [],
+        "samples": _samples(db, layout, files),
     }
 
 
@@ -85,13 +88,12 @@ def _histograms(files: list[Any], models: list[str]) -> dict[str, Any]:
     """signal → {edges, counts} between the 0.5 % and the 99.5 % quantile; what is beyond lies at
     the ends."""
     step = max(1, -(-sum(pq.read_metadata(path).num_rows for path in files) // SAMPLED))
-    parts, skip = [], 0
+    parts, seen = [], 0
     for path in files:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["quality"]):
-                rows = np.arange(skip, batch.num_rows, step)
-                skip = int(rows[-1] + step - batch.num_rows) if len(rows) else skip - batch.num_rows
-                parts.append(batch.column(0).take(pa.array(rows)))
+            groups = [g for g in range(file.num_row_groups) if (seen + g) % step == 0]
+            seen += file.num_row_groups
+            parts += file.read_row_groups(groups, columns=["quality"])["quality"].chunks
     quality = as_array(pa.chunked_array(parts))
     columns = {field.name: quality.field(field.name) for field in quality.type}
     for name in models:
@@ -117,24 +119,31 @@ def _histogram(values: np.ndarray) -> dict[str, Any] | None:
     return {"edges": [float(edges[0]), float(edges[-1])], "counts": counts.tolist()}
 
 
-def _clusters(db: duckdb.DuckDBPyConnection, layout: Layout) -> list[list[Any]]:
+def _clusters(db: duckdb.DuckDBPyConnection, layout: Layout, files: list[Path]) -> list[list[Any]]:
     """[documents, hosts, title, address] of the largest clusters that the corpus has a copy of."""
     if not layout.duplicates_files():
         return []
+    # Twice as many as are named: what is not to be shown goes afterwards.
     found = db.execute(
-        "with kept_copies as (select cluster, u.id from "
-        f"read_parquet({quoted(layout.duplicates_files())}) u join kept k on k.id = u.id "
-        "where kind = 'kept'), sizes as (select c.id, count(*) as n, count(distinct host) as hosts "
-        f"from kept_copies c join read_parquet({quoted(layout.duplicates_files())}) u "
-        "using (cluster) join documents d on d.id = u.id group by 1) "
-        "select n, hosts, title, url from sizes join documents using (id) "
-        f"where coalesce(quality.harmful_severity < {SEVERE}, true) "
-        f"order by n desc, id limit {LARGEST}"
+        f"with members as (select * from read_parquet({quoted(layout.duplicates_files())})), "
+        "largest as (select cluster, any_value(k.id) as id, any_value(cluster_size) as n "
+        "from members m join kept k on k.id = m.id where kind = 'kept' group by 1 "
+        f"order by n desc, id limit {2 * LARGEST}) "
+        "select largest.id, count(*), count(distinct host) from largest join members using "
+        "(cluster) join documents d on d.id = members.id group by 1"
     ).fetchall()
-    return [list(row) for row in found]
+    shown = {row["id"]: row for row in _shown(files, [name for name, *_ in found])}
+    rows = [
+        [size, hosts, shown[name]["title"], shown[name]["url"]]
+        for name, size, hosts in sorted(found, key=lambda row: (-row[1], row[0]))
+        if name in shown and not shown[name]["harmful"]
+    ]
+    return rows[:LARGEST]
 
 
-def _samples(db: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, list[dict[str, Any]]]:
+def _samples(
+    db: duckdb.DuckDBPyConnection, layout: Layout, files: list[Path]
+) -> dict[str, list[dict[str, Any]]]:
     """Rule → the first EXAMPLES documents by id that it dropped; "": that are kept."""
     ledgers = [path for stage in ("dedup", "select") for path in layout.ledgers(stage)]
     fate = "select id, '' as rule from kept"
@@ -144,15 +153,27 @@ def _samples(db: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, list[di
             f" union all select id, rule from read_parquet({quoted(ledgers)}, union_by_name=true) "
             f"where action = 'drop' and rule not in ({unshown})"
         )
-    rows = db.execute(
-        "with fate as (" + fate + "), first as (select id, rule, row_number() over "
-        f"(partition by rule order by id) as n from fate qualify n <= {EXAMPLES}) "
-        f"select rule, title, url, substr(text, 1, {START}), "
-        f"coalesce(quality.harmful_severity >= {SEVERE}, false) "
-        "from first join documents using (id) order by rule, id"
+    firsts = db.execute(
+        f"select rule, min(id, {EXAMPLES}) from ({fate}) group by 1 order by 1"
     ).fetchall()
-    out: dict[str, list[dict[str, Any]]] = {}
-    for rule, *values in rows:
-        keys = ("title", "url", "start", "harmful")
-        out.setdefault(rule, []).append(dict(zip(keys, values, strict=True)))
-    return out
+    shown = {row["id"]: row for row in _shown(files, [name for _, ids in firsts for name in ids])}
+    keys = ("title", "url", "start", "harmful")
+    return {
+        rule: [{key: shown[name][key] for key in keys} for name in ids if name in shown]
+        for rule, ids in firsts
+        if any(name in shown for name in ids)
+    }
+
+
+def _shown(files: list[Path], names: list[str]) -> list[dict[str, Any]]:
+    """{id, title, url, start, harmful} of documents by id, but of those that were taken out."""
+    columns = ["id", "title", "url", "text", "format", "quality"]
+    return [
+        {
+            **{key: row[key] for key in ("id", "title", "url")},
+            "start": row["text"][:START],
+            "harmful": (row["quality"].get("harmful_severity") or 0) >= SEVERE,
+        }
+        for row in rows_of(files, columns, pa.array(names, pa.string()))
+        if row["format"] != REMOVED_FORMAT
+    ]
