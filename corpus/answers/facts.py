@@ -262,9 +262,11 @@ def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
 
 
 def _scripts(db: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Script → share of all characters, to four digits: shares are stored as float32."""
+    """Script → share of all characters, to four digits: shares are stored as float32. What no
+    share counts (。 and 、, letters of other scripts) is `other`."""
     shares = {s: f"sum(quality.{s}_share::double * n_chars) / sum(n_chars)" for s in SCRIPTS}
-    return {name: round(float(share or 0), 4) for name, share in _row(db, **shares).items()}
+    found = {name: round(float(share or 0), 4) for name, share in _row(db, **shares).items()}
+    return found | {"other": round(max(1 - sum(found.values()), 0.0), 4)}
 
 
 def _blocks(layout: Layout) -> dict[str, list[int]]:

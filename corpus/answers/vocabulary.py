@@ -29,9 +29,13 @@ BLOCKS = {
     "rule": "区切り線",
 }  # fmt: skip
 SCRIPTS = {
-    "hiragana": "ひらがな", "katakana": "カタカナ", "kanji": "漢字", "latin": "ラテン文字",
-    "digit": "数字", "symbol": "記号", "space": "空白",
+    "hiragana": ("hiragana", "ひらがな"), "katakana": ("katakana", "カタカナ"),
+    "kanji": ("kanji", "漢字"), "latin": ("latin", "ラテン文字"), "digit": ("digit", "数字"),
+    "symbol": ("symbol", "記号"), "space": ("space", "空白"),
+    "other": ("kuten, toten, other letters", "句読点・その他"),
 }  # fmt: skip
+CLUSTER_SIZES = ("Size of the cluster of copies", "重複群の大きさ（その文書を含む）")
+ALONE = "1"  # of facts["clusters"]: no copy was found
 LENGTHS = {
     "min": "最小", "p10": "下位 10 %", "median": "中央値", "p90": "上位 10 %", "max": "最大",
 }  # fmt: skip
@@ -50,6 +54,11 @@ SEVERITY = {
 EARLY = ("noai", "tdm_reservation")
 LATE = ("robots_txt", "robots_usage", "robots_directive", "reserved")
 REMOVED = "remove"  # by a request for removal
+
+
+def cluster_size(size: str) -> tuple[str, str]:
+    """A size of clusters of facts["clusters"]."""
+    return ("1 (unique)", "1（重複なし）") if size == ALONE else (size, size)
 
 
 def files_and_members(files: int, members: int) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from corpus.answers.card.parts import Card, Lines
 from corpus.answers.markdown import escaped
 from corpus.answers.vocabulary import files_and_members
 from corpus.folder.schema import SHARD
+from corpus.words import card as words
 
 FEW = 4  # input files that the command names
 
@@ -71,7 +72,7 @@ def columns(card: Card) -> Lines:
     for field in SHARD:
         meaning = (field.metadata or {}).get(b"description", b"").decode()
         data_type = "struct" if str(field.type).startswith("struct") else str(field.type)
-        rows.append((f"`{field.name}`", data_type, meaning))
+        rows.append((f"`{field.name}`", data_type, card.t(meaning, words.column(field.name))))
     heads = (("column", "列"), ("type", "型"), ("meaning", "意味"))
     return [*card.h("Columns", "列"), *card.table(heads, rows)]
 
