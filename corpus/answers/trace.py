@@ -248,10 +248,12 @@ def as_text(answers: list[dict[str, Any]]) -> str:
     lines = []
     for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
+        length = row["source_length"]
+        size = f"{length:,} bytes" if length else "by its number in the file"
         lines += [
             f"{row['outcome'].upper()}  {row['url'] or row['source_file']}  ({row['id']})",
             f"  record    {row['source_file']}:{row['source_offset']}  "
-            f"{row['source_length']:,} bytes  {row['source_digest'] or 'no digest'}",
+            f"{size}  {row['source_digest'] or 'no digest'}",
             f"  document  {row['documents']}",
             f"  shard     {place}",
         ]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 
 from corpus.answers import facts
-from corpus.answers.card.parts import Card, Lines
+from corpus.answers.card.parts import Card, Lines, Share
 from corpus.answers.markdown import escaped
 from corpus.answers.vocabulary import files_and_members
 from corpus.folder.schema import SHARD
 from corpus.words import card as words
 
 FEW = 4  # input files that the command names
+NOT_NOTED = Share(0, 0)  # the size of a member of a packed file
 
 
 def inputs(card: Card) -> Lines:
     inputs, versions = card.facts["inputs"], card.facts["versions"]
     rows = [
-        (escaped(name), "–" if size is None else size, f"`{digest}`" if digest else "–")
+        (escaped(name), NOT_NOTED if size is None else size, f"`{digest}`" if digest else "–")
         for name, size, digest in inputs["named"]
     ]
     named = " ".join(name for name, _, _ in inputs["named"])

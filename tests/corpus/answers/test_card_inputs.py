@@ -23,7 +23,7 @@ def mixed(run_corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
     (base / "in" / "table.csv").write_text("題,本文\n", "utf-8")
     with zipfile.ZipFile(base / "in" / "pack.zip", "w") as pack:
         pack.writestr("same.txt", (base / "in" / "0" / "00.txt").read_bytes())
-        pack.writestr("own.txt", f"書庫の頁。{SENTENCE * 4}\n")
+        pack.writestr("00own.txt", f"書庫の頁。{SENTENCE * 4}\n")
         pack.writestr("photo.jpg", b"\xff\xd8")
     (base / "in" / "1" / "same.txt").write_bytes((base / "in" / "0" / "01.txt").read_bytes())
     run = run_corpus("build", base / "in", "--out", base / "out", "--profile", "none", "-j", 1)
@@ -54,3 +54,5 @@ def test_the_list_of_inputs_tells_files_of_one_name_apart_and_how_many_more(
     assert any(line.startswith("| 0/03.txt |") for line in listed)
     assert any(line.startswith("| 1/03.txt |") for line in listed)
     assert str(out.parent) not in card
+    assert any(line.startswith("| pack.zip/00own.txt | – | `") for line in listed)
+    assert "\n|---|---:|---|\n" in card.partition("## Inputs and how to build it again")[2]

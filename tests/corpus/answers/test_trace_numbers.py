@@ -65,3 +65,5 @@ def test_a_place_leads_to_its_document_alone_which_is_made_again(sheets: Path, r
         assert ("record" in found) == (row["source_length"] > 0)
     (back,) = trace(Layout(sheets), name)
     assert back["id"] == row["id"]
+    said = run_corpus("trace", sheets, "kokkai.xml:1", "--verify").stdout
+    assert "kokkai.xml:1  by its number in the file" in said and "byte for byte" in said
