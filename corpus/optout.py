@@ -26,6 +26,7 @@ from corpus.register import Request
 from corpus.settings import Settings
 from corpus.sources.item import Unit
 from corpus.sources.kinds import items_of
+from corpus.takedown import copies_lines, copies_that_stay
 from corpus.web.rights.robots import MAX_BYTES
 from corpus.web.rights.sites import FILES, Site, Verdict, row
 
@@ -52,9 +53,10 @@ def refused(layout: Layout, robots: Path) -> dict[str, Any]:
 
     Returns {folder, files, hosts_asked, hosts_silent, documents, characters, refused: {documents,
     characters, published, published_characters}, hosts: [{host, …, share, by, captured}], pages:
-    [{id, url, rule, captured}]}. hosts_silent: hosts with pages and no file of today, of which
-    nothing is known. A page is refused where a crawler of rights.agents may not fetch it, a line
-    refuses training, or TDMRep reserves it.
+    [{id, url, rule, captured}], copies}. copies: what dedup held for copies of these pages, under
+    names that are not refused (of corpus.takedown.copies_that_stay). hosts_silent: hosts with pages
+    and no file of today, of which nothing is known. A page is refused where a crawler of
+    rights.agents may not fetch it, a line refuses training, or TDMRep reserves it.
     """
     settings, _ = config.of_folder(layout)
     rows = list(_files(robots, settings))
@@ -86,6 +88,7 @@ def refused(layout: Layout, robots: Path) -> dict[str, Any]:
         "refused": _totals(hosts),
         "hosts": [_host(name, loss) for name, loss in sorted(hosts.items(), key=_largest)],
         "pages": pages,
+        "copies": copies_that_stay(layout, {page["id"] for page in pages}),
     }
 
 
@@ -192,6 +195,7 @@ def as_text(facts: dict[str, Any], applied: bool) -> str:
         )
     if len(lost) > SHOWN:
         lines.append(f"  and {counted(len(lost) - SHOWN, 'more host')} (--json lists all)")
+    lines += copies_lines(facts["copies"])
     if not applied:
         lines.append("Nothing was changed: --apply takes them out.")
     return "\n".join(lines) + "\n"

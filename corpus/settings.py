@@ -294,7 +294,7 @@ class UrlSettings:
 
 KEEP_KEYS = (
     *("source", "rights", "canonical", "version", "date", "captured", "quality", "length"),
-    *("order", "id"),
+    *("address", "licence", "reader", "order", "id"),
 )
 
 
@@ -354,7 +354,8 @@ class DedupSettings:
         choices=("best", "first", "longest", "newest"),
     )  # fmt: skip
     keep_order: tuple[str, ...] = setting(
-        ("source", "canonical", "version", "date", "captured", "quality", "length", "id"),
+        ("source", "canonical", "version", "date", "captured", "quality", "length",
+         "address", "licence", "reader", "id"),
         "what best means, first key first", choices=KEEP_KEYS,
     )  # fmt: skip
     keep_n: int = setting(1, "copies kept of a cluster", least=1)

@@ -66,9 +66,10 @@ def measure(layout: Layout, small: bool = False) -> Measured:
     facts = stated.facts(layout, settings, books)
     units = [unit for unit in json.loads(layout.plan.read_bytes())["units"] if not unit["unread"]]
     files = {file for unit in units for file in unit["files"]}
+    read = facts["inputs"]["read"]
     if not layout.shards():
         return Measured(
-            layout, settings, facts, [], (0, 0), len(files), _public(files, {}), (0, 0), (), small
+            layout, settings, facts, [], (0, 0), read, _public(files, {}), (0, 0), (), small
         )
     db = duckdb.connect(":memory:", config={"threads": 2})
     db.execute(f"create view corpus as select * from read_parquet({quoted(layout.shards())})")
@@ -83,7 +84,7 @@ def measure(layout: Layout, small: bool = False) -> Measured:
         db, "left(min(captured), 10), left(max(captured), 10)", f"{crawled} and {stated.DATED}"
     )
     return Measured(
-        layout, settings, facts, _domains(hosts), contract, len(files),
+        layout, settings, facts, _domains(hosts), contract, read,
         _public(files | set(of_file), of_file),
         _two(db, "count(*), coalesce(sum(n_bytes), 0)::bigint", crawled),
         tuple(day for day in days if day), small,

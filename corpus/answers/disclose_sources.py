@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corpus.answers.disclose_measure import Answer, Measured
+from corpus.answers.vocabulary import files_and_members
 from corpus.errors import counted
 
 NO_DOMAIN = ("0 domains", "0件")
@@ -18,9 +19,12 @@ def largest(domains: list[tuple[str, int, int]], small: bool) -> list[tuple[str,
 
 
 def inputs(m: Measured) -> Answer:
+    given = m.facts["inputs"]
+    english, japanese = files_and_members(given["files"], given["members"])
     return (
-        f"{counted(m.inputs, 'input file')} read; reproducibility.json names each by its content",
-        f"入力ファイル {m.inputs:,}件。reproducibility.jsonが内容の識別子とともに列挙する",
+        f"{english} given, {m.inputs:,} read; reproducibility.json names each by its content",
+        f"入力は{japanese}、うち読み込み {m.inputs:,}件。"
+        "reproducibility.jsonが内容の識別子とともに列挙する",
     )
 
 

@@ -227,7 +227,7 @@ def _search_input(layout: Layout, name: str) -> list[dict[str, Any]]:
                     "id": document_id(item.identity, item.offset, item.part),
                     "url": item.url,
                     "sentences": [
-                        f"{item.url} stands in {item.file} at offset {item.offset}.",
+                        f"{item.url} stands in {item.file} at offset {item.place[0]}.",
                         f"It was no candidate for the corpus: {result.rule}"
                         + (f" ({result.detail})." if result.detail else "."),
                     ],

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import zip_longest
+from os.path import abspath, commonpath, dirname, relpath
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +24,7 @@ from corpus.folder.layout import PARQUET, Layout
 from corpus.folder.schema import TEXT_VERSION
 from corpus.folder.sql import quoted
 from corpus.settings import Settings
+from corpus.sources.inputs import SEPARATOR, is_remote
 from corpus.text.blocks import END, KIND, KINDS, START, from_arrow
 from filters import profile_card
 from filters.personal import KINDS as PERSONAL
@@ -44,11 +47,11 @@ def facts(
 
     funnel: of `corpus.stages.books`. published: where the shards are, if not in their place yet.
     Keys: name, purpose, contact, profile, profiles, rules, funnel, shards, documents, characters,
-    bytes, inputs, versions; and of a corpus with documents lists: column → [value, documents,
-    characters]; lengths in code points; dates and captures: year → documents; captured: [first,
-    last]; scripts: share of all characters; blocks: kind → [documents, blocks, characters]; rights,
-    truncated, clusters, personal and harm: counts of documents; personal_policy: what was set for
-    organisations and for code.
+    bytes, inputs (of `_inputs`), versions; and of a corpus with documents lists: column → [value,
+    documents, characters]; lengths in code points; dates and captures: year → documents; captured:
+    [first, last]; scripts: share of all characters; blocks: kind → [documents, blocks, characters];
+    rights, truncated, clusters, personal and harm: counts of documents; personal_policy: what was
+    set for organisations and for code.
     """
     published = published or layout
     default, own = settings.select.by_source()
@@ -68,7 +71,7 @@ def facts(
         "documents": funnel["publish"]["out"],
         "characters": funnel["publish"]["characters"],
         "bytes": funnel["publish"]["bytes"],
-        "inputs": _inputs(layout),
+        "inputs": _inputs(layout, funnel["harvest"]["unread"]),
         "versions": {"Inaho": __version__, "text": TEXT_VERSION, "PyArrow": pa.__version__},
     }
     if not card["documents"]:
@@ -180,19 +183,43 @@ def _judged(name: str) -> dict[str, Any] | None:
     }
 
 
-def _inputs(layout: Layout) -> dict[str, Any]:
-    """files, bytes, and of the first INPUTS files: name, bytes, digest of size and both ends."""
+def _inputs(layout: Layout, unread: dict[str, Any]) -> dict[str, Any]:
+    """What was given to the build: files, members of packed files, and of both together unreadable,
+    repeated and read; bytes of the files on this machine's disks; named: of the first INPUTS that
+    were read the name below the folder of all, bytes (None: not noted) and digest.
+    """
     plan = json.loads(layout.plan.read_bytes()) if layout.plan.is_file() else {}
     noted = plan.get("files", {})
+    identities: dict[str, str] = {}
+    for unit in plan.get("units", ()):
+        if not unit["unread"]:
+            identities |= zip_longest(unit["files"], unit["identities"], fillvalue="")
+    counts = {name: unread[name] for name in ("files", "members", "unreadable", "repeated")}
+    names = _below(list(identities))
     rows = [
-        [PurePosixPath(path).name, size, identity] for path, (size, _, identity) in noted.items()
+        [name, noted[path][0] if path in noted else None, identity]
+        for name, (path, identity) in zip(names, identities.items(), strict=True)
     ]
-    names = {file for unit in plan.get("units", ()) for file in unit["files"]}
-    return {
-        "files": len(noted) or len(names),
-        "bytes": sum(row[1] for row in rows),
+    return counts | {
+        "read": len(rows),
+        "bytes": sum(size for size, _, _ in noted.values()),
         "named": rows[:INPUTS],
     }
+
+
+def _below(paths: list[str]) -> list[str]:
+    """Names of files in the folder that holds them all: the machine's folders are nobody's matter;
+    of a member its own and that of its archive, of an address in a store the last part."""
+    inner = [path.partition("://")[2].partition(SEPARATOR) for path in paths]
+    local = [i for i, path in enumerate(paths) if not is_remote(path)]
+    base = commonpath([dirname(abspath(paths[i])) for i in local]) if local else ""
+    names = [
+        f"{PurePosixPath(archive).name}/{member}" if archive else PurePosixPath(path).name
+        for path, (member, _, archive) in zip(paths, inner, strict=True)
+    ]
+    for i in local:
+        names[i] = relpath(paths[i], base)
+    return names
 
 
 def by_source(funnel: dict[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -236,9 +263,11 @@ def _top(db: duckdb.DuckDBPyConnection, column: str) -> list[list[Any]]:
 
 
 def _scripts(db: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Script → share of all characters, to four digits: shares are stored as float32."""
+    """Script → share of all characters, to four digits: shares are stored as float32. What no
+    share counts (。 and 、, letters of other scripts) is `other`."""
     shares = {s: f"sum(quality.{s}_share::double * n_chars) / sum(n_chars)" for s in SCRIPTS}
-    return {name: round(float(share or 0), 4) for name, share in _row(db, **shares).items()}
+    found = {name: round(float(share or 0), 4) for name, share in _row(db, **shares).items()}
+    return found | {"other": round(max(1 - sum(found.values()), 0.0), 4)}
 
 
 def _blocks(layout: Layout) -> dict[str, list[int]]:

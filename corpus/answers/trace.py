@@ -45,8 +45,9 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
     """The lineage of a document: [{outcome, id, url, source_file, source_offset, source_length,
     source_digest, documents, shard, row, sentences}].
 
-    `shard` and `row` are null for what was not published. verify: read the record again; `record`
-    then has its size, SHA-256 and first line, and `text` whether harvest makes the same text of it.
+    `shard` and `row` are null for what was not published. verify: read the record again; `text`
+    then tells whether harvest makes the same text of it, and `record` its size, SHA-256 and first
+    line, where its place in the file is one of bytes (source_length above 0).
     UsageError for a name that the build does not know.
     """
     config.require_build(layout)
@@ -65,7 +66,8 @@ def trace(layout: Layout, name: str, verify: bool = False) -> list[dict[str, Any
         if row.pop("format") == REMOVED_FORMAT:  # its record is not served either
             continue
         if verify:
-            row["record"] = _record(row)
+            if row["source_length"]:  # rows and items of a file have numbers, and no bytes
+                row["record"] = _record(row)
             row["text"] = _text_again(layout, row)
     return answers
 
@@ -182,9 +184,10 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
 def _text_again(layout: Layout, row: dict[str, Any]) -> dict[str, Any]:
     """Whether harvest makes the stored text again, byte for byte, of what the input holds now.
 
-    {sha256, bytes, same, of}: of the record alone, or of its whole unit, where what a site repeats
-    was cut (harvest.site_boilerplate) and other pages count. `published` says the same of the
-    shard's text, null for what was not published: trim, decontaminate or publish may have cut it.
+    {sha256, bytes, same, of}: of the record or file alone, or of its whole unit, where what a site
+    repeats was cut (harvest.site_boilerplate) and other pages count. `published` says the same of
+    the shard's text, null for what was not published: trim, decontaminate or publish may have cut
+    it.
     """
     stored = _text_of(layout.root / row["documents"], row["id"])
     unit = as_planned(layout)[index_of(Path(row["documents"]))]
@@ -194,6 +197,10 @@ def _text_again(layout: Layout, row: dict[str, Any]) -> dict[str, Any]:
     tries = {"unit": unit}
     if unit.kind == "warc" and len(unit.files) == 1:  # a record is soon read
         tries = {"record": alone, **tries}
+    elif len(unit.files) > 1:
+        at = unit.files.index(row["source_file"])
+        own = replace(unit, files=unit.files[at : at + 1], identities=unit.identities[at : at + 1])
+        tries = {"file": own, **tries}
     of = next(
         (of for of, part in tries.items() if _made_of(part, settings, row["id"]) == stored), ""
     )
@@ -242,10 +249,12 @@ def as_text(answers: list[dict[str, Any]]) -> str:
     lines = []
     for row in answers:
         place = f"{row['shard']}:{row['row']}" if row["shard"] else "not published"
+        length = row["source_length"]
+        size = f"{length:,} bytes" if length else "by its number in the file"
         lines += [
             f"{row['outcome'].upper()}  {row['url'] or row['source_file']}  ({row['id']})",
             f"  record    {row['source_file']}:{row['source_offset']}  "
-            f"{row['source_length']:,} bytes  {row['source_digest'] or 'no digest'}",
+            f"{size}  {row['source_digest'] or 'no digest'}",
             f"  document  {row['documents']}",
             f"  shard     {place}",
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from corpus.errors import counted
+
 TITLES = {  # list → (English, Japanese)
     "source": ("Sources", "出典"),
     "host": ("Hosts", "ホスト"),
@@ -27,9 +29,13 @@ BLOCKS = {
     "rule": "区切り線",
 }  # fmt: skip
 SCRIPTS = {
-    "hiragana": "ひらがな", "katakana": "カタカナ", "kanji": "漢字", "latin": "ラテン文字",
-    "digit": "数字", "symbol": "記号", "space": "空白",
+    "hiragana": ("hiragana", "ひらがな"), "katakana": ("katakana", "カタカナ"),
+    "kanji": ("kanji", "漢字"), "latin": ("latin", "ラテン文字"), "digit": ("digit", "数字"),
+    "symbol": ("symbol", "記号"), "space": ("space", "空白"),
+    "other": ("kuten, toten, other letters", "句読点・その他"),
 }  # fmt: skip
+CLUSTER_SIZES = ("Size of the cluster of copies", "重複群の大きさ（その文書を含む）")
+ALONE = "1"  # of facts["clusters"]: no copy was found
 LENGTHS = {
     "min": "最小", "p10": "下位 10 %", "median": "中央値", "p90": "上位 10 %", "max": "最大",
 }  # fmt: skip
@@ -49,6 +55,20 @@ POLICIES = {"mask": "置換", "detect": "計数のみ", "drop": "除外"}  # of 
 EARLY = ("noai", "tdm_reservation")
 LATE = ("robots_txt", "robots_usage", "robots_directive", "reserved")
 REMOVED = "remove"  # by a request for removal
+
+
+def cluster_size(size: str) -> tuple[str, str]:
+    """A size of clusters of facts["clusters"]."""
+    return ("1 (unique)", "1（重複なし）") if size == ALONE else (size, size)
+
+
+def files_and_members(files: int, members: int) -> tuple[str, str]:
+    """The inputs of a build: files as given, and apart from them members of packed ones."""
+    english, japanese = counted(files, "file"), f"{files:,} ファイル"
+    if not members:
+        return english, japanese
+    packed = f"{counted(members, 'member')} of packed files"
+    return f"{english} and {packed}", f"{japanese}（ほかに圧縮ファイル内の {members:,} 件）"
 
 
 def refused(funnel: dict[str, Any]) -> dict[str, int]:

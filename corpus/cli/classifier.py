@@ -227,7 +227,7 @@ def _scored(
     def flush() -> Iterator[tuple[str, int, str, float]]:
         values = classifier.score(pa.array([text for _, text in batch], pa.large_string()))
         for (item, _), value in zip(batch, values, strict=True):
-            yield item.file, item.offset, item.url, round(float(value), 6)
+            yield item.file, item.place[0], item.url, round(float(value), 6)
 
     for pair in _texts(target, column):
         batch.append(pair)

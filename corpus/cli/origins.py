@@ -60,7 +60,7 @@ def find(
     context: Annotated[int, typer.Option(min=0, help="Characters shown around each.")] = 40,
     as_json: Json = False,
 ) -> None:
-    """How often a string stands in the corpus, and where: document, shard row, WARC offset."""
+    """How often a string is in the corpus, and where: document, shard row, record of the input."""
     from corpus.answers import find as answers
 
     facts = answers.find(layout_of(folder), text, documents, limit, context)

@@ -7,6 +7,7 @@ import json
 import os
 from typing import IO, TYPE_CHECKING, Any
 
+from corpus.answers.vocabulary import files_and_members
 from corpus.errors import counted
 from corpus.sources.item import FOLDER, REPEATED, UNREADABLE
 from corpus.words import language, names
@@ -77,7 +78,7 @@ def unread_lines(funnel: dict[str, Any]) -> list[str]:
     harvest = funnel.get("harvest", {})
     unread, lines = harvest.get("unread", {}), []
     if number := unread.get("unreadable"):
-        of = counted(unread["files"], "file")
+        of, _ = files_and_members(unread["files"], unread["members"])
         lines.append(f"{number:,} of {of} could not be read: {_named(unread, UNREADABLE, number)}")
     if number := unread.get("folders"):
         folders = counted(number, "folder")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from corpus.cli.options import FOLDER, Json, Out, Running, Work, grouped, layout_of, opened
+from corpus.cli.options import Json, Out, Running, Work, grouped, layout_of, opened
 from corpus.cli.printing import print_funnel, print_json
 from corpus.errors import RunError, UsageError, counted
 
@@ -64,8 +64,15 @@ def rebuild(
 @app.command()
 @grouped
 def merge(
-    folders: Annotated[list[str], typer.Argument(metavar="DIR…", help=FOLDER)],
-    out: Out = None,
+    folders: Annotated[
+        list[str], typer.Argument(metavar="DIR…", help="Two build folders or more, or addresses.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="A folder or s3://… of its own for the merged build."
+        ),
+    ] = None,
     work: Work = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value of dedup and later stages.")

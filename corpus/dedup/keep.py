@@ -11,11 +11,15 @@ Every key puts the better document first:
     captured   newer by the day
     quality    higher signal `dedup.quality`
     length     longer
+    address    has one
+    licence    known, and nothing reserved
+    reader     read as what it is (law, minutes, …), before a page or text of the web or a folder
     order      earlier in the input
     id         smaller
 
-The default: source, canonical, version, date, captured, quality, length, id. So the copy on its
-canonical host stays, of several the newest, then the best where a score exists, then the longest.
+The default: source, canonical, version, date, captured, quality, length, address, licence, reader,
+id. So the copy on its canonical host stays, of several the newest, then the best where a score
+exists, then the longest, then the one of which more is known.
 """
 
 from __future__ import annotations
@@ -48,11 +52,15 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "version": ("outdated", "ascending"),
     "quality": ("quality", "descending"),
     "length": ("n_chars", "descending"),
+    "address": ("nameless", "ascending"),
+    "licence": ("unlicensed", "ascending"),
+    "reader": ("plain_reader", "ascending"),
     "date": ("date", "descending"),
     "captured": ("captured_day", "descending"),
     "order": ("document", "ascending"),
     "id": ("id", "ascending"),
 }
+PLAIN = ("web", "files")  # sources of what only has the form of a page or a text
 
 
 def keep_order(settings: DedupSettings) -> tuple[str, ...]:
@@ -81,6 +89,15 @@ def rank_copies(members: pa.Table, settings: DedupSettings) -> np.ndarray:
     if "captured" in keys:
         days = pc.utf8_slice_codeunits(members["captured"], 0, 10)
         members = members.append_column("captured_day", days)
+    if "address" in keys:
+        nameless = pc.equal(pc.fill_null(members["url"], ""), "")
+        members = members.append_column("nameless", nameless.cast(pa.int8()))
+    if "licence" in keys:
+        unlicensed = pc.not_equal(members["rights"], RIGHTS_OPEN)
+        members = members.append_column("unlicensed", unlicensed.cast(pa.int8()))
+    if "reader" in keys:
+        plain = pc.is_in(members["source"], pa.array(PLAIN))
+        members = members.append_column("plain_reader", plain.cast(pa.int8()))
     order = [("label", "ascending"), ("standing", "ascending")]
     order += [COLUMNS[key] for key in keys]
     return pc.sort_indices(members, sort_keys=order).to_numpy()
@@ -115,6 +132,9 @@ def policy_text(settings: DedupSettings) -> str:
         "version": "newer version of its host",
         "quality": f"higher {settings.quality}" if settings.quality else "",
         "length": "longer",
+        "address": "has an address",
+        "licence": "has a known licence",
+        "reader": "read as its own kind",
         "date": "newer date",
         "captured": "newer day of capture",
         "order": "earlier in the input",

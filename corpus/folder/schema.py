@@ -19,6 +19,7 @@ from filters.signals import STORED_TYPE
 TEXT_VERSION = 4
 # `format` of a document that was taken out: its row stays, without content (corpus.stages.remove).
 REMOVED_FORMAT = "removed"
+LENT = "contract"  # licence class: lent to whoever built the corpus, to no one else
 
 # Why the text of a document may end early.
 TRUNCATED = {
@@ -103,8 +104,10 @@ DOCUMENT = pa.schema(
         ),
         _field("metadata", pa.string(), "JSON object: facts of the source that have no column"),
         _field("source_file", pa.string(), "input file as it was named on the command line"),
-        _field("source_offset", pa.int64(), "byte offset of the record (rows: row number)"),
-        _field("source_length", pa.int64(), "bytes of the record in the file, compressed"),
+        _field("source_offset", pa.int64(), "byte offset of the record, or its number in the file"),
+        _field(
+            "source_length", pa.int64(), "bytes of the record, compressed; 0: a number is its place"
+        ),
         _field("source_digest", pa.string(), "digest of the payload, e.g. sha1:…"),
         _field("personal", PERSONAL_TYPE, "personal data found in title and text, a count a class"),
         _field("quality", STORED_TYPE, "signals, measured once; see filters/signals.py"),
@@ -129,7 +132,7 @@ LEDGER = pa.schema(
         _field("id", pa.string(), "document id; of a record without text: id of the record"),
         _field("url", pa.string(), "address as recorded"),
         _field("source_file", pa.string(), "input file"),
-        _field("source_offset", pa.int64(), "byte offset (rows: row number)"),
+        _field("source_offset", pa.int64(), "byte offset, or number in the file"),
         _field("value", pa.float64(), "measured value, null where the rule measures nothing"),
         _field("threshold", pa.float64(), "bound the value violated"),
         _field("kept_id", pa.string(), "for a duplicate: id of the kept copy"),

@@ -46,6 +46,7 @@ class Item:
     offset: int
     length: int
     part: int = 0
+    numbered: bool = False  # one of several of a file that is read whole: `part` is its place
     identity: str = ""  # of the file; corpus.sources.kinds.items_of sets it
     url: str = ""
     moved_to: str = ""  # of a redirect: where `url` has its page now
@@ -71,3 +72,8 @@ class Item:
     notice: tuple[str, int, str, str] | None = None  # of news: name, version, ISO time, state
     detail: str = ""  # words for the ledger
     value: float | None = None  # measured value behind `problem`, e.g. bytes lost
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The columns source_offset and source_length: bytes; or a number from 0, and no bytes."""
+        return (self.part, 0) if self.numbered else (self.offset, self.length)

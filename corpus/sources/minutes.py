@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
-from corpus.sources.whole_files import filled
+from corpus.sources.whole_files import filled, several
 from corpus.sources.xml import XmlError, child_text, children, parse, tag
 from corpus.text import council
 from corpus.text.builder import Builder
@@ -48,8 +48,8 @@ def _fill(item: Item, body: bytes, settings: Settings) -> Iterator[Item]:
     if not body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"{", b"<")):
         yield _of_council(item, decode.decode(body, "", gate.evidence(body)).text, settings)
         return
-    for part, meeting in enumerate(_meetings(body)):
-        yield _item(item, part, meeting, settings)
+    meetings = enumerate(_meetings(body))
+    yield from several(_item(item, part, meeting, settings) for part, meeting in meetings)
 
 
 def _of_council(item: Item, words: str, settings: Settings) -> Item:

@@ -25,7 +25,7 @@ from corpus.settings import Settings
 from corpus.sources.item import Item, Unit
 from corpus.sources.pages import written
 from corpus.sources.source import Source
-from corpus.sources.whole_files import filled
+from corpus.sources.whole_files import filled, several
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
 from corpus.text.blocks import Blocks
 from corpus.text.builder import Builder, joined
@@ -105,8 +105,9 @@ def _fill(item: Item, body: bytes, settings: Settings) -> Iterator[Item]:
     if stories is None:
         raise XmlError(f"the root is {tag(root) or 'no element'}")
     now = moment(settings.input.as_of) or datetime.now(UTC)
-    for part, story in enumerate(stories(root)):
-        yield _item(item, part, story, now, settings)
+    yield from several(
+        _item(item, part, story, now, settings) for part, story in enumerate(stories(root))
+    )
 
 
 def _item(file: Item, part: int, story: Story, now: datetime, settings: Settings) -> Item:

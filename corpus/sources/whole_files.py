@@ -68,6 +68,14 @@ def filled(unit: Unit, settings: Settings, what: str, fill: Fill, limit: int = 0
         yield from found
 
 
+def several(items: Iterable[Item]) -> Iterator[Item]:
+    """The items of a file that may hold several: then each is found by its number, its `part`."""
+    found = list(items)
+    for item in found:
+        item.numbered = len(found) > 1
+    yield from found
+
+
 def malformed(item: Item, what: str, error: Exception) -> Item:
     """The item without text, and why it has none."""
     item.text = item.blocks = None

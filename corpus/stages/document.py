@@ -201,8 +201,8 @@ def _empty_row(item: Item, settings: Settings) -> dict[str, Any]:
         "repairs": 0,
         "truncated": item.truncated,
         "source_file": item.file,
-        "source_offset": item.offset,
-        "source_length": item.length,
+        "source_offset": item.place[0],
+        "source_length": item.place[1],
         "source_digest": item.digest,
     }
 

@@ -23,6 +23,7 @@ from corpus.folder.folder import Folder
 from corpus.folder.ledger import Ledger
 from corpus.folder.schema import DOCUMENT, NOTICE, document_id
 from corpus.settings import Settings
+from corpus.sources.inputs import SEPARATOR
 from corpus.sources.item import ENDING, FOLDER, REPEATED, UNREADABLE, Item, Unit
 from corpus.sources.kinds import items_of
 from corpus.stages import books, moves, notices
@@ -59,7 +60,7 @@ def run(job: Job) -> None:
             if job.strict:
                 _refuse_unread(counts)
     lost = books.funnel(job.folder.layout)["harvest"]["unread"]
-    if lost["unreadable"] and lost["unreadable"] == lost["files"]:
+    if lost["unreadable"] and lost["unreadable"] == lost["files"] + lost["members"]:
         path, reason = next(iter(lost["examples"][UNREADABLE].items()))
         raise RunError(f"nothing in the input can be read: {path}: {reason}")
 
@@ -81,7 +82,8 @@ def harvest_unit(unit: Unit, settings: Settings, folder: Folder) -> dict[str, An
 
     Returns the counts of its receipt: records, documents, ledger, skipped (reason → records),
     dropped (rule → records), altered (rule → documents), truncated (reason → documents),
-    characters, files (those that begin in the unit), unread (rule → file → reason, EXAMPLES of
+    characters, files (those that begin in the unit), members (how many of them lie in packed files
+    and are of a known kind), unread (rule → file → reason, EXAMPLES of
     each), endings (unknown ending → files).
     """
     harvest = _Harvest(unit, settings)
@@ -173,6 +175,7 @@ class _Harvest:
             "altered": dict(sorted((+self.altered).items())),
             "truncated": dict(sorted(self.truncated.items())),
             "files": len(self.unit.files) if self.unit.start == 0 else 0,
+            "members": _members(self.unit) if self.unit.start == 0 else 0,
             "unread": self.unread,
             "endings": dict(sorted(self.endings.items())),
         }
@@ -200,7 +203,7 @@ class _Harvest:
                 document_id(item.identity, item.offset, item.part),
                 item.url,
                 item.file,
-                item.offset,
+                item.place[0],
                 action="skip" if result.skip else "drop",
                 value=result.value,
                 threshold=result.threshold,
@@ -215,6 +218,12 @@ class _Harvest:
         examples = self.unread.setdefault(result.rule, {})
         if len(examples) < EXAMPLES:
             examples[file] = result.detail
+
+
+def _members(unit: Unit) -> int:
+    """How many of a unit's files are members of packed files, of a known kind."""
+    named = itertools.zip_longest(unit.files, unit.unread, fillvalue=("", ""))
+    return sum(SEPARATOR in file and rule != ENDING for file, (rule, _) in named)
 
 
 def _site_boilerplate(held: HeldRows, signed: bool) -> dict[int, Text]:

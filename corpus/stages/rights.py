@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.folder.layout import Layout
+from corpus.folder.schema import LENT
 from corpus.settings import RightsSettings
 from corpus.web.rights.page import directives_for_all
 from corpus.web.rights.sites import Site, Verdict
@@ -142,7 +143,6 @@ def _page_refusal(claims: dict[str, Any], settings: RightsSettings) -> Refusal |
 OPEN = (
     "CC0-*", "PDM*", "CC-PDDC", "CC-BY-[0-9]*", "CC-BY-SA-*", "PDL-*", "GSTU-*", "Art-13",
 )  # fmt: skip
-LENT = "contract"  # lent to whoever built the corpus, to no one else
 
 
 def allows(licence: str, wanted: Sequence[str]) -> bool:

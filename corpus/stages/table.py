@@ -30,8 +30,9 @@ def _harvest(units: list[Counts]) -> dict[str, Any]:
 
 
 def _unread(units: list[Counts]) -> dict[str, Any]:
-    """files: those of a known kind; unreadable and repeated: how many of them; folders that cannot
-    be entered; endings: unknown ending → files; examples: rule → file → reason, EXAMPLES of each.
+    """files: as given, of a known kind; members: of packed files, which are no `files`; unreadable
+    and repeated: how many of both; folders that cannot be entered; endings: unknown ending → files;
+    examples: rule → file → reason, EXAMPLES of each.
     """
     dropped = merged(units, "dropped")
     examples: dict[str, dict[str, str]] = {}
@@ -39,8 +40,10 @@ def _unread(units: list[Counts]) -> dict[str, Any]:
         for rule, files in unit.get("unread", {}).items():
             examples[rule] = dict(list((examples.get(rule, {}) | files).items())[:EXAMPLES])
     unknown, folders = dropped.get(ENDING, 0), dropped.get(FOLDER, 0)
+    members = summed(units, "members")
     return {
-        "files": summed(units, "files") - unknown - folders,
+        "files": summed(units, "files") - unknown - folders - members,
+        "members": members,
         "unreadable": dropped.get(UNREADABLE, 0),
         "repeated": dropped.get(REPEATED, 0),
         "folders": folders,

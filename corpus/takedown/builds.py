@@ -61,7 +61,7 @@ def from_build(
     table, which = table.filter(fresh), which[fresh.to_numpy()]
     refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
-    copies = _copies(layout, documents, table)
+    copies = copies_that_stay(layout, set(table["id"].to_pylist()))
     before = _dropped(layout)
     if dry_run:
         left = _dropped_without(layout, settings, table)
@@ -135,9 +135,9 @@ def _is_published(layout: Layout) -> bool:
     return any(len(pq.read_table(p, columns=["id"], filters=wanted)) for p in layout.shards())
 
 
-def _copies(layout: Layout, documents: list[Path], table: pa.Table) -> list[dict[str, Any]]:
-    """The other members of the clusters of what goes: copies that somebody else published."""
-    ids = set(table["id"].to_pylist())
+def copies_that_stay(layout: Layout, ids: set[str]) -> list[dict[str, Any]]:
+    """The other members of the clusters of what goes: [{id, url, of, kind, similarity}]; copies
+    that somebody else published, or that stand under another name in the input."""
     columns = ["id", "cluster", "kind", "similarity", "file", "row"]
     members = [
         row
@@ -147,7 +147,7 @@ def _copies(layout: Layout, documents: list[Path], table: pa.Table) -> list[dict
     of = {row["cluster"]: row["id"] for row in members if row["id"] in ids}
     rows = [row for row in members if row["cluster"] in of and row["id"] not in ids]
     places = pa.Table.from_pylist(rows, schema=_PLACES)
-    urls = {row["id"]: row["url"] for row in _with_urls(documents, places)}
+    urls = {row["id"]: row["url"] for row in _with_urls(layout.documents_files(), places)}
     return [
         {
             "id": row["id"],

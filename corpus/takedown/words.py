@@ -22,15 +22,7 @@ def as_text(facts: dict[str, Any]) -> str:
     verb = "would be kept instead" if facts["dry_run"] else "kept instead"
     lines.append(f"{counted(len(facts['promoted']), 'copy', 'copies')} {verb}")
     lines += [f"  {row['id']}  {row['url'] or ''}" for row in facts["promoted"][:SHOWN]]
-    if copies := facts.get("copies"):
-        stay = "copy under another name stays: remove it as well?"
-        if len(copies) > 1:
-            stay = "copies under other names stay: remove them as well?"
-        lines.append(f"{len(copies):,} {stay}")
-        lines += [
-            f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
-            for row in copies[:SHOWN]
-        ]
+    lines += copies_lines(facts.get("copies", []))
     if "out" in facts:
         verb = "is" if facts["out"] == 1 else "are"
         out = f"{counted(facts['out'], 'document')} {verb} out of {facts['folder']}"
@@ -41,6 +33,21 @@ def as_text(facts: dict[str, Any]) -> str:
         later = "." if facts["dry_run"] else "; it will stay out when it comes."
         lines.append(f"Nothing there has that name{later}")
     return "\n".join(lines) + "\n" + _tokens_text(facts)
+
+
+def copies_lines(copies: list[dict[str, Any]]) -> list[str]:
+    """What is said of `copies_that_stay`; no line where there is none."""
+    if not copies:
+        return []
+    stay = "copy under another name stays: remove it as well?"
+    if len(copies) > 1:
+        stay = "copies under other names stay: remove them as well?"
+    rows = [
+        f"  {row['id']}  {row['url'] or ''}  {row['similarity']:.2f} like {row['of']}"
+        for row in copies[:SHOWN]
+    ]
+    more = len(copies) - len(rows)
+    return [f"{len(copies):,} {stay}", *rows, *([f"  and {more:,} more"] if more else [])]
 
 
 def _tokens_text(facts: dict[str, Any]) -> str:

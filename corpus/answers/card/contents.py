@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from corpus.answers.card.parts import Card, Lines, Share
+from corpus.answers.markdown import escaped
 from corpus.answers.vocabulary import BLOCKS, SCRIPTS, TITLES
+from corpus.words import card as words
 
 
 def lists(card: Card) -> Lines:
     lines: Lines = []
-    heads = (("value", "値"), ("documents", "文書数"), ("characters", "文字数"))
+    counts = (("documents", "文書数"), ("characters", "文字数"))
     for name, title in TITLES.items():
         rows = card.facts["lists"].get(name, [])
+        told = [escaped(card.t(*words.meaning(name, row[0]))) for row in rows]
+        heads: list[tuple[str, str]] = [("value", "値"), *counts]
+        body = [[card.value(row[0]), *row[1:]] for row in rows]
+        if any(told):
+            heads.insert(1, ("meaning", "意味"))
+            body = [[row[0], meaning, *row[1:]] for row, meaning in zip(body, told, strict=True)]
         if rows:
-            lines += card.h(*title)
-            lines += card.table(heads, [(card.value(row[0]), *row[1:]) for row in rows])
+            lines += [*card.h(*title), *card.table(heads, body)]
     return lines
 
 
@@ -37,7 +44,7 @@ def years(card: Card) -> Lines:
 
 def scripts(card: Card) -> Lines:
     shares = card.facts.get("scripts", {})
-    rows = [(card.t(name, SCRIPTS[name]), Share(share, 1)) for name, share in shares.items()]
+    rows = [(card.t(*SCRIPTS[name]), Share(share, 1)) for name, share in shares.items()]
     heads = (("script", "文字種"), ("share of characters", "文字の割合"))
     return [*card.h("Scripts", "文字種"), *card.table(heads, rows)] if rows else []
 

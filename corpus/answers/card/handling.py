@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from corpus.answers.card.parts import Card, Lines
 from corpus.answers.markdown import escaped
-from corpus.answers.vocabulary import CODE, ORGANISATIONS, REMOVED, SEVERITY, TOPICS, refused
+from corpus.answers.vocabulary import (
+    CLUSTER_SIZES,
+    CODE,
+    ORGANISATIONS,
+    REMOVED,
+    SEVERITY,
+    TOPICS,
+    cluster_size,
+    refused,
+)
 from corpus.folder.schema import TRUNCATED
 from corpus.words import names
 from corpus.words.messages import said
@@ -41,14 +50,13 @@ def duplicates(card: Card) -> Lines:
     dropped = card.funnel.get("dedup", {}).get("dropped", {})
     if not clusters:
         return []
-    rows = [(size, count) for size, count in clusters.items() if count]
+    rows = [(card.t(*cluster_size(size)), count) for size, count in clusters.items() if count]
     return [
         *card.h("Duplicates", "重複"),
         *(f"- {escaped(names.meaning(kind, card.language))} (`{kind}`): {count:,}"
           for kind, count in dropped.items()),
         *([""] if dropped else []),
-        *card.table((("copies that were found", "見つかった同一文書の数"),
-                      ("documents", "文書数")), rows),
+        *card.table((CLUSTER_SIZES, ("documents", "文書数")), rows),
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from corpus.answers.facts import by_source
 from corpus.answers.markdown import escaped
 from corpus.answers.vocabulary import LENGTHS
 from corpus.folder.layout import CARD, CARD_JA
+from corpus.words import card as words
 from corpus.words import names
 from corpus.words.language import JAPANESE
 
@@ -126,7 +127,8 @@ def profiles(card: Card) -> Lines:
         )
     )
     for profile in card.facts["rules"]:
-        lines += ["", f"### {profile['name']}", "", escaped(profile["title"]), ""]
+        title = card.t(profile["title"], words.profile(profile["name"]) or profile["title"])
+        lines += ["", f"### {profile['name']}", "", escaped(title), ""]
         lines += [*_judged(card, profile["judged"]), ""]
         lines += card.table(
             (("rule", "規則"), ("kept when", "残す条件"), ("what it drops", "除外するもの"),

@@ -5,29 +5,39 @@ from __future__ import annotations
 import re
 
 from corpus.answers import facts
-from corpus.answers.card.parts import Card, Lines
+from corpus.answers.card.parts import Card, Lines, Share
 from corpus.answers.markdown import escaped
+from corpus.answers.vocabulary import files_and_members
 from corpus.folder.schema import SHARD
+from corpus.words import card as words
 
 FEW = 4  # input files that the command names
+NOT_NOTED = Share(0, 0)  # the size of a member of a packed file
 
 
 def inputs(card: Card) -> Lines:
     inputs, versions = card.facts["inputs"], card.facts["versions"]
-    rows = [(escaped(name), size, f"`{digest}`") for name, size, digest in inputs["named"]]
+    rows = [
+        (escaped(name), NOT_NOTED if size is None else size, f"`{digest}`" if digest else "–")
+        for name, size, digest in inputs["named"]
+    ]
     named = " ".join(name for name, _, _ in inputs["named"])
     plain = all(re.fullmatch(r"[\w.,+@%=:-]+", row[0]) for row in inputs["named"])
-    few = plain and 0 < inputs["files"] == len(inputs["named"]) <= FEW
+    few = plain and 0 < inputs["files"] == len(rows) <= FEW and not inputs["members"]
+    more = inputs["read"] - len(rows)
     return [
         *card.h("Inputs and how to build it again", "入力と再構築"),
-        f"- {card.t('files', 'ファイル数')}: {inputs['files']:,}",
-        f"- {card.t('bytes', 'バイト数')}: {inputs['bytes']:,}",
+        f"- {card.t('given', '入力')}: "
+        + card.t(*files_and_members(inputs["files"], inputs["members"])),
+        *_not_read(card),
+        f"- {card.t('bytes of the files', 'ファイルのバイト数')}: {inputs['bytes']:,}",
         f"- {card.t('versions', '版')}: "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
         "",
         *card.table((("file", "ファイル"), ("bytes", "バイト数"),
                       ("digest (BLAKE2b of size, first and last 64 KiB)",
                        "ダイジェスト（大きさと前後 64 KiB の BLAKE2b）")), rows),
+        *(["", card.t(f"and {more:,} more", f"ほか {more:,} 件")] if more > 0 else []),
         "",
         card.t(
             "The same inputs, settings and versions give the same bytes; `manifest.json` has "
@@ -42,12 +52,28 @@ def inputs(card: Card) -> Lines:
     ]  # fmt: skip
 
 
+def _not_read(card: Card) -> Lines:
+    """Of what was given, what was not read, and why; no line where all of it was."""
+    inputs = card.facts["inputs"]
+    unreadable, repeated = inputs["unreadable"], inputs["repeated"]
+    if not unreadable and not repeated:
+        return []
+    return [
+        card.t(
+            f"- of these read: {inputs['read']:,} ({unreadable:,} could not be read, {repeated:,} "
+            "are the same as another)",
+            f"- うち読み込み: {inputs['read']:,}（読めなかったもの {unreadable:,}、"
+            f"ほかと同一のもの {repeated:,}）",
+        )
+    ]
+
+
 def columns(card: Card) -> Lines:
     rows = []
     for field in SHARD:
         meaning = (field.metadata or {}).get(b"description", b"").decode()
         data_type = "struct" if str(field.type).startswith("struct") else str(field.type)
-        rows.append((f"`{field.name}`", data_type, meaning))
+        rows.append((f"`{field.name}`", data_type, card.t(meaning, words.column(field.name))))
     heads = (("column", "列"), ("type", "型"), ("meaning", "意味"))
     return [*card.h("Columns", "列"), *card.table(heads, rows)]
 

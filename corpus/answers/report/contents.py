@@ -7,12 +7,15 @@ from typing import Any
 
 from corpus.answers.report.parts import Bar, both, counted, pairs, rule, safe, table, titled
 from corpus.answers.vocabulary import (
+    ALONE,
     BLOCKS,
+    CLUSTER_SIZES,
     REMOVED,
     SCRIPTS,
     SEVERITY,
     TITLES,
     TOPICS,
+    cluster_size,
     refused,
 )
 from corpus.words import names
@@ -36,7 +39,7 @@ def make_up(facts: dict[str, Any]) -> str:
     ]
     heads = (("", ""), ("share", "割合"), ("", ""))
     scripts = [
-        (both(name, SCRIPTS[name]), f"{share:.1%}", Bar(share, 1))
+        (both(*SCRIPTS[name]), f"{share:.1%}", Bar(share, 1))
         for name, share in facts.get("scripts", {}).items()
     ]
     blocks = [(both(kind, BLOCKS[kind]), row[0]) for kind, row in facts.get("blocks", {}).items()]
@@ -64,19 +67,20 @@ def handling(facts: dict[str, Any], largest: list[list[Any]]) -> str:
     harm = facts.get("harm", {"severity": {}, "topics": {}})
     severity = [(both(*SEVERITY.get(k, (k, k))), n) for k, n in harm["severity"].items()]
     topics = [(both(*TOPICS[k]), n) for k, n in harm["topics"].items()]
-    copies = facts.get("clusters", {}).items()
+    sizes = facts.get("clusters", {})
+    copies = [(both(*cluster_size(size)), count) for size, count in sizes.items()]
     return pairs(
         counted("Kept out for rights", "権利による不収録", gone),
         counted("Documents with", "次をもつ文書", signs),
         counted("Personal data", "個人情報", personal),
         counted("Severity of harmful words", "有害語の強さ", severity),
         counted("Words", "語", topics),
-        counted("Copies of a document", "同じ文書の数", copies),
-    ) + _clusters(largest)
+        counted(*CLUSTER_SIZES, copies),
+    ) + _clusters(largest, sum(count for size, count in sizes.items() if size != ALONE))
 
 
-def _clusters(largest: list[list[Any]]) -> str:
-    """The largest clusters of duplicates, by the copy that was kept."""
+def _clusters(largest: list[list[Any]], number: int) -> str:
+    """The largest clusters of duplicates, by the copy that was kept; of how many in the corpus."""
     most = max((row[0] for row in largest), default=0)
     rows = [
         (f"<bdi>{safe(title)}</bdi><br><span class='dim small long'><bdi>{safe(url)}</bdi></span>",
@@ -84,7 +88,15 @@ def _clusters(largest: list[list[Any]]) -> str:
         for size, hosts, title, url in largest
     ]  # fmt: skip
     heads = (("kept copy", "残した文書"), ("documents", "文書数"), ("hosts", "ホスト数"), ("", ""))
-    return titled("Largest clusters", "大きな重複群", table(heads, rows, "Clusters"))
+    shown = table(heads, rows, "Clusters")
+    if shown and len(rows) < number:
+        shown += "<p class='dim small'>" + both(
+            f"{len(rows):,} of {number:,} kept copies: the largest, without pages with strong "
+            "words.",
+            f"残した文書 {number:,} 件のうち {len(rows):,} 件（大きな重複群から順に、"
+            "強い語を含むページを除く）。",
+        ) + "</p>"  # fmt: skip
+    return titled("Largest clusters", "大きな重複群", shown)
 
 
 def samples(found: dict[str, list[dict[str, Any]]]) -> str:

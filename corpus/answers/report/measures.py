@@ -129,8 +129,8 @@ def _clusters(db: duckdb.DuckDBPyConnection, layout: Layout, files: list[Path]) 
         "largest as (select cluster, any_value(k.id) as id, any_value(cluster_size) as n "
         "from members m join kept k on k.id = m.id where kind = 'kept' group by 1 "
         f"order by n desc, id limit {2 * LARGEST}) "
-        "select largest.id, count(*), count(distinct host) from largest join members using "
-        "(cluster) join documents d on d.id = members.id group by 1"
+        "select largest.id, count(*), count(distinct nullif(host, '')) from largest "
+        "join members using (cluster) join documents d on d.id = members.id group by 1"
     ).fetchall()
     shown = {row["id"]: row for row in _shown(files, [name for name, *_ in found])}
     rows = [

@@ -15,7 +15,14 @@ from corpus.answers.report.contents import SIGNS, handling, make_up, samples
 from corpus.answers.report.parts import Bar, both, rule, stage, table
 from corpus.answers.report.signals import signals
 from corpus.answers.report.stages import funnel, pass_rates, rules
-from corpus.answers.vocabulary import BLOCKS, LENGTHS, SEVERITY, TITLES
+from corpus.answers.vocabulary import (
+    BLOCKS,
+    CLUSTER_SIZES,
+    LENGTHS,
+    SEVERITY,
+    TITLES,
+    cluster_size,
+)
 from corpus.folder.times import Took
 from corpus.words import names
 from corpus.words.language import JAPANESE
@@ -121,7 +128,7 @@ def _contents(pair: tuple[dict[str, Any], dict[str, Any]]) -> list[Section]:
          lambda k: both(k, names.called(f"personal_{k}", JAPANESE))),
         ("harm", "Severity of harmful words", "有害語の強さ", severity,
          lambda k: both(*SEVERITY.get(k, (k, k)))),
-        ("copies", "Copies of a document", "同じ文書の数", clusters, escape),
+        ("copies", *CLUSTER_SIZES, clusters, lambda k: both(*cluster_size(k))),
     ]  # fmt: skip
     sections += [
         (key, english, japanese, _two(_both(counts, said)))

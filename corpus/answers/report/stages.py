@@ -66,8 +66,10 @@ def _steps(books: dict[str, Any]) -> str:
     heads = (("stage", "段階"), ("in", "入力"), ("out", "出力"),
              ("removed", "除去率"), ("", ""))  # fmt: skip
     note = both(
-        "Times are of a machine: <code>corpus report DIR --out FILE</code> adds those of this one.",
-        "所要時間は計算機によるため、<code>corpus report DIR --out FILE</code> の頁に載ります。",
+        "How long each stage took depends on the machine, so it is not on this page, whose bytes "
+        "are the same everywhere: <code>corpus report DIR --out FILE</code> writes a page with it.",
+        "所要時間は計算機ごとに異なるため、どこでも同じバイト列になるこの頁には載せません。"
+        "<code>corpus report DIR --out FILE</code> が所要時間つきの頁を作ります。",
     )
     return f"{table(heads, rows, 'Steps')}<p class='dim small screen'>{note}</p>"
 

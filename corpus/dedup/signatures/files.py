@@ -24,9 +24,9 @@ from corpus.dedup.signatures.exact import url_keys
 from corpus.dedup.signatures.minhash import sign_texts
 from corpus.errors import RunError
 from corpus.folder.commit import ROWS_PER_GROUP
+from corpus.folder.schema import LENT
 from corpus.settings import DedupSettings
 from corpus.text import views
-from filters.buffers import text_buffers
 
 METADATA = b"inaho.dedup"
 DOCUMENTS = b"inaho.documents"  # the documents file, relative to the signatures file
@@ -165,12 +165,13 @@ def _sign_batch(
 
 
 def _rights(batch: pa.RecordBatch) -> np.ndarray:
-    """RIGHTS_* of every document: reserved beats a licence, a licence beats nothing known."""
+    """RIGHTS_* of every document: reserved beats a licence, a licence beats nothing known, and
+    what was only lent."""
     ranks = np.full(batch.num_rows, RIGHTS_UNKNOWN, np.int8)
     names = batch.schema.names
     if "licence" in names:
-        _, offsets = text_buffers(batch["licence"])
-        ranks[np.diff(offsets) > 0] = RIGHTS_OPEN
+        none = pc.is_in(batch["licence"], pa.array(["", LENT, None]))
+        ranks[~none.to_numpy(zero_copy_only=False)] = RIGHTS_OPEN
     if "rights" in names and pa.types.is_struct(batch["rights"].type):
         for flag in ("reserved", "noai", "tdm_reservation"):
             if batch["rights"].type.get_field_index(flag) >= 0:

@@ -12,6 +12,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from corpus.answers.facts import facts
+from corpus.answers.report.contents import handling
 from corpus.answers.report.measures import measures
 from corpus.answers.report.sankey import losses, sankey
 from corpus.config import of_folder
@@ -129,6 +130,25 @@ def test_samples_of_hostile_pages_are_text(run_corpus, tmp_path: Path) -> None:
     assert not tree.css("script, svg[onload]") and len(tree.css("h1")) == 1
     samples = [node.text() for node in tree.css(".sample")]
     assert len(samples) == 3 and all("alert(" in text and "\u202e" not in text for text in samples)
+
+
+def test_no_host_is_counted_where_there_is_no_address(run_corpus, tmp_path: Path) -> None:
+    rows = [{"text": TEXT, "url": "https://a.example.jp/"}, {"text": TEXT}, {"text": TEXT}]
+    rows += [{"text": text} for text in [TEXT[::-1]] * 2]
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (tmp_path / "in.jsonl").write_text(lines, "utf-8")
+    out = tmp_path / "o"
+    flags = ("--profile", "none", "-j", 1, "-q")
+    run_corpus("build", tmp_path / "in.jsonl", "--out", out, *flags)
+    layout = Layout(out)
+    stated = facts(layout, of_folder(layout)[0], funnel(layout))
+    found = measures(layout, stated, layout)["clusters"]
+    assert found[0][:2] == [3, 1]
+    # All clusters are shown; of fewer it is said how many there are.
+    assert "kept copies: the largest" not in (out / "report.html").read_text("utf-8")
+    assert f"1 of {len(found) + 1} kept copies: the largest" in handling(
+        stated | {"clusters": {"1": 4, "3–9": len(found) + 1}}, found[:1]
+    )
 
 
 def test_two_builds_stand_side_by_side(run_corpus, built: Path, tmp_path: Path) -> None:

@@ -234,3 +234,29 @@ def test_no_files_and_empty_files_are_no_error(tmp_path: Path) -> None:
 def test_settings_that_cannot_work_are_refused(change: dict) -> None:
     with pytest.raises(ValueError):
         DedupSettings(**change)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"url": "https://laws.example.jp/5"}, {"licence": "CC0-1.0", "source": "law"}),
+        ({"licence": "Art-13"}, {"source": "law"}),
+        ({"licence": "Art-13"}, {"licence": "contract", "source": "news"}),
+        ({"source": "minutes"}, {"source": "files"}),
+        ({"source": "law"}, {"source": "web"}),
+    ],
+)
+@pytest.mark.parametrize("id_of_better", ["a", "z"])
+def test_of_equal_copies_the_one_of_which_more_is_known_stays(
+    tmp_path: Path, better: dict, worse: dict, id_of_better: str
+) -> None:
+    """Whatever their ids and their order are; a smaller id decides between equals alone."""
+    plain = {"url": "", "text": BASE, "source": "files"}
+    rows = [plain | worse | {"id": "m"}, plain | better | {"id": id_of_better}]
+    for number, order in enumerate((rows, rows[::-1])):
+        _, found, ledger = run(tmp_path / f"{number}", order, DedupSettings(), files=1)
+        assert {row["kept_id"] for row in found.values()} == {id_of_better}
+    assert (
+        "then has an address, then has a known licence, then read as its own kind"
+        in (ledger[0]["detail"])
+    )

@@ -268,3 +268,25 @@ def test_robots_txt_of_today_takes_out_pages_of_yesterday_after_saying_the_loss(
         "robots_txt"
     }
     assert run_corpus("optout", build, "--robots", tmp_path, check=False).returncode == 2
+
+
+def test_a_copy_under_another_name_that_stays_is_named(run_corpus, tmp_path: Path) -> None:
+    text = "この法律は、行政運営における公正の確保と透明性の向上を図ることを目的とする。" * 6
+    twins = [{"text": text, "url": "https://laws.example.jp/1"}, {"text": text + "以上。"},
+             {"text": text[::-1], "url": "https://laws.example.jp/2"}]  # fmt: skip
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in twins)
+    (tmp_path / "in.jsonl").write_text(lines, "utf-8")
+    robots = tmp_path / "robots" / "laws.example.jp"
+    robots.mkdir(parents=True)
+    (robots / "robots.txt").write_text("User-agent: GPTBot\nDisallow: /\n")
+    out = tmp_path / "out"
+    flags = ("--profile", "none", "-j", 1, "-q")
+    run_corpus("build", tmp_path / "in.jsonl", "--out", out, *flags)
+    args = ("optout", out, "--robots", tmp_path / "robots")
+    facts, said = json.loads(run_corpus(*args, "--json").stdout), run_corpus(*args).stdout
+    (copy,) = facts["copies"]
+    (other,) = (r["id"] for r in rows(out / "documents", "id", "url") if not r["url"])
+    assert copy["id"] == other and copy["of"] in {page["id"] for page in facts["pages"]}
+    assert "1 copy under another name stays: remove it as well?\n" in said and other in said
+    run_corpus(*args, "--apply", "-q")
+    assert [row["id"] for row in rows(out / "corpus", "id")] == [other]
