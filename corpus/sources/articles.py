@@ -19,10 +19,10 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
+from corpus.text.blocks import UNREAD
 from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.text.ruby import with_ruby
 from corpus.web.html.formulas import tex
-from corpus.web.main_text.signs import UNREAD
 from corpus.web.rights.page import licence_class
 
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"

@@ -20,9 +20,9 @@ from corpus.sources.item import Item, Unit
 from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, child_text, children, parse, tag, text
+from corpus.text.blocks import UNREAD
 from corpus.text.builder import Builder, Cell, Prose, spread
 from corpus.text.ruby import with_ruby
-from corpus.web.main_text.signs import UNREAD
 
 LICENCE = "Art-13"  # Copyright Act, article 13: statutes are not protected
 ADDRESS = "https://laws.e-gov.go.jp/law/"

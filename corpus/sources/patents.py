@@ -22,10 +22,10 @@ from corpus.sources.source import Source
 from corpus.sources.whole_files import filled
 from corpus.sources.xml import MAX_DEPTH, XmlError, parse, squeezed, text
 from corpus.text import gazette
+from corpus.text.blocks import UNREAD
 from corpus.text.builder import Builder, Cell, Prose, formula, spread
 from corpus.web.charset import decode, gate
 from corpus.web.html.formulas import tex
-from corpus.web.main_text.signs import UNREAD
 
 # Names of ST.36 without hyphens and of ST.96 in lower case are mostly the same. Section → heading.
 _SECTIONS = {

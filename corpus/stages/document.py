@@ -21,7 +21,7 @@ from corpus.sources.item import Item
 from corpus.stages import rights
 from corpus.stages.clean import error_text, plain_view, set_text, utf8
 from corpus.text import aozora_page, language, works
-from corpus.text.blocks import NONE, Blocks
+from corpus.text.blocks import NONE, UNREAD, Blocks
 from corpus.text.normalize import normalize
 from corpus.text.normalize_blocks import of_markdown
 from corpus.text.orthography import modern
@@ -30,7 +30,6 @@ from corpus.web.charset import decode, gate
 from corpus.web.html.address import stated_address
 from corpus.web.html.document import parse
 from corpus.web.main_text.extract import extract
-from corpus.web.main_text.signs import UNREAD
 from corpus.web.rights import page as page_rights
 
 TITLE_CHARS = 500  # a longer title is cut there

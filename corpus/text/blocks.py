@@ -19,6 +19,7 @@ from corpus.settings import BLOCK_KINDS as KINDS
 from filters.kernels.kernel import columns, kernel
 
 kind = columns(KINDS)
+UNREAD = "〈数式〉"  # stands for a formula that could not be read
 PROSE = frozenset(("paragraph", "item", "quote", "definition", "caption"))
 
 # Columns of spans (int32): code points of the text, kind, level, place in `languages` plus 1.

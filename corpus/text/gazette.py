@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from corpus.text.blocks import UNREAD
 from corpus.text.builder import Builder
 from corpus.text.work import Work
-from corpus.web.main_text.signs import UNREAD
 
 _MARK = re.compile(
     r"(?:^|(?<=[\n　 ]))[ \t　]{0,8}(?:[（(]\d\d[)）])?【([^【】\n]{1,30})】", re.MULTILINE

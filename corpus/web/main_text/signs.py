@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from corpus.text.blocks import UNREAD
 from corpus.text.escape import CELL, LINES, put_escaped
 from corpus.text.views import MAX_RUN
 from corpus.web.html import blocks as b
@@ -14,7 +15,6 @@ from corpus.web.main_text.pieces import formula_number
 from filters.kernels import characters as ch
 from filters.kernels.kernel import inlined, kernel
 
-UNREAD = "〈数式〉"  # stands for a formula that could not be read
 _UNREAD = np.frombuffer(UNREAD.encode(), np.uint8)
 _VERT = np.frombuffer(b"\\vert ", np.uint8)
 _DOUBLE_VERT = np.frombuffer(b"\\Vert ", np.uint8)

@@ -37,8 +37,8 @@ def test_log_cards_and_disclosure_name_one_number(mixed: tuple[Path, str], run_c
     assert "- given: 24 files and 2 members of packed files\n" in card
     assert "- of these read: 23 (1 could not be read, 2 are the same as another)\n" in card
     assert "- 入力: 24 ファイル（ほかに圧縮ファイル内の 2 件）\n" in japanese
-    sheet = json.loads(run_corpus("disclose", out, "--template", "eu", "--json").stdout)
-    answer = next(line["answer"] for line in sheet if line["key"] == "data.public")
+    sheet = json.loads(run_corpus("disclose", out, "--template", "datasheet", "--json").stdout)
+    answer = next(line["answer"] for line in sheet if line["key"] == "data.acquired")
     assert answer[0].startswith("24 files and 2 members of packed files given, 23 read;")
     assert "24 ファイル（ほかに圧縮ファイル内の 2 件）、うち読み込み 23件" in answer[1]
 

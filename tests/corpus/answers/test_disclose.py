@@ -138,7 +138,8 @@ def test_only_files_named_as_a_public_crawls_are_public_data_sets(
         assert "the other" in english and f"CC-MAIN-2024-22 1ファイル・{number}文書" in japanese
         line = lines(run_corpus, built, template)["data.public"]
         assert line["kind"] == "unanswered"  # local files of nobody knows whom
-    assert "input files read" in lines(run_corpus, build, "datasheet")["data.acquired"]["answer"][0]
+    given = lines(run_corpus, build, "datasheet")["data.acquired"]["answer"][0]
+    assert given.startswith("22 files and 2 members of packed files given, 24 read;")
 
 
 def test_a_licence_class_is_no_contract(run_corpus, build: Path, tmp_path: Path) -> None:
