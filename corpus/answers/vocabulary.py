@@ -32,7 +32,7 @@ SCRIPTS = {
     "hiragana": ("hiragana", "ひらがな"), "katakana": ("katakana", "カタカナ"),
     "kanji": ("kanji", "漢字"), "latin": ("latin", "ラテン文字"), "digit": ("digit", "数字"),
     "symbol": ("symbol", "記号"), "space": ("space", "空白"),
-    "other": ("kuten, toten, other letters", "句読点・その他"),
+    "other": ("punctuation and other", "句読点・その他"),
 }  # fmt: skip
 CLUSTER_SIZES = ("Size of the cluster of copies", "重複群の大きさ（その文書を含む）")
 ALONE = "1"  # of facts["clusters"]: no copy was found
