@@ -16,10 +16,10 @@ from corpus.errors import UsageError
 from corpus.folder.layout import Layout
 from corpus.folder.sql import quoted
 from corpus.settings import Settings
+from corpus.sources.source import WEB_ARCHIVES
 from corpus.stages.books import funnel
 
 Answer = tuple[str, str] | None  # English, Japanese; None where the build knows nothing
-WEB_ARCHIVES = ("warc", "ccindex")  # kinds of input whose records a crawler took; WET, ARC too
 # Data sets that are public, by how their publishers name files: (name, what its part is called).
 PUBLIC = (
     ("Common Crawl", re.compile(r"crawl-data/(CC-MAIN-\d{4}-\d\d)/")),

@@ -25,6 +25,7 @@ from corpus.folder.schema import TEXT_VERSION
 from corpus.folder.sql import quoted
 from corpus.settings import Settings
 from corpus.sources.inputs import SEPARATOR, is_remote
+from corpus.stages.rights import REFUSALS
 from corpus.text.blocks import END, KIND, KINDS, START, from_arrow
 from filters import profile_card
 from filters.personal import KINDS as PERSONAL
@@ -37,6 +38,7 @@ INPUTS = 20  # files of the input that are named
 # Scripts of the texts: shares that are stored of every document.
 SCRIPTS = ("hiragana", "katakana", "kanji", "latin", "digit", "symbol", "space")
 DATED = "regexp_matches(captured, '^[0-9]{4}-[0-9]{2}-[0-9]{2}')"  # WARC-Date may say anything
+REMOVED = "remove"  # of `refused`: by a request for removal
 HARM = ("adult_words", "discrimination_words", "violence_words", "ad_words")
 
 
@@ -318,3 +320,13 @@ def citation(facts: dict[str, Any]) -> str:
     title = re.sub(r"[{}\\%#$&~^_`<>\s]+", " ", facts["name"]).strip()
     note = f"{facts['documents']:,} documents, built with Inaho {facts['versions']['Inaho']}"
     return f"@misc{{{key},\n  title = {{{title}}},\n  note = {{{note}}}\n}}"
+
+
+def refused(funnel: dict[str, Any]) -> dict[str, int]:
+    """Reason → documents that rights kept out, of the page at harvest or of the site at select, and
+    under REMOVED those that were taken out."""
+    early = funnel["harvest"]["dropped"]
+    late = funnel["select"].get("dropped", {})
+    gone = funnel.get("remove", {}).get("dropped", {})
+    counts = {rule: early.get(rule, 0) + late.get(rule, 0) for rule in REFUSALS}
+    return counts | {REMOVED: sum(gone.values())}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from corpus.errors import counted
 
 TITLES = {  # list → (English, Japanese)
@@ -51,11 +49,6 @@ SEVERITY = {
 }  # fmt: skip
 POLICIES = {"mask": "置換", "detect": "計数のみ", "drop": "除外"}  # of a class of personal data
 
-# Why a document is kept out for the sake of rights: reasons of harvest, rules of select.
-EARLY = ("noai", "tdm_reservation")
-LATE = ("robots_txt", "robots_usage", "robots_directive", "reserved")
-REMOVED = "remove"  # by a request for removal
-
 
 def cluster_size(size: str) -> tuple[str, str]:
     """A size of clusters of facts["clusters"]."""
@@ -69,13 +62,3 @@ def files_and_members(files: int, members: int) -> tuple[str, str]:
         return english, japanese
     packed = f"{counted(members, 'member')} of packed files"
     return f"{english} and {packed}", f"{japanese}（ほかに圧縮ファイル内の {members:,} 件）"
-
-
-def refused(funnel: dict[str, Any]) -> dict[str, int]:
-    """Reason → documents that rights kept out, and under REMOVED those that were taken out."""
-    early = funnel["harvest"]["dropped"]
-    late = funnel["select"].get("dropped", {})
-    gone = funnel.get("remove", {}).get("dropped", {})
-    counts = {rule: early.get(rule, 0) for rule in EARLY}
-    counts |= {rule: late.get(rule, 0) for rule in LATE}
-    return counts | {REMOVED: sum(gone.values())}

@@ -31,7 +31,7 @@ from corpus.sources import (
 from corpus.sources.inputs import inner_name, open_input
 from corpus.sources.item import UNREADABLE, Item, Unit
 from corpus.sources.rows import DAMAGE, unpacked
-from corpus.sources.source import packed
+from corpus.sources.source import WEB_ARCHIVES, packed
 
 SOURCES = {
     source.kind: source
@@ -60,7 +60,6 @@ _CARD = re.compile(
     rb"---\r?\n(?:.*\n)*?(?:dataset_info|configs|task_categories|pretty_name|license):"
 )
 HEAD = 64 << 10  # bytes that tell the kind of a file whose ending does not
-ARCHIVES = ("warc", "ccindex")  # kinds whose records are small, and read in `stages.document`
 OPEN = (".json", ".ndjson")  # endings, packings aside, that stand for more than one kind
 
 
@@ -127,7 +126,8 @@ def _items_of(unit: Unit, settings: Settings) -> Iterator[Item]:
     problem, detail, offset = "", "", 0
     try:
         items = SOURCES[unit.kind].read(unit, settings)
-        for item in items if unit.kind in ARCHIVES else _bounded(items):
+        # Records of web archives are small, and read in `stages.document`.
+        for item in items if unit.kind in WEB_ARCHIVES else _bounded(items):
             item.identity = item.identity or (identity if item.file == file else item.file)
             offset = item.offset + item.length + 1
             yield item

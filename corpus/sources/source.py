@@ -12,6 +12,7 @@ from corpus.folder.folder import Folder
 from corpus.settings import InputSettings, Settings
 from corpus.sources.item import Item, Unit
 
+WEB_ARCHIVES = ("warc", "ccindex")  # kinds whose records a crawler took; WET and ARC too
 PACKINGS = ("", ".gz", ".zst", ".zstd", ".bz2", ".xz")
 
 

@@ -57,9 +57,9 @@ def from_build(
     documents = layout.documents_files()
     # What the register names and is not out yet.
     table, which = find(documents, new)
+    refuse_unknown_ids(folder, new, table["id"])
     fresh = pc.not_equal(table["format"], REMOVED_FORMAT)
     table, which = table.filter(fresh), which[fresh.to_numpy()]
-    refuse_unknown_ids(folder, new, documents)
     removed = _before_removal(layout, table, [new[i] for i in which.tolist()])
     copies = copies_that_stay(layout, set(table["id"].to_pylist()))
     before = _dropped(layout)

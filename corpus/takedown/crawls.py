@@ -28,7 +28,7 @@ def from_index(folder: Folder, new: list[Removal], dry_run: bool) -> dict[str, A
     index = indexes.open_index(path, settings)
     files = index.files("signatures-*.parquet")
     table, which = find(files, new)
-    refuse_unknown_ids(folder, new, files)
+    refuse_unknown_ids(folder, new, table["id"])
     # What each of them was to the index: kept, or a copy of something kept.
     members = indexes.membership(index)
     copies = set(members.filter(pc.invert(members["kept"]))["id"].to_pylist())

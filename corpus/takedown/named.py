@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from corpus.dedup.named import of_text
 from corpus.errors import UsageError, one_line
@@ -57,12 +57,13 @@ def _listed(file: Path, reason: str) -> list[tuple[Removal, str]]:
         raise UsageError(f"cannot read the removal list {file}: {error}") from error
 
 
-def refuse_unknown_ids(folder: Folder, new: list[Removal], documents: list[Path]) -> None:
-    """An id that the build does not have is a slip; a URL or host may come later."""
+def refuse_unknown_ids(folder: Folder, new: list[Removal], ids: pa.ChunkedArray) -> None:
+    """An id that the build does not have is a slip; a URL or host may come later.
+
+    ids: of all documents that `new` names, also of those that are out already.
+    """
     wanted = {entry.sha256 for entry in new if entry.kind == "id"}
     number = len(wanted)
-    for path in documents if wanted else ():
-        ids = pq.read_table(path, columns=["id"])["id"].to_pylist()
-        wanted -= {removals.hashed("id", name) for name in ids}
+    wanted -= {removals.hashed("id", name) for name in ids.to_pylist()}
     if wanted:
         raise UsageError(f"{folder} holds no document of {len(wanted)} of the {number} ids given")

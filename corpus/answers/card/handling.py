@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from corpus.answers.card.parts import Card, Lines
+from corpus.answers.facts import REMOVED, refused
 from corpus.answers.markdown import escaped
 from corpus.answers.vocabulary import (
     CLUSTER_SIZES,
     CODE,
     ORGANISATIONS,
-    REMOVED,
     SEVERITY,
     TOPICS,
     cluster_size,
-    refused,
 )
 from corpus.folder.schema import TRUNCATED
 from corpus.words import names

@@ -5,18 +5,17 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from corpus.answers.facts import REMOVED, refused
 from corpus.answers.report.parts import Bar, both, counted, pairs, rule, safe, table, titled
 from corpus.answers.vocabulary import (
     ALONE,
     BLOCKS,
     CLUSTER_SIZES,
-    REMOVED,
     SCRIPTS,
     SEVERITY,
     TITLES,
     TOPICS,
     cluster_size,
-    refused,
 )
 from corpus.words import names
 from corpus.words.language import ENGLISH, JAPANESE

@@ -19,6 +19,7 @@ from corpus.folder.layout import PARQUET, Layout
 from corpus.folder.lookup import rows_of
 from corpus.folder.schema import REMOVED_FORMAT
 from corpus.folder.sql import quoted
+from corpus.stages.rights import REFUSALS
 from filters.signals import MODEL, SIGNALS, as_numbers, inputs_of, of_model
 
 SAMPLED = 100_000  # documents whose signals are drawn; of more, some row groups are read
@@ -30,8 +31,7 @@ EXAMPLES = 3  # pages shown of each rule
 START = 160  # characters of a page that are shown
 SEVERE = 2  # of harmful_severity: such a page is folded away
 # What says no to use is not shown either.
-UNSHOWN = ("robots_txt", "robots_usage", "robots_directive", "reserved", "url_list", "noai",
-           "tdm_reservation", "url", "host", "id")  # fmt: skip
+UNSHOWN = (*REFUSALS, "url_list", "url", "host", "id")
 
 
 def measures(layout: Layout, facts: dict[str, Any], published: Layout) -> dict[str, Any]:

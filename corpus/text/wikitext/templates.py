@@ -59,7 +59,7 @@ def _ranged(node: Template) -> Seen:
 
 
 def _last(node: Template) -> Seen:
-    return node.numbered()[-1:]  # type: ignore[return-value]
+    return [*node.numbered()[-1:]]
 
 
 def _nothing(node: Template) -> Seen:
