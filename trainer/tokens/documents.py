@@ -143,7 +143,8 @@ def _filled(
         arrays["source"][here] = np.array(own)[encoded.indices.to_numpy()]
         at += count
     names = sorted(numbers)  # a source's number does not depend on which comes first
-    rank = np.array([names.index(name) for name in numbers], dtype=np.uint16)
+    places = {name: place for place, name in enumerate(names)}
+    rank = np.array([places[name] for name in numbers], dtype=np.uint16)
     for low in range(0, at, 1 << 24):
         part = arrays["source"][low : low + (1 << 24)]
         part[:] = rank[part]
